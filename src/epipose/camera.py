@@ -1,0 +1,202 @@
+"""Pinhole cameras with lens distortion, one or many, and the rig they form.
+
+Axes are OpenCV's: x right, y down, z forward, pixel centres at integers. ``cam_from_world`` is x_cam = R x_world + t.
+The distortion model is Brown-Conrady with OpenCV's order k1, k2, p1, p2, k3. Leading axes are free everywhere: a
+single camera has K of shape (3, 3), a rig of V cameras (V, 3, 3), and both go through the same functions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from epipose.errors import EpiposeError
+from epipose.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics and pose of one camera or a batch; lengths in metres (or rig units), K and size in pixels."""
+
+    K: Float[Tensor, "*batch 3 3"]
+    distortion: Float[Tensor, "*batch 5"]
+    R: Float[Tensor, "*batch 3 3"]
+    t: Float[Tensor, "*batch 3"]
+    size: Int[Tensor, "*batch 2"]
+
+    @staticmethod
+    def from_intrinsics(
+        K: Float[Tensor, "*batch 3 3"], distortion: Float[Tensor, "*batch 5"], size: Int[Tensor, "*batch 2"]
+    ) -> Camera:
+        """Cameras at the origin, looking along +z."""
+        R = torch.eye(3, dtype=K.dtype, device=K.device).expand(K.shape)
+        return Camera(K, distortion, R, K.new_zeros(K.shape[:-1]), size)
+
+    def __getitem__(self, index: Any) -> Camera:
+        return Camera(self.K[index], self.distortion[index], self.R[index], self.t[index], self.size[index])
+
+    def to(self, *args: Any) -> Camera:
+        """Move or cast every floating-point field (``size`` keeps its integer type)."""
+        K = self.K.to(*args)
+        return Camera(K, self.distortion.to(K), self.R.to(K), self.t.to(K), self.size.to(K.device))
+
+    @property
+    def center(self) -> Float[Tensor, "*batch 3"]:
+        """Optical centre in world coordinates, -R^T t."""
+        return -(self.R.mT @ self.t[..., None])[..., 0]
+
+    @property
+    def focal(self) -> Float[Tensor, "*batch"]:
+        """Mean focal length in pixels."""
+        return (self.K[..., 0, 0] + self.K[..., 1, 1]) / 2
+
+    def with_pose(self, R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Camera:
+        """The same intrinsics at another place."""
+        return replace(self, R=R, t=t)
+
+    def into_frame(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 3"]:
+        """World points in this camera's frame. Points broadcast against the batch: (V 1 1) cameras, (F J 3) points."""
+        return (self.R @ xyz[..., None])[..., 0] + self.t
+
+    def project(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*out 2"]:
+        """World points to distorted pixels. Points behind the camera give finite but meaningless pixels."""
+        return self.project_in_frame(self.into_frame(xyz))
+
+    def project_in_frame(self, xyz_cam: Float[Tensor, "*points 3"]) -> Float[Tensor, "*out 2"]:
+        """Points in this camera's frame to distorted pixels."""
+        z = xyz_cam[..., 2:]
+        z = torch.where(z.abs() < 1e-9, torch.full_like(z, 1e-9), z)
+        return self.to_pixels(distort(xyz_cam[..., :2] / z, self.distortion))
+
+    def to_pixels(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
+        """Normalised (distorted) image coordinates to pixels: K times (x, y, 1)."""
+        return (self.K[..., :2, :2] @ xy[..., None])[..., 0] + self.K[..., :2, 2]
+
+    def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
+        """Distorted pixels to undistorted coordinates on the plane z = 1 (fixed-point iteration, as OpenCV does)."""
+        offset = uv - self.K[..., :2, 2]
+        y = offset[..., 1] / self.K[..., 1, 1]
+        x = (offset[..., 0] - self.K[..., 0, 1] * y) / self.K[..., 0, 0]
+        return undistort(torch.stack([x, y], -1), self.distortion)
+
+    def undistort(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
+        """Distorted pixels to the pixels of a lens without distortion and with the same K."""
+        return self.to_pixels(self.to_normalized(uv))
+
+    def cropped(self, left: float, top: float, width: int, height: int) -> Camera:
+        """The camera of the picture that starts at pixel (left, top) of this one."""
+        K = self.K.clone()
+        K[..., :2, 2] -= torch.tensor([left, top], dtype=K.dtype, device=K.device)
+        return replace(self, K=K, size=torch.tensor([width, height], device=K.device).expand(self.size.shape))
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The camera of the picture stretched to width x height; pixel centres stay at integers."""
+        target = torch.tensor([width, height], device=self.K.device).expand(self.size.shape)
+        scale = target.to(self.K) / self.size.to(self.K)
+        K = self.K.clone()
+        K[..., :2, :] *= scale[..., None]
+        K[..., :2, 2] += (scale - 1) / 2  # pixel i covers [i - 1/2, i + 1/2]
+        return replace(self, K=K, size=target)
+
+
+def distort(xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"]) -> Float[Tensor, "*out 2"]:
+    """Apply Brown-Conrady distortion to normalised coordinates (Brown 1966; OpenCV's calib3d, equation 2)."""
+    k1, k2, p1, p2, k3 = distortion.unbind(-1)
+    x, y = xy.unbind(-1)
+    r2 = x * x + y * y
+    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    return torch.stack(
+        [x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y], -1
+    )
+
+
+def undistort(
+    xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"], steps: int = 20
+) -> Float[Tensor, "*out 2"]:
+    """Invert `distort` by the fixed point x <- x - (distort(x) - target); 1e-12 after 20 steps for ordinary lenses."""
+    undistorted = xy + torch.zeros_like(distortion[..., :2])
+    for _ in range(steps):
+        undistorted = undistorted - (distort(undistorted, distortion) - xy)
+    return undistorted
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Named cameras of one scene. ``metric``: whether lengths are metres or only right up to one common factor."""
+
+    names: tuple[str, ...]
+    camera: Camera
+    metric: bool = False
+
+    def __post_init__(self) -> None:
+        if self.camera.K.shape != (len(self.names), 3, 3):
+            raise EpiposeError(f"A rig of {len(self.names)} names got cameras of shape {tuple(self.camera.K.shape)}.")
+
+    def select(self, names: tuple[str, ...]) -> Rig:
+        """The cameras of these names, in this order; raises EpiposeError that names the missing ones."""
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise EpiposeError(f"No camera called {', '.join(missing)}; there are {', '.join(self.names)}.")
+        return Rig(names, self.camera[[self.names.index(name) for name in names]], self.metric)
+
+    def save(self, path: Path) -> None:
+        """Write JSON that any language reads; see docs/formats.md."""
+        camera = self.camera
+        cameras = {
+            name: {
+                "K": camera.K[i].tolist(),
+                "distortion": camera.distortion[i].tolist(),
+                "R": camera.R[i].tolist(),
+                "t": camera.t[i].tolist(),
+                "size": camera.size[i].tolist(),
+            }
+            for i, name in enumerate(self.names)
+        }
+        write_json(path, {"format": "epipose-rig-1", "metric": self.metric, "cameras": cameras})
+
+    @staticmethod
+    def load(path: Path, intrinsics_only: bool = False) -> Rig:
+        """Read JSON written by `save`, or by hand: R and t may be absent where ``intrinsics_only``."""
+        content = read_json(path)
+        try:
+            entries: dict[str, dict[str, Any]] = content["cameras"]
+            cameras = [_camera_from(name, entry, path, intrinsics_only) for name, entry in entries.items()]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise EpiposeError(
+                f'{path} is no camera file: expected {{"cameras": {{"NAME": {{"K": 3x3, "size": [width, height], '
+                f'"distortion": [k1, k2, p1, p2, k3]}}}}}}, but {error} went wrong.'
+            ) from error
+        if not cameras:
+            raise EpiposeError(f"{path} holds no cameras.")
+        fields = ("K", "distortion", "R", "t", "size")
+        batch = Camera(*(torch.stack([getattr(camera, field) for camera in cameras]) for field in fields))
+        return Rig(tuple(entries), batch, bool(content.get("metric", False)))
+
+
+def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: bool) -> Camera:
+    def number(key: str, shape: tuple[int, ...], default: Any = None) -> Tensor:
+        if key not in entry and default is None:
+            raise EpiposeError(f"{path}: camera '{name}' has no '{key}' (expected numbers of shape {shape}).")
+        try:
+            value = torch.tensor(entry.get(key, default), dtype=torch.float64)
+        except (TypeError, ValueError) as error:
+            raise EpiposeError(f"{path}: camera '{name}', '{key}': {error}.") from error
+        if value.shape != shape or not bool(value.isfinite().all()):
+            raise EpiposeError(
+                f"{path}: camera '{name}', '{key}' must be finite of shape {shape}, got {value.tolist()}."
+            )
+        return value
+
+    pose_default = (torch.eye(3).tolist(), [0.0, 0.0, 0.0]) if intrinsics_only else (None, None)
+    return Camera(
+        K=number("K", (3, 3)),
+        distortion=number("distortion", (5,), [0.0] * 5),
+        R=number("R", (3, 3), pose_default[0]),
+        t=number("t", (3,), pose_default[1]),
+        size=number("size", (2,)).round().long(),
+    )

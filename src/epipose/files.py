@@ -1,0 +1,94 @@
+"""Writing results so that a half-written file is never mistaken for a whole one, and a finished stage is not redone.
+
+Every file is written beside its final name and renamed when it is complete. Every verb leaves a record
+``<verb>.json`` beside its outputs: the options it ran with and a fingerprint of what it read. A verb whose record
+still matches has nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from epipose.errors import EpiposeError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, whole or not at all. NaN and infinity are refused: no reader outside Python accepts them."""
+    text = json.dumps(content, indent=2, allow_nan=False)
+    with replacing(path) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or broken file is an EpiposeError that names it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EpiposeError(f"There is no file {path}.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise EpiposeError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
+
+
+def write_npz(path: Path, **arrays: Any) -> None:
+    """Write a compressed npz without pickles, whole or not at all."""
+    with replacing(path) as part:
+        np.savez_compressed(part, **arrays)
+
+
+def read_npz(path: Path, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
+    """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file."""
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}. Make it with: {made_by}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except Exception as error:  # numpy raises half a dozen unrelated types for a damaged archive
+        raise EpiposeError(f"{path} cannot be read as npz ({error}). Make it again with: {made_by}") from error
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise EpiposeError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}. Make it with: {made_by}")
+    return arrays
+
+
+def fingerprint(paths: Sequence[Path]) -> str:
+    """SHA-256 over the contents of files, in the order given (names do not count)."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def already_done(record: Path, options: Mapping[str, Any], inputs: str, outputs: Sequence[Path]) -> bool:
+    """Whether ``record`` says that these outputs were made from the same inputs with the same options."""
+    if not record.exists() or not all(path.exists() for path in outputs):
+        return False
+    content = read_json(record)
+    return content.get("options") == json.loads(json.dumps(dict(options))) and content.get("inputs") == inputs
+
+
+def write_record(record: Path, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
+    """Write the record of a finished verb: call it last, when every output is in place."""
+    from epipose import __version__
+
+    write_json(record, {"epipose": __version__, "options": dict(options), "inputs": inputs, **more})

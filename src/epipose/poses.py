@@ -1,0 +1,116 @@
+"""The two things that flow between the verbs: 2D poses in views and 3D poses in a space.
+
+Confidence is the only mask: 0 means missing, and what stands there is finite but meaningless. NaN never crosses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.errors import EpiposeError
+from epipose.files import read_npz, write_npz
+from epipose.skeleton import Skeleton, skeleton_named
+
+
+@dataclass(frozen=True)
+class Poses2D:
+    """Joints in pictures: ``xy`` in (distorted) pixels of each view, ``conf`` in [0, 1].
+
+    Person 0 is the subject where one was chosen; the others are candidates, numbered per view, not across views.
+    ``xyz`` is the detector's own single-image 3D where it has one: metres, root-relative, axes of the camera.
+    """
+
+    xy: Float[Tensor, "view frame person joint 2"]
+    conf: Float[Tensor, "view frame person joint"]
+    skeleton: Skeleton
+    views: tuple[str, ...]
+    xyz: Float[Tensor, "view frame person joint 3"] | None = None
+
+    def save(self, path: Path) -> None:
+        """Write ``xy``, ``conf``, ``skeleton``, ``views`` (and ``xyz``) to an npz."""
+        arrays = {"xy": self.xy.float().numpy(), "conf": self.conf.float().numpy()}
+        if self.xyz is not None:
+            arrays["xyz"] = self.xyz.float().numpy()
+        write_npz(path, **arrays, skeleton=np.array(self.skeleton.name), views=np.array(self.views))
+
+    @staticmethod
+    def load(path: Path) -> Poses2D:
+        """Read what `save` wrote; raises EpiposeError for missing keys or wrong shapes."""
+        file = read_npz(path, ("xy", "conf", "skeleton", "views"), "epipose detect")
+        skeleton = skeleton_named(str(file["skeleton"]))
+        xy, conf = torch.from_numpy(file["xy"]).float(), torch.from_numpy(file["conf"]).float()
+        views = tuple(str(view) for view in file["views"])
+        if xy.ndim != 5 or xy.shape[0] != len(views) or xy.shape[3:] != (len(skeleton.joints), 2):
+            raise EpiposeError(
+                f"{path}: xy has shape {tuple(xy.shape)}, expected ({len(views)} views, frames, persons, "
+                f"{len(skeleton.joints)} joints, 2)."
+            )
+        _check_conf(path, xy, conf)
+        xyz = torch.from_numpy(file["xyz"]).float() if "xyz" in file else None
+        return Poses2D(xy, conf, skeleton, views, xyz)
+
+    def subject(self) -> Poses2D:
+        """Person 0 alone."""
+        xyz = None if self.xyz is None else self.xyz[:, :, :1]
+        return Poses2D(self.xy[:, :, :1], self.conf[:, :, :1], self.skeleton, self.views, xyz)
+
+
+@dataclass(frozen=True)
+class Poses3D:
+    """Joints in space. ``space`` is "world" or the name of the camera whose axes are meant.
+
+    ``metric``: lengths are metres; otherwise they are right up to one common factor.
+    """
+
+    xyz: Float[Tensor, "frame person joint 3"]
+    conf: Float[Tensor, "frame person joint"]
+    skeleton: Skeleton
+    space: str = "world"
+    metric: bool = False
+
+    def save(self, path: Path) -> None:
+        """Write ``xyz``, ``conf``, ``skeleton``, ``space``, ``metric`` to an npz."""
+        write_npz(
+            path,
+            xyz=self.xyz.float().numpy(),
+            conf=self.conf.float().numpy(),
+            skeleton=np.array(self.skeleton.name),
+            space=np.array(self.space),
+            metric=np.array(self.metric),
+        )
+
+    @staticmethod
+    def load(path: Path) -> Poses3D:
+        """Read what `save` wrote; raises EpiposeError for missing keys or wrong shapes."""
+        file = read_npz(path, ("xyz", "conf", "skeleton", "space", "metric"), "epipose label")
+        skeleton = skeleton_named(str(file["skeleton"]))
+        xyz, conf = torch.from_numpy(file["xyz"]).float(), torch.from_numpy(file["conf"]).float()
+        if xyz.ndim != 4 or xyz.shape[2:] != (len(skeleton.joints), 3):
+            raise EpiposeError(
+                f"{path}: xyz has shape {tuple(xyz.shape)}, expected (frames, persons, {len(skeleton.joints)}, 3)."
+            )
+        _check_conf(path, xyz, conf)
+        return Poses3D(xyz, conf, skeleton, str(file["space"]), bool(file["metric"]))
+
+    def mapped_to(self, target: Skeleton) -> Poses3D:
+        """The same poses in another skeleton's joints; a mean is as confident as its least confident part."""
+        if target == self.skeleton:
+            return self
+        weights = self.skeleton.mapping_to(target).to(self.xyz)
+        xyz = torch.einsum("tj,fpjc->fptc", weights, self.xyz)
+        part_conf = torch.where(weights > 0, self.conf[..., None, :], torch.inf)
+        conf = torch.where(weights.any(-1), part_conf.amin(-1), torch.zeros((), dtype=self.conf.dtype))
+        return Poses3D(xyz, conf, target, self.space, self.metric)
+
+
+def _check_conf(path: Path, coordinates: Tensor, conf: Tensor) -> None:
+    if conf.shape != coordinates.shape[:-1]:
+        raise EpiposeError(f"{path}: conf has shape {tuple(conf.shape)}, expected {tuple(coordinates.shape[:-1])}.")
+    if not bool(coordinates.isfinite().all() and conf.isfinite().all()):
+        raise EpiposeError(f"{path}: NaN or infinity found; mark missing joints with conf 0 and finite coordinates.")
