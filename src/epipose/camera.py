@@ -38,12 +38,16 @@ class Camera:
         return Camera(K, distortion, R, K.new_zeros(K.shape[:-1]), size)
 
     def __getitem__(self, index: Any) -> Camera:
-        return Camera(self.K[index], self.distortion[index], self.R[index], self.t[index], self.size[index])
+        return Camera(*(field[index] for field in self._fields))
 
     def to(self, *args: Any) -> Camera:
         """Move or cast every floating-point field (``size`` keeps its integer type)."""
         K = self.K.to(*args)
         return Camera(K, self.distortion.to(K), self.R.to(K), self.t.to(K), self.size.to(K.device))
+
+    @property
+    def _fields(self) -> tuple[Tensor, ...]:
+        return self.K, self.distortion, self.R, self.t, self.size
 
     @property
     def center(self) -> Float[Tensor, "*batch 3"]:
@@ -59,8 +63,14 @@ class Camera:
         """The same intrinsics at another place."""
         return replace(self, R=R, t=t)
 
-    def into_frame(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 3"]:
-        """World points in this camera's frame. Points broadcast against the batch: (V 1 1) cameras, (F J 3) points."""
+    def spread(self, axes: int) -> Camera:
+        """Append axes of length one to the batch, so that (V) cameras broadcast against (V, F, J, 2 or 3) points."""
+        return Camera(
+            *(f.reshape(*f.shape[: self.t.ndim - 1], *[1] * axes, *f.shape[self.t.ndim - 1 :]) for f in self._fields)
+        )
+
+    def into_frame(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*out 3"]:
+        """World points in this camera's frame; the points broadcast against the batch (see `spread`)."""
         return (self.R @ xyz[..., None])[..., 0] + self.t
 
     def project(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*out 2"]:
@@ -173,8 +183,7 @@ class Rig:
             ) from error
         if not cameras:
             raise EpiposeError(f"{path} holds no cameras.")
-        fields = ("K", "distortion", "R", "t", "size")
-        batch = Camera(*(torch.stack([getattr(camera, field) for camera in cameras]) for field in fields))
+        batch = Camera(*(torch.stack(field) for field in zip(*(camera._fields for camera in cameras), strict=True)))
         return Rig(tuple(entries), batch, bool(content.get("metric", False)))
 
 
