@@ -47,6 +47,18 @@ class Skeleton:
 
         return tuple(self.joints.index(partner(joint)) for joint in self.joints)
 
+    @cached_property
+    def votes(self) -> Float[Tensor, "joint"]:
+        """What each joint counts where joints are evidence: a body part whose joints err together has one vote.
+
+        A detector that misplaces an eye misplaces the whole face: eleven landmarks on it are not eleven opinions.
+        """
+        votes = torch.ones(len(self.joints))
+        for part in _PARTS:
+            members = [i for i, joint in enumerate(self.joints) if joint in part]
+            votes[members] = 1.0 / max(len(members), 1)
+        return votes
+
     def index(self, joint: str) -> int:
         """Index of a joint by name; raises EpiposeError that lists the names there are."""
         if joint not in self.joints:
@@ -87,6 +99,20 @@ _COMBINATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "head": (("left_ear", "right_ear"), ("head_top",)),
     "neck_nose": (("nose",),),
 }
+
+
+def _side(side: str, *joints: str) -> frozenset[str]:
+    return frozenset(f"{side}_{joint}" for joint in joints)
+
+
+_FACE = ("eye_inner", "eye", "eye_outer", "ear", "mouth")
+_HAND = ("wrist", "pinky", "index", "thumb")
+_FOOT = ("ankle", "heel", "big_toe", "small_toe")
+# Joints that a detector gets right or wrong together.
+_PARTS = (
+    frozenset({"nose"}) | _side("left", *_FACE) | _side("right", *_FACE),
+    *(_side(side, *part) for side in ("left", "right") for part in (_HAND, _FOOT)),
+)
 
 
 def _skeleton(name: str, parent_of: dict[str, str]) -> Skeleton:

@@ -1,0 +1,39 @@
+"""Rotations: the exponential map, the angle between two, and the nearest rotation to a matrix."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def hat(v: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The matrix [v]x of the cross product: hat(v) w = v x w."""
+    x, y, z = v.unbind(-1)
+    zero = torch.zeros_like(x)
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*v.shape, 3)
+
+
+def exp(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """Rotation by |w| radians about w (Rodrigues' formula, exact to rounding for every angle, also zero)."""
+    theta = w.norm(dim=-1)[..., None, None]
+    W = hat(w)
+    a = torch.sinc(theta / math.pi)  # sin(theta) / theta
+    b = torch.sinc(theta / (2 * math.pi)).square() / 2  # (1 - cos(theta)) / theta^2
+    return torch.eye(3, dtype=w.dtype, device=w.device) + a * W + b * (W @ W)
+
+
+def angle_between(A: Float[Tensor, "*batch 3 3"], B: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
+    """Angle in radians of the rotation that takes A to B; accurate at 0, where the arc cosine of the trace is not."""
+    chord = (A - B).flatten(-2).norm(dim=-1) / math.sqrt(8)
+    return 2 * torch.asin(chord.clamp(max=1))
+
+
+def nearest_rotation(M: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The rotation nearest to M in the Frobenius norm (orthogonal Procrustes, determinant +1)."""
+    U, _, Vt = torch.linalg.svd(M)
+    sign = torch.ones_like(M[..., 0])
+    sign[..., 2] = torch.linalg.det(U @ Vt)
+    return U @ (sign[..., None] * Vt)
