@@ -1,6 +1,7 @@
 """epipose: 3D human pose from cameras nobody calibrated.
 
-The names below are the public interface. They are imported on first use, so that ``import epipose`` costs nothing.
+The names below are imported on first use, so that ``import epipose`` costs nothing. The verbs are functions in modules
+of their own name: ``from epipose.calibrate import calibrate``.
 """
 
 from __future__ import annotations
@@ -18,15 +19,11 @@ _HOME = {
     "Poses3D": "epipose.poses",
     "Rig": "epipose.camera",
     "Skeleton": "epipose.skeleton",
+    "TrainedPoseNet": "epipose.model.posenet",
     "View": "epipose.clip",
-    "calibrate": "epipose.calibrate",
-    "detect": "epipose.detect",
-    "label": "epipose.label",
     "mpjpe_mm": "epipose.metrics",
     "nmpjpe_mm": "epipose.metrics",
     "pmpjpe_mm": "epipose.metrics",
-    "predict": "epipose.predict",
-    "train": "epipose.train",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

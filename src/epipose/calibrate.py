@@ -42,7 +42,7 @@ class CameraReport:
     median_px: float
     median_mrad: float
     p90_px: float
-    inlier_share: float  # observations within three expected errors
+    inlier_share: float  # observations within two expected errors
     swapped_frames: int  # frames in which the detector took left for right, repaired
 
 
@@ -99,6 +99,16 @@ def calibrate(
     t, R = t - (R @ R[0].mT @ t[0]), R @ R[0].mT
     rig = Rig(poses.views, intrinsics.camera.to(torch.float64).with_pose(R, scale * t), metric=False)
     return _with_report(rig, observed, pairs, swapped)
+
+
+def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500) -> Calibration:
+    """The report on cameras that are known already: what they make of the subject's joints."""
+    observed = observe(poses, rig)
+    _check_everyone_is_seen(observed, poses.views)
+    observed = observed.frames(_evenly(observed.x.shape[1], max_frames))
+    camera = rig.camera.to(torch.float64)
+    observed, swapped = unswapped(observed, camera.R, camera.t, poses.skeleton.flip)
+    return _with_report(Rig(rig.names, camera, rig.metric), observed, {}, swapped)
 
 
 def relative_poses(
@@ -178,7 +188,7 @@ def _with_report(
                 median_px=float(angle.median() * camera.focal[view]),
                 median_mrad=float(angle.median() * 1000),
                 p90_px=float(angle.quantile(0.9) * camera.focal[view]),
-                inlier_share=float((residual < 3).double().mean()),
+                inlier_share=float((residual < 2).double().mean()),
                 swapped_frames=int(swapped[view].sum()),
             )
         )

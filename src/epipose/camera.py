@@ -7,6 +7,7 @@ single camera has K of shape (3, 3), a rig of V cameras (V, 3, 3), and both go t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ class Camera:
         """Distorted pixels to the pixels of a lens without distortion and with the same K."""
         return self.to_pixels(self.to_normalized(uv))
 
-    def cropped(self, left: float, top: float, width: int, height: int) -> Camera:
+    def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
         """The camera of the picture that starts at pixel (left, top) of this one."""
         K = self.K.clone()
         K[..., :2, 2] -= torch.tensor([left, top], dtype=K.dtype, device=K.device)
@@ -112,6 +113,22 @@ class Camera:
         K[..., :2, :] *= scale[..., None]
         K[..., :2, 2] += (scale - 1) / 2  # pixel i covers [i - 1/2, i + 1/2]
         return replace(self, K=K, size=target)
+
+
+def assumed_camera(width: int, height: int) -> Camera:
+    """A camera nobody described: no distortion, centred, focal length 0.8 of the longer side.
+
+    That is a 29 mm lens in terms of 35 mm film, where phones and action cameras in video mode lie. Depths are wrong
+    by the share by which this focal length is.
+    """
+    focal = 0.8 * max(width, height)
+    K = torch.tensor([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]], dtype=torch.float64)
+    return Camera.from_intrinsics(K, torch.zeros(5, dtype=torch.float64), torch.tensor([width, height]))
+
+
+def stack_cameras(cameras: Sequence[Camera]) -> Camera:
+    """Single cameras as one batch."""
+    return Camera(*(torch.stack(field) for field in zip(*(camera._fields for camera in cameras), strict=True)))
 
 
 def distort(xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"]) -> Float[Tensor, "*out 2"]:
@@ -183,8 +200,7 @@ class Rig:
             ) from error
         if not cameras:
             raise EpiposeError(f"{path} holds no cameras.")
-        batch = Camera(*(torch.stack(field) for field in zip(*(camera._fields for camera in cameras), strict=True)))
-        return Rig(tuple(entries), batch, bool(content.get("metric", False)))
+        return Rig(tuple(entries), stack_cameras(cameras), bool(content.get("metric", False)))
 
 
 def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: bool) -> Camera:

@@ -19,7 +19,7 @@ from epipose.skeleton import H36M17, Skeleton
 
 
 def label(
-    poses: Poses2D, rig: Rig, *, skeleton: Skeleton = H36M17, gate: float = 4.0, min_parallax_deg: float = 5.0
+    poses: Poses2D, rig: Rig, *, skeleton: Skeleton = H36M17, gate: float = 2.5, min_parallax_deg: float = 5.0
 ) -> Poses3D:
     """Triangulate the subject in world space and map it to ``skeleton``.
 

@@ -70,7 +70,7 @@ def relative_pose(
         raise EpiposeError("No relative pose fits the joints of these two views; they may not show the same person.")
     cost, R, t = best
     E = essential_from_pose(R, t)
-    inlier = usable & (sampson(E, a, b).distance.abs() < 3 * noise)
+    inlier = usable & (sampson(E, a, b).distance.abs() < 2 * noise)
     index, share = most_in_front(*poses_from_essential(E), a, b, weight * inlier)
     R, t = (candidates[index] for candidates in poses_from_essential(E))
     return RelativePose(R, t, inlier, cost, float(share[index]))
@@ -83,7 +83,7 @@ def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> li
     chosen = confident[torch.randperm(len(confident), generator=generator)[:_MOST_START_POINTS]]
     chosen_a, chosen_b = (np.ascontiguousarray(points[chosen].numpy()) for points in (a, b))
     starts = []
-    for factor in (0.5, 1.0, 2.0):
+    for factor in (0.25, 0.5, 1.0):
         cv2.setRNGSeed(seed)
         E, _ = cv2.findEssentialMat(chosen_a, chosen_b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, factor * noise)
         if E is None or E.shape != (3, 3) or not np.isfinite(E).all():

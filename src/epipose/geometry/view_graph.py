@@ -78,7 +78,7 @@ def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose, se
 
 
 def triangulate_views(
-    observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], gate: float = 8.0
+    observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], gate: float = 4.0
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
     """Robust points and a trust of 1 where two views or more agree within ``gate`` noise scales in front of them."""
     x, weight, noise = observed.per_point()
@@ -107,7 +107,7 @@ def resect(
         np.eye(3),
         np.zeros(4),
         iterationsCount=300,
-        reprojectionError=4 * noise,
+        reprojectionError=2 * noise,
         flags=cv2.SOLVEPNP_SQPNP,
     )
     if not found or not np.isfinite(rotation).all() or not np.isfinite(translation).all():

@@ -1,0 +1,95 @@
+"""How far cameras and poses are from a reference calibration, and what the paper's own recipe gives on the same 2D."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.camera import Rig
+from epipose.geometry.align import similarity_between
+from epipose.geometry.relative_pose import relative_pose_from_one_frame
+from epipose.geometry.rotation import angle_between
+from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
+from epipose.poses import Poses2D, Poses3D
+
+
+def camera_errors(rig: Rig, reference: Rig) -> dict[str, Any]:
+    """Rotation error of every pair in degrees, and of every centre in millimetres after a similarity alignment."""
+    pairs = {
+        f"{rig.names[i]}-{rig.names[j]}": _degrees(_relative(rig, i, j), _relative(reference, i, j))
+        for i, j in combinations(range(len(rig.names)), 2)
+    }
+    centers, true = rig.camera.center, reference.camera.center
+    off = 1000 * (similarity_between(centers, true).apply(centers) - true).norm(dim=-1)
+    return {
+        "rotation_deg": pairs,
+        "rotation_deg_median": median(pairs.values()),
+        "rotation_deg_max": max(pairs.values()),
+        "center_mm": dict(zip(rig.names, off.tolist(), strict=True)),
+        "center_mm_mean": float(off.mean()),
+    }
+
+
+def paper_recipe_errors(poses: Poses2D, reference: Rig) -> dict[str, Any]:
+    """The paper's recipe on every frame: F by RANSAC from one frame's joints, then E, then (R, t).
+
+    Rotation error per pair, median over the frames that gave any answer; the intrinsics are the reference's.
+    """
+    camera = reference.camera.spread(2)
+    pixels, seen = camera.undistort(poses.xy[:, :, 0].double()), poses.conf[:, :, 0] >= 0.3
+    pairs: dict[str, float] = {}
+    answered = tried = 0
+    for i, j in combinations(range(len(reference.names)), 2):
+        true, errors = _relative(reference, i, j), []
+        for frame in range(pixels.shape[1]):
+            both = seen[i, frame] & seen[j, frame]
+            K_i, K_j = reference.camera.K[i], reference.camera.K[j]
+            pose = relative_pose_from_one_frame(pixels[i, frame, both], pixels[j, frame, both], K_i, K_j)
+            if pose is not None:
+                errors.append(_degrees(pose[0], true))
+            tried += 1
+        answered += len(errors)
+        pairs[f"{reference.names[i]}-{reference.names[j]}"] = median(errors) if errors else 180.0
+    return {
+        "rotation_deg": pairs,
+        "rotation_deg_median": median(pairs.values()),
+        "rotation_deg_max": max(pairs.values()),
+        "frames_with_an_answer": answered / tried,
+    }
+
+
+def pose_errors(
+    predicted: Float[Tensor, "*batch joint 3"],
+    true: Float[Tensor, "*batch joint 3"],
+    counted: Float[Tensor, "*batch joint"],
+    root: int,
+) -> dict[str, float]:
+    """The three errors, averaged over poses in which at least ten joints count."""
+    enough = (counted > 0).sum(-1) >= 10
+    p, q, w = predicted[enough], true[enough], counted[enough]
+    return {
+        "mpjpe_mm": float(mpjpe_mm(p, q, root, w).mean()),
+        "nmpjpe_mm": float(nmpjpe_mm(p, q, root, w).mean()),
+        "pmpjpe_mm": float(pmpjpe_mm(p, q, w).mean()),
+        "poses": int(enough.sum()),
+    }
+
+
+def label_errors(labels: Poses3D, reference_labels: Poses3D) -> dict[str, float]:
+    """Labels from recovered cameras against labels from reference cameras on the same 2D, where both exist."""
+    counted = ((labels.conf > 0) & (reference_labels.conf > 0)).float()
+    errors = pose_errors(labels.xyz, reference_labels.xyz, counted, labels.skeleton.root)
+    return {"label_pmpjpe_mm": errors["pmpjpe_mm"], "label_poses": errors["poses"]}
+
+
+def _relative(rig: Rig, i: int, j: int) -> Float[Tensor, "3 3"]:
+    return rig.camera.R[j] @ rig.camera.R[i].mT
+
+
+def _degrees(a: Float[Tensor, "3 3"], b: Float[Tensor, "3 3"]) -> float:
+    return float(torch.rad2deg(angle_between(a.double(), b.double())))

@@ -1,0 +1,166 @@
+"""The command line: one verb per step of the method, plus `run` for all of them.
+
+Nothing heavy is imported before a verb is chosen, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from epipose import config
+from epipose.errors import EpiposeError
+
+_Verb = (
+    Annotated[config.Sample, tyro.conf.subcommand("sample")]
+    | Annotated[config.Weights, tyro.conf.subcommand("weights")]
+    | Annotated[config.Detect, tyro.conf.subcommand("detect")]
+    | Annotated[config.Calibrate, tyro.conf.subcommand("calibrate")]
+    | Annotated[config.Label, tyro.conf.subcommand("label")]
+    | Annotated[config.Train, tyro.conf.subcommand("train")]
+    | Annotated[config.Predict, tyro.conf.subcommand("predict")]
+    | Annotated[config.View, tyro.conf.subcommand("view")]
+    | Annotated[config.Run, tyro.conf.subcommand("run")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    verb = tyro.cli(
+        _Verb,  # type: ignore[arg-type]
+        prog="epipose",
+        description="3D human pose from cameras nobody calibrated.",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
+    )
+    try:
+        _ACTIONS[type(verb)](verb)
+    except EpiposeError as error:
+        print(f"epipose: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "epipose: interrupted; what was finished is kept, and the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def _sample(verb: config.Sample) -> None:
+    from epipose.sample import sample
+
+    clip = sample(verb.out, verb.wheel)
+    print(
+        f"{verb.out}: {len(clip.views)} views, {clip.frames} frames. Next: epipose detect {verb.out} --out {verb.out}"
+    )
+
+
+def _weights(verb: config.Weights) -> None:
+    from epipose.detect.weights import weights
+
+    for path in weights(verb.variant, verb.file):
+        print(path)
+
+
+def _detect(verb: config.Detect) -> None:
+    from epipose.stages import detect_clip
+
+    worked = detect_clip(verb.sources, verb.out, detector=verb.detector, poses=verb.poses, overwrite=verb.overwrite)
+    _say(worked, verb.out / "poses2d.npz", f"epipose calibrate {verb.out}")
+
+
+def _calibrate(verb: config.Calibrate) -> None:
+    from epipose.files import read_json
+    from epipose.stages import calibrate_clip
+
+    worked = calibrate_clip(
+        verb.folder,
+        intrinsics=verb.intrinsics,
+        known_rig=verb.known_rig,
+        constant_bones=verb.constant_bones,
+        max_frames=verb.max_frames,
+        seed=verb.seed,
+    )
+    report = read_json(verb.folder / "calibration.json")
+    for camera in report["cameras"]:
+        print(
+            f"  {camera['name']:12s} {camera['median_px']:6.1f} px  {camera['median_mrad']:5.1f} mrad  "
+            f"{camera['inlier_share']:4.0%} inliers  {camera['swapped_frames']} frames with left and right swapped"
+        )
+    for warning in report["warnings"]:
+        print(f"  warning: {warning}")
+    _say(worked, verb.folder / "rig.json", f"epipose label {verb.folder}")
+
+
+def _label(verb: config.Label) -> None:
+    from epipose.files import read_json
+    from epipose.stages import label_clip
+
+    worked = label_clip(verb.folder, min_parallax_deg=verb.min_parallax_deg)
+    record = read_json(verb.folder / "label.json")
+    print(f"  {record['labelled_share']:.0%} of all joints labelled, mean confidence {record['mean_confidence']:.2f}")
+    _say(worked, verb.folder / "poses3d.npz", f"epipose train {verb.folder} --out MODEL, or epipose view {verb.folder}")
+
+
+def _train(verb: config.Train) -> None:
+    from epipose.train import train
+
+    options = {name: value for name, value in vars(verb).items() if name not in ("folders", "out", "rotation_deg")}
+    train(verb.folders, verb.out, rotation=math.radians(verb.rotation_deg), **options)
+    _say(True, verb.out / "model.safetensors", f"epipose predict PICTURE --model {verb.out}")
+
+
+def _predict(verb: config.Predict) -> None:
+    from epipose.predict import predict
+
+    out = verb.out or verb.source.with_name(f"{verb.source.stem}-epipose")
+    predict(verb.source, verb.model, out, intrinsics=verb.intrinsics, detector=verb.detector, device=verb.device)
+    _say(True, out / "predictions.npz", "look at overlay.jpg beside it")
+
+
+def _view(verb: config.View) -> None:
+    from epipose.view import view
+
+    view(verb.folder, html=verb.html, port=verb.port)
+    if verb.html is not None:
+        _say(True, verb.html, "open it in a browser")
+
+
+def _run(verb: config.Run) -> None:
+    from epipose.run import run
+
+    run(
+        verb.sources,
+        verb.out,
+        intrinsics=verb.intrinsics,
+        detector=verb.detector,
+        poses=verb.poses,
+        network=verb.network,
+        overwrite=verb.overwrite,
+    )
+    _say(True, verb.out / "report.html", f"open it in a browser, or epipose view {verb.out}")
+
+
+def _say(worked: bool, path: Path, then: str) -> None:
+    print(f"{path} {'written' if worked else 'is there already, from the same input and options'}. Next: {then}")
+
+
+_ACTIONS: dict[type, Callable[[Any], None]] = {
+    config.Sample: _sample,
+    config.Weights: _weights,
+    config.Detect: _detect,
+    config.Calibrate: _calibrate,
+    config.Label: _label,
+    config.Train: _train,
+    config.Predict: _predict,
+    config.View: _view,
+    config.Run: _run,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

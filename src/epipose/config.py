@@ -1,0 +1,200 @@
+"""Every verb of the command line as a frozen dataclass: its options, their defaults and their help, written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+Sources = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO|FOLDER ...")]
+Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
+Backbone = Literal["resnet18", "resnet34", "resnet50"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Bring sample footage: four synchronised videos of a man on a beam, with the laboratory's own calibration.
+
+    The footage is part of the package pose2sim (BSD-3); pip downloads it (51 MB), or you name the wheel.
+    """
+
+    out: Path
+    """Folder to write: videos/, clip.json, intrinsics.json, and reference/ with what calibration must not see."""
+    wheel: Path | None = None
+    """A pose2sim wheel downloaded by hand, for machines without a network."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Bring the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
+
+    variant: Literal["full", "heavy"] = "full"
+    """full: 6 MB, fast. heavy: 28 MB, more accurate, about three times slower."""
+    file: Path | None = None
+    """A wheel, package or .tflite file downloaded by hand, for machines without a network."""
+
+
+@dataclass(frozen=True)
+class Detect:
+    """Find the joints of people in every frame of every video, and the one person all views agree on.
+
+    The videos are views of one scene, started at the same moment, with equally many frames at one rate.
+    """
+
+    sources: Sources
+    """Two or more videos, or one folder of videos, or a clip folder."""
+    out: Path
+    """Clip folder to write: clip.json, poses2d.npz, detect.json."""
+    detector: str = "blazepose"
+    """blazepose (the heavy weights where they are at hand, else full), blazepose-full, blazepose-heavy."""
+    poses: Path | None = None
+    """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
+    overwrite: bool = False
+    """Replace a clip folder that was made from other videos."""
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Recover where the cameras stood from the person's own motion.
+
+    Writes rig.json (cameras; right up to one common scale) and calibration.json (how far to trust them).
+    """
+
+    folder: Folder
+    """Clip folder with the 2D poses."""
+    intrinsics: Path | None = None
+    """Focal lengths, centres, distortion: epipose JSON or Qualisys .qca.txt. Default: intrinsics.json in the folder,
+    else an ordinary lens is assumed, which costs accuracy."""
+    known_rig: Path | None = None
+    """Cameras that are known already, poses and all (epipose JSON or Qualisys): they are taken and checked."""
+    constant_bones: bool = True
+    """Hold the lengths of the person's bones constant over time."""
+    max_frames: int = 500
+    """Frames to use, evenly spread; more help little."""
+    seed: int = 0
+    """Seed of the random draws; the same seed gives the same cameras."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Triangulate 3D labels, each joint with a confidence. Writes poses3d.npz and label.json."""
+
+    folder: Folder
+    """Clip folder with 2D poses and cameras."""
+    min_parallax_deg: float = 5.0
+    """Joints seen only from directions closer together than this are left out."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network that reads 3D pose from a single picture, on the labels of clip folders.
+
+    A run that was cut off goes on where it was when the same command is given again.
+    """
+
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")]
+    """Labelled clip folders."""
+    out: Path
+    """Model folder to write: model.safetensors, config.json, log.jsonl."""
+    backbone: Backbone = "resnet50"
+    """Size of the residual network; resnet18 where there is no GPU."""
+    input_size: int = 256
+    """Side of the square crop, in pixels; a multiple of 32."""
+    depth_bins: int = 64
+    """Depth of the heatmap volume."""
+    channels: int = 256
+    """Channels of the deconvolutions."""
+    deconvs: int = 3
+    """Deconvolutions, each doubling the resolution of the heatmaps."""
+    init: Path | None = None
+    """ImageNet weights of the backbone (.pth, .safetensors), or a trained model folder to go on from."""
+    frames: tuple[int, int] | None = None
+    """First and last frame to train on; default all."""
+    epochs: int = 140
+    """Passes over the pictures."""
+    batch_size: int = 32
+    """Pictures per step."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+    lr_drops: tuple[int, ...] = (90, 120)
+    """Epochs after which the rate is divided by ten."""
+    rotation_deg: float = 30.0
+    """Augmentation: pictures are turned by up to this angle."""
+    occlusion: float = 0.5
+    """Augmentation: share of pictures in which a patch hides a part of the person."""
+    flip: float = 0.0
+    """Augmentation: share of pictures that are mirrored, left and right exchanged."""
+    seed: int = 0
+    """Seed of initialisation, order and augmentation."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    overwrite: bool = False
+    """Replace another run in the model folder."""
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Read 3D pose from a picture, a folder of pictures or a video. Writes npz, JSON and pictures to look at."""
+
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO")]
+    """What to read; each picture is read on its own."""
+    model: Path
+    """Model folder."""
+    out: Path | None = None
+    """Folder to write; default: beside the source, named after it."""
+    intrinsics: Path | None = None
+    """The camera, where known; otherwise an ordinary lens is assumed."""
+    detector: str = "blazepose"
+    """What finds the person in the picture."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Look at cameras and poses in the browser, in 3D and in motion."""
+
+    folder: Folder
+    """Clip folder with cameras, and labels if there are any."""
+    html: Path | None = None
+    """Write one self-contained HTML file instead of serving."""
+    port: int = 8080
+    """Port of the local server."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The whole path: detect, calibrate, label, train, and a report in plain words. What is done is not redone."""
+
+    sources: Sources
+    """Two or more videos, or one folder of videos, or a clip folder."""
+    out: Path
+    """Clip folder to write; the model goes to its folder model/."""
+    intrinsics: Path | None = None
+    """As for calibrate."""
+    detector: str = "blazepose"
+    """As for detect."""
+    poses: Path | None = None
+    """As for detect."""
+    network: Literal["auto", "small", "full", "none"] = "auto"
+    """small: minutes on a processor, less accurate. full: ResNet-50, hours on a GPU. auto: full where there is a GPU.
+    none: stop after the labels."""
+    overwrite: bool = False
+    """Replace what is in the folder from another run."""
+
+
+# The network that trains in minutes without a GPU, used by `run --network small` and the demo.
+SMALL: dict[str, Any] = {
+    "backbone": "resnet18",
+    "input_size": 96,
+    "deconvs": 2,
+    "depth_bins": 32,
+    "channels": 64,
+    "epochs": 40,
+    "batch_size": 16,
+    "lr_drops": (28, 36),
+    "rotation": 0.26,
+    "occlusion": 0.3,
+}

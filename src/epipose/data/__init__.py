@@ -1,0 +1,1 @@
+"""From pictures and labels to training samples: crops, augmentation, samples. Import from the submodules."""

@@ -1,0 +1,153 @@
+"""Training samples from labelled clip folders: what the network is to see, and what it is to say.
+
+Every video is decoded once. What stays in memory is one JPEG per person and frame, a little wider than the box so that
+augmentation can turn and shift it: about 10 kB at input size 128, so that a hundred thousand samples fit.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from tqdm import tqdm
+
+from epipose.camera import Camera, Rig
+from epipose.clip import Clip
+from epipose.data.crops import box_around, crop_picture, pose_to_crop
+from epipose.errors import EpiposeError
+from epipose.poses import Poses3D
+from epipose.skeleton import Skeleton
+from epipose.video import read_frames
+
+WINDOW = 1.5  # side of a stored crop over the side of its box
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Crops as JPEG (``WINDOW`` x the box) with their normalised poses and weights.
+
+    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen); metres where ``metric``.
+    """
+
+    jpegs: tuple[bytes, ...]
+    uvd: Float[np.ndarray, "sample joint 3"]
+    weight: Float[np.ndarray, "sample joint"]
+    bone_lengths: Float[np.ndarray, "bone"]
+    skeleton: Skeleton
+    metric: bool
+
+    def __len__(self) -> int:
+        return len(self.jpegs)
+
+    def stored(self, index: int) -> UInt8[np.ndarray, "stored stored 3"]:
+        """The stored RGB crop of one sample."""
+        picture = cv2.imdecode(np.frombuffer(self.jpegs[index], np.uint8), cv2.IMREAD_COLOR)
+        assert picture is not None  # we encoded it
+        return np.ascontiguousarray(picture[..., ::-1])
+
+
+def joined(parts: Sequence[Samples]) -> Samples:
+    """Samples of several clips as one set; EpiposeError when their skeletons differ.
+
+    Lengths are averaged over the samples where all clips are metric. Otherwise every clip has a unit of its own, and
+    the first clip's lengths are kept: the ratios of bones are what a network without metric labels can know.
+    """
+    names = {part.skeleton.name for part in parts}
+    if len(names) > 1:
+        raise EpiposeError(f"The labels have different skeletons ({', '.join(sorted(names))}). Label the clips alike.")
+    metric = all(part.metric for part in parts)
+    lengths = parts[0].bone_lengths
+    if metric:
+        lengths = np.average([part.bone_lengths for part in parts], axis=0, weights=[len(part) for part in parts])
+    return Samples(
+        tuple(itertools.chain.from_iterable(part.jpegs for part in parts)),
+        np.concatenate([part.uvd for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        lengths.astype(np.float32),
+        parts[0].skeleton,
+        metric,
+    )
+
+
+def clip_samples(
+    folder: Path,
+    input_size: int,
+    *,
+    margin: float = 1.25,
+    frames: tuple[int, int] | None = None,
+    views: Sequence[str] | None = None,
+    min_joints: float = 0.7,
+) -> Samples:
+    """One sample per view and frame of a labelled clip folder (clip.json, rig.json, poses3d.npz).
+
+    ``frames`` are the first and last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled
+    and inside the picture. Raises EpiposeError for missing files, views or frames, and when no sample is left.
+    """
+    clip, labels = Clip.load(folder), Poses3D.load(folder / "poses3d.npz")
+    rig = Rig.load(folder / "rig.json").select(clip.names)
+    if len(labels.xyz) != clip.frames:
+        raise EpiposeError(f"{folder}: {len(labels.xyz)} labels for {clip.frames} frames. Run: epipose label {folder}")
+    first, last = frames or (0, clip.frames - 1)
+    if not 0 <= first <= last < clip.frames:
+        raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
+    chosen = tuple(views) if views is not None else clip.names
+    camera = rig.select(chosen).camera.to(torch.float32)
+    uvd, boxes, weight = _targets(labels, camera, margin, min_joints)
+    wanted = [view for view in clip.views if view.name in chosen]
+    jpegs, kept = [], []
+    with tqdm(total=len(wanted) * (last + 1), desc=f"crops of {folder.name}", unit="frame", delay=2) as bar:
+        for view in wanted:
+            row = chosen.index(view.name)
+            for frame, picture in enumerate(itertools.islice(read_frames(view.video), last + 1)):
+                bar.update()
+                if frame >= first and weight[row, frame].any():
+                    box = boxes[row, frame] * np.array([1, 1, WINDOW])
+                    jpegs.append(_jpeg(crop_picture(picture, box, round(WINDOW * input_size))))
+                    kept.append((row, frame))
+    if not jpegs:
+        raise EpiposeError(
+            f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "
+            "picture. Look at the labels: epipose view, or label again with looser gates."
+        )
+    rows, columns = (list(column) for column in zip(*kept, strict=True))
+    lengths = _bone_lengths(labels, first, last)
+    return Samples(tuple(jpegs), uvd[rows, columns], weight[rows, columns], lengths, labels.skeleton, labels.metric)
+
+
+def _targets(
+    labels: Poses3D, camera: Camera, margin: float, min_joints: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(u, v, d), boxes and weights per view and frame; all weights are 0 where there is no sample."""
+    xyz, conf = labels.xyz[:, 0], labels.conf[:, 0]
+    in_frame = camera.spread(2).into_frame(xyz)
+    conf = conf * (in_frame[..., 2] > 0)
+    xy = camera.spread(2).project_in_frame(in_frame)
+    size = camera.spread(2).size
+    inside = ((xy >= 0) & (xy <= size - 1)).all(-1) & (conf > 0)
+    usable = (inside.float().mean(-1) >= min_joints) & (conf[..., labels.skeleton.root] > 0)
+    boxes = box_around(xy, conf, margin)
+    boxes[..., 2].clamp_(min=1.0)
+    uvd = pose_to_crop(in_frame, camera.spread(1), boxes, labels.skeleton.root)
+    weight = conf * usable[..., None]
+    uvd = torch.where(weight[..., None] > 0, uvd, torch.zeros(()))
+    return uvd.numpy(), boxes.numpy(), weight.numpy()
+
+
+def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, "bone"]:
+    """Median length of every bone over those of the frames where both its ends are labelled; 0 where there is none."""
+    parents, children = (list(ends) for ends in zip(*labels.skeleton.bones, strict=True))
+    xyz, conf = labels.xyz[first : last + 1, 0], labels.conf[first : last + 1, 0]
+    lengths = (xyz[:, children] - xyz[:, parents]).norm(dim=-1)
+    known = (conf[:, children] > 0) & (conf[:, parents] > 0)
+    median = torch.where(known, lengths, torch.nan).nanmedian(0).values
+    return torch.nan_to_num(median).numpy()
+
+
+def _jpeg(picture: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

@@ -1,0 +1,75 @@
+"""People in pictures: every frame of every view to joints in pixels, by any detector that speaks the protocol.
+
+To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
+another package, an entry point in the group ``epipose.detectors``), one test.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+from tqdm import tqdm
+
+from epipose.clip import Clip, View
+from epipose.detect.base import Detection, Detector
+from epipose.detect.tracks import padded, tracks_of, unswapped
+from epipose.errors import EpiposeError
+from epipose.poses import Poses2D
+from epipose.video import read_frames
+
+__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named"]
+
+# name -> "module:function"; imported on first use, called without arguments
+DETECTORS = {
+    "blazepose": "epipose.detect.blazepose:best",
+    "blazepose-full": "epipose.detect.blazepose:full",
+    "blazepose-heavy": "epipose.detect.blazepose:heavy",
+}
+
+
+def detector_named(name: str) -> Detector:
+    """Build a detector by name; raises EpiposeError that lists the names there are."""
+    plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
+    if name in plugins and name not in DETECTORS:
+        return plugins[name].load()()
+    if name not in DETECTORS:
+        known = ", ".join([*DETECTORS, *plugins])
+        raise EpiposeError(f"There is no detector '{name}'; there are {known}.")
+    module, _, function = DETECTORS[name].partition(":")
+    build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
+    return build()
+
+
+def detect(clip: Clip, detector: Detector) -> Poses2D:
+    """Run the detector on every frame of every view; persons are tracks, numbered per view, longest first.
+
+    Frames are decoded one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
+    """
+    joints = len(detector.skeleton.joints)
+    with tqdm(total=clip.frames * len(clip.views), desc="people in pictures", unit="frame", delay=2) as progress:
+        tracks = [tracks_of(_detections(clip, view, detector, progress), joints, clip.fps) for view in clip.views]
+    tracks = [[unswapped(track, detector.skeleton.flip, clip.fps) for track in view] for view in tracks]
+    for view, found in zip(clip.views, tracks, strict=True):
+        if not found:
+            raise EpiposeError(
+                f"No person was found in view '{view.name}' ({view.video}, {clip.frames} frames). Leave the view out, "
+                "or give a video in which a whole person is seen, upright and at least 100 pixels tall."
+            )
+    return padded(tracks, clip.names, clip.frames, detector.skeleton)
+
+
+def _detections(clip: Clip, view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
+    detector.reset()
+    frames: list[list[Detection]] = []
+    for image in read_frames(view.video):
+        if len(frames) == clip.frames:
+            break
+        frames.append(detector(image))
+        progress.update()
+    if len(frames) < clip.frames:
+        raise EpiposeError(
+            f"{view.video} ends after {len(frames)} frames; clip.json says {clip.frames}. Make the clip again."
+        )
+    return frames

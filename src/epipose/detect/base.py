@@ -1,0 +1,42 @@
+"""What a detector is: a thing that is shown the frames of a video one by one and says who is in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from epipose.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One person in one picture.
+
+    ``xy`` in pixels of the full picture, ``conf`` in [0, 1] with 0 for missing, ``score`` of the person as a whole,
+    ``xyz`` the detector's own single-image 3D where it has one (metres, camera axes, relative to the root), ``track``
+    the same number for the same person over the frames of a video.
+    """
+
+    xy: Float[np.ndarray, "joint 2"]
+    conf: Float[np.ndarray, "joint"]
+    score: float
+    xyz: Float[np.ndarray, "joint 3"] | None
+    track: int
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds people, frame after frame; implement these three to add one, and register it in ``DETECTORS``."""
+
+    skeleton: Skeleton
+
+    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
+        """The people in the next frame (RGB) of the video."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everyone: the next frame belongs to another video."""
+        ...

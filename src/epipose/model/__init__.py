@@ -1,0 +1,1 @@
+"""The network: backbone, volumetric pose head, losses. Import from the submodules."""

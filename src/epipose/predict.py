@@ -1,0 +1,274 @@
+"""One picture in, a 3D pose out: for photos, folders of photos, videos, and the views of a clip.
+
+A 2D detector finds the person and so the box, the network reads the box, the camera's intrinsics (given, or assumed)
+turn the normalised pose into joints in the camera's frame, relative to the root.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+from tqdm import tqdm
+
+from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
+from epipose.clip import Clip
+from epipose.data.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop
+from epipose.errors import EpiposeError
+from epipose.files import write_json, write_npz
+from epipose.model.posenet import TrainedPoseNet, to_input
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeleton import Skeleton
+from epipose.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
+
+_SHEET = 12  # pictures on a contact sheet
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Poses of the pictures ``names`` (root-relative, camera frame) and their joints ``uv`` in pixels."""
+
+    poses: Poses3D
+    uv: Float[Tensor, "frame joint 2"]
+    names: tuple[str, ...]
+
+    def save(self, folder: Path) -> None:
+        """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""
+        poses, joints = self.poses, self.poses.skeleton.joints
+        arrays = {"xyz": poses.xyz.numpy(), "conf": poses.conf.numpy(), "uv": self.uv.numpy()}
+        names = {"skeleton": poses.skeleton.name, "space": poses.space, "names": self.names}
+        flags = {key: np.array(value) for key, value in (names | {"metric": poses.metric}).items()}
+        write_npz(folder / "predictions.npz", **arrays, **flags)
+        frames = [
+            {
+                "name": name,
+                "person_found": bool((conf > 0).any()),
+                "joints": {j: [round(v, 5) for v in point.tolist()] for j, point in zip(joints, xyz, strict=True)},
+                "confidence": {j: round(float(value), 4) for j, value in zip(joints, conf, strict=True)},
+            }
+            for name, xyz, conf in zip(self.names, poses.xyz[:, 0], poses.conf[:, 0], strict=True)
+        ]
+        about = {
+            "format": "epipose-predictions-1",
+            "skeleton": poses.skeleton.name,
+            "unit": "metre" if poses.metric else "unknown (the model's labels had no scale)",
+            "axes": "camera: x right, y down, z away from it; relative to the joint " + joints[poses.skeleton.root],
+        }
+        write_json(folder / "predictions.json", {**about, "frames": frames})
+
+
+def predict(
+    source: Path,
+    model: Path,
+    out: Path | None = None,
+    *,
+    intrinsics: Path | None = None,
+    detector: str = "blazepose",
+    batch_size: int = 32,
+    device: str = "auto",
+) -> Prediction:
+    """3D poses of the main person in a photo, a folder of photos, or a video.
+
+    In every photo the largest confident person is taken, in a video the one who is seen longest. Without ``intrinsics``
+    (JSON as for calibrate: one camera, or one called like the file) those of `assumed_camera` are taken.
+    With ``out`` it writes predictions.npz, predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises
+    EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
+    """
+    trained = TrainedPoseNet.load(model)
+    material = _material(source)
+    boxes = _main_person(material, detector, trained)
+    if not bool((boxes[:, 2] > 0).any()):
+        raise EpiposeError(
+            f"No person was found in {source} ({len(material.names)} pictures). Give pictures that show a whole "
+            "person, upright and at least 100 pixels tall."
+        )
+    given = None if intrinsics is None else _camera_for(source, intrinsics)
+    target = _device(device)
+    parts = []
+    with tqdm(total=len(material.names), desc="poses from pictures", unit="frame", delay=2) as bar:
+        for images, rows in _chunks(material.pictures(), boxes, batch_size):
+            cameras = _cameras(images, given)
+            parts.append(predict_crops(trained, images, rows, cameras, device=target))
+            bar.update(len(images))
+    xyz, conf, uv = (torch.cat(part) for part in zip(*parts, strict=True))
+    poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
+    prediction = Prediction(poses, uv, material.names)
+    if out is not None:
+        prediction.save(out)
+        _draw(prediction, material, out)
+    return prediction
+
+
+def predict_crops(
+    trained: TrainedPoseNet,
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    boxes: Float[Tensor, "picture 3"],
+    cameras: Camera,
+    *,
+    device: torch.device | None = None,
+) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"], Float[Tensor, "picture joint 2"]]:
+    """Root-relative joints in the camera's frame, confidence and pixels, for one box (x, y, side) in each picture.
+
+    ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0.
+    """
+    size = trained.net.sizes["input_size"]
+    crops = [crop_picture(image, box.numpy(), size) for image, box in zip(images, boxes, strict=True)]
+    batch = torch.from_numpy(np.stack(crops)).to(device or torch.device("cpu"))
+    net = trained.net.to(batch.device).eval()
+    with torch.inference_mode():
+        uvd, conf = (part.cpu() for part in net(to_input(batch)))
+    cameras = cameras.to(torch.float32)
+    some = boxes[:, 2] > 0
+    safe = torch.where(some[:, None], boxes, torch.tensor([0.0, 0.0, 1.0]))
+    xyz = pose_from_crop(uvd, cameras, safe, trained.skeleton, trained.bone_lengths)
+    uv = pixels_from_crop(uvd[..., :2], safe)
+    return xyz * some[:, None, None], conf * some[:, None], uv * some[:, None, None]
+
+
+def predict_clip(
+    folder: Path, trained: TrainedPoseNet, frames: tuple[int, int], *, batch_size: int = 32, device: str = "auto"
+) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
+    """Single-picture predictions for frames (first, last) of every view of a calibrated clip folder.
+
+    The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json. Root-relative, each in the
+    frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
+    """
+    clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
+    rig = Rig.load(folder / "rig.json", intrinsics_only=True).select(clip.names)
+    first, last = frames
+    if not 0 <= first <= last < clip.frames:
+        raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
+    target = _device(device)
+    results = []
+    for row, view in enumerate(clip.views):
+        boxes = _boxes(found.xy[row, :, 0], found.conf[row, :, 0], found.skeleton, trained)[first : last + 1]
+        camera = rig.camera[row]
+        pictures = itertools.islice(read_frames(view.video), first, last + 1)
+        parts = [
+            predict_crops(trained, images, part, _cameras(images, camera), device=target)
+            for images, part in _chunks(pictures, boxes, batch_size)
+        ]
+        results.append([torch.cat(part) for part in zip(*parts, strict=True)])
+    xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
+    return xyz, conf, uv
+
+
+@dataclass(frozen=True)
+class _Material:
+    names: tuple[str, ...]
+    pictures: Callable[[], Iterator[np.ndarray]]  # decodes anew at every call: memory does not grow with length
+    fps: float | None  # None for photos, which have nothing to do with each other
+
+
+def _material(source: Path) -> _Material:
+    if not source.exists():
+        raise EpiposeError(f"There is no file or folder {source}.")
+    if source.is_dir():
+        paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        if not paths:
+            raise EpiposeError(f"The folder {source} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        return _Material(tuple(path.name for path in paths), lambda: map(read_image, paths), None)
+    if source.suffix.lower() in VIDEO_SUFFIXES:
+        fps = probe(source).fps
+        count = sum(1 for _ in read_frames(source))  # headers may lie by a frame or two
+        return _Material(tuple(f"frame {i}" for i in range(count)), lambda: read_frames(source), fps)
+    return _Material((source.name,), lambda: iter([read_image(source)]), None)
+
+
+def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) -> Float[Tensor, "picture 3"]:
+    """A box per picture round the one person to read; side 0 where nobody was found."""
+    from epipose.detect import detector_named
+    from epipose.detect.tracks import tracks_of
+
+    finder = detector_named(detector)
+    count, joints = len(material.names), len(finder.skeleton.joints)
+    xy, conf = np.zeros((count, joints, 2)), np.zeros((count, joints))
+    frames = []
+    for picture in tqdm(material.pictures(), total=count, desc="people in pictures", unit="frame", delay=2):
+        if material.fps is None:
+            finder.reset()
+        frames.append(finder(picture))
+    if material.fps is not None:
+        for track in tracks_of(frames, joints, material.fps)[:1]:  # the longest
+            xy, conf = track.xy, track.conf
+    else:
+        for row, people in enumerate(frames):
+            if people:
+                main = max(people, key=lambda person: person.score * np.ptp(person.xy, axis=0).max())
+                xy[row], conf[row] = main.xy, main.conf
+    return _boxes(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), finder.skeleton, trained)
+
+
+def _boxes(xy: Tensor, conf: Tensor, found: Skeleton, trained: TrainedPoseNet) -> Float[Tensor, "picture 3"]:
+    """Boxes round the joints as the model knows them, so that they are as wide as in training."""
+    weights = found.mapping_to(trained.skeleton)
+    unseen = ((weights > 0) & (conf[..., None, :] == 0)).any(-1) | ~weights.any(-1)
+    return box_around(weights @ xy, (~unseen).float(), trained.margin)
+
+
+def _chunks(
+    pictures: Iterator[np.ndarray], boxes: Tensor, batch_size: int
+) -> Iterator[tuple[list[np.ndarray], Float[Tensor, "picture 3"]]]:
+    start = 0
+    while images := list(itertools.islice(pictures, batch_size)):
+        yield images, boxes[start : start + len(images)]
+        start += len(images)
+
+
+def _device(name: str) -> torch.device:
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def _camera_for(source: Path, path: Path) -> Camera:
+    """The one camera of an intrinsics file, or the one called like the source."""
+    rig = Rig.load(path, intrinsics_only=True)
+    if len(rig.names) > 1 and source.stem not in rig.names:
+        raise EpiposeError(
+            f"{path} has cameras {', '.join(rig.names)}; none is called '{source.stem}' like {source.name}. Keep only "
+            "the camera that took it, or name it so."
+        )
+    return rig.camera[0 if len(rig.names) == 1 else rig.names.index(source.stem)]
+
+
+def _cameras(images: Sequence[np.ndarray], given: Camera | None) -> Camera:
+    """A batch with one camera per picture: the given one, or assumptions."""
+    sizes = [(image.shape[1], image.shape[0]) for image in images]
+    if given is not None:
+        expected = tuple(given.size.tolist())
+        for size in sizes:
+            if size != expected:
+                raise EpiposeError(
+                    f"A picture is {size[0]} x {size[1]}, its intrinsics are for {expected[0]} x {expected[1]}. Give "
+                    "the intrinsics of this resolution, or none to have them assumed."
+                )
+    return stack_cameras([given or assumed_camera(*size) for size in sizes])
+
+
+def _draw(prediction: Prediction, material: _Material, out: Path) -> None:
+    """overlay.jpg: the photo, or a sheet of up to twelve pictures; and overlay.mp4 for a video."""
+    from epipose.overlay import contact_sheet, overlay, write_picture, write_video
+
+    poses, count = prediction.poses, len(prediction.names)
+    on_sheet = set(np.linspace(0, count - 1, min(count, _SHEET)).round().astype(int).tolist())
+    sheet = []
+
+    def drawn() -> Iterator[np.ndarray]:
+        for index, picture in enumerate(material.pictures()):
+            if material.fps is not None or index in on_sheet:
+                xyz, conf = poses.xyz[index, 0], poses.conf[index, 0]
+                result = overlay(picture, prediction.uv[index], xyz, conf, poses.skeleton)
+                if index in on_sheet:
+                    sheet.append(result)
+                yield result
+
+    if material.fps is not None:
+        write_video(out / "overlay.mp4", drawn(), material.fps)
+    else:
+        list(drawn())
+    write_picture(out / "overlay.jpg", contact_sheet(sheet, height=sheet[0].shape[0] if count == 1 else 360))

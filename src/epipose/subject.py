@@ -1,0 +1,131 @@
+"""Which of the people in each view is the one whom all cameras follow.
+
+The largest person is not it: a bystander close to one camera is larger. What the views of one person share, without
+any calibration, is WHEN each joint moves fast: a speed in the picture, divided by the body's size in the picture,
+rises and falls at the same moments from every side. So every pair of candidates of two views gets the correlation
+over time of their joints' speeds, weighted by how much both move, and the candidates (one per view) with the largest
+sum over all pairs of views are taken.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from epipose.detect.tracks import Track, body_size, joined, padded
+from epipose.errors import EpiposeError
+from epipose.poses import Poses2D
+
+SMOOTHING = 0.15  # seconds over which positions are averaged before they are differentiated
+LITTLE = 0.2  # spread over time of the log speed (in body sizes per second) at which a candidate counts half
+SURE = 0.15  # mean agreement of the subject with the other views below which it is reported as doubtful
+
+
+def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]:
+    """Put the person whose motion the views agree on first in every view, broken tracks joined.
+
+    Also returns, per view, which candidate was taken and why: ``candidates`` (how many there were), ``taken`` (its
+    number among them), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``lead`` (its score
+    over the best other candidate's, None where there is none) and ``sure``. With one view, or one candidate in every
+    view, there is nothing to choose. Raises EpiposeError for a view in which nobody is seen.
+    """
+    people = [joined(_tracks(poses, view), fps) for view in range(len(poses.views))]
+    unseen = [name for name, tracks in zip(poses.views, people, strict=True) if not tracks]
+    if unseen:
+        raise EpiposeError(f"Nobody is seen in view {', '.join(unseen)}: leave it out of the clip, or detect again.")
+    owner = np.array([view for view, tracks in enumerate(people) for _ in tracks], int)
+    flat = [track for tracks in people for track in tracks]
+    score, correlation = _agreement(flat, owner, fps)
+    chosen = _best_combination(score, owner, len(people))
+    reasons: dict[str, Any] = {}
+    order: list[list[Track]] = []
+    for view, name in enumerate(poses.views):
+        own = np.flatnonzero(owner == view)
+        others = np.delete(chosen, view)
+        support = score[own][:, others].sum(1)
+        taken = int(np.flatnonzero(own == chosen[view])[0])
+        order.append(people[view][taken : taken + 1] + people[view][:taken] + people[view][taken + 1 :])
+        agreement = float(correlation[chosen[view], others].mean()) if len(others) else 0.0
+        rivals = np.delete(support, taken)
+        reasons[name] = {
+            "candidates": len(own),
+            "taken": taken,
+            "agreement": round(agreement, 3),
+            "lead": round(float(support[taken] - rivals.max()), 3) if len(rivals) else None,
+            "sure": bool(agreement >= SURE),
+        }
+    return padded(order, poses.views, poses.conf.shape[1], poses.skeleton), reasons
+
+
+def _tracks(poses: Poses2D, view: int) -> list[Track]:
+    tracks = []
+    for person in range(poses.xy.shape[2]):
+        xyz = None if poses.xyz is None else poses.xyz[view, :, person].double().numpy()
+        conf = poses.conf[view, :, person].double().numpy()
+        if conf.any():
+            tracks.append(Track(poses.xy[view, :, person].double().numpy(), conf, xyz))
+    return tracks
+
+
+def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Score and plain correlation of the motion of every two candidates of different views; 0 within a view."""
+    motions = [_motion(track, fps) for track in tracks]
+    score, correlation = np.zeros((2, len(tracks), len(tracks)))
+    for i, (speed_a, weight_a) in enumerate(motions):
+        for j in range(i):
+            if owner[i] == owner[j]:
+                continue
+            speed_b, weight_b = motions[j]
+            weight = weight_a * weight_b
+            total = np.maximum(weight.sum(0), 1e-9)
+            a, b = (speed - (weight * speed).sum(0) / total for speed in (speed_a, speed_b))
+            # the mean per joint is gone: hands are faster than hips in everybody, which says nothing
+            spread_a, spread_b = (np.sqrt((weight * s**2).sum() / total.sum()) for s in (a, b))
+            common = (weight * a * b).sum() / total.sum() / max(spread_a * spread_b, 1e-12)
+            moving = spread_a / (spread_a + LITTLE) * spread_b / (spread_b + LITTLE)
+            # candidates that are seen together for a short time only agree by chance more easily
+            together = weight.sum() / max(weight_a.sum(), weight_b.sum(), 1e-9)
+            correlation[i, j] = correlation[j, i] = common
+            score[i, j] = score[j, i] = common * np.sqrt(moving * together)
+    return score, correlation
+
+
+def _motion(track: Track, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
+    """Log speed of every joint in body sizes per second, and how far to trust it."""
+    window = max(1, round(SMOOTHING * fps))
+    weight = _moving_sum(track.conf, window)
+    xy = _moving_sum(track.conf[..., None] * track.xy, window) / np.maximum(weight, 1e-9)[..., None]
+    seen = track.conf.sum(-1) > 0
+    size = float(np.median(body_size(track.xy, track.conf)[seen]))
+    speed = np.linalg.norm(np.diff(xy, axis=0), axis=-1) * fps / max(size, 1e-9)
+    return np.log1p(speed), np.minimum(track.conf[1:], track.conf[:-1])
+
+
+def _moving_sum(values: np.ndarray, window: int) -> np.ndarray:
+    """Sum over a centred window along the first axis, cut off at the ends."""
+    total = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
+    index = np.arange(len(values))
+    first = np.maximum(index - window // 2, 0)
+    last = np.minimum(index - window // 2 + window, len(values))
+    return total[last] - total[first]
+
+
+def _best_combination(score: np.ndarray, owner: np.ndarray, views: int) -> np.ndarray:
+    """One candidate per view with the largest sum of pairwise scores: coordinate ascent from every candidate."""
+    own = [np.flatnonzero(owner == view) for view in range(views)]
+    best, best_sum = np.array([candidates[0] for candidates in own]), -np.inf
+    for seed in range(len(owner)):
+        chosen = np.array([seed if seed in c else c[np.argmax(score[seed, c])] for c in own])
+        for _ in range(2 * views):
+            before = chosen.copy()
+            for view, candidates in enumerate(own):
+                others = np.delete(chosen, view)
+                chosen[view] = candidates[np.argmax(score[candidates][:, others].sum(1))]
+            if (chosen == before).all():
+                break
+        total = score[np.ix_(chosen, chosen)].sum()
+        if total > best_sum + 1e-12:
+            best, best_sum = chosen, total
+    return best

@@ -1,0 +1,94 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from epipose.camera import Rig, assumed_camera
+from epipose.errors import EpiposeError
+from epipose.files import write_json
+
+from synthetic import moving_skeleton, rig
+
+
+def test_projection_agrees_with_opencv():
+    cameras, xyz = rig().camera, moving_skeleton(20)
+    uv = cameras.spread(2).project(xyz)
+    for view in range(4):
+        rotation, _ = cv2.Rodrigues(cameras.R[view].numpy())
+        expected, _ = cv2.projectPoints(
+            xyz.reshape(-1, 3).numpy(),
+            rotation,
+            cameras.t[view].numpy(),
+            cameras.K[view].numpy(),
+            cameras.distortion[view].numpy(),
+        )
+        assert np.abs(uv[view].reshape(-1, 2).numpy() - expected[:, 0]).max() < 1e-9
+
+
+def test_undistortion_undoes_projection():
+    cameras, xyz = rig().camera.spread(2), moving_skeleton(20)
+    in_frame = cameras.into_frame(xyz)
+    assert torch.allclose(cameras.to_normalized(cameras.project(xyz)), in_frame[..., :2] / in_frame[..., 2:], atol=1e-9)
+
+
+def test_center_is_where_the_camera_sees_the_origin_of_its_frame():
+    cameras = rig().camera
+    assert float(cameras.into_frame(cameras.center).abs().max()) < 1e-12
+
+
+def test_cropping_and_resizing_move_pixels_as_they_move_the_picture():
+    camera, xyz = rig().camera[0], moving_skeleton(5)
+    uv = camera.project(xyz)
+    cropped = camera.cropped(100, -7, 500, 600)
+    assert torch.allclose(cropped.project(xyz), uv - torch.tensor([100.0, -7.0], dtype=torch.float64))
+    assert cropped.size.tolist() == [500, 600]
+    # Halving a picture: the centres of pixels 0 and 1 (at 0 and 1) become the centre of pixel 0.
+    half = camera.resized(500, 501)
+    assert torch.allclose(half.project(xyz), (uv + 0.5) / 2 - 0.5)
+
+
+def test_a_rig_survives_the_file(tmp_path):
+    before = rig()
+    before.save(tmp_path / "rig.json")
+    after = Rig.load(tmp_path / "rig.json")
+    assert after.names == before.names
+    assert after.metric
+    assert torch.equal(after.camera.R, before.camera.R)
+    assert torch.equal(after.camera.size, before.camera.size)
+
+
+def test_selecting_cameras_by_name_reorders_them():
+    names = rig().names
+    chosen = rig().select((names[2], names[0]))
+    assert torch.equal(chosen.camera.t, rig().camera.t[[2, 0]])
+    with pytest.raises(EpiposeError, match="No camera called nobody"):
+        rig().select(("nobody",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"cameras": {}}, "holds no cameras"),
+        ([1, 2], "is no camera file"),
+        ({"cameras": {"a": {"size": [10, 10]}}}, "has no 'K'"),
+        ({"cameras": {"a": {"K": [[1, 2], [3, 4]], "size": [10, 10]}}}, "must be finite of shape"),
+        ({"cameras": {"a": {"K": "wide", "size": [10, 10]}}}, "'K'"),
+    ],
+)
+def test_bad_camera_files_say_what_is_wrong(tmp_path, content, message):
+    write_json(tmp_path / "cameras.json", content)
+    with pytest.raises(EpiposeError, match=message):
+        Rig.load(tmp_path / "cameras.json", intrinsics_only=True)
+
+
+def test_intrinsics_alone_are_no_rig(tmp_path):
+    write_json(tmp_path / "k.json", {"cameras": {"a": {"K": torch.eye(3).tolist(), "size": [10, 10]}}})
+    assert Rig.load(tmp_path / "k.json", intrinsics_only=True).names == ("a",)
+    with pytest.raises(EpiposeError, match="has no 'R'"):
+        Rig.load(tmp_path / "k.json")
+
+
+def test_an_assumed_camera_sees_ninety_degrees_less_than_a_fisheye():
+    camera = assumed_camera(1920, 1080)
+    half_width = float(camera.to_normalized(torch.tensor([[1919.0, 539.5]], dtype=torch.float64))[0, 0])
+    assert half_width == pytest.approx(0.5 / 0.8, rel=1e-3)

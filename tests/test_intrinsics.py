@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from epipose import Camera, Clip, EpiposeError, Rig, View
+from epipose.files import read_json
+from epipose.intrinsics import intrinsics_from, save_intrinsics
+from test_qualisys import qualisys_text
+
+
+def clip_of(*names, size=(1088, 1920)):
+    return Clip(tuple(View(name, Path(f"{name}.mp4"), *size) for name in names), 10, 25.0)
+
+
+def rig_of(*names):
+    n = len(names)
+    K = torch.eye(3, dtype=torch.float64).repeat(n, 1, 1)
+    K[:, 0, 0] = torch.arange(n) + 1000.0
+    R = torch.eye(3, dtype=torch.float64).repeat(n, 1, 1)
+    t, distortion = torch.full((n, 3), 7.0, dtype=torch.float64), torch.zeros(n, 5, dtype=torch.float64)
+    return Rig(names, Camera(K, distortion, R, t, torch.tensor([[1088, 1920]] * n)))
+
+
+def test_cameras_go_by_name_and_forget_where_they_stood(tmp_path):
+    rig_of("a", "b", "c").save(tmp_path / "rig.json")
+    rig, note = intrinsics_from(tmp_path / "rig.json", clip_of("c", "a"))
+    assert rig.names == ("c", "a")
+    assert rig.camera.K[:, 0, 0].tolist() == [1002, 1000]
+    assert not rig.camera.t.any()
+    assert not note
+
+
+def test_what_is_saved_holds_no_pose(tmp_path):
+    save_intrinsics(rig_of("a", "b"), tmp_path / "intrinsics.json")
+    assert set(read_json(tmp_path / "intrinsics.json")["cameras"]["a"]) == {"K", "distortion", "size"}
+    rig, _ = intrinsics_from(tmp_path / "intrinsics.json", clip_of("a", "b"))
+    assert rig.camera.K[1, 0, 0] == 1001
+
+
+def test_qualisys_is_known_by_its_content(tmp_path):
+    (tmp_path / "whatever.txt").write_text(qualisys_text("a", "b"))
+    rig, _ = intrinsics_from(tmp_path / "whatever.txt", clip_of("a", "b"))
+    assert rig.camera.K[0, 0, 0].item() == pytest.approx(1681.245, abs=1e-3)
+    assert not rig.camera.t.any()
+
+
+def test_by_order_where_no_name_matches_and_it_says_so(tmp_path):
+    rig_of("miqus1", "miqus2").save(tmp_path / "rig.json")
+    rig, note = intrinsics_from(tmp_path / "rig.json", clip_of("left", "right"))
+    assert rig.names == ("left", "right")
+    assert "left = miqus1, right = miqus2" in note
+
+
+@pytest.mark.parametrize("names", [("a", "x"), ("p", "q", "r"), ("a",)])
+def test_wrong_cameras(tmp_path, names):
+    rig_of(*names).save(tmp_path / "rig.json")
+    with pytest.raises(EpiposeError, match=f"{len(names)} cameras .*{names[-1]}.* 2 views .a, b."):
+        intrinsics_from(tmp_path / "rig.json", clip_of("a", "b"))
+
+
+def test_another_resolution_is_never_rescaled_in_silence(tmp_path):
+    rig_of("a", "b").save(tmp_path / "rig.json")
+    with pytest.raises(EpiposeError, match=r"calibrated at 1088x1920 .*'a' has 1080x1920. Give a file"):
+        intrinsics_from(tmp_path / "rig.json", clip_of("a", "b", size=(1080, 1920)))
+
+
+def test_what_is_no_camera_file(tmp_path):
+    (tmp_path / "x.json").write_text("[1, 2]")
+    with pytest.raises(EpiposeError, match="no camera file"):
+        intrinsics_from(tmp_path / "x.json", clip_of("a", "b"))
+    with pytest.raises(EpiposeError, match="no file"):
+        intrinsics_from(tmp_path / "absent.json", clip_of("a", "b"))

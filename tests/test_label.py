@@ -1,0 +1,76 @@
+import torch
+
+from epipose.camera import Rig
+from epipose.geometry.rotation import exp
+from epipose.label import in_camera_frames, label, widest_parallax
+from epipose.metrics import pmpjpe_mm
+from epipose.poses import Poses2D
+from epipose.skeleton import H36M17
+
+from synthetic import detections, moving_skeleton, rig
+
+
+def clip(frames=30, pixels=0.0, outliers=0.0, cameras=None):
+    cameras = cameras or rig()
+    uv, conf = detections(cameras, moving_skeleton(frames), pixels, outliers)
+    return Poses2D(uv[:, :, None], conf[:, :, None], H36M17, cameras.names)
+
+
+def test_exact_without_noise():
+    labels = label(clip(), rig())
+    assert torch.allclose(labels.xyz[:, 0].double(), moving_skeleton(30), atol=1e-5)
+    assert bool((labels.conf == 1).all())
+    assert labels.metric
+    assert labels.space == "world"
+
+
+def test_confidence_tells_good_joints_from_bad():
+    true = moving_skeleton(100)
+    labels = label(clip(100, pixels=6, outliers=0.2), rig())
+    error = (labels.xyz[:, 0].double() - true).norm(dim=-1)
+    conf = labels.conf[:, 0]
+    assert float(error[conf > 0.9].mean()) < 0.06
+    assert float(pmpjpe_mm(labels.xyz[:, 0].double(), true, (conf > 0.5).double()).mean()) < 45
+    assert float((conf > 0.5).float().mean()) > 0.6
+
+
+def test_what_one_view_alone_saw_has_no_label():
+    poses = clip()
+    poses.conf[1:, :, 0, 4] = 0
+    labels = label(poses, rig())
+    assert not bool(labels.conf[:, 0, 4].any())
+    assert not bool(labels.xyz[:, 0, 4].any())
+    assert bool(labels.conf[:, 0, 5].all())
+
+
+def test_two_views_that_contradict_each_other_give_no_label():
+    two = rig().select(rig().names[:2])
+    poses = clip(cameras=two)
+    poses.xy[1, :, 0, 3] += torch.tensor([0.0, 150.0])
+    labels = label(poses, two)
+    assert float((labels.conf[:, 0, 3] > 0).float().mean()) < 0.1
+    assert bool((labels.conf[:, 0, 6] == 1).all())
+
+
+def test_cameras_side_by_side_have_no_depth():
+    true = rig()
+    R = torch.stack([true.camera.R[0], exp(torch.tensor([0.0, 0.01, 0.0], dtype=torch.float64)) @ true.camera.R[0]])
+    beside = Rig(true.names[:2], true.camera[:2].with_pose(R, true.camera.t[[0, 0]] + 0.01 * torch.eye(3).double()[:2]))
+    poses = clip(cameras=beside)
+    assert not bool(label(poses, beside).conf.any())
+
+
+def test_parallax_counts_only_supporting_views():
+    center = torch.tensor([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0]], dtype=torch.float64)
+    origin = torch.zeros(1, 3, dtype=torch.float64)
+    assert float(widest_parallax(origin, center, torch.tensor([[True, True, True]]))) == torch.pi
+    assert abs(float(widest_parallax(origin, center, torch.tensor([[True, True, False]]))) - torch.pi / 2) < 1e-9
+    assert float(widest_parallax(origin, center, torch.tensor([[True, False, False]]))) == 0
+
+
+def test_camera_frames_are_those_of_the_cameras():
+    labels = label(clip(), rig())
+    seen = in_camera_frames(labels, rig())
+    assert seen.shape == (4, 30, 1, 17, 3)
+    assert torch.allclose(seen[2, :, 0].double(), rig().camera[2].into_frame(moving_skeleton(30)), atol=1e-4)
+    assert float(seen[..., 2].min()) > 1  # everyone is in front of every camera

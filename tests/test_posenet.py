@@ -1,0 +1,98 @@
+"""Soft-argmax against the full grid, half-voxel centring, the loss, and saving."""
+
+import json
+
+import pytest
+import torch
+
+from epipose.errors import EpiposeError
+from epipose.model.losses import smooth_l1
+from epipose.model.posenet import PoseNet, TrainedPoseNet, soft_argmax, to_input
+from epipose.skeleton import H36M17
+
+SMALL = {"input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 2}
+
+
+def test_soft_argmax_is_the_mean_over_the_whole_grid() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(2, 3, 5, 4, 6, generator=generator, dtype=torch.float64)
+    p = logits.flatten(2).softmax(-1).view(logits.shape)
+    z, y, x = torch.meshgrid(*((torch.arange(n) + 0.5) / n - 0.5 for n in (5, 4, 6)), indexing="ij")
+    expected = torch.stack([(p * axis).sum((-3, -2, -1)) for axis in (x, y, z)], -1)
+    mean, _ = soft_argmax(logits)
+    torch.testing.assert_close(mean, expected)
+
+
+def test_voxel_centres_and_confidence() -> None:
+    uniform, flat = soft_argmax(torch.zeros(1, 4, 4, 4))
+    torch.testing.assert_close(uniform, torch.zeros(1, 3))
+    peak = torch.full((1, 4, 8, 16), -1e4)
+    peak[0, 3, 0, 15] = 0
+    corner, sure = soft_argmax(peak)
+    torch.testing.assert_close(corner, torch.tensor([[0.5 - 1 / 32, -0.5 + 1 / 16, 0.5 - 1 / 8]]))
+    assert sure.item() == pytest.approx(1)
+    assert flat.item() < 0.5
+
+
+def test_output_shape_range_and_gradient() -> None:
+    torch.manual_seed(0)
+    net = PoseNet("resnet18", 5, **SMALL)
+    uvd, conf = net(to_input(torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)))
+    assert uvd.shape == (2, 5, 3)
+    assert bool((uvd.abs() < 0.5).all())
+    assert bool(((conf >= 0) & (conf <= 1)).all())
+    uvd.sum().backward()
+    assert all(p.grad is not None for p in net.parameters())
+    with pytest.raises(EpiposeError, match="multiple of 32"):
+        PoseNet(input_size=100)
+
+
+def test_full_size_is_that_of_the_paper() -> None:
+    """34 million parameters with ResNet-50, volumes of 64 x 64 x 64."""
+    with torch.device("meta"):
+        net = PoseNet("resnet50", 17)
+        features = net.volume(net.head(net.backbone(torch.empty(1, 3, 256, 256))))
+    assert sum(p.numel() for p in net.parameters()) / 1e6 == pytest.approx(34.3, abs=0.5)
+    assert features.shape == (1, 17 * 64, 64, 64)
+
+
+def test_loss_is_quadratic_then_linear_and_weighted() -> None:
+    zero = torch.zeros(1, 2, 3)
+    near, far = zero.clone(), zero.clone()
+    near[0, 0], far[0, 0] = 0.01, 0.3
+    first = torch.tensor([[1.0, 0.0]])
+    assert smooth_l1(near, zero, first, 0.02).item() == pytest.approx(0.5 * 0.01**2 / 0.02)
+    assert smooth_l1(far, zero, first, 0.02).item() == pytest.approx(0.3 - 0.01)
+    assert smooth_l1(far, zero, torch.tensor([[0.0, 1.0]])).item() == 0
+    assert smooth_l1(far, zero, torch.tensor([[1.0, 3.0]])).item() == pytest.approx(0.29 / 4)
+    assert smooth_l1(far, zero, torch.zeros(1, 2)).item() == 0
+
+
+def _trained() -> TrainedPoseNet:
+    torch.manual_seed(1)
+    net = PoseNet("resnet18", 17, **SMALL).eval()
+    return TrainedPoseNet(net, H36M17, torch.linspace(0.1, 0.5, 16), True, 1.3)
+
+
+def test_saved_model_says_the_same(tmp_path) -> None:
+    before = _trained()
+    before.save(tmp_path)
+    after = TrainedPoseNet.load(tmp_path)
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(before.net(picture)[0], after.net(picture)[0])
+    torch.testing.assert_close(after.bone_lengths, before.bone_lengths, atol=1e-6, rtol=0)
+    assert (after.skeleton, after.metric, after.margin) == (H36M17, True, 1.3)
+
+
+def test_damaged_models_say_so(tmp_path) -> None:
+    with pytest.raises(EpiposeError, match="no trained model"):
+        TrainedPoseNet.load(tmp_path)
+    _trained().save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "channels": 24}))
+    with pytest.raises(EpiposeError, match="damaged model"):
+        TrainedPoseNet.load(tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({k: v for k, v in config.items() if k != "margin"}))
+    with pytest.raises(EpiposeError, match="damaged model"):
+        TrainedPoseNet.load(tmp_path)

@@ -1,0 +1,163 @@
+"""Prediction: photos, folders and videos in; files, pictures and clear errors out. The detector is a stand-in."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from epipose import detect
+from epipose.camera import assumed_camera, stack_cameras
+from epipose.detect.base import Detection
+from epipose.errors import EpiposeError
+from epipose.files import read_npz
+from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.poses import Poses3D
+from epipose.predict import predict, predict_clip, predict_crops
+from epipose.skeleton import H36M17
+from epipose.video import probe, read_image
+
+from drawn import clip_folder, picture, rig
+
+JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
+
+
+class Finder:
+    """Finds the figure wherever the picture is not one flat colour; beside it always a larger, less sure person."""
+
+    skeleton = H36M17
+
+    def __init__(self) -> None:
+        self.resets = 0
+
+    def __call__(self, image):
+        if np.ptp(image) < 30:
+            return []
+        large = Detection(JOINTS * 1.2, np.ones(17), 0.1, None, 8)
+        return [large, Detection(JOINTS, np.ones(17), 0.9, None, 7)]
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+@pytest.fixture(autouse=True)
+def finder(monkeypatch) -> Finder:
+    made = Finder()
+    monkeypatch.setattr(detect, "detector_named", lambda name: made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    torch.nn.init.normal_(net.volume.weight, std=0.5)  # an untrained network that says different things of pictures
+    folder = tmp_path_factory.mktemp("model")
+    TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), True, 1.25).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    Image.fromarray(picture(JOINTS, 160)).save(folder / "a.png")
+    Image.fromarray(np.full((120, 90, 3), 60, np.uint8)).save(folder / "b_empty.png")
+    Image.fromarray(picture(JOINTS * 1.1, 200)).save(folder / "c.jpg")
+    return folder
+
+
+def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
+    prediction = predict(photos / "a.png", model, tmp_path)
+    poses = Poses3D.load(tmp_path / "predictions.npz")
+    assert (poses.space, poses.metric, poses.skeleton) == ("camera", True, H36M17)
+    assert poses.xyz.shape == (1, 1, 17, 3)
+    torch.testing.assert_close(poses.xyz, prediction.poses.xyz)
+    assert bool((poses.xyz[0, 0, H36M17.root] == 0).all())
+    bones = torch.stack([(poses.xyz[0, 0, c] - poses.xyz[0, 0, p]).norm() for p, c in H36M17.bones])
+    assert bones.sum().item() == pytest.approx(16 * 0.25, rel=1e-4)
+    uv = read_npz(tmp_path / "predictions.npz", ("uv", "names"), "")["uv"]
+    sure_person = torch.tensor([[70.0, 75.0, 1.25 * 90]])  # not the larger, unlikely one
+    camera = stack_cameras([assumed_camera(160, 160)])
+    _, _, expected = predict_crops(TrainedPoseNet.load(model), [read_image(photos / "a.png")], sure_person, camera)
+    np.testing.assert_allclose(uv, expected, atol=1e-3)
+    readable = json.loads((tmp_path / "predictions.json").read_text())
+    assert readable["unit"] == "metre"
+    assert readable["frames"][0]["joints"]["left_knee"] == pytest.approx(poses.xyz[0, 0, 5].tolist(), abs=1e-5)
+    assert read_image(tmp_path / "overlay.jpg").shape == (640, 960, 3)
+
+
+def test_folder_with_a_picture_of_nobody(model: Path, photos: Path, tmp_path: Path, finder: Finder) -> None:
+    prediction = predict(photos, model, tmp_path, batch_size=2)
+    assert prediction.names == ("a.png", "b_empty.png", "c.jpg")
+    assert finder.resets == 3, "photos have nothing to do with each other"
+    assert [bool((c > 0).any()) for c in prediction.poses.conf] == [True, False, True]
+    assert bool((prediction.poses.xyz[1] == 0).all())
+    frames = json.loads((tmp_path / "predictions.json").read_text())["frames"]
+    assert [frame["person_found"] for frame in frames] == [True, False, True]
+    alone = predict(photos / "c.jpg", model)
+    torch.testing.assert_close(alone.poses.xyz[0], prediction.poses.xyz[2], atol=1e-5, rtol=1e-4)
+    assert (tmp_path / "overlay.jpg").exists()
+
+
+def test_video(model: Path, tmp_path: Path) -> None:
+    clip = clip_folder(tmp_path / "clip", frames=5, views=2)
+    prediction = predict(clip / "cam1.mp4", model, tmp_path / "out", batch_size=2)
+    assert prediction.poses.xyz.shape == (5, 1, 17, 3)
+    info = probe(tmp_path / "out" / "overlay.mp4")
+    assert (info.frames, info.fps, info.height) == (5, 10.0, 640)
+    assert not (tmp_path / "clip" / "overlay.mp4").exists()
+
+
+def test_intrinsics_are_used_and_checked(model: Path, photos: Path, tmp_path: Path) -> None:
+    rig(2, size=160).save(tmp_path / "two.json")
+    with pytest.raises(EpiposeError, match="none is called 'a'"):
+        predict(photos / "a.png", model, intrinsics=tmp_path / "two.json")
+    one = rig(1, size=160)
+    one.save(tmp_path / "one.json")
+    given = predict(photos / "a.png", model, intrinsics=tmp_path / "one.json")
+    assumed = predict(photos / "a.png", model)
+    assert not torch.allclose(given.poses.xyz, assumed.poses.xyz, atol=1e-4)
+    torch.testing.assert_close(given.uv, assumed.uv)
+    with pytest.raises(EpiposeError, match="A picture is 90 x 120, its intrinsics are for 160 x 160"):
+        predict(photos, model, intrinsics=tmp_path / "one.json")
+
+
+def test_the_result_moves_with_the_picture(model: Path) -> None:
+    """The same pixels elsewhere in a larger picture, box and principal point moved along: the same pose."""
+    trained = TrainedPoseNet.load(model)
+    image = picture(JOINTS, 160)
+    larger = np.full((300, 320, 3), 9, np.uint8)
+    larger[100:260, 130:290] = image
+    camera = rig(1).camera
+    moved = camera.cropped(-130, -100, 320, 300)
+    here = predict_crops(trained, [image], torch.tensor([[70.0, 75.0, 100.0]]), camera)
+    there = predict_crops(trained, [larger], torch.tensor([[200.0, 175.0, 100.0]]), moved)
+    torch.testing.assert_close(here[0], there[0], atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(here[2] + torch.tensor([130.0, 100.0]), there[2], atol=0.01, rtol=0)
+
+
+def test_clip_views(model: Path, tmp_path: Path) -> None:
+    clip, trained = clip_folder(tmp_path / "clip", frames=4, views=2), TrainedPoseNet.load(model)
+    xyz, conf = predict_clip(clip, trained, (1, 3), batch_size=2)
+    assert xyz.shape == (2, 3, 17, 3)
+    assert conf.shape == (2, 3, 17)
+    part, _ = predict_clip(clip, trained, (2, 2))
+    torch.testing.assert_close(part[:, 0], xyz[:, 1], atol=1e-5, rtol=1e-4)
+    with pytest.raises(EpiposeError, match="frames 0 to 3; 2 to 9"):
+        predict_clip(clip, trained, (2, 9))
+
+
+def test_bad_sources_say_so(model: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(EpiposeError, match="No person was found"):
+        predict(photos / "b_empty.png", model)
+    with pytest.raises(EpiposeError, match="no file or folder"):
+        predict(photos / "z.png", model)
+    with pytest.raises(EpiposeError, match="holds no picture"):
+        predict(tmp_path, model)
+    with pytest.raises(EpiposeError, match="no trained model"):
+        predict(photos / "a.png", tmp_path)
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(EpiposeError, match="cannot be read as a picture"):
+        predict(tmp_path / "broken.jpg", model)

@@ -1,0 +1,124 @@
+"""Training: it learns drawn figures, resumes to the last bit, and guards its folder."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from epipose import train as train_module
+from epipose.camera import Rig
+from epipose.errors import EpiposeError
+from epipose.metrics import mpjpe_mm
+from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.poses import Poses3D
+from epipose.predict import predict_clip
+from epipose.train import train
+
+from drawn import clip_folder
+
+TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
+STILL = {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "colour": (1.0, 1.0), "occlusion": 0.0, "flip": 0.0}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return clip_folder(tmp_path_factory.mktemp("train") / "clip", frames=4, views=2)
+
+
+def _weights(model: TrainedPoseNet) -> dict[str, torch.Tensor]:
+    return model.net.state_dict()
+
+
+def _interrupted(monkeypatch, after: int) -> None:
+    """Make the training be cut off after some epochs."""
+    one_epoch, done = train_module._one_epoch, []
+
+    def cut(*arguments):
+        if len(done) == after:
+            raise RuntimeError("cut off")
+        done.append(1)
+        return one_epoch(*arguments)
+
+    monkeypatch.setattr(train_module, "_one_epoch", cut)
+
+
+def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
+    """Eight pictures by heart: the poses come back to within a hand's breadth, depth included."""
+    options = {**TINY, **STILL, "batch_size": 8, "depth_bins": 16, "channels": 32}
+    model = train([folder], tmp_path, epochs=60, lr_drops=(40,), **options)
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert log[-1]["loss"] < 0.15 * log[0]["loss"]
+    xyz, conf = predict_clip(folder, model, (0, 3))
+    camera = Rig.load(folder / "rig.json").camera.to(torch.float32)
+    truth = camera.spread(2).into_frame(Poses3D.load(folder / "poses3d.npz").xyz[:, 0])
+    assert float(mpjpe_mm(xyz, truth, model.skeleton.root).mean()) < 100
+    assert bool((conf > 0).all())
+
+
+def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    run = {**TINY, "epochs": 4, "lr_drops": (3,), "checkpoint_every": 1, "frames": (0, 2)}
+    whole = train([folder], tmp_path / "whole", **run)
+    with monkeypatch.context() as patch:
+        _interrupted(patch, after=2)
+        with pytest.raises(RuntimeError, match="cut off"):
+            train([folder], tmp_path / "cut", **run)
+    assert (tmp_path / "cut" / "checkpoint.pt").exists()
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+    with (tmp_path / "cut" / "log.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "loss": 9}\n')  # an epoch after the last checkpoint: will be run again
+    resumed = train([folder], tmp_path / "cut", **run)
+    assert all(torch.equal(value, _weights(resumed)[key]) for key, value in _weights(whole).items())
+    logs = [[json.loads(x) for x in (tmp_path / n / "log.jsonl").read_text().splitlines()] for n in ("whole", "cut")]
+    assert [(x["epoch"], x["loss"], x["lr"]) for x in logs[0]] == [(x["epoch"], x["loss"], x["lr"]) for x in logs[1]]
+    assert [x["lr"] for x in logs[0]] == pytest.approx([1e-3] * 3 + [1e-4])
+    assert not (tmp_path / "cut" / "checkpoint.pt").exists()
+
+
+def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    run = {**TINY, "epochs": 1, "frames": (0, 0)}
+    first = train([folder], tmp_path, **run)
+    with monkeypatch.context() as patch:
+        _interrupted(patch, after=0)
+        again = train([folder], tmp_path, **run)  # finished: nothing is trained
+    assert all(torch.equal(value, _weights(again)[key]) for key, value in _weights(first).items())
+    with pytest.raises(EpiposeError, match=r"lr 0.001 \(now 0.01\).*--overwrite"):
+        train([folder], tmp_path, **run, lr=0.01)
+    other = train([folder], tmp_path, **run, seed=1, overwrite=True)
+    assert any(not torch.equal(value, _weights(other)[key]) for key, value in _weights(first).items())
+    (tmp_path / "train.json").unlink()
+    with pytest.raises(EpiposeError, match="nobody knows"):
+        train([folder], tmp_path, **run)
+
+
+def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(EpiposeError, match=r"lacks clip.json, rig.json, poses3d.npz"):
+        train([tmp_path], tmp_path / "out", **TINY)
+    with pytest.raises(EpiposeError, match="smaller learning rate"):
+        train([folder], tmp_path / "out", **TINY, lr=1e30, epochs=3, frames=(0, 1))
+
+
+def test_starts_from_given_weights(folder: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    torch.save(net.backbone.state_dict(), tmp_path / "imagenet.pth")
+    run = {**TINY, "epochs": 1, "frames": (0, 0), "lr": 0.0}
+    backbone = train([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
+    assert torch.equal(backbone.net.backbone.conv1.weight, net.backbone.conv1.weight)
+    assert not torch.equal(backbone.net.volume.weight, net.volume.weight)
+    further = train([folder], tmp_path / "b", init=tmp_path / "a", **run)
+    assert torch.equal(further.net.volume.weight, backbone.net.volume.weight)
+    with pytest.raises(EpiposeError, match="has sizes"):
+        train([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
+
+
+def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:
+    second = clip_folder(tmp_path / "second", frames=2, views=2)
+    labels = Poses3D.load(second / "poses3d.npz")
+    replace(labels, metric=False).save(second / "poses3d.npz")
+    model = train([folder, second], tmp_path / "out", **TINY, epochs=1, frames=(0, 1))
+    assert not model.metric
+    log = json.loads((tmp_path / "out" / "log.jsonl").read_text())
+    assert log["epoch"] == 0
+    assert round(log["images_per_second"] * log["seconds"]) == 8
