@@ -23,6 +23,7 @@ from epipose.clip import Clip
 from epipose.config import SMALL
 from epipose.detect.weights import best_cached
 from epipose.files import read_json, write_json
+from epipose.geometry.align import similarity_between
 from epipose.label import in_camera_frames, label
 from epipose.model.posenet import TrainedPoseNet
 from epipose.overlay import contact_sheet, overlay
@@ -131,7 +132,9 @@ def write_report(out: Path, clip: Path, result: dict[str, Any], reference: Rig) 
         f"It took {result['demo_seconds'] / 60:.1f} minutes and {result['peak_rss_mb']} MB of memory.",
     )
     _reference_section(report, result)
-    camera_section(report, clip, reference)
+    rig = Rig.load(clip / "rig.json")
+    fit = similarity_between(reference.camera.center, rig.camera.center)
+    camera_section(report, clip, reference.moved(float(fit.scale), fit.R, fit.t))
     label_section(report, clip)
     _prediction_section(report, out, clip, result)
     network_section(report, out / "model")

@@ -48,7 +48,7 @@ def test_camera_0_and_the_first_baseline_stay_as_they_came():
 
 def test_reaches_the_minimum_that_scipy_finds():
     """The same robust cost, minimised by SciPy over all unknowns with camera 0 fixed."""
-    camera, _, x, conf, R, t, start = problem(frames=3, pixels=3, wrong=0.005)
+    _, _, x, conf, R, t, start = problem(frames=3, pixels=3, wrong=0.005)
     noise = torch.full_like(conf, 0.004)
     ours = bundle_adjust(R, t, start, x, conf, noise)
 
@@ -67,7 +67,7 @@ def test_reaches_the_minimum_that_scipy_finds():
 
 
 def test_constant_bones_help_when_two_cameras_see_noise():
-    camera, xyz, x, conf, R, t, start = problem(frames=60, pixels=4, wrong=0.01)
+    _, _, x, conf, R, t, start = problem(frames=60, pixels=4, wrong=0.01)
     two = slice(0, 2)
     noise = torch.full_like(conf[two], 0.004)
 

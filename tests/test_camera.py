@@ -92,3 +92,12 @@ def test_an_assumed_camera_sees_ninety_degrees_less_than_a_fisheye():
     camera = assumed_camera(1920, 1080)
     half_width = float(camera.to_normalized(torch.tensor([[1919.0, 539.5]], dtype=torch.float64))[0, 0])
     assert half_width == pytest.approx(0.5 / 0.8, rel=1e-3)
+
+
+def test_a_moved_rig_sees_the_moved_scene_as_before():
+    xyz, turn = moving_skeleton(5), rig().camera.R[1]
+    offset = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    moved = rig().moved(0.3, turn, offset)
+    assert torch.allclose(
+        moved.camera.spread(2).project(0.3 * xyz @ turn.mT + offset), rig().camera.spread(2).project(xyz)
+    )

@@ -140,10 +140,10 @@ def test_the_result_moves_with_the_picture(model: Path) -> None:
 
 def test_clip_views(model: Path, tmp_path: Path) -> None:
     clip, trained = clip_folder(tmp_path / "clip", frames=4, views=2), TrainedPoseNet.load(model)
-    xyz, conf = predict_clip(clip, trained, (1, 3), batch_size=2)
+    xyz, conf, _ = predict_clip(clip, trained, (1, 3), batch_size=2)
     assert xyz.shape == (2, 3, 17, 3)
     assert conf.shape == (2, 3, 17)
-    part, _ = predict_clip(clip, trained, (2, 2))
+    part, _, _ = predict_clip(clip, trained, (2, 2))
     torch.testing.assert_close(part[:, 0], xyz[:, 1], atol=1e-5, rtol=1e-4)
     with pytest.raises(EpiposeError, match="frames 0 to 3; 2 to 9"):
         predict_clip(clip, trained, (2, 9))

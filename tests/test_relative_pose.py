@@ -31,7 +31,7 @@ def test_exact_without_noise(i, j):
 
 @pytest.mark.parametrize(("i", "j"), PAIRS)
 def test_noise_and_outliers_are_survived(i, j):
-    a, b, weight, R, t = pair(i, j, frames=200, pixels=6, outliers=0.1)
+    a, b, weight, R, _ = pair(i, j, frames=200, pixels=6, outliers=0.1)
     found = relative_pose(a, b, weight, noise=0.005)
     assert float(torch.rad2deg(angle_between(found.R, R))) < 3
     assert 0.75 < float(found.inlier.double().mean()) < 0.995

@@ -50,7 +50,7 @@ def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
     model = train([folder], tmp_path, epochs=60, lr_drops=(40,), **options)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert log[-1]["loss"] < 0.15 * log[0]["loss"]
-    xyz, conf = predict_clip(folder, model, (0, 3))
+    xyz, conf, _ = predict_clip(folder, model, (0, 3))
     camera = Rig.load(folder / "rig.json").camera.to(torch.float32)
     truth = camera.spread(2).into_frame(Poses3D.load(folder / "poses3d.npz").xyz[:, 0])
     assert float(mpjpe_mm(xyz, truth, model.skeleton.root).mean()) < 100

@@ -87,7 +87,7 @@ def calibrate(
     _check_everyone_is_seen(observed, poses.views)
     observed = observed.frames(_evenly(observed.x.shape[1], max_frames)).weighted(poses.skeleton.votes)
     start_frames = observed.frames(_evenly(observed.x.shape[1], _START_FRAMES))
-    with tqdm(total=3, desc="calibrate", unit="step", delay=2) as progress:
+    with tqdm(total=3, desc="calibrate", unit="step", delay=2, disable=None) as progress:
         pairs = relative_poses(observed, poses.views, seed)
         progress.update()
         start = reconstruct(start_frames, pairs, seed)

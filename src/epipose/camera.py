@@ -171,6 +171,14 @@ class Rig:
             raise EpiposeError(f"No camera called {', '.join(missing)}; there are {', '.join(self.names)}.")
         return Rig(names, self.camera[[self.names.index(name) for name in names]], self.metric)
 
+    def moved(self, scale: float, R: Float[Tensor, "3 3"], offset: Float[Tensor, "3"]) -> Rig:
+        """The same cameras in a world whose points are x' = scale R x + offset; float64."""
+        camera = self.camera.to(torch.float64)
+        cam_from_moved = camera.R @ R.mT
+        return Rig(
+            self.names, camera.with_pose(cam_from_moved, scale * camera.t - cam_from_moved @ offset), self.metric
+        )
+
     def save(self, path: Path) -> None:
         """Write JSON that any language reads; see docs/formats.md."""
         camera = self.camera

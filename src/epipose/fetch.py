@@ -103,7 +103,7 @@ def download(url: str, target: Path, sha256: str) -> None:
     try:
         with urllib.request.urlopen(url, timeout=20) as source, replacing(target) as part:
             size = int(source.headers.get("Content-Length") or 0)
-            with tqdm.wrapattr(source, "read", total=size, desc=target.name, delay=2) as measured:
+            with tqdm.wrapattr(source, "read", total=size, desc=target.name, delay=2, disable=None) as measured:
                 _copy_verified(measured, part, sha256, url)
     except (OSError, ValueError) as error:  # URLError is an OSError
         raise EpiposeError(f"{url} cannot be downloaded ({error}).") from error
@@ -148,7 +148,9 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
     except OSError as error:
         raise EpiposeError(f"`{line}` cannot be run ({error}).") from error
     output = ""
-    with tqdm(desc=f"{command[-1]} ({Path(command[0]).stem})", bar_format="{desc}: {elapsed}", delay=2) as progress:
+    with tqdm(
+        desc=f"{command[-1]} ({Path(command[0]).stem})", bar_format="{desc}: {elapsed}", delay=2, disable=None
+    ) as progress:
         while process.poll() is None:
             try:
                 output, _ = process.communicate(timeout=0.5)

@@ -91,7 +91,7 @@ def predict(
     given = None if intrinsics is None else _camera_for(source, intrinsics)
     target = _device(device)
     parts = []
-    with tqdm(total=len(material.names), desc="poses from pictures", unit="frame", delay=2) as bar:
+    with tqdm(total=len(material.names), desc="poses from pictures", unit="frame", delay=2, disable=None) as bar:
         for images, rows in _chunks(material.pictures(), boxes, batch_size):
             cameras = _cameras(images, given)
             parts.append(predict_crops(trained, images, rows, cameras, device=target))
@@ -190,7 +190,9 @@ def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) ->
     count, joints = len(material.names), len(finder.skeleton.joints)
     xy, conf = np.zeros((count, joints, 2)), np.zeros((count, joints))
     frames = []
-    for picture in tqdm(material.pictures(), total=count, desc="people in pictures", unit="frame", delay=2):
+    for picture in tqdm(
+        material.pictures(), total=count, desc="people in pictures", unit="frame", delay=2, disable=None
+    ):
         if material.fps is None:
             finder.reset()
         frames.append(finder(picture))

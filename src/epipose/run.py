@@ -82,7 +82,7 @@ def camera_section(report: Report, folder: Path, reference: Rig | None = None) -
                 f"{worst['name']}, median over all joints ({worst['median_px']:.1f} px). Below 6 is usual for people "
                 "seen by a good detector; above 15 something is wrong: another person, bad synchronisation or wrong "
                 "intrinsics.",
-                _graded(worst["median_mrad"], 6, 15),
+                _graded(worst["median_mrad"], 6.0, 15.0),
             )
         ]
     )

@@ -84,7 +84,7 @@ def sample(out: Path, wheel: Path | None = None) -> Clip:
 def reference_rig(calibration: Path) -> Rig:
     """The lab's calibration for the videos as they are: cam01 and cam02 scaled and padded (see above)."""
     rig = read_qualisys(calibration)
-    squeezed = rig.camera[:2].resized(1080, 1906).cropped(0.0, -7.0, 1080, 1920)
+    squeezed = rig.camera[:2].resized(1080, 1906).cropped(0, -7, 1080, 1920)
     return replace(rig, camera=_concatenated(squeezed, rig.camera[2:]))
 
 

@@ -124,15 +124,8 @@ def staged(rig: Rig | None, poses: Poses3D | None) -> tuple[Rig | None, Poses3D 
         floor = float(seen[:, 2].min()) - 1.2 / scale
     middle = seen.median(0).values if len(seen) else torch.zeros(3, dtype=torch.float64)
     offset = -scale * torch.stack([middle[0], middle[1], torch.tensor(floor, dtype=torch.float64)])
-    return _moved_rig(rig, scale, stage_from_world, offset), _moved_poses(poses, scale, stage_from_world, offset)
-
-
-def _moved_rig(rig: Rig | None, scale: float, R: Float[Tensor, "3 3"], offset: Float[Tensor, "3"]) -> Rig | None:
-    if rig is None:
-        return None
-    cam_from_stage = rig.camera.R.double() @ R.T
-    t = scale * rig.camera.t.double() - cam_from_stage @ offset
-    return Rig(rig.names, rig.camera.to(torch.float64).with_pose(cam_from_stage, t), rig.metric)
+    moved = None if rig is None else rig.moved(scale, stage_from_world, offset)
+    return moved, _moved_poses(poses, scale, stage_from_world, offset)
 
 
 def _moved_poses(
@@ -171,7 +164,7 @@ def thumbnails(clip: Clip, moments: list[int], width: int) -> list[UInt8[np.ndar
 
     wanted, last = set(moments), max(moments)
     views = []
-    with tqdm(total=len(clip.views) * (last + 1), desc="pictures", unit="frame", delay=2) as bar:
+    with tqdm(total=len(clip.views) * (last + 1), desc="pictures", unit="frame", delay=2, disable=None) as bar:
         for view in clip.views:
             shrink = width / max(view.width, view.height)
             size = (max(1, round(view.width * shrink)), max(1, round(view.height * shrink)))

@@ -92,7 +92,7 @@ def train(
         "occlusion": occlusion,
         "flip": flip,
     }
-    with tqdm(total=epochs, initial=first, desc="train", unit="epoch", delay=2) as bar:
+    with tqdm(total=epochs, initial=first, desc="train", unit="epoch", delay=2, disable=None) as bar:
         for epoch in range(first, epochs):
             rate = lr * 0.1 ** sum(epoch >= drop for drop in lr_drops)
             optimizer.param_groups[0]["lr"] = rate

@@ -101,7 +101,9 @@ def clip_samples(
     uvd, boxes, weight = _targets(labels, camera, margin, min_joints)
     wanted = [view for view in clip.views if view.name in chosen]
     jpegs, kept = [], []
-    with tqdm(total=len(wanted) * (last + 1), desc=f"crops of {folder.name}", unit="frame", delay=2) as bar:
+    with tqdm(
+        total=len(wanted) * (last + 1), desc=f"crops of {folder.name}", unit="frame", delay=2, disable=None
+    ) as bar:
         for view in wanted:
             row = chosen.index(view.name)
             for frame, picture in enumerate(itertools.islice(read_frames(view.video), last + 1)):

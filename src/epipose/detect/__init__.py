@@ -48,7 +48,9 @@ def detect(clip: Clip, detector: Detector) -> Poses2D:
     Frames are decoded one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
     """
     joints = len(detector.skeleton.joints)
-    with tqdm(total=clip.frames * len(clip.views), desc="people in pictures", unit="frame", delay=2) as progress:
+    with tqdm(
+        total=clip.frames * len(clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
+    ) as progress:
         tracks = [tracks_of(_detections(clip, view, detector, progress), joints, clip.fps) for view in clip.views]
     tracks = [[unswapped(track, detector.skeleton.flip, clip.fps) for track in view] for view in tracks]
     for view, found in zip(clip.views, tracks, strict=True):
