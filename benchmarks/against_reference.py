@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
+from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
 from epipose.geometry.rotation import angle_between
@@ -69,8 +70,10 @@ def pose_errors(
     counted: Float[Tensor, "*batch joint"],
     root: int,
 ) -> dict[str, float]:
-    """The three errors, averaged over poses in which at least ten joints count."""
-    enough = (counted > 0).sum(-1) >= 10
+    """The three errors, averaged over poses in which the root and at least ten joints count."""
+    enough = ((counted > 0).sum(-1) >= 10) & (counted[..., root] > 0)
+    if not bool(enough.any()):
+        raise EpiposeError("No pose has enough joints to be compared.")
     p, q, w = predicted[enough], true[enough], counted[enough]
     return {
         "mpjpe_mm": float(mpjpe_mm(p, q, root, w).mean()),

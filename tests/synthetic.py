@@ -106,7 +106,7 @@ def moving_skeleton(frames: int, seed: int = 0, roam: float = 1.2) -> torch.Tens
 def detections(
     rig: Rig, xyz: torch.Tensor, pixels: float = 0.0, outliers: float = 0.0, seed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Distorted pixels (view, frame, joint, 2) with Gaussian noise and 60-pixel outliers, and confidences (1)."""
+    """Distorted pixels (view, frame, joint, 2) with Gaussian noise and 60-pixel outliers, and confidences (all 1)."""
     generator = torch.Generator().manual_seed(seed)
     uv = rig.camera.spread(2).project(xyz)
     uv = uv + pixels * torch.randn(uv.shape, generator=generator, dtype=uv.dtype)

@@ -81,6 +81,18 @@ def test_colour_and_occlusion_change_the_picture_only() -> None:
     np.testing.assert_allclose(moved, still)
 
 
+def test_colours_are_multiplied_and_clipped_exactly() -> None:
+    stored = np.random.default_rng(0).integers(0, 256, (STORED, STORED, 3), dtype=np.uint8)
+    _, uvd, weight = _sample(0)
+    rng = np.random.default_rng(4)
+    rng.uniform(size=4)  # what turning, scaling and shifting draw
+    gains = rng.uniform(0.5, 1.6, 3)
+    coloured, _, _ = _augment(stored, uvd, weight, np.random.default_rng(4), **STILL | {"colour": (0.5, 1.6)})
+    expected = np.clip(centre(stored, SIZE, WINDOW) * gains, 0, 255).astype(np.uint8)
+    assert (expected == 255).any()
+    np.testing.assert_array_equal(coloured, expected)
+
+
 def test_same_seed_same_sample() -> None:
     stored, uvd, weight = _sample(2)
     first, second = (_augment(stored, uvd, weight, np.random.default_rng(7)) for _ in range(2))

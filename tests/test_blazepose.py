@@ -42,6 +42,12 @@ def test_a_point_of_the_crop_is_the_point_of_the_picture(side):
     np.testing.assert_allclose(roi.to_picture(found / 256)[0], at, atol=0.004 * side / 4)
 
 
+@pytest.mark.parametrize(("width", "height"), [(3000, 5), (5, 3000), (1, 2000), (2000, 2)])
+def test_a_very_thin_picture_can_be_cropped(width, height):
+    image = np.full((height, width, 3), 200, np.uint8)
+    assert Roi.whole(width, height).crop(image, 224).shape == (224, 224, 3)
+
+
 def test_refinement_goes_to_the_heatmap_peak_or_stays():
     heatmaps = np.full((64, 64, 3), -20.0, np.float32)
     heatmaps[30, 21, 0] = heatmaps[30, 20, 0] = 5.0

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.camera import Rig, assumed_camera
+from epipose.camera import Rig, assumed_camera, distort, undistort
 from epipose.errors import EpiposeError
 from epipose.files import write_json
 
@@ -73,6 +73,7 @@ def test_selecting_cameras_by_name_reorders_them():
         ({"cameras": {"a": {"size": [10, 10]}}}, "has no 'K'"),
         ({"cameras": {"a": {"K": [[1, 2], [3, 4]], "size": [10, 10]}}}, "must be finite of shape"),
         ({"cameras": {"a": {"K": "wide", "size": [10, 10]}}}, "'K'"),
+        ({"cameras": {"a": {"K": [[-5, 0, 1], [0, 5, 1], [0, 0, 1]], "size": [10, 10]}}}, "positive focal lengths"),
     ],
 )
 def test_bad_camera_files_say_what_is_wrong(tmp_path, content, message):
@@ -101,3 +102,20 @@ def test_a_moved_rig_sees_the_moved_scene_as_before():
     assert torch.allclose(
         moved.camera.spread(2).project(0.3 * xyz @ turn.mT + offset), rig().camera.spread(2).project(xyz)
     )
+
+
+def test_undistortion_is_exact_for_strong_lenses_and_finite_beyond_them():
+    grid = torch.linspace(-0.9, 0.9, 13, dtype=torch.float64)
+    xy = torch.cartesian_prod(grid, grid)
+    for k1 in (0.7, 0.3, -0.2):
+        lens = torch.tensor([k1, 0.02, 0.001, -0.002, 0.0], dtype=torch.float64)
+        assert torch.allclose(undistort(distort(xy, lens), lens), xy, atol=1e-9)
+    folded = undistort(torch.tensor([[5.0, -7.0]], dtype=torch.float64), torch.tensor([-0.4, 0, 0, 0, 0]).double())
+    assert bool(folded.isfinite().all())
+
+
+def test_a_matrix_that_is_no_rotation_is_refused(tmp_path):
+    entry = {"K": torch.eye(3).tolist(), "size": [10, 10], "R": (2 * torch.eye(3)).tolist(), "t": [0, 0, 0]}
+    write_json(tmp_path / "rig.json", {"cameras": {"a": entry}})
+    with pytest.raises(EpiposeError, match="no rotation matrix"):
+        Rig.load(tmp_path / "rig.json")

@@ -1,10 +1,10 @@
 """The command line from end to end on drawn videos, and every kind of bad input it must refuse in plain words."""
 
 import json
+import shutil
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,11 +14,14 @@ from dotted import Dots, small_rig, videos
 from epipose import detect
 from epipose.camera import Rig
 from epipose.cli import main
+from epipose.clip import Clip
 from epipose.files import write_json
 from epipose.geometry.rotation import angle_between
 from epipose.intrinsics import save_intrinsics
 from epipose.metrics import pmpjpe_mm
+from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
+from epipose.skeleton import H36M17
 from epipose.video import read_frames
 
 from synthetic import moving_skeleton
@@ -207,29 +210,44 @@ def test_verbs_on_what_is_no_clip_folder_say_how_to_make_one(tmp_path, capsys):
 
 
 def test_an_unreadable_picture(tmp_path, capsys):
+    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(tmp_path / "model")
     (tmp_path / "photo.jpg").write_bytes(b"no picture")
-    said = refused(capsys, "predict", tmp_path / "photo.jpg", "--model", tmp_path)
-    assert "Traceback" not in said
+    said = refused(capsys, "predict", tmp_path / "photo.jpg", "--model", tmp_path / "model", "--detector", "dots")
+    assert "photo.jpg cannot be read as a picture" in said
 
 
-def test_half_written_files_of_a_crash_are_no_results(detected, tmp_path, capsys, monkeypatch):
-    """A calibration that dies while writing leaves no rig.json, and the next call starts over."""
-    import shutil
-
-    walk = tmp_path / "walk"
+def test_a_run_that_dies_between_two_outputs_is_done_again(detected, tmp_path, monkeypatch, capsys):
+    """Cameras of one run beside the report of another must never pass for a finished calibration."""
+    walk, cameras = tmp_path / "walk", tmp_path / "cameras.json"
     shutil.copytree(detected, walk)
-    for view in json.loads((walk / "clip.json").read_text())["views"]:
-        assert cv2.VideoCapture(view["video"]) is not None
-    save_intrinsics(small_rig(), tmp_path / "cameras.json")
+    Clip.load(detected).save(walk)
+    save_intrinsics(small_rig(), cameras)
+    assert run("calibrate", walk, "--intrinsics", cameras) == 0
+    first = (walk / "rig.json").read_bytes()
 
-    def die(self, path):
+    def die(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("epipose.camera.Rig.save", die)
-        assert run("calibrate", walk, "--intrinsics", tmp_path / "cameras.json") in (2, 130)
-    assert not (walk / "rig.json").exists()
-    assert not (walk / "calibrate.json").exists()
+        patch.setattr("epipose.stages.write_json", die)
+        assert run("calibrate", walk, "--intrinsics", cameras, "--no-constant-bones") == 130
+    assert (walk / "rig.json").read_bytes() != first
+    assert run("calibrate", walk, "--intrinsics", cameras) == 0
+    assert (walk / "rig.json").read_bytes() == first
+    assert "is there already" not in capsys.readouterr().out
+
+
+def test_a_file_as_the_output_folder_is_refused_before_any_work(footage, tmp_path, capsys):
+    (tmp_path / "walk").write_text("mine")
+    assert "is a file" in refused(capsys, "detect", *footage, "--out", tmp_path / "walk", "--detector", "dots")
+    assert (tmp_path / "walk").read_text() == "mine"
+
+
+def test_a_known_rig_and_intrinsics_at_once_are_refused(detected, tmp_path, capsys):
+    small_rig().save(tmp_path / "known.json")
+    both = ["--known-rig", tmp_path / "known.json", "--intrinsics", tmp_path / "known.json"]
+    assert "Give either" in refused(capsys, "calibrate", detected, *both)
 
 
 @pytest.mark.parametrize(

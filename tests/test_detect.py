@@ -7,7 +7,8 @@ import pytest
 
 import epipose.detect as package
 from epipose import Clip, EpiposeError
-from epipose.detect import Detection, Detector, detect, detector_named
+from epipose.detect import Detection, Detector, detect, detector_named, resolved
+from epipose.detect import weights as weights_module
 from epipose.detect.tracks import Track, linked, tracks_of, unswapped
 from epipose.skeleton import COCO17
 
@@ -71,9 +72,11 @@ def test_all_views_become_tracks_longest_first(tmp_path):
 
 
 def test_a_view_without_anybody_is_named(tmp_path):
-    clip = Clip.from_videos([write_video(tmp_path / "a.mp4"), write_video(tmp_path / "dark.mp4", bright=False)])
+    clip = Clip.from_videos([write_video(tmp_path / "dark.mp4", bright=False), write_video(tmp_path / "light.mp4")])
+    detector = Marks()
     with pytest.raises(EpiposeError, match="No person was found in view 'dark'"):
-        detect(clip, Marks())
+        detect(clip, detector)
+    assert detector.resets == 1, "said before the next view is decoded"
 
 
 def test_a_video_shorter_than_its_clip(tmp_path):
@@ -99,6 +102,14 @@ def test_the_built_in_detectors_exist():
     for place in package.DETECTORS.values():
         module, _, function = place.partition(":")
         assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_name_that_stands_for_two_is_resolved(monkeypatch):
+    for variant in ("heavy", "full"):
+        monkeypatch.setattr(weights_module, "best_cached", lambda variant=variant: variant)
+        assert resolved("blazepose") == f"blazepose-{variant}"
+    assert resolved("blazepose-full") == "blazepose-full"
+    assert resolved("theirs") == "theirs"
 
 
 def walk(start, frames, track, x=50.0, speed=2.0):
@@ -162,3 +173,15 @@ def test_left_and_right_confused_for_a_while_are_put_right():
     np.testing.assert_array_equal(track.xy, xy)
     half = np.concatenate([xy[:20], xy[20:, flip]])  # never swapped back: which half is right is not known
     np.testing.assert_array_equal(unswapped(Track(half, np.full((40, 17), 0.9), None), flip, fps=20.0).xy, half)
+
+
+def test_joints_that_are_not_seen_do_not_look_like_a_swap():
+    """The right side is hidden twice and lies, without confidence, where the left side was the frame before."""
+    xy = np.stack([person(50.0 + 2 * k, 100, 0, size=60).xy for k in range(40)])
+    conf = np.full((40, 17), 0.9)
+    right, left = [2, 4, 6, 8, 10, 12, 14, 16], [1, 3, 5, 7, 9, 11, 13, 15]
+    for k in (10, 20):
+        xy[k, right], conf[k, right] = xy[k - 1, left], 0
+    track = unswapped(Track(xy, conf, None), COCO17.flip, fps=20.0)
+    np.testing.assert_array_equal(track.conf, conf)
+    np.testing.assert_array_equal(track.xy, xy)

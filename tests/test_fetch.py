@@ -1,9 +1,11 @@
 import hashlib
 import io
+import subprocess
 import sys
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
 
 from epipose import EpiposeError
@@ -60,6 +62,16 @@ def test_what_is_no_archive(tmp_path):
         extract(tmp_path / "x.whl", "net", tmp_path / "net", SHA256)
 
 
+def test_a_truncated_or_damaged_tgz_is_named(tmp_path):
+    whole = make_tgz(tmp_path / "net.tgz", content=np.random.default_rng(0).bytes(400_000)).read_bytes()
+    damaged = whole[:200_000] + bytes(140_000) + whole[340_000:]  # longer than a block of the compression
+    for content in (whole[:200_000], damaged):
+        (tmp_path / "net.tgz").write_bytes(content)
+        with pytest.raises(EpiposeError, match=r"net\.tgz cannot be unpacked .* Delete it and try again"):
+            extract(tmp_path / "net.tgz", "inside/net.bin", tmp_path / "net.bin", SHA256)
+    assert not (tmp_path / "net.bin").exists()
+
+
 def test_download(tmp_path):
     source = tmp_path / "served.bin"
     source.write_bytes(CONTENT)
@@ -87,6 +99,23 @@ def test_a_client_that_fails_is_quoted():
         archive_of(Package("tool-2-*.whl", ("no-such-client-anywhere", "x")))
     with pytest.raises(EpiposeError, match="brought no tool-2"):
         archive_of(Package("tool-2-*.whl", (sys.executable, "-c", "")))
+
+
+def test_the_last_words_of_a_client_that_ends_between_two_looks_are_kept(monkeypatch):
+    class Ended:
+        returncode, answers = 1, iter([None, "npm error: no such version"])
+
+        def communicate(self, timeout):
+            if (answer := next(self.answers)) is None:
+                raise subprocess.TimeoutExpired("npm", timeout)
+            return answer, None
+
+        def poll(self):
+            return self.returncode if list(self.answers) == [] else None
+
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: Ended())
+    with pytest.raises(EpiposeError, match="failed: npm error: no such version"):
+        archive_of(npm_package("@mediapipe/pose", "0.5.1"))
 
 
 def test_names_of_archives():

@@ -3,7 +3,6 @@ import torch
 from epipose.camera import Rig
 from epipose.geometry.rotation import exp
 from epipose.label import in_camera_frames, label, widest_parallax
-from epipose.metrics import pmpjpe_mm
 from epipose.poses import Poses2D
 from epipose.skeleton import H36M17
 
@@ -30,7 +29,7 @@ def test_confidence_tells_good_joints_from_bad():
     error = (labels.xyz[:, 0].double() - true).norm(dim=-1)
     conf = labels.conf[:, 0]
     assert float(error[conf > 0.9].mean()) < 0.06
-    assert float(pmpjpe_mm(labels.xyz[:, 0].double(), true, (conf > 0.5).double()).mean()) < 45
+    assert float(error[conf > 0.9].mean()) < 0.4 * float(error[(conf > 0) & (conf < 0.5)].mean())
     assert float((conf > 0.5).float().mean()) > 0.6
 
 
@@ -63,7 +62,8 @@ def test_cameras_side_by_side_have_no_depth():
 def test_parallax_counts_only_supporting_views():
     center = torch.tensor([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0]], dtype=torch.float64)
     origin = torch.zeros(1, 3, dtype=torch.float64)
-    assert float(widest_parallax(origin, center, torch.tensor([[True, True, True]]))) == torch.pi
+    facing = torch.tensor([[True, False, True]])
+    assert float(widest_parallax(origin, center, facing)) == 0  # opposite rays lie on one line
     assert abs(float(widest_parallax(origin, center, torch.tensor([[True, True, False]]))) - torch.pi / 2) < 1e-9
     assert float(widest_parallax(origin, center, torch.tensor([[True, False, False]]))) == 0
 
@@ -74,3 +74,29 @@ def test_camera_frames_are_those_of_the_cameras():
     assert seen.shape == (4, 30, 1, 17, 3)
     assert torch.allclose(seen[2, :, 0].double(), rig().camera[2].into_frame(moving_skeleton(30)), atol=1e-4)
     assert float(seen[..., 2].min()) > 1  # everyone is in front of every camera
+
+
+def test_cameras_face_to_face_have_no_depth_between_them():
+    true = rig()
+    xyz = moving_skeleton(30)
+    behind = torch.diag(torch.tensor([-1.0, 1.0, -1.0], dtype=torch.float64))  # half a turn about the vertical axis
+    middle = xyz.mean((0, 1))
+    distance = (true.camera.center[0] - middle).norm()
+    R0 = true.camera.R[0]
+    look = torch.nn.functional.normalize(middle - true.camera.center[0], dim=0)
+    R = torch.stack([R0, behind @ R0])
+    center = torch.stack([true.camera.center[0], middle + distance * look])
+    t = -(R @ center[..., None])[..., 0]
+    facing = Rig(true.names[:2], true.camera[:2].with_pose(R, t))
+    uv, conf = detections(facing, xyz, pixels=3)
+    labels = label(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, facing.names), facing)
+    sure = labels.conf[:, 0] > 0
+    parallax = widest_parallax(xyz, facing.camera.center, torch.ones(30, 17, 2, dtype=torch.bool))
+    assert not bool(sure[parallax < 0.05].any())
+    assert bool(sure[parallax > 0.3].any())
+
+
+def test_long_clips_go_in_blocks_with_the_same_result(monkeypatch):
+    whole = label(clip(30, pixels=3), rig())
+    monkeypatch.setattr("epipose.label._BLOCK", 7)
+    assert torch.equal(label(clip(30, pixels=3), rig()).xyz, whole.xyz)

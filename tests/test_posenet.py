@@ -7,7 +7,7 @@ import torch
 
 from epipose.errors import EpiposeError
 from epipose.model.losses import smooth_l1
-from epipose.model.posenet import PoseNet, TrainedPoseNet, soft_argmax, to_input
+from epipose.model.posenet import PoseNet, TrainedPoseNet, device_named, soft_argmax, to_input
 from epipose.skeleton import H36M17
 
 SMALL = {"input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 2}
@@ -24,7 +24,7 @@ def test_soft_argmax_is_the_mean_over_the_whole_grid() -> None:
 
 
 def test_voxel_centres_and_confidence() -> None:
-    uniform, flat = soft_argmax(torch.zeros(1, 4, 4, 4))
+    uniform, flat = soft_argmax(torch.zeros(1, 8, 8, 8))
     torch.testing.assert_close(uniform, torch.zeros(1, 3))
     peak = torch.full((1, 4, 8, 16), -1e4)
     peak[0, 3, 0, 15] = 0
@@ -32,6 +32,34 @@ def test_voxel_centres_and_confidence() -> None:
     torch.testing.assert_close(corner, torch.tensor([[0.5 - 1 / 32, -0.5 + 1 / 16, 0.5 - 1 / 8]]))
     assert sure.item() == pytest.approx(1)
     assert flat.item() < 0.5
+
+
+@pytest.mark.parametrize("bins", [4, 8, 12, 16, 64])
+def test_a_joint_between_two_voxels_is_as_sure_as_one_in_a_voxel(bins: int) -> None:
+    share = torch.linspace(0.01, 0.99, 21)
+    marginal = torch.zeros(21, bins)
+    marginal[:, 1], marginal[:, 2] = 1 - share, share
+    alone = torch.tensor([1.0]).expand(21, 1)
+    volume = marginal[:, :, None, None] * alone[:, None, :, None] * alone[:, None, None, :]
+    mean, sure = soft_argmax(volume.log())
+    torch.testing.assert_close(mean[:, 2], (1.5 + share) / bins - 0.5)
+    torch.testing.assert_close(sure, torch.ones(21))
+
+
+def test_devices_that_are_not_there_say_so(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert device_named("auto") == device_named("cpu") == torch.device("cpu")
+    with pytest.raises(EpiposeError, match="'cuda': PyTorch finds 0 CUDA devices"):
+        device_named("cuda")
+    with pytest.raises(EpiposeError, match="Unknown device 'gpu'; choose auto, cpu or cuda"):
+        device_named("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_named("auto") == torch.device("cuda")
+    assert device_named("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(EpiposeError, match="'cuda:2': PyTorch finds 2"):
+        device_named("cuda:2")
 
 
 def test_output_shape_range_and_gradient() -> None:

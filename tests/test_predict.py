@@ -1,6 +1,8 @@
 """Prediction: photos, folders and videos in; files, pictures and clear errors out. The detector is a stand-in."""
 
 import json
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,15 @@ import torch
 from PIL import Image
 
 from epipose import detect
+from epipose import predict as predict_module
 from epipose.camera import assumed_camera, stack_cameras
+from epipose.data.crops import crop_picture
 from epipose.detect.base import Detection
 from epipose.errors import EpiposeError
 from epipose.files import read_npz
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses3D
-from epipose.predict import predict, predict_clip, predict_crops
+from epipose.predict import _main_person, _Material, predict, predict_clip, predict_crops
 from epipose.skeleton import H36M17
 from epipose.video import probe, read_image
 
@@ -68,6 +72,10 @@ def photos(tmp_path_factory) -> Path:
     return folder
 
 
+def _crops(image: np.ndarray, boxes: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(np.stack([crop_picture(image, box.numpy(), 64) for box in boxes]))
+
+
 def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
     prediction = predict(photos / "a.png", model, tmp_path)
     poses = Poses3D.load(tmp_path / "predictions.npz")
@@ -80,7 +88,8 @@ def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
     uv = read_npz(tmp_path / "predictions.npz", ("uv", "names"), "")["uv"]
     sure_person = torch.tensor([[70.0, 75.0, 1.25 * 90]])  # not the larger, unlikely one
     camera = stack_cameras([assumed_camera(160, 160)])
-    _, _, expected = predict_crops(TrainedPoseNet.load(model), [read_image(photos / "a.png")], sure_person, camera)
+    crop = _crops(read_image(photos / "a.png"), sure_person)
+    _, _, expected = predict_crops(TrainedPoseNet.load(model), crop, sure_person, camera)
     np.testing.assert_allclose(uv, expected, atol=1e-3)
     readable = json.loads((tmp_path / "predictions.json").read_text())
     assert readable["unit"] == "metre"
@@ -110,6 +119,80 @@ def test_video(model: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "clip" / "overlay.mp4").exists()
 
 
+class Script:
+    """A detector that says, picture after picture, what it was given."""
+
+    skeleton = H36M17
+
+    def __init__(self, *frames) -> None:
+        self.frames = iter(frames)
+
+    def __call__(self, image):
+        return next(self.frames)
+
+    def reset(self) -> None:
+        pass
+
+
+def boxes_of(frames, model: Path, monkeypatch, fps: float | None) -> torch.Tensor:
+    monkeypatch.setattr(detect, "detector_named", lambda name: Script(*frames))
+    blank = np.zeros((200, 400, 3), np.uint8)
+    material = _Material(None, len(frames), lambda: iter([blank] * len(frames)), fps)
+    return _main_person(material, "script", TrainedPoseNet.load(model))
+
+
+def seen(track: int, shift: float) -> Detection:
+    return Detection(JOINTS + np.array([shift, 0]), np.ones(17), 0.9, None, track)
+
+
+def test_who_comes_back_into_a_video_late_is_read_again(model: Path, monkeypatch) -> None:
+    """Out of sight for 1.5 s, then elsewhere: another track, and the rest of the video is not lost."""
+    beside = [seen(5, 300)]  # somebody else, for less long
+    frames = [[seen(0, 0), *(beside if k < 5 else [])] for k in range(10)] + [[]] * 15 + [[seen(1, 150)]] * 8
+    boxes = boxes_of(frames, model, monkeypatch, fps=10.0)
+    assert (boxes[:, 2] > 0).tolist() == [k < 10 or k >= 25 for k in range(33)]
+    assert boxes[:10, 0].tolist() == pytest.approx([70.0] * 10, abs=0.1)
+    assert boxes[25:, 0].tolist() == pytest.approx([220.0] * 8, abs=0.1)
+
+
+def test_joints_without_confidence_do_not_make_a_person_large(model: Path, monkeypatch) -> None:
+    half = np.ones(17)
+    half[16] = 0
+    small = Detection(np.where(half[:, None] > 0, JOINTS * 0.5, 5000), half, 0.9, None, 1)
+    nobody = Detection(JOINTS, np.zeros(17), 1.0, None, 2)
+    people = [small, nobody, seen(0, 200)]
+    assert boxes_of([people, [nobody]], model, monkeypatch, fps=None)[:, 0].tolist() == pytest.approx([270.0, 0.0])
+
+
+def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
+    clip = clip_folder(tmp_path / "clip", frames=5, views=2)
+    read, passes = predict_module.read_frames, []
+    monkeypatch.setattr(predict_module, "read_frames", lambda path: passes.append(path) or read(path))
+    monkeypatch.setattr(predict_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
+    prediction = predict(clip / "cam1.mp4", model, batch_size=2)
+    assert len(passes) == 2
+    assert prediction.names == tuple(f"frame {index}" for index in range(5))
+    assert len(prediction.poses.xyz) == 5
+
+
+def test_pictures_are_not_kept(model: Path) -> None:
+    made, alive = [], []
+
+    def pictures():
+        for _ in range(6):
+            image = picture(JOINTS, 160)
+            made.append(weakref.ref(image))
+            alive.append(sum(ref() is not None for ref in made))
+            yield image
+
+    boxes = torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1)
+    xyz, _, _ = predict_module._predicted(
+        TrainedPoseNet.load(model), pictures(), boxes, None, None, torch.device("cpu")
+    )
+    assert len(xyz) == 6
+    assert max(alive) <= 2
+
+
 def test_intrinsics_are_used_and_checked(model: Path, photos: Path, tmp_path: Path) -> None:
     rig(2, size=160).save(tmp_path / "two.json")
     with pytest.raises(EpiposeError, match="none is called 'a'"):
@@ -132,8 +215,10 @@ def test_the_result_moves_with_the_picture(model: Path) -> None:
     larger[100:260, 130:290] = image
     camera = rig(1).camera
     moved = camera.cropped(-130, -100, 320, 300)
-    here = predict_crops(trained, [image], torch.tensor([[70.0, 75.0, 100.0]]), camera)
-    there = predict_crops(trained, [larger], torch.tensor([[200.0, 175.0, 100.0]]), moved)
+    box = torch.tensor([[70.0, 75.0, 100.0]])
+    box_there = box + torch.tensor([130.0, 100.0, 0.0])
+    here = predict_crops(trained, _crops(image, box), box, camera)
+    there = predict_crops(trained, _crops(larger, box_there), box_there, moved)
     torch.testing.assert_close(here[0], there[0], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(here[2] + torch.tensor([130.0, 100.0]), there[2], atol=0.01, rtol=0)
 
@@ -150,6 +235,8 @@ def test_clip_views(model: Path, tmp_path: Path) -> None:
 
 
 def test_bad_sources_say_so(model: Path, photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(EpiposeError, match="Unknown device 'gpu'"):
+        predict(photos / "a.png", model, device="gpu")
     with pytest.raises(EpiposeError, match="No person was found"):
         predict(photos / "b_empty.png", model)
     with pytest.raises(EpiposeError, match="no file or folder"):

@@ -87,8 +87,31 @@ def test_weights_are_the_labels_confidences_and_gaps_are_left_out(folder: Path, 
     assert samples.weight[0, 3] == 0.25
     assert samples.weight[0, 5] == 0
     assert np.isfinite(samples.uvd).all()
-    everything = clip_samples(folder, 64)
-    np.testing.assert_allclose(samples.bone_lengths[:2], everything.bone_lengths[:2], atol=0.3)
+    xyz = Poses3D.load(folder / "poses3d.npz").xyz[:, 0]
+    for parent, child, frame in ((4, 5, 1), (0, 7, 0)):  # the only frame where both are labelled
+        expected = float((xyz[frame, child] - xyz[frame, parent]).norm())
+        assert samples.bone_lengths[H36M17.bones.index((parent, child))] == pytest.approx(expected, abs=1e-5)
+
+
+def test_boxes_are_round_what_the_frame_shows(folder: Path, tmp_path: Path) -> None:
+    """A camera turned aside loses an arm: the box is that of the rest, as a detector would give it; labels stay."""
+    _relabel(folder, tmp_path, lambda labels: labels)
+    rig = Rig.load(tmp_path / "rig.json")
+    K = rig.camera.K.clone()
+    K[:, 0, 2] -= 60
+    aside = replace(rig, camera=replace(rig.camera, K=K))
+    aside.save(tmp_path / "rig.json")
+    samples = clip_samples(tmp_path, 64)
+    xy = aside.camera.spread(2).project(Poses3D.load(folder / "poses3d.npz").xyz[:, 0].double())
+    inside = ((xy >= 0) & (xy <= 159)).all(-1).flatten(0, 1).numpy()
+    assert len(samples) == 6
+    assert not inside.all(1)[:4].any()
+    for uvd, shown in zip(samples.uvd, inside, strict=True):
+        low, high = uvd[shown, :2].min(0), uvd[shown, :2].max(0)
+        np.testing.assert_allclose(low + high, 0, atol=1e-5)
+        assert (high - low).max() == pytest.approx(0.8, abs=1e-5)
+    assert (samples.weight == 1).all()
+    assert (samples.uvd[:, 1:] != 0).any(-1).all()
 
 
 def test_bone_lengths_are_those_of_the_frames_trained_on(folder: Path, tmp_path: Path) -> None:
@@ -115,6 +138,12 @@ def test_clips_are_joined(folder: Path) -> None:
     assert len(both) == 6
     np.testing.assert_array_equal(both.uvd[4:], other.uvd)
     np.testing.assert_allclose(both.bone_lengths, one.bone_lengths * (4 + 2 * 2) / 6, rtol=1e-6)
+    unseen = one.bone_lengths.copy()
+    unseen[3] = 0
+    lengths = joined([replace(one, bone_lengths=unseen), other]).bone_lengths
+    assert lengths[3] == other.bone_lengths[3], "a clip that never saw a bone has no say in its length"
+    assert lengths[4] == pytest.approx(both.bone_lengths[4])
+    assert joined([replace(part, bone_lengths=unseen) for part in (one, other)]).bone_lengths[3] == 0
     unscaled = joined([one, replace(other, metric=False)])
     assert not unscaled.metric
     np.testing.assert_array_equal(unscaled.bone_lengths, one.bone_lengths)

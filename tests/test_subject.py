@@ -8,7 +8,7 @@ import torch
 
 from epipose import EpiposeError, Poses2D
 from epipose.skeleton import COCO17
-from epipose.subject import choose_subject
+from epipose.subject import SURE, choose_subject, doubts
 
 FPS, FRAMES, VIEWS, JOINTS = 30.0, 120, 4, 17
 FOCAL = 1000.0
@@ -101,10 +101,77 @@ def test_a_broken_track_is_joined(subject):
     torch.testing.assert_close(chosen.xy[2, 58:, 0], torch.tensor(subject[2][58:]).float())
 
 
+def without(track, start, end):
+    """The track with the frames from start to end unseen."""
+    frame = np.arange(FRAMES)[:, None, None]
+    return np.where((frame >= start) & (frame < end), np.nan, track)
+
+
+def only(track, start, end):
+    """The track with nothing but the frames from start to end seen."""
+    return without(without(track, 0, start), end, FRAMES)
+
+
+def test_who_was_away_for_long_is_taken_up_again(subject):
+    """The subject is out of one view for 1.3 s, in which somebody else crosses it; both are candidates of their own."""
+    other = only(seen(person(3, at=(0.8, 0.3)), 2, 2.0, 70), 32, 68)
+    views = [[subject[0]], [subject[1]], [other, only(subject[2], 70, 120), only(subject[2], 0, 30)], [subject[3]]]
+    chosen, reasons = choose_subject(poses_of(views), FPS)
+    assert chosen.conf[2, :, 0].any(-1).tolist() == [k < 30 or k >= 70 for k in range(FRAMES)]
+    torch.testing.assert_close(chosen.xy[2, 70:, 0], torch.tensor(subject[2][70:]).float())
+    torch.testing.assert_close(chosen.xy[2, :30, 0], torch.tensor(subject[2][:30]).float())
+    torch.testing.assert_close(chosen.xy[2, 32:68, 1], torch.tensor(other[32:68]).float())
+    assert (reasons["cam2"]["candidates"], reasons["cam2"]["taken"], reasons["cam2"]["added"]) == (3, 0, [2])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_few_frames_of_somebody_else_are_not_added(subject, seed):
+    places = enumerate([(-1.5, 1.0), (1.5, -1.0)])
+    others = [only(seen(person(300 + 2 * seed + k, at=at), 1, 2.0, k), 92 + 12 * k, 95 + 12 * k) for k, at in places]
+    views = [[subject[0]], [only(subject[1], 0, 60), *others], [subject[2]], [subject[3]]]
+    chosen, reasons = choose_subject(poses_of(views), FPS)
+    assert (reasons["cam1"]["candidates"], reasons["cam1"]["added"]) == (3, [])
+    assert not chosen.conf[1, 60:, 0].any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_false_alarm_of_a_few_frames_is_not_taken_for_the_person(subject, seed):
+    """One view sees a person whose motion happens to say nothing, and three flickers that may agree by chance."""
+    rng = np.random.default_rng(seed)
+    starts = rng.integers(0, FRAMES - 4, 3)
+    views = [[track] for track in subject]
+    views[3] = [seen(person(77), 3, 2.0, seed)]
+    views[3] += [only(seen(person(1000 + 10 * seed + k), 3, 4.0, k), s, s + 4) for k, s in enumerate(starts)]
+    chosen, _ = assert_chosen(poses_of(views), [*subject[:3], views[3][0]])
+    assert bool(chosen.conf[3, :, 0].any(-1).all())
+
+
+def test_candidates_are_numbered_longest_first(subject):
+    early = only(seen(person(5, moving=0.02, at=(0, 1.5)), 0, 2.0, 9), 0, 40)
+    views = [[early, without(subject[0], 0, 10)], *[[track] for track in subject[1:]]]
+    _, reasons = choose_subject(poses_of(views), FPS)
+    assert (reasons["cam0"]["candidates"], reasons["cam0"]["taken"]) == (2, 0)
+
+
 def test_people_who_share_no_motion_are_reported_as_doubtful():
     poses = poses_of([[seen(person(20 + v), v, 2.0, v)] for v in range(VIEWS)])
     _, reasons = choose_subject(poses, FPS)
     assert not any(entry["sure"] for entry in reasons.values())
+    said = doubts(reasons)
+    assert [line.split(":")[0] for line in said] == [f"View cam{v}" for v in range(VIEWS)]
+    assert (
+        f"of 1 seen) hardly moves as the one in the other views does (agreement {reasons['cam0']['agreement']:.2f}, "
+        in said[0]
+    )
+    assert "leave the view out" in said[0]
+
+
+def test_only_the_doubtful_view_is_named_and_a_single_view_never(subject):
+    views = [[subject[0]], [seen(person(21), 1, 2.0, 1)], [subject[2]], [subject[3]]]
+    _, reasons = choose_subject(poses_of(views), FPS)
+    assert [line.split(":")[0] for line in doubts(reasons)] == ["View cam1"]
+    assert reasons["cam1"]["agreement"] < SURE
+    assert doubts({"cam1": reasons["cam1"]}) == []  # nothing to compare with
 
 
 def test_own_3d_moves_along(subject):

@@ -42,3 +42,12 @@ def test_two_views_cannot_tell_and_are_left_alone():
     same, found = unswapped(swap(two, where), camera.R[:2], camera.t[:2], H36M17.flip)
     assert not bool(found.any())
     assert torch.equal(same.x, swap(two, where).x)
+
+
+def test_one_side_hidden_everywhere_is_no_swap():
+    camera, true = observed(pixels=6)
+    left = [i for i, joint in enumerate(H36M17.joints) if joint.startswith("left")]
+    weight = true.weight.clone()
+    weight[:, :, left] = 0
+    _, found = unswapped(Observations(true.x, weight, true.noise), camera.R, camera.t, H36M17.flip)
+    assert not bool(found.any())

@@ -4,12 +4,15 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from epipose import train as train_module
 from epipose.camera import Rig
+from epipose.data.samples import clip_samples
 from epipose.errors import EpiposeError
+from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses3D
@@ -92,6 +95,83 @@ def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
         train([folder], tmp_path, **run)
 
 
+def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) -> None:
+    run = {**TINY, "epochs": 1, "frames": (0, 0)}
+    wrong = (
+        {"input_size": 100},
+        {"init": tmp_path / "none.pth"},
+        {"frames": (0, 9)},
+        {"device": "gpu"},
+        {"batch_size": 0},
+    )
+    for options in wrong:
+        with pytest.raises(EpiposeError):
+            train([folder], tmp_path / "out", **{**run, **options})
+    first = train([folder], tmp_path / "out", **run)
+    for options in wrong:
+        with pytest.raises(EpiposeError):
+            train([folder], tmp_path / "out", **{**run, **options}, overwrite=True)
+    kept = TrainedPoseNet.load(tmp_path / "out")
+    assert all(torch.equal(value, _weights(kept)[key]) for key, value in _weights(first).items())
+    with pytest.raises(EpiposeError, match="Got seed -1"):
+        train([folder], tmp_path / "out", **run, seed=-1)
+
+
+def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    run = {**TINY, "epochs": 3, "checkpoint_every": 100, "frames": (0, 0)}
+    for seconds, exists in ((600.0, False), (0.0, True)):
+        with monkeypatch.context() as patch:
+            patch.setattr(train_module, "_CHECKPOINT_SECONDS", seconds)
+            _interrupted(patch, after=1)
+            with pytest.raises(RuntimeError, match="cut off"):
+                train([folder], tmp_path, **run)
+        assert (tmp_path / "checkpoint.pt").exists() == exists
+
+
+def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    made = []
+
+    class Bar(train_module.tqdm):
+        def __init__(self, *arguments, **options) -> None:
+            made.append(self)
+            self.moves = []
+            super().__init__(*arguments, **{**options, "disable": False, "delay": 0, "mininterval": 0})
+
+        def update(self, n: float = 1) -> bool | None:
+            self.moves.append(n)
+            return super().update(n)
+
+    monkeypatch.setattr(train_module, "tqdm", Bar)
+    train([folder], tmp_path, **TINY, epochs=2)
+    assert (made[-1].total, made[-1].unit, made[-1].moves) == (4, "step", [1] * 4)
+    assert "epoch=2" in made[-1].postfix
+    assert "loss=" in made[-1].postfix
+
+
+def test_batches_are_even_and_no_random_stream_is_used_twice(folder: Path, monkeypatch) -> None:
+    samples, streams = clip_samples(folder, 64), []
+    augment = train_module.augment
+
+    def noting(*arguments, **options):
+        streams.append(json.dumps(arguments[4].bit_generator.state))
+        return augment(*arguments, **options)
+
+    monkeypatch.setattr(train_module, "augment", noting)
+    batches = list(train_module._batches(samples, 64, 7, (3, 1), STILL))
+    assert [len(pictures) for pictures, _, _ in batches] == [2, 1, 1, 1, 1, 1, 1]
+    shuffling = json.dumps(np.random.default_rng((3, 1)).bit_generator.state)
+    assert len({shuffling, *streams}) == 9
+    (whole,) = train_module._batches(samples, 64, 1, (3, 1), STILL)
+    torch.testing.assert_close(torch.cat([uvd for _, uvd, _ in batches]), whole[1])
+
+
+def test_no_batch_of_a_single_picture(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    sizes, to_input = [], train_module.to_input
+    monkeypatch.setattr(train_module, "to_input", lambda pictures: sizes.append(len(pictures)) or to_input(pictures))
+    train([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 pictures
+    assert sizes == [4, 4]
+
+
 def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EpiposeError, match=r"lacks clip.json, rig.json, poses3d.npz"):
         train([tmp_path], tmp_path / "out", **TINY)
@@ -109,6 +189,12 @@ def test_starts_from_given_weights(folder: Path, tmp_path: Path) -> None:
     assert not torch.equal(backbone.net.volume.weight, net.volume.weight)
     further = train([folder], tmp_path / "b", init=tmp_path / "a", **run)
     assert torch.equal(further.net.volume.weight, backbone.net.volume.weight)
+    torch.manual_seed(6)
+    other = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    torch.save(other.backbone.state_dict(), tmp_path / "imagenet.pth")
+    with pytest.raises(EpiposeError, match="the labels or the initial weights"):
+        train([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
+    assert read_json(tmp_path / "b" / "train.json")["options"]["init"] == str(tmp_path / "a")
     with pytest.raises(EpiposeError, match="has sizes"):
         train([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
 

@@ -89,7 +89,7 @@ class Camera:
         return (self.K[..., :2, :2] @ xy[..., None])[..., 0] + self.K[..., :2, 2]
 
     def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
-        """Distorted pixels to undistorted coordinates on the plane z = 1 (fixed-point iteration, as OpenCV does)."""
+        """Distorted pixels to undistorted coordinates on the plane z = 1 (see `undistort` for what has none)."""
         offset = uv - self.K[..., :2, 2]
         y = offset[..., 1] / self.K[..., 1, 1]
         x = (offset[..., 0] - self.K[..., 0, 1] * y) / self.K[..., 0, 0]
@@ -145,10 +145,26 @@ def distort(xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"
 def undistort(
     xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"], steps: int = 20
 ) -> Float[Tensor, "*out 2"]:
-    """Invert `distort` by the fixed point x <- x - (distort(x) - target); 1e-12 after 20 steps for ordinary lenses."""
+    """Invert `distort` by Newton's method with steps of at most 0.3.
+
+    Far outside the picture the lens model folds back and some points have no inverse: the answer there is finite and
+    does not satisfy ``distort(answer) == xy``, which tells.
+    """
+    k1, k2, p1, p2, k3 = distortion.unbind(-1)
     undistorted = xy + torch.zeros_like(distortion[..., :2])
     for _ in range(steps):
-        undistorted = undistorted - (distort(undistorted, distortion) - xy)
+        x, y = undistorted.unbind(-1)
+        r2 = x * x + y * y
+        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+        slope = 2 * (k1 + r2 * (2 * k2 + 3 * k3 * r2))  # d radial / d r2, doubled
+        xx = radial + slope * x * x + 2 * p1 * y + 6 * p2 * x
+        yy = radial + slope * y * y + 6 * p1 * y + 2 * p2 * x
+        xy_yx = slope * x * y + 2 * p1 * x + 2 * p2 * y  # the Jacobian is symmetric
+        determinant = xx * yy - xy_yx * xy_yx
+        determinant = torch.where(determinant.abs() < 1e-6, torch.full_like(determinant, 1e-6), determinant)
+        u, v = (distort(undistorted, distortion) - xy).unbind(-1)
+        step = torch.stack([yy * u - xy_yx * v, xx * v - xy_yx * u], -1) / determinant[..., None]
+        undistorted = undistorted - step * (0.3 / step.norm(dim=-1, keepdim=True).clamp(min=0.3))
     return undistorted
 
 
@@ -225,11 +241,15 @@ def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: 
             )
         return value
 
-    pose_default = (torch.eye(3).tolist(), [0.0, 0.0, 0.0]) if intrinsics_only else (None, None)
-    return Camera(
-        K=number("K", (3, 3)),
-        distortion=number("distortion", (5,), [0.0] * 5),
-        R=number("R", (3, 3), pose_default[0]),
-        t=number("t", (3,), pose_default[1]),
-        size=number("size", (2,)).round().long(),
-    )
+    K = number("K", (3, 3))
+    if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
+        raise EpiposeError(
+            f"{path}: camera '{name}', 'K' must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive focal lengths in "
+            f"pixels, got {K.tolist()}."
+        )
+    R, t = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    if not intrinsics_only:
+        R, t = number("R", (3, 3)), number("t", (3,))
+        if float((R @ R.mT - torch.eye(3)).abs().max()) > 1e-3 or torch.linalg.det(R) < 0:
+            raise EpiposeError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
+    return Camera(K, number("distortion", (5,), [0.0] * 5), R, t, number("size", (2,)).round().long())

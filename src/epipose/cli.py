@@ -43,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EpiposeError as error:
         print(f"epipose: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"epipose: the system refused: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(
             "epipose: interrupted; what was finished is kept, and the same command goes on from there.", file=sys.stderr
@@ -68,9 +71,11 @@ def _weights(verb: config.Weights) -> None:
 
 
 def _detect(verb: config.Detect) -> None:
-    from epipose.stages import detect_clip
+    from epipose.stages import detect_clip, subject_doubts
 
     worked = detect_clip(verb.sources, verb.out, detector=verb.detector, poses=verb.poses, overwrite=verb.overwrite)
+    for doubt in subject_doubts(verb.out):
+        print(f"  warning: {doubt}")
     _say(worked, verb.out / "poses2d.npz", f"epipose calibrate {verb.out}")
 
 
@@ -118,7 +123,7 @@ def _train(verb: config.Train) -> None:
 def _predict(verb: config.Predict) -> None:
     from epipose.predict import predict
 
-    out = verb.out or verb.source.with_name(f"{verb.source.stem}-epipose")
+    out = verb.out or verb.source.resolve().with_name(f"{verb.source.resolve().stem}-epipose")
     predict(verb.source, verb.model, out, intrinsics=verb.intrinsics, detector=verb.detector, device=verb.device)
     _say(True, out / "predictions.npz", "look at overlay.jpg beside it")
 
@@ -127,8 +132,6 @@ def _view(verb: config.View) -> None:
     from epipose.view import view
 
     view(verb.folder, html=verb.html, port=verb.port)
-    if verb.html is not None:
-        _say(True, verb.html, "open it in a browser")
 
 
 def _run(verb: config.Run) -> None:

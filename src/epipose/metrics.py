@@ -1,6 +1,7 @@
-"""The three errors every result is reported in, as method.md of the field's papers defines them.
+"""The three errors every result is reported in, as the papers define them.
 
-Batched over any leading axes; joints of weight 0 are left out. Inputs are metres (or any unit for the scale-free
+Batched over any leading axes; joints of weight 0 are left out. The root must be valid where a metric centres on it:
+leave poses without a root out of `mpjpe_mm` and `nmpjpe_mm`. Inputs are metres (or any unit for the scale-free
 ones, when the truth is metric); results are millimetres, hence the names.
 """
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.camera import Rig
+from epipose.camera import Rig, distort
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 
@@ -42,13 +42,20 @@ class Observations:
         """The observations with each joint's weight multiplied."""
         return Observations(self.x, self.weight * joint.to(self.weight), self.noise)
 
+    def seen_frames(self) -> Tensor:
+        """Indices of the frames in which two views or more see four joints or more."""
+        return (((self.weight > 0).sum(0) >= 2).sum(-1) >= 4).nonzero()[:, 0]
+
     def per_point(self) -> tuple[Tensor, Tensor, Tensor]:
         """x, weight and noise with the view behind frame and joint, as triangulation wants them."""
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
 def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3) -> Observations:
-    """Turn the subject's pixels into rays. Detections below ``min_conf`` count as missing."""
+    """Turn the subject's pixels into rays.
+
+    Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing.
+    """
     if poses.views != rig.names:
         raise EpiposeError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
     subject = poses.subject()
@@ -56,7 +63,10 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3) -> Observations:
     weight = torch.where(conf >= min_conf, conf, torch.zeros_like(conf))
     camera = rig.camera.to(torch.float64).spread(2)
     noise = NOISE_SHARE * person_size(xy, weight) / rig.camera.focal[:, None].double()
-    return Observations(camera.to_normalized(xy), weight, noise[..., None].expand_as(weight).contiguous())
+    x = camera.to_normalized(xy)
+    on_lens = (camera.to_pixels(distort(x, camera.distortion)) - xy).norm(dim=-1) < 0.01
+    x = torch.where(on_lens[..., None], x, torch.zeros_like(x))
+    return Observations(x, weight * on_lens, noise[..., None].expand_as(weight).contiguous())
 
 
 def person_size(

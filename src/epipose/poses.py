@@ -53,6 +53,8 @@ class Poses2D:
             )
         _check_conf(path, xy, conf)
         xyz = torch.from_numpy(file["xyz"]).float() if "xyz" in file else None
+        if xyz is not None and (xyz.shape != (*conf.shape, 3) or not bool(xyz.isfinite().all())):
+            raise EpiposeError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
         return Poses2D(xy, conf, skeleton, views, xyz)
 
     def subject(self) -> Poses2D:
@@ -114,3 +116,5 @@ def _check_conf(path: Path, coordinates: Tensor, conf: Tensor) -> None:
         raise EpiposeError(f"{path}: conf has shape {tuple(conf.shape)}, expected {tuple(coordinates.shape[:-1])}.")
     if not bool(coordinates.isfinite().all() and conf.isfinite().all()):
         raise EpiposeError(f"{path}: NaN or infinity found; mark missing joints with conf 0 and finite coordinates.")
+    if bool((conf < 0).any() or (conf > 1).any()):
+        raise EpiposeError(f"{path}: conf must lie in [0, 1], got {float(conf.min())} to {float(conf.max())}.")

@@ -7,7 +7,7 @@ turn the normalised pose into joints in the camera's frame, relative to the root
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from epipose.clip import Clip
 from epipose.data.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
-from epipose.model.posenet import TrainedPoseNet, to_input
+from epipose.model.posenet import TrainedPoseNet, device_named, to_input
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import Skeleton
 from epipose.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
@@ -70,35 +70,33 @@ def predict(
     *,
     intrinsics: Path | None = None,
     detector: str = "blazepose",
-    batch_size: int = 32,
+    batch_size: int | None = None,
     device: str = "auto",
 ) -> Prediction:
     """3D poses of the main person in a photo, a folder of photos, or a video.
 
-    In every photo the largest confident person is taken, in a video the one who is seen longest. Without ``intrinsics``
-    (JSON as for calibrate: one camera, or one called like the file) those of `assumed_camera` are taken.
+    In every photo the largest confident person is taken, in a video the one who is seen longest (and,
+    while that one is out of sight, who else is). Without ``intrinsics`` (JSON as for calibrate: one camera, or one
+    called like the file) those of `assumed_camera` are taken. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
     With ``out`` it writes predictions.npz, predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises
     EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
     """
+    target = device_named(device)
     trained = TrainedPoseNet.load(model)
     material = _material(source)
     boxes = _main_person(material, detector, trained)
     if not bool((boxes[:, 2] > 0).any()):
         raise EpiposeError(
-            f"No person was found in {source} ({len(material.names)} pictures). Give pictures that show a whole "
+            f"No person was found in {source} ({len(boxes)} pictures). Give pictures that show a whole "
             "person, upright and at least 100 pixels tall."
         )
     given = None if intrinsics is None else _camera_for(source, intrinsics)
-    target = _device(device)
-    parts = []
-    with tqdm(total=len(material.names), desc="poses from pictures", unit="frame", delay=2, disable=None) as bar:
-        for images, rows in _chunks(material.pictures(), boxes, batch_size):
-            cameras = _cameras(images, given)
-            parts.append(predict_crops(trained, images, rows, cameras, device=target))
-            bar.update(len(images))
-    xyz, conf, uv = (torch.cat(part) for part in zip(*parts, strict=True))
+    pictures = tqdm(
+        material.pictures(), total=len(boxes), desc="poses from pictures", unit="frame", delay=2, disable=None
+    )
+    xyz, conf, uv = _predicted(trained, iter(pictures), boxes, given, batch_size, target)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
-    prediction = Prediction(poses, uv, material.names)
+    prediction = Prediction(poses, uv, material.names or tuple(f"frame {index}" for index in range(len(boxes))))
     if out is not None:
         prediction.save(out)
         _draw(prediction, material, out)
@@ -107,22 +105,20 @@ def predict(
 
 def predict_crops(
     trained: TrainedPoseNet,
-    images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    crops: UInt8[Tensor, "picture size size 3"],
     boxes: Float[Tensor, "picture 3"],
     cameras: Camera,
     *,
     device: torch.device | None = None,
 ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"], Float[Tensor, "picture joint 2"]]:
-    """Root-relative joints in the camera's frame, confidence and pixels, for one box (x, y, side) in each picture.
+    """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes (x, y, side).
 
     ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0.
     """
-    size = trained.net.sizes["input_size"]
-    crops = [crop_picture(image, box.numpy(), size) for image, box in zip(images, boxes, strict=True)]
-    batch = torch.from_numpy(np.stack(crops)).to(device or torch.device("cpu"))
-    net = trained.net.to(batch.device).eval()
+    target = device or torch.device("cpu")
+    net = trained.net.to(target).eval()
     with torch.inference_mode():
-        uvd, conf = (part.cpu() for part in net(to_input(batch)))
+        uvd, conf = (part.cpu() for part in net(to_input(crops.to(target))))
     cameras = cameras.to(torch.float32)
     some = boxes[:, 2] > 0
     safe = torch.where(some[:, None], boxes, torch.tensor([0.0, 0.0, 1.0]))
@@ -132,36 +128,61 @@ def predict_crops(
 
 
 def predict_clip(
-    folder: Path, trained: TrainedPoseNet, frames: tuple[int, int], *, batch_size: int = 32, device: str = "auto"
+    folder: Path,
+    trained: TrainedPoseNet,
+    frames: tuple[int, int],
+    *,
+    batch_size: int | None = None,
+    device: str = "auto",
 ) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
     """Single-picture predictions for frames (first, last) of every view of a calibrated clip folder.
 
     The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json. Root-relative, each in the
     frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
     """
+    target = device_named(device)
     clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
     rig = Rig.load(folder / "rig.json", intrinsics_only=True).select(clip.names)
     first, last = frames
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
-    target = _device(device)
     results = []
     for row, view in enumerate(clip.views):
         boxes = _boxes(found.xy[row, :, 0], found.conf[row, :, 0], found.skeleton, trained)[first : last + 1]
-        camera = rig.camera[row]
         pictures = itertools.islice(read_frames(view.video), first, last + 1)
-        parts = [
-            predict_crops(trained, images, part, _cameras(images, camera), device=target)
-            for images, part in _chunks(pictures, boxes, batch_size)
-        ]
-        results.append([torch.cat(part) for part in zip(*parts, strict=True)])
+        results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
+    return xyz, conf, uv
+
+
+def _predicted(
+    trained: TrainedPoseNet,
+    pictures: Iterator[np.ndarray],
+    boxes: Float[Tensor, "picture 3"],
+    given: Camera | None,
+    batch_size: int | None,
+    target: torch.device,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """`predict_crops` of a stream: of a picture only its crop is kept, of all pictures only the poses."""
+    size = trained.net.sizes["input_size"]
+    stream = (
+        (torch.from_numpy(crop_picture(image, box.numpy(), size)), box, _camera_of(image, given))
+        for image, box in zip(pictures, boxes, strict=True)
+    )
+    parts = []
+    while batch := list(itertools.islice(stream, batch_size or (8 if target.type == "cpu" else 32))):
+        crops, rows, cameras = zip(*batch, strict=True)
+        parts.append(
+            predict_crops(trained, torch.stack(crops), torch.stack(rows), stack_cameras(cameras), device=target)
+        )
+    xyz, conf, uv = (torch.cat(part) for part in zip(*parts, strict=True))
     return xyz, conf, uv
 
 
 @dataclass(frozen=True)
 class _Material:
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None  # None for a video, whose frames have numbers
+    total: int  # how many pictures; for a video what its header says, which may be a frame or two off
     pictures: Callable[[], Iterator[np.ndarray]]  # decodes anew at every call: memory does not grow with length
     fps: float | None  # None for photos, which have nothing to do with each other
 
@@ -173,12 +194,11 @@ def _material(source: Path) -> _Material:
         paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
         if not paths:
             raise EpiposeError(f"The folder {source} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-        return _Material(tuple(path.name for path in paths), lambda: map(read_image, paths), None)
+        return _Material(tuple(path.name for path in paths), len(paths), lambda: map(read_image, paths), None)
     if source.suffix.lower() in VIDEO_SUFFIXES:
-        fps = probe(source).fps
-        count = sum(1 for _ in read_frames(source))  # headers may lie by a frame or two
-        return _Material(tuple(f"frame {i}" for i in range(count)), lambda: read_frames(source), fps)
-    return _Material((source.name,), lambda: iter([read_image(source)]), None)
+        info = probe(source)
+        return _Material(None, info.frames, lambda: read_frames(source), info.fps)
+    return _Material((source.name,), 1, lambda: iter([read_image(source)]), None)
 
 
 def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) -> Float[Tensor, "picture 3"]:
@@ -187,22 +207,22 @@ def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) ->
     from epipose.detect.tracks import tracks_of
 
     finder = detector_named(detector)
-    count, joints = len(material.names), len(finder.skeleton.joints)
-    xy, conf = np.zeros((count, joints, 2)), np.zeros((count, joints))
-    frames = []
+    joints, frames = len(finder.skeleton.joints), []
     for picture in tqdm(
-        material.pictures(), total=count, desc="people in pictures", unit="frame", delay=2, disable=None
+        material.pictures(), total=material.total, desc="people in pictures", unit="frame", delay=2, disable=None
     ):
         if material.fps is None:
             finder.reset()
         frames.append(finder(picture))
+    xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
     if material.fps is not None:
-        for track in tracks_of(frames, joints, material.fps)[:1]:  # the longest
-            xy, conf = track.xy, track.conf
+        for track in tracks_of(frames, joints, material.fps):  # longest first; who comes back late is another track
+            if not conf[track.seen].any():
+                xy[track.seen], conf[track.seen] = track.xy[track.seen], track.conf[track.seen]
     else:
         for row, people in enumerate(frames):
-            if people:
-                main = max(people, key=lambda person: person.score * np.ptp(person.xy, axis=0).max())
+            if people := [person for person in people if person.conf.any()]:
+                main = max(people, key=lambda person: person.score * np.ptp(person.xy[person.conf > 0], axis=0).max())
                 xy[row], conf[row] = main.xy, main.conf
     return _boxes(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), finder.skeleton, trained)
 
@@ -212,19 +232,6 @@ def _boxes(xy: Tensor, conf: Tensor, found: Skeleton, trained: TrainedPoseNet) -
     weights = found.mapping_to(trained.skeleton)
     unseen = ((weights > 0) & (conf[..., None, :] == 0)).any(-1) | ~weights.any(-1)
     return box_around(weights @ xy, (~unseen).float(), trained.margin)
-
-
-def _chunks(
-    pictures: Iterator[np.ndarray], boxes: Tensor, batch_size: int
-) -> Iterator[tuple[list[np.ndarray], Float[Tensor, "picture 3"]]]:
-    start = 0
-    while images := list(itertools.islice(pictures, batch_size)):
-        yield images, boxes[start : start + len(images)]
-        start += len(images)
-
-
-def _device(name: str) -> torch.device:
-    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
 def _camera_for(source: Path, path: Path) -> Camera:
@@ -238,18 +245,17 @@ def _camera_for(source: Path, path: Path) -> Camera:
     return rig.camera[0 if len(rig.names) == 1 else rig.names.index(source.stem)]
 
 
-def _cameras(images: Sequence[np.ndarray], given: Camera | None) -> Camera:
-    """A batch with one camera per picture: the given one, or assumptions."""
-    sizes = [(image.shape[1], image.shape[0]) for image in images]
-    if given is not None:
-        expected = tuple(given.size.tolist())
-        for size in sizes:
-            if size != expected:
-                raise EpiposeError(
-                    f"A picture is {size[0]} x {size[1]}, its intrinsics are for {expected[0]} x {expected[1]}. Give "
-                    "the intrinsics of this resolution, or none to have them assumed."
-                )
-    return stack_cameras([given or assumed_camera(*size) for size in sizes])
+def _camera_of(image: np.ndarray, given: Camera | None) -> Camera:
+    """The given camera, which must have taken such a picture, or an assumption."""
+    height, width = image.shape[:2]
+    if given is None:
+        return assumed_camera(width, height)
+    if given.size.tolist() != [width, height]:
+        raise EpiposeError(
+            f"A picture is {width} x {height}, its intrinsics are for {given.size[0]} x {given.size[1]}. Give the "
+            "intrinsics of this resolution, or none to have them assumed."
+        )
+    return given
 
 
 def _draw(prediction: Prediction, material: _Material, out: Path) -> None:

@@ -6,6 +6,7 @@ their own, because the demo shows the same ones beside its comparison with a ref
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,10 +134,11 @@ def label_section(report: Report, folder: Path) -> None:
             )
         ]
     )
-    pictures = [next(read_frames(view.video)) for view in clip.views]
+    best = int(poses.conf[:, :, 0].sum(-1).amin(0).argmax())
+    pictures = [next(itertools.islice(read_frames(view.video), best, None)) for view in clip.views]
     report.picture(
-        skeleton_sheet(pictures, poses.xy[:, 0, 0], poses.conf[:, 0, 0], poses.skeleton),
-        "The first frame with the detected joints of the person who was chosen. Is it the same person in every picture?",
+        skeleton_sheet(pictures, poses.xy[:, best, 0], poses.conf[:, best, 0], poses.skeleton),
+        f"Frame {best} with the detected joints of the person who was chosen. Is it the same person in every picture?",
     )
 
 

@@ -22,6 +22,7 @@ from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.fetch import archive_of, extract, has_hash, pip_wheel
+from epipose.files import read_json
 from epipose.intrinsics import save_intrinsics
 from epipose.qualisys import read_qualisys
 
@@ -65,7 +66,8 @@ def sample(out: Path, wheel: Path | None = None) -> Clip:
     (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
     it pip brings it into the cache. Raises EpiposeError when it cannot be had, is another file, or ``out`` is taken.
     """
-    if (out / "clip.json").exists() and Clip.load(out).names != ("cam01", "cam02", "cam03", "cam04"):
+    views = read_json(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
+    if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
         raise EpiposeError(f"{out} holds another clip. Give an empty or new folder for the sample.")
     missing = [name for name, (_, sha256) in MEMBERS.items() if not has_hash(out / name, sha256)]
     if missing:

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from epipose.calibrate import Calibration, calibrate, check_rig
+from epipose.calibrate import calibrate, check_rig
+from epipose.calibration import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.detect import detect, detector_named
+from epipose.detect import detect, detector_named, resolved
 from epipose.detect.given import given
 from epipose.errors import EpiposeError
 from epipose.files import already_done, fingerprint, read_json, write_json, write_record
 from epipose.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from
 from epipose.label import label
 from epipose.poses import Poses2D
-from epipose.subject import choose_subject
+from epipose.subject import choose_subject, doubts
 
 
 def detect_clip(
@@ -31,24 +32,27 @@ def detect_clip(
     overwrite: bool = False,
 ) -> bool:
     """Videos to ``clip.json`` and ``poses2d.npz`` with the subject as person 0."""
+    if out.exists() and not out.is_dir():
+        raise EpiposeError(f"--out {out} is a file; give a folder to write into.")
     clip = Clip.from_videos(sources)
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     if record.exists() and not overwrite:
         before = read_json(record).get("views", [])
-        if before != [str(view.video) for view in clip.views]:
+        if before != list(clip.names):
             raise EpiposeError(
-                f"{out} holds another run, of {', '.join(before) or 'unknown videos'}. Give another --out, or "
+                f"{out} holds another run, of views {', '.join(before) or 'unknown'}. Give another --out, or "
                 "--overwrite to replace it."
             )
-    options = {"detector": detector, "poses": None if poses is None else str(poses)}
+    options = {"detector": resolved(detector), "poses": None if poses is None else str(poses)}
     inputs = fingerprint([view.video for view in clip.views] + _files_in(poses))
-    if already_done(record, options, inputs, outputs):
+    if already_done(record, options, inputs, outputs) and not overwrite:
         return False
     found = detect(clip, detector_named(detector)) if poses is None else given(poses, clip)
     found, reasons = choose_subject(found, clip.fps)
+    record.unlink(missing_ok=True)  # from here on the outputs may be of two minds until the record says otherwise
     clip.save(out)
     found.save(out / "poses2d.npz")
-    write_record(record, options, inputs, views=[str(view.video) for view in clip.views], subject=reasons)
+    write_record(record, options, inputs, views=list(clip.names), subject=reasons)
     return True
 
 
@@ -63,7 +67,9 @@ def calibrate_clip(
 ) -> bool:
     """``poses2d.npz`` to ``rig.json`` and the report ``calibration.json``."""
     clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
-    if intrinsics is None and (folder / "intrinsics.json").exists():
+    if known_rig is not None and intrinsics is not None:
+        raise EpiposeError("Give either --intrinsics or --known-rig: a known rig brings its own intrinsics.")
+    if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
     record, outputs = folder / "calibrate.json", (folder / "rig.json", folder / "calibration.json")
     options = {"constant_bones": constant_bones, "max_frames": max_frames, "seed": seed, "known": known_rig is not None}
@@ -76,7 +82,8 @@ def calibrate_clip(
     else:
         rig, note = assumed_intrinsics(clip) if intrinsics is None else intrinsics_from(intrinsics, clip)
         result = calibrate(poses, rig, constant_bones=constant_bones, max_frames=max_frames, seed=seed)
-    _save_calibration(folder, result, note)
+    record.unlink(missing_ok=True)
+    _save_calibration(folder, result, [*([note] if note else []), *subject_doubts(folder)])
     write_record(record, options, inputs)
     return True
 
@@ -96,14 +103,21 @@ def label_clip(folder: Path, *, min_parallax_deg: float = 5.0) -> bool:
             f"No joint of {folder} could be triangulated with confidence: the views do not agree. "
             "Look at calibration.json, and check that the videos are synchronised."
         )
+    record.unlink(missing_ok=True)
     labels.save(output)
     write_record(record, options, inputs, labelled_share=share, mean_confidence=float(labels.conf.mean()))
     return True
 
 
-def _save_calibration(folder: Path, result: Calibration, note: str) -> None:
+def subject_doubts(folder: Path) -> list[str]:
+    """Plain words on the views in which it is not sure that the right person was taken; empty where all is well."""
+    record = folder / "detect.json"
+    return doubts(read_json(record)["subject"]) if record.exists() else []
+
+
+def _save_calibration(folder: Path, result: Calibration, notes: list[str]) -> None:
     report = result.report()
-    report["warnings"] = [*([note] if note else []), *report["warnings"]]
+    report["warnings"] = [*notes, *report["warnings"]]
     result.rig.save(folder / "rig.json")
     write_json(folder / "calibration.json", report)
 

@@ -3,8 +3,9 @@
 The largest person is not it: a bystander close to one camera is larger. What the views of one person share, without
 any calibration, is WHEN each joint moves fast: a speed in the picture, divided by the body's size in the picture,
 rises and falls at the same moments from every side. So every pair of candidates of two views gets the correlation
-over time of their joints' speeds, weighted by how much both move, and the candidates (one per view) with the largest
-sum over all pairs of views are taken.
+over time of their joints' speeds, weighted by how much both move and how long both are seen, and the candidates (one
+per view) with the largest sum over all pairs of views are taken. Who was out of a view for long comes back as another
+candidate there: one whose motion agrees as surely, at times when the chosen one is not seen, is added to it.
 """
 
 from __future__ import annotations
@@ -14,24 +15,29 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from epipose.detect.tracks import Track, body_size, joined, padded
+from epipose.detect.tracks import Track, body_size, joined, overlaid, padded
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 
 SMOOTHING = 0.15  # seconds over which positions are averaged before they are differentiated
 LITTLE = 0.2  # spread over time of the log speed (in body sizes per second) at which a candidate counts half
 SURE = 0.15  # mean agreement of the subject with the other views below which it is reported as doubtful
+TELLING = 0.25  # seconds of motion below which it agrees, or does not, by chance: shorter tracks are not added
+# What being seen at the same time is worth by itself, in units of correlation. It decides where nothing agrees: then
+# the person seen all the time is taken, not the false alarm of a few frames that agrees by chance.
+PRESENCE = 0.02
 
 
 def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]:
     """Put the person whose motion the views agree on first in every view, broken tracks joined.
 
     Also returns, per view, which candidate was taken and why: ``candidates`` (how many there were), ``taken`` (its
-    number among them), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``lead`` (its score
-    over the best other candidate's, None where there is none) and ``sure``. With one view, or one candidate in every
-    view, there is nothing to choose. Raises EpiposeError for a view in which nobody is seen.
+    number among them, longest first), ``added`` (the numbers of those that were found to be the same person, seen at
+    other times), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``lead`` (its score over the
+    best other candidate's, None where there is none) and ``sure``. With one view, or one candidate in every view, there
+    is nothing to choose. The others follow, longest first. Raises EpiposeError for a view in which nobody is seen.
     """
-    people = [joined(_tracks(poses, view), fps) for view in range(len(poses.views))]
+    people = [_tracks(poses, view, fps) for view in range(len(poses.views))]
     unseen = [name for name, tracks in zip(poses.views, people, strict=True) if not tracks]
     if unseen:
         raise EpiposeError(f"Nobody is seen in view {', '.join(unseen)}: leave it out of the clip, or detect again.")
@@ -45,28 +51,58 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]
         own = np.flatnonzero(owner == view)
         others = np.delete(chosen, view)
         support = score[own][:, others].sum(1)
+        agreement = correlation[own][:, others].sum(1) / max(1, len(others))
         taken = int(np.flatnonzero(own == chosen[view])[0])
-        order.append(people[view][taken : taken + 1] + people[view][:taken] + people[view][taken + 1 :])
-        agreement = float(correlation[chosen[view], others].mean()) if len(others) else 0.0
-        rivals = np.delete(support, taken)
+        whole, added = _completed(people[view], taken, support, agreement, TELLING * fps)
+        order.append([whole, *(track for i, track in enumerate(people[view]) if i not in (taken, *added))])
+        rivals = np.delete(support, [taken, *added])
         reasons[name] = {
             "candidates": len(own),
             "taken": taken,
-            "agreement": round(agreement, 3),
+            "added": added,
+            "agreement": round(float(agreement[taken]), 3),
             "lead": round(float(support[taken] - rivals.max()), 3) if len(rivals) else None,
-            "sure": bool(agreement >= SURE),
+            "sure": bool(agreement[taken] >= SURE),
         }
     return padded(order, poses.views, poses.conf.shape[1], poses.skeleton), reasons
 
 
-def _tracks(poses: Poses2D, view: int) -> list[Track]:
+def doubts(reasons: dict[str, Any]) -> list[str]:
+    """A sentence for each view in which the choice of `choose_subject` is not sure, with what to do; of one view none."""
+    if len(reasons) < 2:
+        return []
+    return [
+        f"View {name}: the person taken (of {reason['candidates']} seen) hardly moves as the one in the other views does "
+        f"(agreement {reason['agreement']:.2f}, expected {SURE} or more). Look whether it is the same person, and "
+        "whether the videos start together; if not, leave the view out, blacken the other people in it, or cut the "
+        "videos anew."
+        for name, reason in reasons.items()
+        if not reason["sure"]
+    ]
+
+
+def _completed(
+    people: list[Track], taken: int, support: np.ndarray, agreement: np.ndarray, shortest: float
+) -> tuple[Track, list[int]]:
+    """The person taken, with the others that agree as surely and are seen at other times only, and their numbers."""
+    whole, added = people[taken], []
+    for i in np.argsort(-support, kind="stable").tolist():
+        seen = people[i].seen
+        if agreement[i] >= SURE and len(seen) >= shortest and not whole.conf[seen].any():
+            whole = overlaid(whole, people[i])
+            added.append(i)
+    return whole, added
+
+
+def _tracks(poses: Poses2D, view: int, fps: float) -> list[Track]:
+    """The people of a view, broken tracks joined, longest first."""
     tracks = []
     for person in range(poses.xy.shape[2]):
         xyz = None if poses.xyz is None else poses.xyz[view, :, person].double().numpy()
         conf = poses.conf[view, :, person].double().numpy()
         if conf.any():
             tracks.append(Track(poses.xy[view, :, person].double().numpy(), conf, xyz))
-    return tracks
+    return sorted(joined(tracks, fps), key=lambda track: -len(track.seen))
 
 
 def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -88,7 +124,7 @@ def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.n
             # candidates that are seen together for a short time only agree by chance more easily
             together = weight.sum() / max(weight_a.sum(), weight_b.sum(), 1e-9)
             correlation[i, j] = correlation[j, i] = common
-            score[i, j] = score[j, i] = common * np.sqrt(moving * together)
+            score[i, j] = score[j, i] = (max(common, 0.0) * np.sqrt(moving) + PRESENCE) * together
     return score, correlation
 
 

@@ -32,15 +32,11 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Size (after rotation), frame count and frame rate; raises EpiposeError for what is no video."""
-    frames = 0
-    first = None
     with _opened(path) as container:
         stream = container.streams.video[0]
         rate = stream.average_rate or stream.guessed_rate or Fraction(30)
         frames = stream.frames
-        for picture in container.decode(stream):
-            first = _upright(picture)
-            break
+    first = next(read_frames(path), None)
     if first is None:
         raise EpiposeError(f"{path} holds no picture that can be decoded. Re-encode it, for example to H.264 in mp4.")
     if not frames:
@@ -61,12 +57,18 @@ def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Read one RGB picture, turned upright as its EXIF asks."""
+    """Read one RGB picture, turned upright as its EXIF asks; 16-bit gray is scaled to 8. Raises EpiposeError."""
     if not path.exists():
         raise EpiposeError(f"There is no file {path}.")
     try:
         with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
+                gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
+                return np.repeat(gray[..., None], 3, axis=-1)
+            return np.asarray(upright.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise EpiposeError(f"{path} is too large a picture ({error}). Scale it down.") from error
     except (UnidentifiedImageError, OSError) as error:
         raise EpiposeError(
             f"{path} cannot be read as a picture ({error}). Expected one of {', '.join(sorted(IMAGE_SUFFIXES))}."

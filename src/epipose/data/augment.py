@@ -50,7 +50,8 @@ def augment(
     picture = _warped(stored, linear, offset, size, window)
     if occluded:
         _occlude(picture, rng)
-    picture = np.clip(picture * gains, 0, 255).astype(np.uint8)
+    brightened = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)
+    picture = cv2.LUT(picture, brightened[None])
     moved = np.concatenate([uvd[:, :2] @ linear.T + offset, factor * uvd[:, 2:]], -1).astype(np.float32)
     return picture, moved, weight * (np.abs(moved) < 0.5).all(-1)
 

@@ -1,7 +1,7 @@
 """Training samples from labelled clip folders: what the network is to see, and what it is to say.
 
-Every video is decoded once. What stays in memory is one JPEG per person and frame, a little wider than the box so that
-augmentation can turn and shift it: about 10 kB at input size 128, so that a hundred thousand samples fit.
+Every video is decoded once. What stays in memory is one JPEG per view and frame, a little wider than the box so that
+augmentation can turn and shift it.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Samples:
 def joined(parts: Sequence[Samples]) -> Samples:
     """Samples of several clips as one set; EpiposeError when their skeletons differ.
 
-    Lengths are averaged over the samples where all clips are metric. Otherwise every clip has a unit of its own, and
-    the first clip's lengths are kept: the ratios of bones are what a network without metric labels can know.
+    Where all clips are metric, a bone's length is averaged over the samples of the clips that have seen it. Otherwise
+    every clip has a unit of its own, and the first clip's lengths are kept: the ratios of bones are what a network
+    without metric labels can know.
     """
     names = {part.skeleton.name for part in parts}
     if len(names) > 1:
@@ -64,7 +65,9 @@ def joined(parts: Sequence[Samples]) -> Samples:
     metric = all(part.metric for part in parts)
     lengths = parts[0].bone_lengths
     if metric:
-        lengths = np.average([part.bone_lengths for part in parts], axis=0, weights=[len(part) for part in parts])
+        each = np.stack([part.bone_lengths for part in parts])
+        weights = np.array([[len(part)] for part in parts]) * (each > 0)
+        lengths = (weights * each).sum(0) / np.maximum(weights.sum(0), 1)
     return Samples(
         tuple(itertools.chain.from_iterable(part.jpegs for part in parts)),
         np.concatenate([part.uvd for part in parts]),
@@ -133,7 +136,7 @@ def _targets(
     size = camera.spread(2).size
     inside = ((xy >= 0) & (xy <= size - 1)).all(-1) & (conf > 0)
     usable = (inside.float().mean(-1) >= min_joints) & (conf[..., labels.skeleton.root] > 0)
-    boxes = box_around(xy, conf, margin)
+    boxes = box_around(xy, inside.float(), margin)  # a detector sees no more of a person whom the frame cuts off
     boxes[..., 2].clamp_(min=1.0)
     uvd = pose_to_crop(in_frame, camera.spread(1), boxes, labels.skeleton.root)
     weight = conf * usable[..., None]

@@ -19,7 +19,7 @@ from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.video import read_frames
 
-__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named"]
+__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved"]
 
 # name -> "module:function"; imported on first use, called without arguments
 DETECTORS = {
@@ -42,23 +42,32 @@ def detector_named(name: str) -> Detector:
     return build()
 
 
+def resolved(name: str) -> str:
+    """The detector that a name stands for now: "blazepose" is blazepose-heavy or -full, others are what they say."""
+    if name != "blazepose":
+        return name
+    from epipose.detect.weights import best_cached
+
+    return f"blazepose-{best_cached()}"
+
+
 def detect(clip: Clip, detector: Detector) -> Poses2D:
     """Run the detector on every frame of every view; persons are tracks, numbered per view, longest first.
 
     Frames are decoded one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
     """
-    joints = len(detector.skeleton.joints)
+    joints, tracks = len(detector.skeleton.joints), []
     with tqdm(
         total=clip.frames * len(clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
     ) as progress:
-        tracks = [tracks_of(_detections(clip, view, detector, progress), joints, clip.fps) for view in clip.views]
-    tracks = [[unswapped(track, detector.skeleton.flip, clip.fps) for track in view] for view in tracks]
-    for view, found in zip(clip.views, tracks, strict=True):
-        if not found:
-            raise EpiposeError(
-                f"No person was found in view '{view.name}' ({view.video}, {clip.frames} frames). Leave the view out, "
-                "or give a video in which a whole person is seen, upright and at least 100 pixels tall."
-            )
+        for view in clip.views:
+            found = tracks_of(_detections(clip, view, detector, progress), joints, clip.fps)
+            if not found:
+                raise EpiposeError(
+                    f"No person was found in view '{view.name}' ({view.video}, {clip.frames} frames). Leave the view "
+                    "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
+                )
+            tracks.append([unswapped(track, detector.skeleton.flip, clip.fps) for track in found])
     return padded(tracks, clip.names, clip.frames, detector.skeleton)
 
 

@@ -44,7 +44,7 @@ class Roi:
 
     def crop(self, image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
         """The square, upright, sampled at ``size`` x ``size`` pixels; black outside the picture."""
-        shrink = int(self.side / size)
+        shrink = min(int(self.side / size), *image.shape[:2])  # a thin picture keeps a pixel of its short side
         if shrink >= 2:  # average first: bilinear sampling alone would skip pixels
             image = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA).astype(np.uint8)
         else:

@@ -92,7 +92,8 @@ def unswapped(track: Track, flip: Sequence[int], fps: float) -> Track:
     """
     seen, mirror = track.seen, np.asarray(flip)
     before, after = seen[:-1], seen[1:]
-    weight = track.conf[before] * track.conf[after] * (mirror != np.arange(len(mirror)))
+    # only joints that both readings can be measured with: seen before, and seen after with their mirror image
+    weight = track.conf[before] * track.conf[after] * track.conf[after][:, mirror] * (mirror != np.arange(len(mirror)))
     same = (weight * np.linalg.norm(track.xy[after] - track.xy[before], axis=-1)).sum(-1)
     crossed = (weight * np.linalg.norm(track.xy[after][:, mirror] - track.xy[before], axis=-1)).sum(-1)
     turns = after[crossed < SWAPPED * same].tolist()
@@ -129,10 +130,19 @@ def joined(tracks: Sequence[Track], fps: float) -> list[Track]:
         costs = [_gap(before, track, fps) for before in whole]
         best = int(np.argmin(costs)) if costs else -1
         if best >= 0 and costs[best] < 1:
-            whole[best] = _appended(whole[best], track)
+            whole[best] = overlaid(whole[best], track)
         else:
             whole.append(track)
     return whole
+
+
+def overlaid(track: Track, other: Track) -> Track:
+    """A track with the frames in which another was seen put over it; its own 3D only where both have it."""
+    seen = np.any(other.conf, axis=-1)[:, None]
+    xyz = None
+    if track.xyz is not None and other.xyz is not None:
+        xyz = np.where(seen[..., None], other.xyz, track.xyz)
+    return Track(np.where(seen[..., None], other.xy, track.xy), np.where(seen, other.conf, track.conf), xyz)
 
 
 def _gap(before: Track, after: Track, fps: float) -> float:
@@ -163,15 +173,3 @@ def body_size(xy: Float[np.ndarray, "*batch joint 2"], conf: Float[np.ndarray, "
 def _empty(frames: int, joints: int, with_xyz: bool) -> Track:
     xyz = np.zeros((frames, joints, 3)) if with_xyz else None
     return Track(np.zeros((frames, joints, 2)), np.zeros((frames, joints)), xyz)
-
-
-def _appended(before: Track, after: Track) -> Track:
-    start = int(after.seen[0])
-    xyz = None
-    if before.xyz is not None and after.xyz is not None:
-        xyz = np.concatenate([before.xyz[:start], after.xyz[start:]])
-    return Track(
-        np.concatenate([before.xy[:start], after.xy[start:]]),
-        np.concatenate([before.conf[:start], after.conf[start:]]),
-        xyz,
-    )

@@ -84,8 +84,10 @@ def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> li
     chosen_a, chosen_b = (np.ascontiguousarray(points[chosen].numpy()) for points in (a, b))
     starts = []
     for factor in (0.25, 0.5, 1.0):
-        cv2.setRNGSeed(seed)
-        E, _ = cv2.findEssentialMat(chosen_a, chosen_b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, factor * noise)
+        try:
+            E, _ = cv2.findEssentialMat(chosen_a, chosen_b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, factor * noise)
+        except cv2.error:  # degenerate input: all joints at one place, say
+            continue
         if E is None or E.shape != (3, 3) or not np.isfinite(E).all():
             continue
         R, t = poses_from_essential(torch.from_numpy(E))
@@ -146,14 +148,12 @@ def relative_pose_from_one_frame(
     K_a: Float[Tensor, "3 3"],
     K_b: Float[Tensor, "3 3"],
     threshold: float = 3.0,
-    seed: int = 0,
 ) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]] | None:
     """The paper's own recipe, kept for comparison: F by RANSAC from one frame's joints, then E = K_b^T F K_a.
 
     Pixels are undistorted; ``threshold`` is RANSAC's, in pixels. None where no F is found (Kocabas et al., CVPR 2019,
     section 3.2).
     """
-    cv2.setRNGSeed(seed)
     if len(pixels_a) < 8:
         return None
     numpy_a, numpy_b = (np.ascontiguousarray(pixels.double().numpy()) for pixels in (pixels_a, pixels_b))

@@ -58,9 +58,11 @@ def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tup
         points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
         p = (points.xyz @ R[view].mT) + t[view]
         u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
-        reliable = ((weight * points.inlier) > 0.3).sum(-1) >= 2
+        reliable = ((weight > 0) & (points.inlier > 0.3)).sum(-1) >= 2
+        mine = observed.weight[view]
+        # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
+        w = torch.minimum(mine, mine[:, flip]) * (reliable & reliable[:, flip])
         for costs, order in ((as_is, list(range(len(flip)))), (exchanged, flip)):
-            w = observed.weight[view][:, order] * reliable
             r = (observed.x[view][:, order] - u) / observed.noise[view][..., None]
             costs.append((w * r.square().sum(-1).log1p()).sum(-1))
     return torch.stack(as_is), torch.stack(exchanged)

@@ -35,10 +35,10 @@ class Reconstruction:
     cost: float
 
 
-def reconstruct(observed: Observations, pairs: dict[tuple[int, int], RelativePose], seed: int = 0) -> Reconstruction:
+def reconstruct(observed: Observations, pairs: dict[tuple[int, int], RelativePose]) -> Reconstruction:
     """The best reconstruction over all seed pairs; raises EpiposeError when no pair leads to one."""
     promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MOST_SEEDS]
-    found = [_grow(observed, pair, pairs[pair], seed) for pair in promising]
+    found = [_grow(observed, pair, pairs[pair]) for pair in promising]
     best = min((r for r in found if r is not None), key=lambda r: r.cost, default=None)
     if best is None:
         raise EpiposeError(
@@ -48,7 +48,7 @@ def reconstruct(observed: Observations, pairs: dict[tuple[int, int], RelativePos
     return best
 
 
-def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose, seed: int) -> Reconstruction | None:
+def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose) -> Reconstruction | None:
     """Seed with a pair, add the camera that shares most joints until all are placed, adjust."""
     views = len(observed.x)
     R = torch.eye(3, dtype=torch.float64).repeat(views, 1, 1)
@@ -61,7 +61,7 @@ def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose, se
         if not missing:
             break
         view = max(missing, key=lambda v: float((observed.weight[v] * trust).sum()))
-        pose = resect(xyz, observed.x[view], observed.weight[view] * trust, float(observed.noise[view].median()), seed)
+        pose = resect(xyz, observed.x[view], observed.weight[view] * trust, float(observed.noise[view].median()))
         if pose is None:
             return None
         R[view], t[view] = pose
@@ -94,22 +94,23 @@ def resect(
     x: Float[Tensor, "frame joint 2"],
     weight: Float[Tensor, "frame joint"],
     noise: float,
-    seed: int = 0,
 ) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]] | None:
     """cam_from_world of a camera that sees known points at x (PnP by OpenCV's RANSAC), or None."""
     usable = weight > 0
     if int(usable.sum()) < 8:
         return None
-    cv2.setRNGSeed(seed)
-    found, rotation, translation, _ = cv2.solvePnPRansac(
-        np.ascontiguousarray(xyz[usable].numpy()),
-        np.ascontiguousarray(x[usable].numpy()),
-        np.eye(3),
-        np.zeros(4),
-        iterationsCount=300,
-        reprojectionError=2 * noise,
-        flags=cv2.SOLVEPNP_SQPNP,
-    )
+    try:
+        found, rotation, translation, _ = cv2.solvePnPRansac(
+            np.ascontiguousarray(xyz[usable].numpy()),
+            np.ascontiguousarray(x[usable].numpy()),
+            np.eye(3),
+            np.zeros(4),
+            iterationsCount=300,
+            reprojectionError=2 * noise,
+            flags=cv2.SOLVEPNP_SQPNP,
+        )
+    except cv2.error:  # degenerate input: all points at one place, say
+        return None
     if not found or not np.isfinite(rotation).all() or not np.isfinite(translation).all():
         return None
     return torch.from_numpy(cv2.Rodrigues(rotation)[0]), torch.from_numpy(translation[:, 0])

@@ -8,6 +8,7 @@ stands at voxel CENTRES, so that a uniform volume means the middle of the crop.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from epipose.errors import EpiposeError
 from epipose.files import read_json, replacing, write_json
+from epipose.model.efficientnet import EfficientNetLite0
 from epipose.model.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton, skeleton_named
 
@@ -26,7 +28,7 @@ from epipose.skeleton import Skeleton, skeleton_named
 # edge, which with Adam's even steps takes most of a short training. From scratch the loss falls 4 times faster than
 # with a factor of 1.
 _SHARPNESS = 20.0
-_NEAR = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence
+_NEAR = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence, if voxels are not coarser
 
 
 class PoseNet(nn.Module):
@@ -57,7 +59,7 @@ class PoseNet(nn.Module):
             "channels": channels,
             "deconvs": deconvs,
         }
-        self.backbone = ResNet(backbone)
+        self.backbone = EfficientNetLite0() if backbone == EfficientNetLite0.name else ResNet(backbone)
         layers: list[nn.Module] = []
         inputs = self.backbone.channels
         for _ in range(deconvs):
@@ -69,9 +71,9 @@ class PoseNet(nn.Module):
         self.volume = nn.Conv2d(inputs, joints * depth_bins, 1)
         nn.init.normal_(self.volume.weight, std=0.001)  # starts with an almost uniform volume: every joint central
         nn.init.zeros_(self.volume.bias)  # type: ignore[arg-type]
-        # Means and deviations of ImageNet in [0, 1], part of the network so that nobody can forget them.
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1), persistent=False)
+        # The backbone's normalisation of its input, part of the network so that nobody can forget it.
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(self.backbone.deviation).view(3, 1, 1), persistent=False)
 
     def forward(
         self, pictures: Float[Tensor, "batch 3 size size"]
@@ -89,8 +91,9 @@ def soft_argmax(
 ) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
     """Mean position (x, y, z) in [-0.5, 0.5] under the softmax of a volume, and how concentrated it is.
 
-    The confidence is the probability within 1/16 of the volume's width of the mean, along the axis where it is least;
-    at least 0.001, because 0 would mean that there is no joint at all.
+    The confidence is the probability within 1/16 of the volume's width of the mean (within one voxel, where fewer than
+    16 span it: a joint between two voxels is as sure as one in the middle of a voxel), along the axis where it is
+    least; at least 0.001, because 0 would mean that there is no joint at all.
     """
     volume = logits.flatten(-3).softmax(-1).view(logits.shape)
     planes = volume.sum(-3)  # height, width
@@ -100,7 +103,7 @@ def soft_argmax(
         bins = marginal.shape[-1]
         centres = (torch.arange(bins, device=marginal.device, dtype=marginal.dtype) + 0.5) / bins - 0.5
         mean = (marginal * centres).sum(-1)
-        near = (centres - mean.detach()[..., None]).abs() <= _NEAR
+        near = (centres - mean.detach()[..., None]).abs() <= max(_NEAR, 1 / bins) + 1e-6
         means.append(mean)
         nearby.append((marginal.detach() * near).sum(-1))
     return torch.stack(means, -1), torch.stack(nearby, -1).amin(-1).clamp(0.001, 1.0)
@@ -109,6 +112,24 @@ def soft_argmax(
 def to_input(pictures: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch 3 size size"]:
     """RGB bytes, channels last, to what PoseNet takes; in memory the channels stay last, which convolutions like."""
     return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def device_named(name: str) -> torch.device:
+    """The device ``cpu``, ``cuda``, ``cuda:1``, ..., or for ``auto`` CUDA where there is one.
+
+    Raises EpiposeError for another name, and for a device that is not there.
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not re.fullmatch(r"auto|cuda(:\d+)?", name):
+        raise EpiposeError(f"Unknown device '{name}'; choose auto, cpu or cuda.")
+    device = torch.device("cuda" if name == "auto" else name)
+    if (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise EpiposeError(
+            f"There is no device '{name}': PyTorch finds {count} CUDA devices. Choose auto or cpu, or install the GPU's "
+            "driver and a PyTorch with CUDA."
+        )
+    return device
 
 
 def build_posenet(config: Mapping[str, Any]) -> PoseNet:

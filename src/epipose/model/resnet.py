@@ -85,10 +85,13 @@ BACKBONES: dict[str, tuple[type[_Block], tuple[int, int, int, int]]] = {
 class ResNet(nn.Module):
     """The convolutional part: pictures to ``channels`` feature maps at 1/32 of the size."""
 
+    mean = (0.485, 0.456, 0.406)  # ImageNet's, of RGB in [0, 1]
+    deviation = (0.229, 0.224, 0.225)
+
     def __init__(self, name: str) -> None:
         """One of `BACKBONES`, randomly initialised; EpiposeError for another name."""
         if name not in BACKBONES:
-            raise EpiposeError(f"Unknown backbone '{name}'; there are {', '.join(BACKBONES)}.")
+            raise EpiposeError(f"Unknown backbone '{name}'; there are {', '.join(BACKBONES)} and efficientnet_lite0.")
         super().__init__()
         block, depths = BACKBONES[name]
         self.name = name
@@ -126,14 +129,19 @@ class ResNet(nn.Module):
 
         Raises EpiposeError when the file is missing, is no state dict, or belongs to another architecture.
         """
-        state = {key: value for key, value in read_state(path).items() if not key.startswith("fc.")}
-        try:
-            self.load_state_dict(state)
-        except RuntimeError as error:
-            raise EpiposeError(
-                f"{path} does not fit {self.name}: {str(error)[:300]}. Give the ImageNet weights of {self.name}, or "
-                "choose the backbone they belong to."
-            ) from error
+        load_without_classifier(self, self.name, path, "fc.")
+
+
+def load_without_classifier(net: nn.Module, name: str, path: Path, classifier: str) -> None:
+    """Load a state dict into a backbone, less the entries that begin with ``classifier``; EpiposeError on a misfit."""
+    state = {key: value for key, value in read_state(path).items() if not key.startswith(classifier)}
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise EpiposeError(
+            f"{path} does not fit {name}: {str(error)[:300]}. Give the ImageNet weights of {name}, or choose the "
+            "backbone they belong to."
+        ) from error
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
