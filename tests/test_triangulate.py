@@ -88,3 +88,10 @@ def test_vector_median_ignores_the_minority():
     candidates = torch.tensor([[[0.0, 0, 0], [0.1, 0, 0], [0, 0.1, 0], [50, 0, 0], [60, 0, 0]]])
     assert float(vector_median(candidates, torch.ones(1, 5)).norm()) < 0.2
     assert vector_median(candidates, torch.tensor([[0.0, 0, 0, 1, 1]]))[0, 0] >= 50
+
+
+def test_a_candidate_without_weight_cannot_win_even_in_the_middle():
+    triangle = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0.5, 0.866, 0]])
+    candidates = torch.cat([triangle.mean(0, keepdim=True), triangle])[None]
+    assert vector_median(candidates, torch.tensor([[0.0, 1, 1, 1]]))[0].tolist() in triangle.tolist()
+    assert torch.allclose(vector_median(candidates, torch.ones(1, 4))[0], triangle.mean(0))
