@@ -14,6 +14,7 @@ lint: .venv/ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/python benchmarks/tables.py --check
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

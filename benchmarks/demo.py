@@ -149,8 +149,8 @@ def write_report(out: Path, clip: Path, result: dict[str, Any], reference: Rig) 
 def _reference_section(report: Report, result: dict[str, Any]) -> None:
     report.section(
         "Against the laboratory's calibration",
-        "The reference was made with a calibration wand, which is good to a millimetre or so. It was used for nothing "
-        "but these numbers.",
+        "The reference was made with a calibration wand, by the laboratory that filmed this. It was used for nothing but "
+        "these numbers.",
     )
     report.figures(
         [
@@ -160,7 +160,7 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 "degrees",
                 f"Over the six pairs; the worst pair is off by {result['rotation_deg_max']:.2f}. Two degrees move a point "
                 "four metres away by 14 cm in the direction of that camera, but the cameras err together, so poses "
-                "suffer far less (next but one figure). Good enough to train on and to animate; not for a gait lab.",
+                "suffer far less (see the 3D labels). Good enough to train on and to animate; not for a gait lab.",
                 "good" if result["rotation_deg_max"] <= 3 else "fair",
             ),
             Figure(
@@ -168,8 +168,9 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 f"{result['center_mm_mean']:.0f}",
                 "mm",
                 "After the best common rotation, shift and scale: the scale of the scene cannot be known from pictures. "
-                "The cameras stand about three to four metres from the man.",
-                "good" if result["center_mm_mean"] <= 50 else "fair",
+                "good"
+                if result["center_mm_mean"] <= 50
+                else "fair",
             ),
             Figure(
                 "3D labels, difference",
@@ -204,10 +205,12 @@ def _prediction_section(report: Report, out: Path, clip: Path, result: dict[str,
     report.section(
         "3D from a single picture",
         f"The network saw frames {TRAIN[0]}-{TRAIN[1]} of each camera, 280 pictures in all, for a few minutes, starting "
-        f"from nothing. It is judged on frames {TEST[0]}-{TEST[1]}: the same man in the same room, a third of a second "
+        "from weights that name the objects in ordinary photographs (ImageNet) and know nothing of poses. "
+        f"It is judged on frames {TEST[0]}-{TEST[1]}: the same man in the same room, a third of a second "
         "later, one picture at a time. It has never seen another person, and on your photo it would fail. What this "
         "shows is that the path works from end to end: the network learned 3D from videos without a single 3D label. "
-        "To get an estimator for other people, train on clips of many people.",
+        "What it cannot do is read a posture that it has not seen: 1.2 seconds of one man are too little. To get an "
+        "estimator for other people and postures, train on clips of many.",
     )
     report.figures(
         [

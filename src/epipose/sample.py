@@ -5,9 +5,9 @@ portrait, a bystander and a plastic skeleton in two views. The calibration is by
 
 The videos of cam01 and cam02 are not what their calibration describes. They are 1080x1920, the calibration says
 1088x1920, and they carry black bars: the pictures were scaled by 1080/1088, which leaves 1906 rows, and 7 black rows
-were put above and below. The lab's own 1088-pixel pictures of the same room, in the same package, show it: SIFT
-matches in the static background follow this model with a median error of 0.02 px in x and 0.1 px in y (657 and 1109
-matches). Taking the videos for crops, or K as it stands, is off by up to 7 px. So the cameras written here are scaled
+were put above and below. The lab's own 1088-pixel pictures of the same room, in the same package, show it:
+matches in the static background follow this model with a median error below a tenth of a pixel, and are off by several
+pixels from a crop or from K as it stands (benchmarks/sample_letterbox.py). So the cameras written here are scaled
 and padded as the videos were.
 """
 
