@@ -31,7 +31,7 @@ class Weights:
     """Bring the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
 
     variant: Literal["full", "heavy"] = "full"
-    """full: 6 MB, fast. heavy: 28 MB, more accurate, about three times slower."""
+    """full: 6 MB, fast. heavy: 28 MB, a larger network, slower."""
     file: Path | None = None
     """A wheel, package or .tflite file downloaded by hand, for machines without a network."""
 

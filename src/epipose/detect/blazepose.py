@@ -171,12 +171,12 @@ def _sigmoid(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
 
 
 def full() -> BlazePose:
-    """BlazePose with the full landmark network (6 MB; 18 ms a person on two cores)."""
+    """BlazePose with the full landmark network (6 MB)."""
     return BlazePose(*weights("full"))
 
 
 def heavy() -> BlazePose:
-    """BlazePose with the heavy landmark network (28 MB; three times slower, more accurate)."""
+    """BlazePose with the heavy landmark network (28 MB, slower)."""
     return BlazePose(*weights("heavy"))
 
 

@@ -25,8 +25,7 @@ from epipose.model.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton, skeleton_named
 
 # Logits are multiplied by this: a volume must turn from flat to peaked before it can point anywhere near the crop's
-# edge, which with Adam's even steps takes most of a short training. From scratch the loss falls 4 times faster than
-# with a factor of 1.
+# edge, which with Adam's even steps takes most of a short training.
 _SHARPNESS = 20.0
 _NEAR = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence, if voxels are not coarser
 
