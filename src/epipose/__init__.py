@@ -7,32 +7,51 @@ of their own name: ``from epipose.calibrate import calibrate``.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from epipose.camera import Camera, Rig
+    from epipose.clip import Clip, View
+    from epipose.errors import EpiposeError
+    from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
+    from epipose.model.posenet import TrainedPoseNet
+    from epipose.poses import Poses2D, Poses3D
+    from epipose.skeleton import Skeleton
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "Camera": "epipose.camera",
-    "Clip": "epipose.clip",
-    "EpiposeError": "epipose.errors",
-    "Poses2D": "epipose.poses",
-    "Poses3D": "epipose.poses",
-    "Rig": "epipose.camera",
-    "Skeleton": "epipose.skeleton",
-    "TrainedPoseNet": "epipose.model.posenet",
-    "View": "epipose.clip",
-    "mpjpe_mm": "epipose.metrics",
-    "nmpjpe_mm": "epipose.metrics",
-    "pmpjpe_mm": "epipose.metrics",
-}
+__all__ = [
+    "Camera",
+    "Clip",
+    "EpiposeError",
+    "Poses2D",
+    "Poses3D",
+    "Rig",
+    "Skeleton",
+    "TrainedPoseNet",
+    "View",
+    "__version__",
+    "mpjpe_mm",
+    "nmpjpe_mm",
+    "pmpjpe_mm",
+]
 
-__all__ = sorted([*_HOME, "__version__"])
+_HOME = {
+    "epipose.camera": ("Camera", "Rig"),
+    "epipose.clip": ("Clip", "View"),
+    "epipose.errors": ("EpiposeError",),
+    "epipose.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
+    "epipose.model.posenet": ("TrainedPoseNet",),
+    "epipose.poses": ("Poses2D", "Poses3D"),
+    "epipose.skeleton": ("Skeleton",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"epipose has no '{name}'")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    for module, names in _HOME.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"epipose has no '{name}'")
 
 
 def __dir__() -> list[str]:
