@@ -173,6 +173,17 @@ def test_the_folder_of_another_run_is_kept(footage, tmp_path, capsys):
     assert len(Poses2D.load(walk / "poses2d.npz").views) == 4
 
 
+def test_other_videos_of_the_same_names_are_another_run(footage, tmp_path, capsys):
+    walk = tmp_path / "walk"
+    assert run("detect", *footage, "--out", walk, "--detector", "dots") == 0
+    small_rig().save(tmp_path / "known.json")
+    assert run("calibrate", walk, "--known-rig", tmp_path / "known.json") == 0
+    others = videos(tmp_path / "others", seed=5)
+    assert "of other videos" in refused(capsys, "detect", *others, "--out", walk, "--detector", "dots")
+    assert run("detect", *others, "--out", walk, "--detector", "dots", "--overwrite") == 0
+    assert not (walk / "rig.json").exists()  # cameras of the other videos must not serve these
+
+
 @pytest.fixture(scope="module")
 def detected(footage, tmp_path_factory):
     walk = tmp_path_factory.mktemp("detected")

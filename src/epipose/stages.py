@@ -36,23 +36,27 @@ def detect_clip(
         raise EpiposeError(f"--out {out} is a file; give a folder to write into.")
     clip = Clip.from_videos(sources)
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
+    videos = fingerprint([view.video for view in clip.views])
     if record.exists() and not overwrite:
-        before = read_json(record).get("views", [])
-        if before != list(clip.names):
+        before = read_json(record)
+        if before.get("videos") != videos:
             raise EpiposeError(
-                f"{out} holds another run, of views {', '.join(before) or 'unknown'}. Give another --out, or "
-                "--overwrite to replace it."
+                f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "
+                "--out, or --overwrite to replace it."
             )
     options = {"detector": resolved(detector), "poses": None if poses is None else str(poses)}
-    inputs = fingerprint([view.video for view in clip.views] + _files_in(poses))
+    inputs = fingerprint(_files_in(poses)) + videos
     if already_done(record, options, inputs, outputs) and not overwrite:
         return False
     found = detect(clip, detector_named(detector)) if poses is None else given(poses, clip)
     found, reasons = choose_subject(found, clip.fps)
     record.unlink(missing_ok=True)  # from here on the outputs may be of two minds until the record says otherwise
+    if overwrite:
+        for stale in ("rig.json", "calibration.json", "calibrate.json", "poses3d.npz", "label.json"):
+            (out / stale).unlink(missing_ok=True)
     clip.save(out)
     found.save(out / "poses2d.npz")
-    write_record(record, options, inputs, views=list(clip.names), subject=reasons)
+    write_record(record, options, inputs, videos=videos, views=list(clip.names), subject=reasons)
     return True
 
 
