@@ -1,7 +1,8 @@
 # Two commands for a fresh machine with Python >= 3.11, make and pip. Each sets itself up, then does its job.
 PYTHON ?= python3
 BIN := .venv/bin
-# Threads that spin while they wait slow a shared machine down many times over; asleep they cost a few per cent.
+# Threads that spin while they wait make training many times slower as soon as anything else runs. Asleep they are
+# somewhat slower on a quiet machine, but predictable.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test lint format clean

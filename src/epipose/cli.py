@@ -6,7 +6,6 @@ Nothing heavy is imported before a verb is chosen, so that --help answers at onc
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -39,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args=arguments,
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
     )
-    # Threads that spin while they wait slow a shared machine down many times over. Read when torch is loaded, below.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         _ACTIONS[type(verb)](verb)
     except EpiposeError as error:
