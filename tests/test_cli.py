@@ -17,7 +17,6 @@ from epipose.cli import main
 from epipose.clip import Clip
 from epipose.files import write_json
 from epipose.geometry.rotation import angle_between
-from epipose.intrinsics import save_intrinsics
 from epipose.metrics import pmpjpe_mm
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
@@ -39,7 +38,7 @@ def footage(tmp_path_factory):
     """Two seconds from four cameras, and the intrinsics beside them."""
     folder = tmp_path_factory.mktemp("footage")
     paths = videos(folder)
-    save_intrinsics(small_rig(), folder / "cameras.json")
+    small_rig().save(folder / "cameras.json", intrinsics_only=True)
     return paths
 
 
@@ -194,7 +193,7 @@ def detected(footage, tmp_path_factory):
 
 
 def test_intrinsics_for_the_wrong_number_of_cameras(detected, tmp_path, capsys):
-    save_intrinsics(small_rig().select(small_rig().names[:3]), tmp_path / "three.json")
+    small_rig().select(small_rig().names[:3]).save(tmp_path / "three.json", intrinsics_only=True)
     said = refused(capsys, "calibrate", detected, "--intrinsics", tmp_path / "three.json")
     assert "3 cameras" in said
     assert "4 views" in said
@@ -202,7 +201,7 @@ def test_intrinsics_for_the_wrong_number_of_cameras(detected, tmp_path, capsys):
 
 def test_intrinsics_for_another_resolution(detected, tmp_path, capsys):
     other = small_rig()
-    save_intrinsics(Rig(other.names, other.camera.resized(1000, 1000)), tmp_path / "large.json")
+    Rig(other.names, other.camera.resized(1000, 1000)).save(tmp_path / "large.json", intrinsics_only=True)
     said = refused(capsys, "calibrate", detected, "--intrinsics", tmp_path / "large.json")
     assert "1000x1000" in said
     assert "500x500" in said
@@ -233,7 +232,7 @@ def test_a_run_that_dies_between_two_outputs_is_done_again(detected, tmp_path, m
     walk, cameras = tmp_path / "walk", tmp_path / "cameras.json"
     shutil.copytree(detected, walk)
     Clip.load(detected).save(walk)
-    save_intrinsics(small_rig(), cameras)
+    small_rig().save(cameras, intrinsics_only=True)
     assert run("calibrate", walk, "--intrinsics", cameras) == 0
     first = (walk / "rig.json").read_bytes()
 

@@ -5,7 +5,7 @@ import torch
 
 from epipose import Camera, Clip, EpiposeError, Rig, View
 from epipose.files import read_json
-from epipose.intrinsics import intrinsics_from, save_intrinsics
+from epipose.intrinsics import intrinsics_from
 from test_qualisys import qualisys_text
 
 
@@ -32,7 +32,7 @@ def test_cameras_go_by_name_and_forget_where_they_stood(tmp_path):
 
 
 def test_what_is_saved_holds_no_pose(tmp_path):
-    save_intrinsics(rig_of("a", "b"), tmp_path / "intrinsics.json")
+    rig_of("a", "b").save(tmp_path / "intrinsics.json", intrinsics_only=True)
     assert set(read_json(tmp_path / "intrinsics.json")["cameras"]["a"]) == {"K", "distortion", "size"}
     rig, _ = intrinsics_from(tmp_path / "intrinsics.json", clip_of("a", "b"))
     assert rig.camera.K[1, 0, 0] == 1001

@@ -195,20 +195,15 @@ class Rig:
             self.names, camera.with_pose(cam_from_moved, scale * camera.t - cam_from_moved @ offset), self.metric
         )
 
-    def save(self, path: Path) -> None:
-        """Write JSON that any language reads; see docs/formats.md."""
-        camera = self.camera
+    def save(self, path: Path, intrinsics_only: bool = False) -> None:
+        """Write JSON that any language reads (see docs/formats.md); without R and t where ``intrinsics_only``."""
+        fields = ("K", "distortion", "size") if intrinsics_only else ("K", "distortion", "R", "t", "size")
         cameras = {
-            name: {
-                "K": camera.K[i].tolist(),
-                "distortion": camera.distortion[i].tolist(),
-                "R": camera.R[i].tolist(),
-                "t": camera.t[i].tolist(),
-                "size": camera.size[i].tolist(),
-            }
+            name: {field: getattr(self.camera, field)[i].tolist() for field in fields}
             for i, name in enumerate(self.names)
         }
-        write_json(path, {"format": "epipose-rig-1", "metric": self.metric, "cameras": cameras})
+        metric = self.metric and not intrinsics_only  # without places there are no lengths
+        write_json(path, {"format": "epipose-rig-1", "metric": metric, "cameras": cameras})
 
     @staticmethod
     def load(path: Path, intrinsics_only: bool = False) -> Rig:

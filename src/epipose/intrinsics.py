@@ -7,7 +7,6 @@ from pathlib import Path
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
-from epipose.files import write_json
 from epipose.qualisys import read_qualisys
 
 
@@ -58,16 +57,6 @@ def assumed_intrinsics(clip: Clip) -> tuple[Rig, str]:
         "distortion). Cameras and depths are wrong by about the share by which that is. Give --intrinsics for results "
         "that can be trusted."
     )
-
-
-def save_intrinsics(rig: Rig, path: Path) -> None:
-    """Write JSON with K, distortion and size alone: what calibration may see of a rig."""
-    camera = rig.camera
-    cameras = {
-        name: {key: getattr(camera, key)[i].tolist() for key in ("K", "distortion", "size")}
-        for i, name in enumerate(rig.names)
-    }
-    write_json(path, {"format": "epipose-rig-1", "metric": False, "cameras": cameras})
 
 
 def _read(path: Path, intrinsics_only: bool = True) -> Rig:

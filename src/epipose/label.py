@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.geometry.swaps import unswapped
-from epipose.geometry.triangulate import triangulate_robust
+from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import H36M17, Skeleton
@@ -54,7 +54,7 @@ def _triangulated(
     observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)
     x, weight, noise = observed.per_point()
     points = triangulate_robust(camera.R, camera.t, x, weight, noise)
-    depth = (camera.R[:, 2] @ points.xyz[..., None])[..., 0] + camera.t[:, 2]
+    depth = depth_in_views(camera.R, camera.t, points.xyz)
     supports = (weight > 0) & (points.residual < gate) & (depth > 0)
     support = (supports * weight * points.inlier).sum(-1)
     wide = widest_parallax(points.xyz, camera.center, supports) > min_parallax

@@ -16,14 +16,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
-from epipose.camera import Camera, Rig
+from epipose.camera import Rig, stack_cameras
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.fetch import archive_of, extract, has_hash, pip_wheel
 from epipose.files import read_json
-from epipose.intrinsics import save_intrinsics
 from epipose.qualisys import read_qualisys
 
 WHEEL = pip_wheel("pose2sim", "0.10.49")
@@ -77,7 +74,7 @@ def sample(out: Path, wheel: Path | None = None) -> Clip:
             extract(archive, member, out / name, sha256)
     clip = Clip.from_videos([out / "videos"])
     rig = reference_rig(out / "reference" / "Calib.qca.txt")
-    save_intrinsics(rig, out / "intrinsics.json")
+    rig.save(out / "intrinsics.json", intrinsics_only=True)
     rig.save(out / "reference" / "rig.json")
     clip.save(out)
     return clip
@@ -86,13 +83,9 @@ def sample(out: Path, wheel: Path | None = None) -> Clip:
 def reference_rig(calibration: Path) -> Rig:
     """The lab's calibration for the videos as they are: cam01 and cam02 scaled and padded (see above)."""
     rig = read_qualisys(calibration)
-    squeezed = rig.camera[:2].resized(1080, 1906).cropped(0, -7, 1080, 1920)
-    return replace(rig, camera=_concatenated(squeezed, rig.camera[2:]))
-
-
-def _concatenated(a: Camera, b: Camera) -> Camera:
-    fields = ("K", "distortion", "R", "t", "size")
-    return Camera(*(torch.cat([getattr(a, field), getattr(b, field)]) for field in fields))
+    views = [rig.camera[index] for index in range(len(rig.names))]
+    views[:2] = [view.resized(1080, 1906).cropped(0, -7, 1080, 1920) for view in views[:2]]
+    return replace(rig, camera=stack_cameras(views))
 
 
 def _wheel(by_hand: Path | None) -> Path:

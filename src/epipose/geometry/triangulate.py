@@ -90,6 +90,13 @@ def vector_median_of_pairs(
     return vector_median(candidates, weight[..., i] * weight[..., j])
 
 
+def depth_in_views(
+    R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], xyz: Float[Tensor, "*points 3"]
+) -> Float[Tensor, "*points view"]:
+    """How far world points lie in front of every view; negative behind it."""
+    return (R[:, 2] @ xyz[..., None])[..., 0] + t[:, 2]
+
+
 class Triangulated(NamedTuple):
     """World points, the robust weight each view ended with (0 to 1, before confidence), and its residual."""
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.relative_pose import RelativePose
-from epipose.geometry.triangulate import triangulate_robust
+from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 from epipose.observations import Observations
 
 _MOST_SEEDS = 12
@@ -71,8 +71,9 @@ def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose) ->
         return None
     bundle = bundle_adjust(R, t, xyz, observed.x, weight, observed.noise, steps=15)
     # All observations count here, also those the reconstruction would rather not explain.
-    seen = triangulate_robust(bundle.R, bundle.t, *observed.per_point())
-    w = observed.per_point()[1] * (observed.per_point()[1] > 0).sum(-1, keepdim=True).gt(1)
+    x, weight, noise = observed.per_point()
+    seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)
+    w = weight * (weight > 0).sum(-1, keepdim=True).gt(1)
     cost = float((w * seen.residual.square().log1p()).sum() / w.sum())
     return Reconstruction(bundle.R, bundle.t, bundle.xyz, cost)
 
@@ -83,7 +84,7 @@ def triangulate_views(
     """Robust points and a trust of 1 where two views or more agree within ``gate`` noise scales in front of them."""
     x, weight, noise = observed.per_point()
     points = triangulate_robust(R, t, x, weight, noise)
-    depth = (R[:, 2] @ points.xyz[..., None])[..., 0] + t[:, 2]
+    depth = depth_in_views(R, t, points.xyz)
     agree = ((weight > 0) & (points.residual < gate) & (depth > 1e-3)).sum(-1)
     behind = ((weight > 0) & (depth <= 1e-3)).any(-1)
     return points.xyz, ((agree >= 2) & ~behind).to(x)
