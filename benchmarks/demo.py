@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from epipose.calibration_page import calibration_sections
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.config import SMALL
@@ -30,7 +31,7 @@ from epipose.overlay import contact_sheet, overlay
 from epipose.poses import Poses2D, Poses3D
 from epipose.predict import predict_clip
 from epipose.report import Figure, Report
-from epipose.run import camera_section, label_section, network_section
+from epipose.run import label_section, network_section
 from epipose.sample import sample
 from epipose.skeleton import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
@@ -96,6 +97,7 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
     return {
         **camera_errors(rig, reference),
         **label_errors(Poses3D.load(clip / "poses3d.npz"), label(poses, reference)),
+        "verdict": report["verdict"],
         "reprojection": {camera["name"]: camera for camera in report["cameras"]},
         "paper_recipe": paper_recipe_errors(poses, reference),
     }
@@ -139,7 +141,7 @@ def write_report(out: Path, clip: Path, result: dict[str, Any], reference: Rig) 
     _reference_section(report, result)
     rig = Rig.load(clip / "rig.json")
     fit = similarity_between(reference.camera.center, rig.camera.center)
-    camera_section(report, clip, reference.moved(float(fit.scale), fit.R, fit.t))
+    calibration_sections(report, clip, reference.moved(float(fit.scale), fit.R, fit.t))
     label_section(report, clip)
     _prediction_section(report, out, clip, result)
     network_section(report, out / "model")
@@ -167,10 +169,8 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 "Camera positions, mean error",
                 f"{result['center_mm_mean']:.0f}",
                 "mm",
-                "After the best common rotation, shift and scale: the scale of the scene cannot be known from pictures. "
-                "good"
-                if result["center_mm_mean"] <= 50
-                else "fair",
+                "After the best common rotation, shift and scale: the scale of the scene cannot be known from pictures.",
+                "good" if result["center_mm_mean"] <= 50 else "fair",
             ),
             Figure(
                 "3D labels, difference",

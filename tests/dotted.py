@@ -55,12 +55,14 @@ def draw(uv: np.ndarray) -> np.ndarray:
     return image
 
 
-def videos(folder: Path, frames: int = 20, fps: float = 10.0, seed: int = 0) -> list[Path]:
-    """Videos of the moving skeleton from the four cameras."""
+def videos(
+    folder: Path, frames: int = 20, fps: float = 10.0, seed: int = 0, late: tuple[int, ...] = (0, 0, 0, 0)
+) -> list[Path]:
+    """Videos of the moving skeleton from the four cameras, each without its first ``late`` frames."""
     cameras = small_rig()
     folder.mkdir(parents=True, exist_ok=True)
     uv = cameras.camera.spread(2).project(moving_skeleton(frames, seed)).numpy()
     paths = [folder / f"{name}.mp4" for name in cameras.names]
-    for path, view in zip(paths, uv, strict=True):
-        write_video(path, (draw(joints) for joints in view), fps)
+    for path, view, first in zip(paths, uv, late, strict=True):
+        write_video(path, (draw(joints) for joints in view[first:]), fps)
     return paths

@@ -1,7 +1,6 @@
 """The command line from end to end on drawn videos, and every kind of bad input it must refuse in plain words."""
 
 import json
-import shutil
 import subprocess
 import sys
 
@@ -88,24 +87,9 @@ def test_run_does_it_all_and_writes_a_report(footage, tmp_path):
     assert run("run", *footage, "--out", out, "--intrinsics", cameras, "--detector", "dots", "--network", "none") == 0
     page = (out / "report.html").read_text()
     assert "reprojection error" in page
+    assert page.index('class="word"') < page.index("Camera by camera") < page.index("Joints with a label")
     assert "cam54138969" in page
     assert (out / "view.html").exists()
-
-
-def test_without_intrinsics_a_lens_is_assumed_and_said(footage, tmp_path, capsys):
-    out = tmp_path / "walk"
-    assert run("detect", *footage, "--out", out, "--detector", "dots") == 0
-    assert run("calibrate", out) == 0
-    assert "an ordinary lens was assumed" in capsys.readouterr().out
-    assert "ordinary lens" in json.loads((out / "calibration.json").read_text())["warnings"][0]
-
-
-def test_known_cameras_are_taken_as_they_are(footage, tmp_path):
-    out = tmp_path / "walk"
-    small_rig().save(tmp_path / "known.json")
-    assert run("detect", *footage, "--out", out, "--detector", "dots") == 0
-    assert run("calibrate", out, "--known-rig", tmp_path / "known.json") == 0
-    assert torch.allclose(Rig.load(out / "rig.json").camera.R, small_rig().camera.R)
 
 
 def write_flat(path, frames=20, fps=10.0):
@@ -139,18 +123,34 @@ def test_a_file_that_is_no_video(footage, tmp_path, capsys):
     assert "fake.mp4 cannot be read as a video" in said
 
 
-def test_videos_of_different_length(footage, tmp_path, capsys):
-    short = write_flat(tmp_path / "short.mp4", frames=12)
-    said = refused(capsys, "detect", footage[0], short, "--out", tmp_path / "walk")
-    assert "differ in length" in said
-    assert "short: 12 frames" in said
+def test_videos_that_start_at_other_moments_are_synchronised(tmp_path, capsys, monkeypatch):
+    """Whole frames late, found by the motion; other starts need no new detection."""
+    walk, paths = tmp_path / "walk", videos(tmp_path, frames=70, seed=1, late=(0, 12, 5, 0))
+    assert run("detect", *paths, "--out", walk, "--detector", "dots") == 0
+    clip = Clip.load(walk)
+    assert [round(10 * view.start) for view in clip.views] == [0, 12, 5, 0]
+    assert (clip.frames, Poses2D.load(walk / "poses2d.npz").xy.shape[1]) == (58, 58)
+    assert Poses2D.load(walk / "detections.npz").xy.shape[1] == 70
+    assert json.loads((walk / "detect.json").read_text())["sync"]["method"] == "motion"
+    assert "started at  1.200 s, 58 frames at 10 fps" in capsys.readouterr().out
+
+    monkeypatch.setattr("epipose.stages.detect", None)
+    assert run("detect", *paths, "--out", walk, "--detector", "dots", "--offsets", 0, 1.2, -0.5, 0) == 0
+    assert [round(view.start, 6) for view in Clip.load(walk).views] == [0.5, 1.7, 0.0, 0.5]
+    assert run("detect", *paths, "--out", walk, "--detector", "dots", "--sync", "none") == 0
+    assert Clip.load(walk).frames == 58
+    assert {view.start for view in Clip.load(walk).views} == {0.0}
 
 
-def test_videos_of_different_frame_rate(footage, tmp_path, capsys):
-    fast = write_flat(tmp_path / "fast.mp4", fps=25.0)
-    said = refused(capsys, "detect", footage[0], fast, "--out", tmp_path / "walk")
-    assert "differ in frame rate" in said
-    assert "25 fps" in said
+def test_starts_by_hand_that_cannot_be(footage, tmp_path, capsys):
+    walk = tmp_path / "walk"
+    said = refused(capsys, "detect", *footage, "--out", walk, "--detector", "dots", "--offsets", 0, 1)
+    assert "--offsets has 2 starts for 4 videos" in said
+    said = refused(capsys, "detect", *footage, "--out", walk, "--detector", "dots", "--offsets", 0, 1.5, 0, 0)
+    assert "have 5 frames in common" in said
+    said = refused(capsys, "detect", *footage, "--out", walk, "--detector", "dots", "--sync", "audio")
+    assert "--sync audio needs sound in every video" in said
+    assert not (walk / "clip.json").exists()
 
 
 def test_a_view_without_a_person(footage, tmp_path, capsys):
@@ -227,37 +227,10 @@ def test_an_unreadable_picture(tmp_path, capsys):
     assert "photo.jpg cannot be read as a picture" in said
 
 
-def test_a_run_that_dies_between_two_outputs_is_done_again(detected, tmp_path, monkeypatch, capsys):
-    """Cameras of one run beside the report of another must never pass for a finished calibration."""
-    walk, cameras = tmp_path / "walk", tmp_path / "cameras.json"
-    shutil.copytree(detected, walk)
-    Clip.load(detected).save(walk)
-    small_rig().save(cameras, intrinsics_only=True)
-    assert run("calibrate", walk, "--intrinsics", cameras) == 0
-    first = (walk / "rig.json").read_bytes()
-
-    def die(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("epipose.stages.write_json", die)
-        assert run("calibrate", walk, "--intrinsics", cameras, "--no-constant-bones") == 130
-    assert (walk / "rig.json").read_bytes() != first
-    assert run("calibrate", walk, "--intrinsics", cameras) == 0
-    assert (walk / "rig.json").read_bytes() == first
-    assert "is there already" not in capsys.readouterr().out
-
-
 def test_a_file_as_the_output_folder_is_refused_before_any_work(footage, tmp_path, capsys):
     (tmp_path / "walk").write_text("mine")
     assert "is a file" in refused(capsys, "detect", *footage, "--out", tmp_path / "walk", "--detector", "dots")
     assert (tmp_path / "walk").read_text() == "mine"
-
-
-def test_a_known_rig_and_intrinsics_at_once_are_refused(detected, tmp_path, capsys):
-    small_rig().save(tmp_path / "known.json")
-    both = ["--known-rig", tmp_path / "known.json", "--intrinsics", tmp_path / "known.json"]
-    assert "Give either" in refused(capsys, "calibrate", detected, *both)
 
 
 @pytest.mark.parametrize(

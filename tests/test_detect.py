@@ -82,7 +82,7 @@ def test_a_view_without_anybody_is_named(tmp_path):
 def test_a_video_shorter_than_its_clip(tmp_path):
     clip = Clip.from_videos([write_video(tmp_path / "a.mp4"), write_video(tmp_path / "b.mp4")])
     write_video(tmp_path / "b.mp4", frames=5)
-    with pytest.raises(EpiposeError, match=r"b.mp4 ends after 5 frames; clip.json says 8"):
+    with pytest.raises(EpiposeError, match=r"b.mp4 ends after 5 frames, but it promises 8"):
         detect(clip, Marks())
 
 

@@ -9,7 +9,7 @@ from epipose import Clip, EpiposeError, Poses2D, View
 from epipose.detect.given import given
 from epipose.skeleton import BODY25, COCO17
 
-CLIP = Clip((View("a", Path("a.mp4"), 640, 480), View("b", Path("b.mp4"), 640, 480)), 6, 25.0)
+CLIP = Clip(tuple(View(name, Path(f"{name}.mp4"), 640, 480, 6, 25.0) for name in "ab"), 6, 25.0)
 
 
 def numbers(x, y, joints=25, conf=0.8):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,12 +6,12 @@ import torch
 
 from epipose import Camera, Clip, EpiposeError, Rig, View
 from epipose.files import read_json
-from epipose.intrinsics import intrinsics_from
+from epipose.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from
 from test_qualisys import qualisys_text
 
 
 def clip_of(*names, size=(1088, 1920)):
-    return Clip(tuple(View(name, Path(f"{name}.mp4"), *size) for name in names), 10, 25.0)
+    return Clip(tuple(View(name, Path(f"{name}.mp4"), *size, 10, 25.0) for name in names), 10, 25.0)
 
 
 def rig_of(*names):
@@ -71,3 +72,28 @@ def test_what_is_no_camera_file(tmp_path):
         intrinsics_from(tmp_path / "x.json", clip_of("a", "b"))
     with pytest.raises(EpiposeError, match="no file"):
         intrinsics_from(tmp_path / "absent.json", clip_of("a", "b"))
+
+
+def test_what_the_files_state_is_taken_and_the_rest_assumed(tmp_path):
+    from test_metadata import write_video
+
+    write_video(tmp_path / "a.mov", {"com.apple.quicktime.camera.focal_length.35mm_equivalent": "26"})
+    write_video(tmp_path / "b.mov", {})
+    clip = Clip(tuple(View(name, tmp_path / f"{name}.mov", 64, 48, 3, 25.0) for name in "ab"), 3, 25.0)
+    rig, note, sigmas = assumed_intrinsics(clip)
+    assert rig.camera.K[0, 0, 0].item() == pytest.approx(26 / 43.267 * 80, rel=1e-4)
+    assert rig.camera.K[1, 0, 0].item() == pytest.approx(0.8 * 64)
+    assert rig.camera.K[0, 1, 2].item() == 23.5
+    assert sigmas == (0.15, None)
+    assert "a: 48 px, to within 15%" in note
+    assert "assumed for b (" in note
+
+
+def test_a_known_rig_keeps_what_is_known_of_its_world(tmp_path):
+    replace(rig_of("b", "a"), metric=True, upright=True).save(tmp_path / "rig.json")
+    rig, _ = known_rig_from(tmp_path / "rig.json", clip_of("a", "b"))
+    assert rig.names == ("a", "b")
+    assert rig.metric
+    assert rig.upright
+    assert rig.camera.K[:, 0, 0].tolist() == [1001, 1000]
+    assert rig.camera.t[0].tolist() == [7, 7, 7]

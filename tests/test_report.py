@@ -14,7 +14,15 @@ import torch
 from PIL import Image
 
 from epipose.errors import EpiposeError
-from epipose.plots import SIDE_COLORS, camera_map, draw_skeleton, drawn_bones, line_chart, skeleton_sheet
+from epipose.plots import (
+    SIDE_COLORS,
+    camera_map,
+    coverage_sheet,
+    draw_skeleton,
+    drawn_bones,
+    line_chart,
+    skeleton_sheet,
+)
 from epipose.report import Figure, Report
 from epipose.skeleton import BLAZEPOSE33, COCO17, H36M17, SKELETONS, Skeleton
 
@@ -56,6 +64,9 @@ def page(tmp_path: Path) -> str:
     path = np.cumsum(np.ones((5, 3)), 0) * 0.1
     report = (
         Report("Cameras & <people>", "First.\n\nSecond.")
+        .verdict("Check", "Look & see.", ["One <reason>.", "Another."], "Then do this.", "fair")
+        .points(["A point <i>."])
+        .terms({"px & mrad": "Two <units>."})
         .section("Numbers", "Text with <script>alert(1)</script>")
         .figures([Figure("Rotation", "1.62", "degrees", "Off by <b>this</b> much.", "good"), Figure("Frames", "100")])
         .table(["pair", "degrees"], [["cam1 & cam2", "0.75"]], "Six <pairs>")
@@ -85,7 +96,25 @@ def test_texts_and_numbers_are_there_and_escaped(page: str) -> None:
     wanted = ("Cameras & <people>", "First.", "Second.", "<script>alert(1)</script>", "1.62", "degrees", "trust it")
     for text in (*wanted, "Off by <b>this</b> much.", "cam1 & cam2", "0.75", "Six <pairs>", "loss", "cam54138969"):
         assert text in texts
-    assert len(re.findall(r"<p[ >]", page)) == 2 + 1 + 1
+    for text in ("Look & see.", "One <reason>.", "Then do this.", "A point <i>.", "px & mrad", "Two <units>."):
+        assert text in texts
+    assert len(re.findall(r"<p[ >]", page)) == 2 + 1 + 1 + 1
+    assert page.count("<li>") == 2 + 1
+    assert 'class="verdict fair"' in page
+
+
+def test_a_list_without_points_leaves_nothing_behind() -> None:
+    assert Report("t").points([]).html() == Report("t").html()
+
+
+def test_wide_tables_name_their_cells_for_narrow_pages() -> None:
+    page = Report("t").table(["a", "b & c", "d", "e"], [["1", "2", "3" * 70, ""]]).html()
+    assert '<div class="wide many">' in page
+    assert '<td data-column="b &amp; c">2</td>' in page
+    assert re.search(r"<td class=long data-column=.d.>3{70}</td>", page)
+    assert "wide many" not in Report("t").table(["a", "b", "c"], [["1", "2", "3"]]).html().partition("<body>")[2]
+    with pytest.raises(ValueError, match="zip"):
+        Report("t").table(["a", "b"], [["1"]])
 
 
 def test_pictures_come_from_arrays_or_files(tmp_path: Path) -> None:
@@ -167,6 +196,28 @@ def test_the_map_is_no_mirror_image() -> None:
         return float(np.sign(ax * by - ay * bx))
 
     assert turn(seen) == turn(real)
+
+
+def test_the_coverage_shows_the_cells_in_which_joints_were_seen() -> None:
+    size = torch.tensor([[1000, 500]] * 5)
+    xy, conf = torch.zeros(5, 3, 2, 2), torch.zeros(5, 3, 2)
+    xy[0, :, 0], conf[0, :, 0] = torch.tensor([950.0, 60.0]), 1.0  # three times in column 9, row 1
+    xy[0, 0, 1], conf[0, 0, 1] = torch.tensor([50.0, 10.0]), 0.5  # once in column 0, row 0
+    xy[1], conf[1] = -1.0, 1.0  # outside
+    names = ("a & b", "b", "c", "d", "e")
+    root = ElementTree.fromstring(coverage_sheet(names, size, xy, conf))
+    assert [node.text for node in root.iter("text")] == list(names)
+    frames = [node.attrib for node in root.iter("rect") if node.attrib["fill"] == "none"]
+    cells = [node.attrib for node in root.iter("rect") if node.attrib["fill"] != "none"]
+    assert len(frames) == 5
+    assert float(frames[4]["y"]) > float(frames[3]["y"]) == float(frames[0]["y"])
+    once, often = sorted(cells, key=lambda cell: float(cell["fill-opacity"]))
+    left, top, width, height = (float(frames[0][key]) for key in ("x", "y", "width", "height"))
+    assert width == pytest.approx(2 * height)
+    for cell, column, row in ((once, 0, 0), (often, 9, 1)):
+        assert float(cell["x"]) == pytest.approx(left + column * width / 10, abs=0.11)
+        assert float(cell["y"]) == pytest.approx(top + row * height / 10, abs=0.11)
+    assert float(often["fill-opacity"]) == 1
 
 
 @pytest.mark.parametrize("curve", [[(0, 1.0)], [(1, 0.0), (2, 0.0)], [(0, -3.0), (5, 7.5)], [(3, 1e-7), (4, 2e6)]])

@@ -8,7 +8,7 @@ import torch
 
 from epipose import EpiposeError, Poses2D
 from epipose.skeleton import COCO17
-from epipose.subject import SURE, choose_subject, doubts
+from epipose.subject import SURE, choose_subject, doubts, why
 
 FPS, FRAMES, VIEWS, JOINTS = 30.0, 120, 4, 17
 FOCAL = 1000.0
@@ -187,3 +187,29 @@ def test_a_view_without_anybody_is_named(subject):
     poses = poses_of([[subject[0]], [np.full_like(subject[1], np.nan)], [subject[2]], [subject[3]]])
     with pytest.raises(EpiposeError, match="view cam1: leave it out"):
         choose_subject(poses, FPS)
+
+
+def test_who_was_taken_and_why_is_said_in_one_sentence_per_view(subject):
+    other = seen(person(3, at=(0.8, 0.3)), 1, 2.0, 70)
+    views = [[subject[0]], [other, subject[1]], [subject[2]], [only(subject[3], 0, 40), only(subject[3], 80, 120)]]
+    _, reasons = choose_subject(poses_of(views), FPS)
+    said = why(reasons)
+    second, best = reasons["cam1"]["agreement"], reasons["cam1"]["next_best"]
+    assert best < 0.5 * second
+    agree = "whose movements agree with the other views"
+    assert said[0] == f"cam0: the only person seen, {agree} ({reasons['cam0']['agreement']:.2f})."
+    assert said[1] == f"cam1: person 2 of 2, {agree} ({second:.2f}; next best {best:.2f})."
+    assert said[3].startswith("cam3: person ")
+    assert " and " in said[3]
+    assert ", seen at other times of 2, " in said[3]
+
+
+def test_of_one_view_the_longest_is_said_to_be_taken():
+    reason = {"candidates": 3, "taken": 0, "added": [], "agreement": 0.0, "next_best": 0.0, "lead": 0.0, "sure": False}
+    assert why({"cam0": reason}) == ["cam0: person 1 of 3, who is seen longest."]
+    assert why({"cam0": {**reason, "candidates": 1, "next_best": None}}) == ["cam0: the only person seen."]
+
+
+def test_a_doubtful_choice_says_so():
+    _, reasons = choose_subject(poses_of([[seen(person(20 + v), v, 2.0, v)] for v in range(VIEWS)]), FPS)
+    assert all("whose movements hardly agree with the other views" in line for line in why(reasons))

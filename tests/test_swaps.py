@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from epipose.geometry.swaps import unswapped
+from epipose.geometry.swaps import undecided, unswapped
 from epipose.observations import Observations
 from epipose.skeleton import H36M17
 
@@ -51,3 +52,32 @@ def test_one_side_hidden_everywhere_is_no_swap():
     weight[:, :, left] = 0
     _, found = unswapped(Observations(true.x, weight, true.noise), camera.R, camera.t, H36M17.flip)
     assert not bool(found.any())
+
+
+@pytest.mark.parametrize("half", [(0, 1), (0, 2), (1, 3)])
+def test_half_of_the_views_against_the_other_half_is_counted_as_undecided(half):
+    camera, true = observed(pixels=4)
+    where = torch.zeros(4, 40, dtype=torch.bool)
+    where[list(half), 5:15] = True
+    left, found = unswapped(true.exchanged(where, H36M17.flip), camera.R, camera.t, H36M17.flip)
+    open_frames = undecided(left, camera.R, camera.t, H36M17.flip)
+    assert not bool(open_frames[~where.any(0)].any())
+    # Some frames are decided by luck or wrongly; wrong ones that were repaired to agree are mirrored throughout.
+    assert int((open_frames | found.any(0))[5:15].sum()) >= 9
+    assert int(open_frames[5:15].sum()) >= 5
+
+
+def test_with_two_views_a_contradiction_is_seen_but_not_decided():
+    camera, true = observed(pixels=3)
+    where = torch.zeros(2, 40, dtype=torch.bool)
+    where[1, 10:20] = True
+    two = true.views([0, 1])
+    assert not bool(undecided(two, camera.R[:2], camera.t[:2], H36M17.flip).any())
+    open_frames = undecided(two.exchanged(where, H36M17.flip), camera.R[:2], camera.t[:2], H36M17.flip)
+    assert int(open_frames[10:20].sum()) >= 8
+    assert not bool(open_frames[:10].any())
+
+
+def test_noise_alone_leaves_nothing_undecided():
+    camera, true = observed(pixels=8, frames=100)
+    assert int(undecided(true, camera.R, camera.t, H36M17.flip).sum()) <= 1

@@ -6,6 +6,7 @@ import base64
 import re
 import socket
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
 from epipose.plots import draw_skeleton
 from epipose.poses import Poses3D
-from epipose.scene import guess_up, load_scene, quaternion_from_z, staged, thumbnails
+from epipose.scene import load_scene, quaternion_from_z, staged, thumbnails
 from epipose.skeleton import H36M17
 from epipose.view import view
 
@@ -72,16 +73,8 @@ def recording_in(path: Path) -> dict[str, Any]:
     return msgspec.msgpack.decode(payload[8 : 8 + length])
 
 
-def test_up_is_found_from_people_or_else_from_cameras() -> None:
-    rig, poses, up = moved_world(scale=0.3)
-    assert float(guess_up(None, poses) @ up) > 0.9
-    assert float(guess_up(rig, None) @ up) > 0.97
-    unseen = Poses3D(poses.xyz, 0 * poses.conf, poses.skeleton)
-    assert float(guess_up(rig, unseen) @ up) > 0.97
-
-
 def test_the_stage_has_the_person_life_sized_on_the_floor_in_the_middle() -> None:
-    _, poses = staged(*moved_world(scale=0.3)[:2])
+    _, poses = staged(*moved_world(scale=0.3)[:2], 25.0)
     assert poses is not None
     height = poses.xyz[..., 2].amax(-1) - poses.xyz[..., 2].amin(-1)
     assert 1.4 < float(height.median()) < 1.9
@@ -91,14 +84,23 @@ def test_the_stage_has_the_person_life_sized_on_the_floor_in_the_middle() -> Non
 
 def test_a_metric_world_keeps_its_metres() -> None:
     poses = Poses3D(synthetic.moving_skeleton(FRAMES).float()[:, None], torch.ones(FRAMES, 1, 17), H36M17, metric=True)
-    _, shown = staged(None, poses)
+    _, shown = staged(None, poses, 25.0)
     assert shown is not None
     assert torch.allclose(torch.cdist(shown.xyz[0, 0], shown.xyz[0, 0]), torch.cdist(poses.xyz[0, 0], poses.xyz[0, 0]))
 
 
+def test_a_world_that_is_upright_already_stays_where_it_is() -> None:
+    rig, poses, _ = moved_world(scale=0.3)
+    same, shown = staged(replace(rig, upright=True), poses, 25.0)
+    assert same is not None
+    assert shown is not None
+    assert torch.equal(same.camera.t, rig.camera.t)
+    assert torch.equal(shown.xyz, poses.xyz)
+
+
 def test_staging_changes_no_projection() -> None:
     rig, poses, _ = moved_world(scale=0.3)
-    shown_rig, shown = staged(rig, poses)
+    shown_rig, shown = staged(rig, poses, 25.0)
     assert shown_rig is not None
     assert shown is not None
     before = rig.camera.spread(2).project(poses.xyz[:, 0].double())
@@ -110,8 +112,8 @@ def test_missing_joints_do_not_move_the_stage() -> None:
     rig, poses, _ = moved_world(scale=1.0)
     xyz, conf = poses.xyz.clone(), poses.conf.clone()
     xyz[:, :, 16], conf[:, :, 16] = 1e3, 0
-    wild = staged(rig, Poses3D(xyz, conf, H36M17))[1]
-    tame = staged(rig, Poses3D(poses.xyz, conf, H36M17))[1]
+    wild = staged(rig, Poses3D(xyz, conf, H36M17), 25.0)[1]
+    tame = staged(rig, Poses3D(poses.xyz, conf, H36M17), 25.0)[1]
     assert wild is not None
     assert tame is not None
     assert torch.equal(wild.xyz[:, :, :16], tame.xyz[:, :, :16])

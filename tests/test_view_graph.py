@@ -1,11 +1,15 @@
 import dataclasses
 
+import pytest
 import torch
 
-from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry import view_graph
+from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.rotation import angle_between, exp
 from epipose.geometry.view_graph import reconstruct, resect
+from epipose.metrics import pmpjpe_mm
 from epipose.observations import Observations
+from epipose.skeleton import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 
@@ -36,6 +40,72 @@ def test_a_wrong_pair_that_looks_best_does_not_win():
     wrong = dataclasses.replace(pairs[1, 2], R=turn @ pairs[1, 2].R, cost=0.0)
     assert rotation_error(reconstruct(observed, {(1, 2): wrong})) > 20  # alone it leads astray
     assert rotation_error(reconstruct(observed, pairs | {(1, 2): wrong})) < 1
+
+
+def found_pairs(observed):
+    views = range(len(observed.x))
+    return {
+        (i, j): relative_pose(
+            observed.x[i].reshape(-1, 2), observed.x[j].reshape(-1, 2), observed.weight[i].flatten(), 0.008
+        )
+        for i in views
+        for j in views
+        if i < j
+    }
+
+
+def centres(R, t):
+    """Camera centres in the frame of the first, in units of the first baseline."""
+    C = -(R.mT @ t[..., None])[..., 0]
+    C = (C - C[0]) @ R[0].mT
+    return C / C[1].norm()
+
+
+@pytest.mark.parametrize("views", [[0, 1], [1, 3], [0, 1, 2], [1, 2, 3], [0, 1, 2, 3]])
+def test_two_views_and_more_give_their_rig(views):
+    observed = seen(pixels=2.0, frames=60)[0].views(views)
+    found = reconstruct(observed, found_pairs(observed), H36M17.flip)
+    true = rig().camera
+    relative = [R[:, None] @ R[None].mT for R in (found.R, true.R[views])]
+    assert float(torch.rad2deg(angle_between(*relative)).max()) < 2
+    assert float((centres(found.R, found.t) - centres(true.R[views], true.t[views])).norm(dim=-1).max()) < 0.05
+    assert not bool(found.exchanged.any())
+
+
+@pytest.mark.parametrize(("views", "wrong"), [([0, 1, 2, 3], 0), ([0, 1, 2, 3], 2), ([0, 1, 3], 1), ([1, 2, 3], 3)])
+def test_a_view_whose_sides_are_exchanged_throughout_is_found(views, wrong):
+    observed = seen(pixels=2.0, frames=60)[0].views(views)
+    where = torch.tensor(views)[:, None].expand(-1, 60) == wrong
+    found = reconstruct(
+        observed.exchanged(where, H36M17.flip), found_pairs(observed.exchanged(where, H36M17.flip)), H36M17.flip
+    )
+    assert found.exchanged.tolist() == [view == wrong for view in views]
+    true = rig().camera.R[views]
+    assert float(torch.rad2deg(angle_between(found.R[1] @ found.R[0].mT, true[1] @ true[0].mT))) < 2
+
+
+def test_of_two_stories_about_left_and_right_the_majority_is_believed():
+    observed, pairs = seen(frames=60)
+    observed = observed.views([0, 1, 2, 3, 2])  # the seed below is of the two that are wrong
+    where = torch.zeros(5, 60, dtype=torch.bool)
+    where[:2] = True
+    found = reconstruct(observed.exchanged(where, H36M17.flip), {(0, 1): pairs[0, 1]}, H36M17.flip)
+    assert found.exchanged.tolist() == [True, True, False, False, False]
+    assert float(pmpjpe_mm(found.xyz, moving_skeleton(60)).mean()) < 30
+
+
+def test_seeds_that_the_other_pairs_confirm_end_the_search(monkeypatch):
+    observed, pairs = seen()
+    grown = []
+    grow = view_graph._grow
+    monkeypatch.setattr(view_graph, "_grow", lambda *given: grown.append(given[1]) or grow(*given))
+    assert rotation_error(reconstruct(observed, pairs)) < 1
+    assert len(grown) == 1
+    turn = exp(torch.tensor([0.2, -0.7, 0.1], dtype=torch.float64))
+    lonely = {pair: dataclasses.replace(pose, R=turn @ pose.R) for pair, pose in pairs.items() if pair != (0, 1)}
+    grown.clear()
+    reconstruct(observed, lonely | {(0, 1): pairs[0, 1]})
+    assert len(grown) == 6
 
 
 def test_resection_places_a_camera_that_sees_known_points():

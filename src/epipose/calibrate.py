@@ -1,123 +1,109 @@
 """Who stood where: the cameras of a clip from the motion of the person all of them filmed.
 
-Pairs of views give relative poses from the pooled joints (relative_pose.py); the view graph turns them into one rig
-even when a pair is wrong (view_graph.py); bundle adjustment makes all views and all frames agree (bundle.py). What
-comes out is right up to one common scale, which is set so that the person is about 1.7 m tall, and is not metric.
+A first rig from a few frames (first_rig.py), the subject put right where somebody else had been taken for it
+(repair.py), then everything adjusted together (adjust.py), set upright on the floor (world.py), and judged
+(calibration.py, verdict.py). Without a known length the scale is nominal: the person is made 1.7 m tall.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from itertools import combinations
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
-from epipose.calibration import Calibration, assess, limb_chain
+from epipose.adjust import adjust
+from epipose.assess import assess, known
+from epipose.calibration import Calibration
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.bundle import bundle_adjust
-from epipose.geometry.relative_pose import RelativePose, relative_pose
+from epipose.first_rig import FirstRig, evenly, first_rig, with_likely_focal
+from epipose.geometry.bundle import Priors
+from epipose.geometry.residuals import Sharing
 from epipose.geometry.swaps import unswapped
-from epipose.geometry.view_graph import reconstruct, triangulate_views
+from epipose.label import triangulated
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D
-from epipose.skeleton import Skeleton
+from epipose.repair import repaired_subject
+from epipose.scale import Scale
+from epipose.world import stature, upright
 
-# Limb chain shoulder-hip-knee-ankle of a person 1.7 m tall: 0.288 + 0.245 + 0.246 of the height (Winter, Biomechanics
-# and Motor Control of Human Movement, figure 4.1, after Drillis & Contini 1966).
-_NOMINAL_CHAIN = (0.288 + 0.245 + 0.246) * 1.7
-_START_FRAMES = 60  # enough to find the rig; the final adjustment uses max_frames
+_NOMINAL_STATURE = 1.7
+_FIRST_FRAMES = 200  # for pairs of views; the final adjustment uses max_frames
+_WORLD_FRAMES = 3000  # in a row, to see feet stand still
+Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
 
 
 def calibrate(
-    poses: Poses2D, intrinsics: Rig, *, constant_bones: bool = True, max_frames: int = 500, seed: int = 0
+    poses: Poses2D,
+    intrinsics: Rig,
+    *,
+    fps: float = 30.0,
+    focal: Sharing = "known",
+    focal_sigma: Sequence[float | None] | None = None,
+    clocks: bool = True,
+    constant_bones: bool = True,
+    symmetric: bool = True,
+    smoothness: float | None = None,
+    measure: Measure | None = None,
+    max_frames: int = 500,
+    seed: int = 0,
 ) -> Calibration:
     """Recover the cameras' poses from one person's joints.
 
-    ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored.
-    Raises EpiposeError when views share too few joints or agree on no rig.
+    ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored. With
+    ``focal`` "shared" or "each", K is only where the search begins, and ``focal_sigma`` says per view how well it is
+    known (None: not at all). ``clocks``: find by what part of a frame views are late. ``smoothness``: expected second
+    difference of a joint's path from frame to frame, in metres of a person 1.7 m tall (None: no such prior; it wants
+    ``max_frames`` not to skip frames). ``measure``: gives the metric scale (see `epipose.scale.metric_scale`) of joints
+    (frame, joint, 3), their confidence, and a rig. Raises EpiposeError when views share too few joints or agree on no
+    rig.
     """
-    observed = _chosen_frames(poses, intrinsics, max_frames)
-    votes = poses.skeleton.votes
-    with tqdm(total=3, desc="calibrate", unit="step", delay=2, disable=None) as progress:
-        pairs = relative_poses(observed.weighted(votes), poses.views, seed)
+    frames = _chosen_frames(poses, intrinsics, max_frames)
+    with tqdm(total=4, desc="calibrate", unit="step", delay=2, disable=None) as progress:
+        few = frames[evenly(len(frames), _FIRST_FRAMES)]
+        if focal != "known":
+            intrinsics = with_likely_focal(poses, intrinsics, few, focal_sigma or [None] * len(poses.views), seed)
         progress.update()
-        start_frames = observed.frames(_evenly(observed.x.shape[1], _START_FRAMES))
-        start = reconstruct(start_frames.weighted(votes), pairs)
+        first = first_rig(poses, intrinsics, few, seed)
+        repairs: dict[str, Any] = {}
+        if poses.xy.shape[2] > 1:
+            poses, repairs = repaired_subject(poses, first.rig)
+        if repairs:
+            first = first_rig(poses, intrinsics, few, seed)
         progress.update()
-        observed, swapped = unswapped(observed, start.R, start.t, poses.skeleton.flip)
-        found = adjust(observed.weighted(votes), start.R, start.t, poses.skeleton if constant_bones else None)
+        poses = _exchanged_throughout(poses, first)
+        found = adjust(
+            poses, first.rig, frames, focal=focal, clocks=clocks, constant_bones=constant_bones, symmetric=symmetric,
+            priors=Priors(smoothness=_in_units_of(first.rig, poses, frames, smoothness)),
+        )  # fmt: skip
         progress.update()
-    scale = _NOMINAL_CHAIN / limb_chain(found.xyz, found.trust, poses.skeleton)
-    R = found.R @ found.R[0].mT
-    t = scale * (found.t - (R @ found.t[0, :, None])[..., 0])
-    rig = Rig(poses.views, intrinsics.camera.to(torch.float64).with_pose(R, t), metric=False)
-    return assess(rig, observed, pairs, swapped, poses.skeleton)
+        moved, up_sigma, scale = _set_on_the_floor(poses, found.rig, fps, measure)
+        progress.update()
+    result = assess(poses, found, moved, first)
+    return replace(result, up_sigma_deg=up_sigma, scale=scale, repairs=repairs)
 
 
 def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500) -> Calibration:
     """The report on cameras that are known already: what they make of the subject's joints."""
-    observed = _chosen_frames(poses, rig, max_frames)
+    frames = _chosen_frames(poses, rig, max_frames)
     camera = rig.camera.to(torch.float64)
-    observed, swapped = unswapped(observed, camera.R, camera.t, poses.skeleton.flip)
-    return assess(Rig(rig.names, camera, rig.metric), observed, {}, swapped, poses.skeleton)
+    observed, swapped = unswapped(observe(poses, rig).frames(frames), camera.R, camera.t, poses.skeleton.flip)
+    rig = replace(rig, camera=camera)
+    return assess(poses, known(rig, observed, swapped), rig, None)
 
 
-def relative_poses(
-    observed: Observations, names: tuple[str, ...], seed: int = 0
-) -> dict[tuple[int, int], RelativePose]:
-    """The relative pose of every pair of views that share enough joints."""
-    pairs = {}
-    for i, j in combinations(range(len(names)), 2):
-        weight = (observed.weight[i] * observed.weight[j]).sqrt().flatten()
-        noise = float((observed.noise[i].median() + observed.noise[j].median()) / 2)
-        if int((weight > 0).sum()) >= 50:
-            a, b = observed.x[i].reshape(-1, 2), observed.x[j].reshape(-1, 2)
-            with suppress(EpiposeError):  # a pair without an answer is left out; the others decide
-                pairs[i, j] = relative_pose(a, b, weight, noise, seed)
-    if not pairs:
-        raise EpiposeError(
-            "No two views see the same joints at the same time, or none gives a relative pose. Check that the videos "
-            "are synchronised and show the same person."
-        )
-    return pairs
-
-
-class Adjusted(NamedTuple):
-    """Cameras and joints after bundle adjustment; ``trust`` is 1 where views agreed on a joint, else 0."""
-
-    R: Float[Tensor, "view 3 3"]
-    t: Float[Tensor, "view 3"]
-    xyz: Float[Tensor, "frame joint 3"]
-    trust: Float[Tensor, "frame joint"]
-
-
-def adjust(
-    observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], skeleton: Skeleton | None
-) -> Adjusted:
-    """Bundle adjustment, twice: the second time with the joints that only the better cameras could place."""
-    xyz, trust = triangulate_views(observed, R, t)
-    for _ in range(2):
-        bundle = bundle_adjust(
-            R, t, xyz, observed.x, observed.weight * trust, observed.noise, skeleton.bones if skeleton else ()
-        )
-        R, t = bundle.R, bundle.t
-        xyz, trust = triangulate_views(observed, R, t)
-    return Adjusted(R, t, xyz, trust)
-
-
-def _chosen_frames(poses: Poses2D, rig: Rig, max_frames: int) -> Observations:
-    """Observations of at most ``max_frames`` frames, evenly drawn from those that show the subject in two views."""
+def _chosen_frames(poses: Poses2D, rig: Rig, max_frames: int) -> Tensor:
+    """At most ``max_frames`` frames, evenly drawn from those that show the subject in two views."""
     if max_frames < 10:
         raise EpiposeError(f"max_frames is {max_frames}; at least 10 frames are needed, 500 are usual.")
     observed = observe(poses, rig)
     _check_everyone_is_seen(observed, poses.views)
     seen = observed.seen_frames()
-    return observed.frames(seen[_evenly(len(seen), max_frames)])
+    return seen[evenly(len(seen), max_frames)]
 
 
 def _check_everyone_is_seen(observed: Observations, names: tuple[str, ...]) -> None:
@@ -129,7 +115,31 @@ def _check_everyone_is_seen(observed: Observations, names: tuple[str, ...]) -> N
             )
 
 
-def _evenly(available: int, wanted: int) -> Tensor:
-    """Indices of at most ``wanted`` frames, evenly spread."""
-    count = min(available, wanted)
-    return (torch.arange(count) * available) // count
+def _exchanged_throughout(poses: Poses2D, first: FirstRig) -> Poses2D:
+    """The poses with left and right put back in views where the detector has them wrong from beginning to end."""
+    if not bool(first.exchanged.any()):
+        return poses
+    flip, where = list(poses.skeleton.flip), first.exchanged
+    xy, conf = poses.xy.clone(), poses.conf.clone()
+    xy[where], conf[where] = xy[where][:, :, :, flip], conf[where][:, :, :, flip]
+    return replace(poses, xy=xy, conf=conf)
+
+
+def _in_units_of(rig: Rig, poses: Poses2D, frames: Tensor, metres: float | None) -> float | None:
+    """A length given for a person 1.7 m tall, in the unit of a rig without scale."""
+    if metres is None:
+        return None
+    xyz, conf = triangulated(observe(poses, rig).frames(frames), rig, poses.skeleton)
+    return metres * stature(xyz, conf, poses.skeleton) / _NOMINAL_STATURE
+
+
+def _set_on_the_floor(poses: Poses2D, rig: Rig, fps: float, measure: Measure | None) -> tuple[Rig, float, Scale | None]:
+    """The rig with z up, the floor at 0 and its scale; how sure up is (degrees); and the scale, None if nominal."""
+    frames = min(poses.xy.shape[1], _WORLD_FRAMES)
+    xyz, conf = triangulated(observe(poses, rig).frames(torch.arange(frames)), rig, poses.skeleton)
+    scale = None if measure is None else measure(xyz, conf, rig)
+    factor = _NOMINAL_STATURE / stature(xyz, conf, poses.skeleton) if scale is None else scale.factor
+    world = upright(xyz, conf, poses.skeleton, rig, fps, factor)
+    assert world.rig is not None
+    moved = replace(world.rig, metric=scale is not None, upright=True)
+    return moved, float(torch.rad2deg(torch.tensor(world.up_sigma))), scale

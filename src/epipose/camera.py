@@ -8,7 +8,7 @@ single camera has K of shape (3, 3), a rig of V cameras (V, 3, 3), and both go t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,8 @@ def undistort(
     """
     k1, k2, p1, p2, k3 = distortion.unbind(-1)
     undistorted = xy + torch.zeros_like(distortion[..., :2])
+    if not bool(distortion.any()):
+        return undistorted
     for _ in range(steps):
         x, y = undistorted.unbind(-1)
         r2 = x * x + y * y
@@ -165,18 +167,29 @@ def undistort(
         u, v = (distort(undistorted, distortion) - xy).unbind(-1)
         step = torch.stack([yy * u - xy_yx * v, xx * v - xy_yx * u], -1) / determinant[..., None]
         undistorted = undistorted - step * (0.3 / step.norm(dim=-1, keepdim=True).clamp(min=0.3))
+        if not bool((step.abs() > 1e-14).any()):
+            break
     return undistorted
 
 
 @dataclass(frozen=True)
 class Rig:
-    """Named cameras of one scene. ``metric``: whether lengths are metres or only right up to one common factor."""
+    """Named cameras of one scene.
+
+    ``metric``: whether lengths are metres or only right up to one common factor. ``upright``: whether the world's z
+    axis points up with the floor at 0. ``lag``: by how many frames a view shows a moment later than the clip's clock
+    says (a fraction, as a rule; 0 where not given).
+    """
 
     names: tuple[str, ...]
     camera: Camera
     metric: bool = False
+    upright: bool = False
+    lag: Float[Tensor, "view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
 
     def __post_init__(self) -> None:
+        if not len(self.lag):
+            object.__setattr__(self, "lag", torch.zeros(len(self.names), dtype=torch.float64))
         if self.camera.K.shape != (len(self.names), 3, 3):
             raise EpiposeError(f"A rig of {len(self.names)} names got cameras of shape {tuple(self.camera.K.shape)}.")
 
@@ -185,15 +198,14 @@ class Rig:
         missing = [name for name in names if name not in self.names]
         if missing:
             raise EpiposeError(f"No camera called {', '.join(missing)}; there are {', '.join(self.names)}.")
-        return Rig(names, self.camera[[self.names.index(name) for name in names]], self.metric)
+        index = [self.names.index(name) for name in names]
+        return replace(self, names=names, camera=self.camera[index], lag=self.lag[index])
 
     def moved(self, scale: float, R: Float[Tensor, "3 3"], offset: Float[Tensor, "3"]) -> Rig:
         """The same cameras in a world whose points are x' = scale R x + offset; float64."""
         camera = self.camera.to(torch.float64)
         cam_from_moved = camera.R @ R.mT
-        return Rig(
-            self.names, camera.with_pose(cam_from_moved, scale * camera.t - cam_from_moved @ offset), self.metric
-        )
+        return replace(self, camera=camera.with_pose(cam_from_moved, scale * camera.t - cam_from_moved @ offset))
 
     def save(self, path: Path, intrinsics_only: bool = False) -> None:
         """Write JSON that any language reads (see docs/formats.md); without R and t where ``intrinsics_only``."""
@@ -202,8 +214,12 @@ class Rig:
             name: {field: getattr(self.camera, field)[i].tolist() for field in fields}
             for i, name in enumerate(self.names)
         }
-        metric = self.metric and not intrinsics_only  # without places there are no lengths
-        write_json(path, {"format": "epipose-rig-1", "metric": metric, "cameras": cameras})
+        content: dict[str, Any] = {"format": "epipose-rig-2", "cameras": cameras}
+        if not intrinsics_only:  # without places there are no lengths, and no up
+            content |= {"metric": self.metric, "upright": self.upright}
+            for name, lag in zip(self.names, self.lag.tolist(), strict=True):
+                cameras[name]["lag_frames"] = lag
+        write_json(path, content)
 
     @staticmethod
     def load(path: Path, intrinsics_only: bool = False) -> Rig:
@@ -219,7 +235,11 @@ class Rig:
             ) from error
         if not cameras:
             raise EpiposeError(f"{path} holds no cameras.")
-        return Rig(tuple(entries), stack_cameras(cameras), bool(content.get("metric", False)))
+        lag = torch.zeros(len(cameras), dtype=torch.float64)
+        if not intrinsics_only:
+            lag = torch.tensor([float(entry.get("lag_frames", 0)) for entry in entries.values()], dtype=torch.float64)
+        metric, upright = (bool(content.get(key, False)) for key in ("metric", "upright"))
+        return Rig(tuple(entries), stack_cameras(cameras), metric, upright, lag)
 
 
 def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: bool) -> Camera:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from epipose import config
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, RejectedError
 
 _Verb = (
     Annotated[config.Sample, tyro.conf.subcommand("sample")]
@@ -30,7 +30,7 @@ _Verb = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 130 interrupted."""
     verb = tyro.cli(
         _Verb,  # type: ignore[arg-type]
         prog="epipose",
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _ACTIONS[type(verb)](verb)
     except EpiposeError as error:
         print(f"epipose: {error}", file=sys.stderr)
-        return 2
+        return 3 if isinstance(error, RejectedError) else 2
     except OSError as error:
         print(f"epipose: the system refused: {error}", file=sys.stderr)
         return 2
@@ -71,34 +71,43 @@ def _weights(verb: config.Weights) -> None:
 
 
 def _detect(verb: config.Detect) -> None:
-    from epipose.stages import detect_clip, subject_doubts
+    from epipose.clip import Clip
+    from epipose.stages import detect_clip, detect_warnings
 
-    worked = detect_clip(verb.sources, verb.out, detector=verb.detector, poses=verb.poses, overwrite=verb.overwrite)
-    for doubt in subject_doubts(verb.out):
-        print(f"  warning: {doubt}")
+    worked = detect_clip(
+        verb.sources,
+        verb.out,
+        detector=verb.detector,
+        poses=verb.poses,
+        sync=verb.sync,
+        offsets=verb.offsets,
+        overwrite=verb.overwrite,
+    )
+    for view in Clip.load(verb.out).views:
+        print(f"  {view.name:12s} started at {view.start:6.3f} s, {view.frames} frames at {view.fps:g} fps")
+    for warning in detect_warnings(verb.out):
+        print(f"  warning: {warning}")
     _say(worked, verb.out / "poses2d.npz", f"epipose calibrate {verb.out}")
 
 
 def _calibrate(verb: config.Calibrate) -> None:
     from epipose.files import read_json
-    from epipose.stages import calibrate_clip
+    from epipose.stages import calibrate_clip, check_not_rejected
 
-    worked = calibrate_clip(
-        verb.folder,
-        intrinsics=verb.intrinsics,
-        known_rig=verb.known_rig,
-        constant_bones=verb.constant_bones,
-        max_frames=verb.max_frames,
-        seed=verb.seed,
-    )
+    options = {name: value for name, value in vars(verb).items() if name != "folder"}
+    worked = calibrate_clip(verb.folder, **options)
     report = read_json(verb.folder / "calibration.json")
     for camera in report["cameras"]:
+        sure = f"sure to {camera['rotation_sigma_deg']:.2f} degrees and {camera['center_sigma_mm']:.0f} mm"
         print(
             f"  {camera['name']:12s} {camera['median_px']:6.1f} px  {camera['median_mrad']:5.1f} mrad  "
-            f"{camera['inlier_share']:4.0%} inliers  {camera['swapped_frames']} frames with left and right swapped"
+            f"{camera['inlier_share']:4.0%} inliers  {sure if report['pairs'] else 'given'}"
         )
-    for warning in report["warnings"]:
-        print(f"  warning: {warning}")
+    for note in report["notes"]:
+        print(f"  note: {note}")
+    _tell_verdict(verb.folder)
+    print(f"the whole report: {verb.folder / 'calibration.html'}")
+    check_not_rejected(verb.folder)
     _say(worked, verb.folder / "rig.json", f"epipose label {verb.folder}")
 
 
@@ -106,9 +115,12 @@ def _label(verb: config.Label) -> None:
     from epipose.files import read_json
     from epipose.stages import label_clip
 
-    worked = label_clip(verb.folder, min_parallax_deg=verb.min_parallax_deg)
+    worked = label_clip(verb.folder, people=verb.people, min_parallax_deg=verb.min_parallax_deg, force=verb.force)
     record = read_json(verb.folder / "label.json")
-    print(f"  {record['labelled_share']:.0%} of all joints labelled, mean confidence {record['mean_confidence']:.2f}")
+    for sentence in record["people_found"]:
+        print(f"  {sentence}")
+    share, confidence = record["labelled_share"], record["mean_confidence"]
+    print(f"  {share:.0%} of the subject's joints labelled, mean confidence {confidence:.2f}")
     _say(worked, verb.folder / "poses3d.npz", f"epipose train {verb.folder} --out MODEL, or epipose view {verb.folder}")
 
 
@@ -143,10 +155,25 @@ def _run(verb: config.Run) -> None:
         intrinsics=verb.intrinsics,
         detector=verb.detector,
         poses=verb.poses,
+        sync=verb.sync,
+        offsets=verb.offsets,
+        people=verb.people,
+        height=verb.height,
         network=verb.network,
+        force=verb.force,
         overwrite=verb.overwrite,
     )
+    _tell_verdict(verb.out)
     _say(True, verb.out / "report.html", f"open it in a browser, or epipose view {verb.out}")
+
+
+def _tell_verdict(folder: Path) -> None:
+    from epipose.files import read_json
+
+    verdict = read_json(folder / "calibration.json")["verdict"]
+    print(f"verdict: {verdict['word']}")
+    for reason in verdict["reasons"]:
+        print(f"  {reason}")
 
 
 def _say(worked: bool, path: Path, then: str) -> None:

@@ -1,30 +1,63 @@
-"""A clip: the views of one scene, taken at the same time. A clip folder holds clip.json and what the verbs add."""
+"""A clip: the views of one scene, and the clock they share. A clip folder holds clip.json and what the verbs add.
+
+Videos that were started by hand begin and end at different times and may differ in frame rate. Every view knows when
+each of its frames was taken; the clip cuts the time that all views have in common into moments, at the lowest frame
+rate. Everywhere in the product "frame k" is moment k of this timeline, the same instant in every view.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import EpiposeError
 from epipose.files import read_json, write_json
-from epipose.video import VIDEO_SUFFIXES, probe
+from epipose.video import VIDEO_SUFFIXES, probe, read_frames
+
+_FORMAT = "epipose-clip-2"
+_LEAST = 20  # moments that all views must share, or a second where that is less
+_TOLERANCE = 1e-3  # frames: rounding of clocks
 
 
 @dataclass(frozen=True)
 class View:
-    """One camera's video."""
+    """One camera's video: its own frames and rate, and ``start``, when on the clip's clock its first was taken (s).
+
+    ``frame_times`` are seconds after the first frame where the frames do not come at even intervals, else None.
+    """
 
     name: str
     video: Path
     width: int
     height: int
+    frames: int
+    fps: float
+    start: float = 0.0
+    frame_times: tuple[float, ...] | None = None
+
+    @property
+    def moments(self) -> Float[np.ndarray, "frame"]:
+        """When each frame was taken, in seconds on the clip's clock."""
+        own = np.arange(self.frames) / self.fps if self.frame_times is None else np.array(self.frame_times)
+        return self.start + own
+
+    def dropped(self) -> list[tuple[float, int]]:
+        """Gaps of more than one and a half frame intervals: the seconds into the video, and how many frames miss."""
+        if self.frame_times is None:
+            return []
+        times = np.array(self.frame_times)
+        gaps = np.diff(times) * self.fps
+        return [(float(times[k]), max(1, round(float(gaps[k])) - 1)) for k in np.flatnonzero(gaps > 1.5)]
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Synchronised views with equally many frames."""
+    """Views of one scene; ``frames`` moments at ``fps`` that every view has seen."""
 
     views: tuple[View, ...]
     frames: int
@@ -35,9 +68,18 @@ class Clip:
         """Names of the views, in order."""
         return tuple(view.name for view in self.views)
 
+    @property
+    def moments(self) -> Float[np.ndarray, "moment"]:
+        """The clip's timeline in seconds: frames of (one of) the slowest view, from when all views run."""
+        slowest = min(self.views, key=lambda view: view.fps).moments
+        latest = max(view.start for view in self.views)
+        first = int(np.searchsorted(slowest, latest - _TOLERANCE / self.fps))
+        begin = slowest[first] if first < len(slowest) else latest
+        return begin + np.arange(self.frames) / self.fps
+
     @staticmethod
     def from_videos(sources: Sequence[Path]) -> Clip:
-        """Probe videos (files, or one folder of them) and check that they can be views of one clip."""
+        """Probe videos (files, or one folder of them); until they are synchronised, all start together."""
         paths = _video_paths(sources)
         names = [path.stem for path in paths]
         if len(paths) < 2:
@@ -49,29 +91,64 @@ class Clip:
             raise EpiposeError(
                 f"Two videos have the same name: {', '.join(sorted(names))}. Rename one: names tell views apart."
             )
-        infos = [probe(path) for path in paths]
-        listing = "; ".join(f"{n}: {i.frames} frames at {i.fps:g} fps" for n, i in zip(names, infos, strict=True))
-        if max(i.fps for i in infos) > 1.005 * min(i.fps for i in infos):
-            raise EpiposeError(f"The videos differ in frame rate ({listing}). Re-encode them to one rate.")
-        if len({i.frames for i in infos}) > 1:
-            raise EpiposeError(
-                f"The videos differ in length ({listing}). Cut them so that frame k is the same moment in all."
+        views = []
+        for name, path in zip(names, paths, strict=True):
+            info = probe(path)
+            views.append(
+                View(name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times)
             )
-        views = tuple(
-            View(name, path.resolve(), info.width, info.height)
-            for name, path, info in zip(names, paths, infos, strict=True)
-        )
-        return Clip(views, infos[0].frames, infos[0].fps)
+        return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
+
+    def synchronised(self, starts: Sequence[float]) -> Clip:
+        """The same views with other starts (seconds on a common clock) and the timeline that follows from them.
+
+        Raises EpiposeError when the views have less than a second, or 20 frames, in common.
+        """
+        views = tuple(replace(view, start=float(start)) for view, start in zip(self.views, starts, strict=True))
+        fps = min(view.fps for view in views)
+        begin = float(Clip(views, 1, fps).moments[0])
+        room = min(view.moments[-1] for view in views) - begin
+        frames = int(np.floor(room * fps + _TOLERANCE)) + 1 if room >= -_TOLERANCE / fps else 0
+        shortest = min(int((view.moments[-1] - view.start) * fps + _TOLERANCE) + 1 for view in views)
+        if frames < min(shortest, _LEAST, int(np.ceil(fps))):
+            listing = "; ".join(
+                f"{view.name}: {view.start:.2f} to {view.moments[-1]:.2f} s at {view.fps:g} fps" for view in views
+            )
+            raise EpiposeError(
+                f"The videos have {frames} frames in common ({listing}); a second or {_LEAST} frames are needed. Cut "
+                "them so that they show the same event, or give their starts with --offsets."
+            )
+        return Clip(views, frames, fps)
+
+    def frame_numbers(self, view: View, moments: Sequence[int] | None = None) -> Int[np.ndarray, "moment"]:
+        """For each moment of the timeline (default: all) the number of the view's nearest frame."""
+        wanted = self.moments if moments is None else self.moments[0] + np.asarray(moments) / self.fps
+        times = view.moments
+        after = np.searchsorted(times, wanted).clip(1, max(1, len(times) - 1))
+        middle = (times[after - 1] + times[after.clip(max=len(times) - 1)]) / 2
+        nearest = np.where(wanted > middle, after, after - 1)
+        return nearest.clip(0, len(times) - 1)
+
+    def read(self, view: View, moments: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        """One RGB picture of a view for each moment (ascending; default: all of the timeline): the nearest frame.
+
+        Raises EpiposeError when the video ends before the frames that the clip promises.
+        """
+        numbers = self.frame_numbers(view, moments)
+        given = 0
+        for picture in read_frames(view.video, numbers.tolist()):
+            given += 1
+            yield picture
+        if given < len(numbers):
+            raise EpiposeError(
+                f"{view.video} ends before frame {numbers[given]}; clip.json says {view.frames} frames. "
+                "Make the clip again: epipose detect."
+            )
 
     def save(self, folder: Path) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
-        views = [
-            {"name": v.name, "video": os.path.relpath(v.video, folder.resolve()), "width": v.width, "height": v.height}
-            for v in self.views
-        ]
-        write_json(
-            folder / "clip.json", {"format": "epipose-clip-1", "fps": self.fps, "frames": self.frames, "views": views}
-        )
+        views = [{**asdict(view), "video": os.path.relpath(view.video, folder.resolve())} for view in self.views]
+        write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
     def load(folder: Path) -> Clip:
@@ -82,22 +159,30 @@ class Clip:
                 f"{folder} is no clip folder (it has no clip.json). Make one: epipose detect VIDEOS --out {folder}"
             )
         content = read_json(path)
+        again = f"Make it again: epipose detect VIDEOS --out {folder}"
+        if content.get("format") != _FORMAT:
+            raise EpiposeError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
         try:
-            views = tuple(
-                View(v["name"], (folder.resolve() / v["video"]).resolve(), v["width"], v["height"])
-                for v in content["views"]
-            )
+            views = tuple(_view(fields, folder) for fields in content["views"])
             clip = Clip(views, content["frames"], content["fps"])
         except (KeyError, TypeError) as error:
-            raise EpiposeError(
-                f"{path} is damaged ({error} is missing). Make it again: epipose detect VIDEOS --out {folder}"
-            ) from error
+            raise EpiposeError(f"{path} is damaged ({error}). {again}") from error
         for view in clip.views:
             if not view.video.exists():
                 raise EpiposeError(
                     f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again."
                 )
         return clip
+
+
+def _view(fields: dict, folder: Path) -> View:
+    times = fields["frame_times"]
+    whole = {
+        **fields,
+        "video": (folder.resolve() / fields["video"]).resolve(),
+        "frame_times": None if times is None else tuple(times),
+    }
+    return View(**whole)
 
 
 def _video_paths(sources: Sequence[Path]) -> list[Path]:

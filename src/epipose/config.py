@@ -40,37 +40,58 @@ class Weights:
 class Detect:
     """Find the joints of people in every frame of every video, and the one person all views agree on.
 
-    The videos are views of one scene, started at the same moment, with equally many frames at one rate.
+    The videos are views of one scene. They may start up to ten seconds apart and differ in length and frame rate.
     """
 
     sources: Sources
     """Two or more videos, or one folder of videos, or a clip folder."""
     out: Path
-    """Clip folder to write: clip.json, poses2d.npz, detect.json."""
+    """Clip folder to write: clip.json, poses2d.npz, detections.npz, detect.json."""
     detector: str = "blazepose"
     """blazepose (the heavy weights where they are at hand, else full), blazepose-full, blazepose-heavy."""
     poses: Path | None = None
     """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
+    sync: Literal["auto", "motion", "audio", "none"] = "auto"
+    """How to find out when each video was started. auto: by the motion, checked by the sound where all have it, or by
+    the sound where the motion does not tell. none: they were started together."""
+    offsets: tuple[float, ...] = ()
+    """When each video was started, in seconds, by hand; one number for each video, instead of --sync."""
     overwrite: bool = False
     """Replace a clip folder that was made from other videos."""
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Recover where the cameras stood from the person's own motion.
+    """Recover where the cameras stood from the person's own motion, and what their lenses are where nobody says.
 
-    Writes rig.json (cameras; right up to one common scale) and calibration.json (how far to trust them).
+    Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json for
+    programs. The exit code is 3 where the verdict is "reject".
     """
 
     folder: Folder
     """Clip folder with the 2D poses."""
     intrinsics: Path | None = None
     """Focal lengths, centres, distortion: epipose JSON or Qualisys .qca.txt. Default: intrinsics.json in the folder,
-    else an ordinary lens is assumed, which costs accuracy."""
+    else they are estimated."""
     known_rig: Path | None = None
     """Cameras that are known already, poses and all (epipose JSON or Qualisys): they are taken and checked."""
+    focal: Literal["auto", "known", "shared", "each"] = "auto"
+    """Focal lengths: known as given or assumed, or estimated: one for all cameras, or each its own. auto: known where
+    intrinsics are given; else shared where all videos have one size, else each."""
+    clocks: bool = True
+    """Find by what part of a frame the views are late, and make up for it."""
+    height: float | None = None
+    """The subject's standing height in metres; makes the result metric."""
+    bone: tuple[str, ...] = ()
+    """A known length, NAME=METRES, such as thigh=0.42 or left_knee-left_ankle=0.41; makes the result metric."""
+    camera_distance: tuple[str, ...] = ()
+    """A known distance, CAMERA-CAMERA=METRES; makes the result metric."""
     constant_bones: bool = True
-    """Hold the lengths of the person's bones constant over time."""
+    """Hold the lengths of the person's bones constant over time, each as far as it is seen to be."""
+    symmetric: bool = True
+    """Left and right bones are equally long."""
+    smoothness: float | None = None
+    """Expected second difference of a joint's path from frame to frame, in metres; for short clips only."""
     max_frames: int = 500
     """Frames to use, evenly spread; more help little."""
     seed: int = 0
@@ -83,8 +104,12 @@ class Label:
 
     folder: Folder
     """Clip folder with 2D poses and cameras."""
+    people: Literal["subject", "all"] = "subject"
+    """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
     min_parallax_deg: float = 5.0
     """Joints seen only from directions closer together than this are left out."""
+    force: bool = False
+    """Label with cameras that calibration rejected."""
 
 
 @dataclass(frozen=True)
@@ -179,13 +204,23 @@ class Run:
     """Clip folder to write; the model goes to its folder model/."""
     intrinsics: Path | None = None
     """As for calibrate."""
+    height: float | None = None
+    """As for calibrate."""
     detector: str = "blazepose"
     """As for detect."""
     poses: Path | None = None
     """As for detect."""
+    sync: Literal["auto", "motion", "audio", "none"] = "auto"
+    """As for detect."""
+    offsets: tuple[float, ...] = ()
+    """As for detect."""
+    people: Literal["subject", "all"] = "subject"
+    """As for label. The network learns from the subject."""
     network: Literal["auto", "small", "full", "none"] = "auto"
     """small: minutes on a processor, less accurate (fetches 17 MB of weights). full: ResNet-50, hours on a GPU.
     auto: full where there is a GPU. none: stop after the labels."""
+    force: bool = False
+    """Go on with cameras that calibration rejected."""
     overwrite: bool = False
     """Replace what is in the folder from another run."""
 

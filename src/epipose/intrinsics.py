@@ -1,13 +1,22 @@
-"""Intrinsics from a file, matched to the views of a clip: the one thing calibration is told about the cameras."""
+"""Intrinsics from a file, matched to the views of a clip: the one thing calibration is told about the cameras.
+
+Where there is no such file, what the videos themselves state about their lens (`epipose.metadata`) is a start.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
+from epipose.geometry.residuals import Sharing
+from epipose.metadata import focal_from
 from epipose.qualisys import read_qualisys
+
+FocalChoice = Literal["auto", "known", "shared", "each"]
 
 
 def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
@@ -46,17 +55,66 @@ def known_rig_from(path: Path, clip: Clip) -> tuple[Rig, str]:
     intrinsics, note = intrinsics_from(path, clip)
     rig = _read(path, intrinsics_only=False)
     known = rig.select(clip.names) if set(clip.names) <= set(rig.names) else rig
-    return Rig(clip.names, intrinsics.camera.with_pose(known.camera.R, known.camera.t), rig.metric), note
+    camera = intrinsics.camera.with_pose(known.camera.R, known.camera.t)
+    return replace(known, names=clip.names, camera=camera), note
 
 
-def assumed_intrinsics(clip: Clip) -> tuple[Rig, str]:
-    """An ordinary lens for every view, and the warning that belongs to it."""
-    camera = stack_cameras([assumed_camera(view.width, view.height) for view in clip.views])
-    return Rig(clip.names, camera), (
-        "No intrinsics were given, so an ordinary lens was assumed (focal length 0.8 of the longer side, no "
-        "distortion). Cameras and depths are wrong by about the share by which that is. Give --intrinsics for results "
-        "that can be trusted."
+def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
+    """A lens for every view from what its file says, else an ordinary one; and what is known of it.
+
+    The second value says in words where each focal length comes from; the third is its relative standard deviation per
+    view, None where the file says nothing.
+    """
+    cameras, sources, sigmas = [], [], []
+    for view in clip.views:
+        camera, found = assumed_camera(view.width, view.height), focal_from(view.video, view.width, view.height)
+        if found is not None:
+            K = camera.K.clone()
+            K[0, 0] = K[1, 1] = found.pixels
+            camera = replace(camera, K=K)
+            sources.append(f"{view.name}: {found.pixels:.0f} px, to within {found.sigma:.0%} ({found.source})")
+        cameras.append(camera)
+        sigmas.append(None if found is None else found.sigma)
+    without = [view.name for view, sigma in zip(clip.views, sigmas, strict=True) if sigma is None]
+    words = ["No intrinsics were given."]
+    if without:
+        who = "" if not sources else f" for {', '.join(without)}"
+        words = [
+            f"No intrinsics were given, so an ordinary lens was assumed{who} (focal length 0.8 of the longer side, no "
+            "distortion)."
+        ]
+    if sources:
+        words.append(f"Focal lengths as the files state them: {'; '.join(sources)}.")
+    words.append(
+        "Focal lengths are estimated from the person's motion, unless that was switched off; intrinsics from a "
+        "calibration are better."
     )
+    return Rig(clip.names, stack_cameras(cameras)), " ".join(words), tuple(sigmas)
+
+
+class Lens(NamedTuple):
+    """Intrinsics to begin with, what is to be estimated of them, how well they are known, and what to tell the user."""
+
+    rig: Rig
+    focal: Sharing
+    sigma: tuple[float | None, ...]
+    note: str
+
+
+def lens_for(clip: Clip, path: Path | None, focal: FocalChoice) -> Lens:
+    """Intrinsics from a file, or else from what the videos say, or assumed; and which focal lengths to estimate.
+
+    "auto" takes a file at its word; without one it estimates one focal length where all videos have the same size
+    (upright or on its side), and one for each camera otherwise.
+    """
+    if path is not None:
+        rig, note = intrinsics_from(path, clip)
+        return Lens(rig, "known" if focal == "auto" else focal, (None,) * len(clip.views), note)
+    rig, note, sigma = assumed_intrinsics(clip)
+    if focal == "auto":
+        one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1
+        focal = "shared" if one_size and len({round(f) for f in rig.camera.focal.tolist()}) == 1 else "each"
+    return Lens(rig, focal, sigma, note)
 
 
 def _read(path: Path, intrinsics_only: bool = True) -> Rig:

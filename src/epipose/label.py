@@ -7,6 +7,7 @@ directions far enough apart to fix the depth. What fails that is confidence 0, n
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,66 +15,81 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.camera import Rig
+from epipose.geometry.bundle import Free, Priors, bundle_adjust
 from epipose.geometry.swaps import unswapped
-from epipose.geometry.triangulate import depth_in_views, triangulate_robust
+from epipose.geometry.triangulate import gated
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import H36M17, Skeleton
 
+GATE = 2.5  # expected errors by which a view may miss a joint and still support it
+MIN_PARALLAX_DEG = 5.0
+
 
 def label(
-    poses: Poses2D, rig: Rig, *, skeleton: Skeleton = H36M17, gate: float = 2.5, min_parallax_deg: float = 5.0
+    poses: Poses2D,
+    rig: Rig,
+    *,
+    persons: Sequence[int] = (0,),
+    skeleton: Skeleton = H36M17,
+    gate: float = GATE,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
 ) -> Poses3D:
-    """Triangulate the subject in world space and map it to ``skeleton``.
+    """Triangulate people in world space and map them to ``skeleton``.
 
-    ``gate``: a view supports a joint when it errs by less than this many expected errors (`NOISE_SHARE` of the
-    person's size in the picture each). A joint's confidence is the number of supporting views, each counted by its
-    2D confidence and its robust weight, less one, clipped to [0, 1]: one view alone is worth nothing, two perfect
-    ones are worth 1. Joints whose supporting rays are all within ``min_parallax_deg`` of one line get 0.
+    ``persons``: which of the poses' people, each the same human in every view: the subject alone, or those that
+    `epipose.people.associate` found. ``gate``: a view supports a joint when it errs by less than this many expected
+    errors (`NOISE_SHARE` of the person's size in the picture each). A joint's confidence is the number of supporting
+    views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]: one view alone is worth
+    nothing, two perfect ones are worth 1. Joints whose supporting rays are all within ``min_parallax_deg`` of one line
+    get 0.
     """
-    observed = observe(poses, rig)
-    blocks = torch.arange(poses.xy.shape[1]).split(_BLOCK)
-    xyz, conf = zip(
-        *(
-            _triangulated(observed.frames(block), rig, poses.skeleton, gate, math.radians(min_parallax_deg))
-            for block in tqdm(blocks, desc="label", unit=f"{_BLOCK} frames", delay=2, disable=None)
-        ),
-        strict=True,
-    )
-    world = torch.cat(xyz)[:, None].float(), torch.cat(conf)[:, None].float()
+    frames = poses.xy.shape[1]
+    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK))
+    xyz, conf = [], []
+    with tqdm(total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK} frames", delay=2, disable=None) as bar:
+        for person in persons:
+            observed = observe(poses, rig, person=person)
+            parts = []
+            for block in blocks:
+                parts.append(triangulated(observed.frames(block), rig, poses.skeleton, gate, min_parallax_deg))
+                bar.update()
+            xyz.append(torch.cat([part[0] for part in parts]))
+            conf.append(torch.cat([part[1] for part in parts]))
+    world = torch.stack(xyz, 1).float(), torch.stack(conf, 1).float()
     return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton)
 
 
-_BLOCK = 500  # frames at a time, so that memory does not grow with the length of the clip
+_BLOCK = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
 
 
-def _triangulated(
-    observed: Observations, rig: Rig, skeleton: Skeleton, gate: float, min_parallax: float
+def triangulated(
+    observed: Observations,
+    rig: Rig,
+    skeleton: Skeleton,
+    gate: float = GATE,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
+    """One person's joints in the world, in the joints of the observations, and their confidence (see `label`).
+
+    Each joint is triangulated for itself first. Along the viewing direction it errs most there; the other end of a bone
+    errs in another direction, and all frames together know the bone's length better than one does. So all joints are
+    adjusted once more, cameras held, with bones that keep their length as far as they are seen to.
+    """
     camera = rig.camera.to(torch.float64)
     observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)
-    x, weight, noise = observed.per_point()
-    points = triangulate_robust(camera.R, camera.t, x, weight, noise)
-    depth = depth_in_views(camera.R, camera.t, points.xyz)
-    supports = (weight > 0) & (points.residual < gate) & (depth > 0)
-    support = (supports * weight * points.inlier).sum(-1)
-    wide = widest_parallax(points.xyz, camera.center, supports) > min_parallax
-    conf = (support - 1).clamp(0, 1) * (supports.sum(-1) >= 2) * wide
-    return torch.where((conf > 0)[..., None], points.xyz, torch.zeros_like(points.xyz)), conf
-
-
-def widest_parallax(
-    xyz: Float[Tensor, "*points 3"], center: Float[Tensor, "view 3"], supports: Tensor
-) -> Float[Tensor, "*points"]:
-    """Largest angle (radians, at most pi/2) between the lines of two supporting rays; 0 with fewer than two.
-
-    Cameras that face each other see a joint between them along one line, which fixes its depth as little as cameras
-    side by side do.
-    """
-    ray = torch.nn.functional.normalize(center - xyz[..., None, :], dim=-1)
-    cosine = (ray @ ray.mT).abs().clamp(max=1)
-    both = supports[..., :, None] & supports[..., None, :]
-    return torch.where(both, cosine, torch.ones_like(cosine)).amin((-2, -1)).acos()
+    points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
+    conf = points.confidence
+    if bool((conf > 0).any()):
+        supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
+        priors = Priors(symmetric=skeleton.bone_flip)
+        xyz = bundle_adjust(
+            camera.R, camera.t, points.xyz, observed.x, observed.weight * supports, observed.noise, skeleton.bones,
+            free=Free(poses=False), priors=priors, steps=15,
+        ).xyz  # fmt: skip
+    else:
+        xyz = points.xyz
+    return torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz)), conf
 
 
 def in_camera_frames(poses: Poses3D, rig: Rig) -> Float[Tensor, "view frame person joint 3"]:

@@ -6,10 +6,11 @@ is therefore a share of that size, not a number of pixels: it is the same for a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig, distort
@@ -20,27 +21,40 @@ from epipose.poses import Poses2D
 # 10.7 per cent of the root of a person's area, depending on the joint (the constants of its keypoint score), on average
 # by about this share of the diagonal; a detector trained on such annotations is not more certain than they are.
 NOISE_SHARE = 0.024
+VELOCITY_REACH = 4  # frames before and after over which a joint's velocity in the picture is measured
 
 
 @dataclass(frozen=True)
 class Observations:
-    """The subject's joints in every view: ``x`` on z = 1 (undistorted, float64), ``noise`` in the same unit."""
+    """One person's joints in every view: ``x`` on z = 1 (undistorted, float64), ``noise`` in the same unit."""
 
     x: Float[Tensor, "view frame joint 2"]
     weight: Float[Tensor, "view frame joint"]  # confidence, 0 = missing
     noise: Float[Tensor, "view frame joint"]
+    velocity: Float[Tensor, "view frame joint 2"] | None = None  # of x, per frame, smoothed over `VELOCITY_REACH`
 
     def frames(self, index: Tensor) -> Observations:
         """The observations of some frames."""
-        return Observations(self.x[:, index], self.weight[:, index], self.noise[:, index])
+        return self._each(lambda field: field[:, index])
 
     def views(self, index: list[int]) -> Observations:
         """The observations of some views."""
-        return Observations(self.x[index], self.weight[index], self.noise[index])
+        return self._each(lambda field: field[index])
 
     def weighted(self, joint: Float[Tensor, "joint"]) -> Observations:
         """The observations with each joint's weight multiplied."""
-        return Observations(self.x, self.weight * joint.to(self.weight), self.noise)
+        return replace(self, weight=self.weight * joint.to(self.weight))
+
+    def exchanged(self, where: Bool[Tensor, "view frame"], flip: Sequence[int]) -> Observations:
+        """The observations with left and right exchanged in some frames of some views."""
+        order = list(flip)
+        return self._each(
+            lambda field: torch.where(where.reshape(*where.shape, *[1] * (field.ndim - 2)), field[:, :, order], field)
+        )
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Observations:
+        velocity = None if self.velocity is None else change(self.velocity)
+        return Observations(change(self.x), change(self.weight), change(self.noise), velocity)
 
     def seen_frames(self) -> Tensor:
         """Indices of the frames in which two views or more see four joints or more."""
@@ -51,22 +65,63 @@ class Observations:
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
-def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3) -> Observations:
-    """Turn the subject's pixels into rays.
+def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) -> Observations:
+    """Turn one person's pixels into rays; person 0 is the subject.
 
-    Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing.
+    Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing. A view
+    that is late (``rig.lag``) is read between its frames.
     """
     if poses.views != rig.names:
         raise EpiposeError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
-    subject = poses.subject()
-    xy, conf = subject.xy[:, :, 0].double(), subject.conf[:, :, 0].double()
-    weight = torch.where(conf >= min_conf, conf, torch.zeros_like(conf))
+    xy, conf = poses.xy[:, :, person].double(), poses.conf[:, :, person].double()
+    xy, weight = delayed(xy, torch.where(conf >= min_conf, conf, torch.zeros_like(conf)), rig.lag)
     camera = rig.camera.to(torch.float64).spread(2)
     noise = NOISE_SHARE * person_size(xy, weight) / rig.camera.focal[:, None].double()
     x = camera.to_normalized(xy)
     on_lens = (camera.to_pixels(distort(x, camera.distortion)) - xy).norm(dim=-1) < 0.01
-    x = torch.where(on_lens[..., None], x, torch.zeros_like(x))
-    return Observations(x, weight * on_lens, noise[..., None].expand_as(weight).contiguous())
+    x, weight = torch.where(on_lens[..., None], x, torch.zeros_like(x)), weight * on_lens
+    return Observations(x, weight, noise[..., None].expand_as(weight).contiguous(), _velocity(x, weight))
+
+
+def delayed(
+    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"], lag: Float[Tensor, "view"]
+) -> tuple[Float[Tensor, "view frame joint 2"], Float[Tensor, "view frame joint"]]:
+    """Every view read ``lag`` frames later, linearly between its frames; weight 0 beyond its ends.
+
+    Between two frames a joint is as sure as the less sure of them.
+    """
+    if not bool(lag.any()):
+        return xy, weight
+    frames = xy.shape[1]
+    at = torch.arange(frames, dtype=torch.float64) + lag.double()[:, None]
+    before = at.floor().clamp(0, frames - 1).long()
+    after = at.ceil().clamp(0, frames - 1).long()
+    share = (at - at.floor())[..., None]
+    view = torch.arange(len(xy))[:, None]
+    inside = ((at >= 0) & (at <= frames - 1))[..., None]
+    mixed = (1 - share[..., None]) * xy[view, before] + share[..., None] * xy[view, after]
+    return mixed, torch.minimum(weight[view, before], weight[view, after]) * inside
+
+
+def _velocity(
+    x: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"]
+) -> Float[Tensor, "view frame joint 2"]:
+    """Slope of the weighted line through a joint's neighbouring frames; 0 where too few of them show it.
+
+    The frame itself has no say in its own slope (the neighbours' weights are antisymmetric where all are seen), so the
+    slope's error is independent of the error of the place.
+    """
+    frames = x.shape[1]
+    n = sx = st = stt = stx = torch.zeros((), dtype=x.dtype)
+    for step in range(-VELOCITY_REACH, VELOCITY_REACH + 1):
+        index = torch.arange(frames) + step
+        inside = ((index >= 0) & (index < frames)).to(x)
+        w = (weight[:, index.clamp(0, frames - 1)] * inside[:, None])[..., None]
+        wx = w * x[:, index.clamp(0, frames - 1)]
+        n, st, stt, sx, stx = n + w, st + step * w, stt + step * step * w, sx + wx, stx + step * wx
+    spread = n * stt - st * st
+    enough = spread > 1e-3
+    return torch.where(enough, (n * stx - st * sx) / torch.where(enough, spread, torch.ones_like(spread)), 0.0)
 
 
 def person_size(

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.scene import rotation_to_z
 from epipose.skeleton import Skeleton
+from epipose.world import rotation_to_z
 
 # One colour per side everywhere (pictures, viewer, legends); tell apart with the common colour-vision deficiencies.
 SIDE_COLORS = {"left": (38, 139, 255), "right": (255, 122, 26), "middle": (240, 240, 245)}
@@ -118,7 +118,7 @@ def camera_map(
     All in one world: align ``reference``, drawn dashed, to ``rig`` first. ``path`` holds the person's places in order.
     A bar shows one metre where the rig is metric.
     """
-    flat = rotation_to_z(up.double())[:2]
+    flat = rotation_to_z(up.double(), rig.camera.R[0, 0].double())[:2]
     rigs = [r for r in (reference, rig) if r is not None]
     ground = torch.cat([*(r.camera.center.double() @ flat.T for r in rigs), path.double() @ flat.T])
     low, high = ground.amin(0), ground.amax(0)
@@ -136,7 +136,10 @@ def camera_map(
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{_ORANGE}"/>')
     for one in rigs:
         parts += _camera_marks(one, place, 0.085 * size / scale, known=one is reference)
-    notes = [(_BLUE, "estimated cameras"), (_ORANGE, "the person's path (dot: start)")]
+    notes = [
+        (_BLUE, "cameras" if reference is None else "estimated cameras"),
+        (_ORANGE, "the person's path (dot: start)"),
+    ]
     notes[1:1] = [("currentColor", "reference cameras")] if reference is not None else []
     parts += [
         f'<circle cx="14" cy="{16 + 20 * i}" r="5" fill="{color}"/>{_text(26, 20 + 20 * i, note)}'
@@ -170,6 +173,44 @@ def _camera_marks(rig: Rig, place: Callable[[Tensor], Tensor], reach: float, kno
             x, y = corners[2].tolist()
             marks.append(_text(x, y + 4, name, 'text-anchor="middle"'))
     return marks
+
+
+def coverage_sheet(
+    names: Sequence[str],
+    size: Int[Tensor, "view 2"],
+    xy: Float[Tensor, "view frame joint 2"],
+    conf: Float[Tensor, "view frame joint"],
+    cells: int = 10,
+) -> str:
+    """Where in each picture joints were seen, as inline SVG: a grid of ``cells`` x ``cells``, fuller where more often.
+
+    ``xy`` are pixels of pictures ``size`` (width, height) large; joints with ``conf`` 0 and those outside do not count.
+    """
+    columns, side, gap = min(4, len(names)), 132.0, 18
+    parts, row_height = [], side + 2 * gap
+    for index, name in enumerate(names):
+        width, height = (side * size[index] / size[index].max()).tolist()
+        left = index % columns * (side + gap) + (side - width) / 2
+        top = index // columns * row_height + (side - height) / 2
+        place = xy[index].double() / size[index] * cells
+        inside = (conf[index] > 0) & ((place >= 0) & (place < cells)).all(-1)
+        column, row = place[inside].long().unbind(-1)
+        count = torch.bincount(row * cells + column, minlength=cells**2)
+        shade = (0.25 + 0.75 * count.log1p() / count.max().log1p().clamp(min=1e-9)) * (count > 0)
+        parts += [
+            f'<rect x="{left + width * (cell % cells) / cells:.1f}" y="{top + height * (cell // cells) / cells:.1f}" '
+            f'width="{width / cells:.1f}" height="{height / cells:.1f}" fill="{_BLUE}" fill-opacity="{opacity:.2f}"/>'
+            for cell, opacity in enumerate(shade.tolist())
+            if opacity
+        ]
+        parts.append(
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="none" '
+            'stroke="currentColor" stroke-opacity="0.5"/>'
+        )
+        parts.append(_text(left + width / 2, top + height + 16, name, 'text-anchor="middle"'))
+    rows = math.ceil(len(names) / columns)
+    total = round(columns * (side + gap) - gap), round(rows * row_height)
+    return _svg(*total, parts, "Where in each picture the person's joints were seen")
 
 
 def line_chart(

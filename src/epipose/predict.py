@@ -149,7 +149,7 @@ def predict_clip(
     results = []
     for row, view in enumerate(clip.views):
         boxes = _boxes(found.xy[row, :, 0], found.conf[row, :, 0], found.skeleton, trained)[first : last + 1]
-        pictures = itertools.islice(read_frames(view.video), first, last + 1)
+        pictures = clip.read(view, range(first, last + 1))
         results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,8 @@ from PIL import Image
 from epipose.files import replacing
 from epipose.video import read_image
 
+Trust = Literal["good", "fair", "poor"]
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -30,7 +32,7 @@ class Figure:
     value: str
     unit: str = ""
     meaning: str = ""
-    trust: Literal["good", "fair", "poor"] | None = None
+    trust: Trust | None = None
 
 
 _TRUST = {"good": "trust it", "fair": "trust it with care", "poor": "do not rely on it"}
@@ -52,18 +54,38 @@ class Report:
         self._parts.append(f"<h2>{html.escape(title)}</h2>{_paragraphs(text)}")
         return self
 
+    def verdict(self, word: str, title: str, reasons: Sequence[str], advice: str, trust: Trust) -> Report:
+        """The one word that matters, large, with what it means, why, and what to do."""
+        self._parts.append(
+            f'<div class="verdict {trust}"><div class="word">{html.escape(word)}</div>'
+            f'<div class="title">{html.escape(title)}</div>{_bullets(reasons)}{_paragraphs(advice)}</div>'
+        )
+        return self
+
+    def points(self, points: Sequence[str]) -> Report:
+        """Sentences as a bulleted list; nothing where there are none."""
+        self._parts.append(_bullets(points))
+        return self
+
+    def terms(self, terms: Mapping[str, str]) -> Report:
+        """A legend: each term with what it means."""
+        entries = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in terms.items())
+        self._parts.append(f"<dl>{entries}</dl>")
+        return self
+
     def figures(self, figures: Sequence[Figure]) -> Report:
         """Numbers as a row of cards."""
         self._parts.append('<div class="figures">' + "".join(_card(figure) for figure in figures) + "</div>")
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Report:
-        """A table of texts. A table wider than the page scrolls on its own."""
+        """A table of texts. One wider than the page scrolls; on a phone, rows of many columns become cards."""
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in headers)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        body = "".join(_row(headers, row) for row in rows)
         note = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         self._parts.append(
-            f'<div class="wide"><table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+            f'<div class="wide{" many" if len(headers) > 3 else ""}"><table>{note}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
         )
         return self
 
@@ -106,6 +128,19 @@ def _paragraphs(text: str, style: str = "") -> str:
     return "".join(f"<p{mark}>{html.escape(block.strip())}</p>" for block in text.split("\n\n") if block.strip())
 
 
+def _bullets(points: Sequence[str]) -> str:
+    return "<ul>" + "".join(f"<li>{html.escape(point)}</li>" for point in points) + "</ul>" if points else ""
+
+
+def _row(headers: Sequence[str], cells: Sequence[str]) -> str:
+    """Every cell knows its column's name, for where the page is too narrow to have columns."""
+    marked = "".join(
+        f'<td{" class=long" if len(cell) > 60 else ""} data-column="{html.escape(header)}">{html.escape(cell)}</td>'
+        for header, cell in zip(headers, cells, strict=True)
+    )
+    return f"<tr>{marked}</tr>"
+
+
 def _card(figure: Figure) -> str:
     trust = f'<span class="trust {figure.trust}">{_TRUST[figure.trust]}</span>' if figure.trust else ""
     unit = f" <small>{html.escape(figure.unit)}</small>" if figure.unit else ""
@@ -126,6 +161,10 @@ main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .6rem;letter-spacing:-.01em}
 h2{font-size:1.25rem;margin:2.6rem 0 .5rem;padding-top:1.2rem;border-top:1px solid var(--line)}
 p{margin:.5rem 0;max-width:46rem}
+ul{margin:.6rem 0;padding-left:1.2rem;max-width:46rem}
+li{margin:.3rem 0}
+dt{font-weight:600;margin-top:.7rem}
+dd{margin:.1rem 0 0;max-width:46rem;color:var(--soft)}
 .lead{font-size:1.1rem;color:var(--soft)}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));gap:.8rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem}
@@ -135,6 +174,13 @@ p{margin:.5rem 0;max-width:46rem}
 .card p{font-size:.9rem;line-height:1.45;margin:.45rem 0 0}
 .trust{display:inline-block;font-size:.78rem;font-weight:600;border:1px solid;border-radius:1rem;padding:.05rem .55rem}
 .good{color:var(--good)}.fair{color:var(--fair)}.poor{color:var(--poor)}
+.verdict{background:var(--card);border:1px solid var(--line);border-left:.55rem solid;border-radius:.6rem;
+padding:1rem 1.3rem;margin:1.4rem 0}
+.verdict.good,.verdict.fair,.verdict.poor{border-top-color:var(--line);border-right-color:var(--line);
+border-bottom-color:var(--line)}
+.word{font-size:2.9rem;line-height:1.1;font-weight:750;letter-spacing:-.02em}
+.title{font-size:1.15rem;font-weight:600;margin-top:.3rem;color:var(--ink)}
+.verdict ul,.verdict p{color:var(--ink)}
 .wide{overflow-x:auto;margin:1rem 0}
 table{border-collapse:collapse;font-size:.93rem;min-width:60%;font-variant-numeric:tabular-nums}
 caption{caption-side:bottom;text-align:left;color:var(--soft);font-size:.88rem;padding-top:.5rem}
@@ -144,5 +190,14 @@ figure{margin:1.2rem 0}
 img{display:block;max-width:100%;height:auto;border-radius:.4rem}
 figcaption{color:var(--soft);font-size:.9rem;margin-top:.45rem;max-width:46rem}
 @media(max-width:30rem){main{padding-top:1.5rem}h1{font-size:1.5rem}.value{font-size:1.6rem}}
+@media screen and (max-width:44rem){
+.many table,.many tbody,.many tr,.many td,.many caption{display:block}
+.many thead{display:none}
+.many tr{border:1px solid var(--line);border-radius:.6rem;background:var(--card);padding:.5rem .9rem;margin:.6rem 0}
+.many td{border:0;padding:.15rem 0;display:flex;justify-content:space-between;gap:1.2rem;text-align:right}
+.many td::before{content:attr(data-column);color:var(--soft);text-align:left;flex:none;max-width:45%}
+.many td:first-child{font-weight:650}.many td:first-child::before{content:none}
+.many td.long{display:block;text-align:left}.many td.long::before{display:block;max-width:none}
+.many td:empty{display:none}}
 @media print{body{background:none}.card,figure,tr{break-inside:avoid}}
 """

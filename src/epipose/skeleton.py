@@ -48,6 +48,13 @@ class Skeleton:
         return tuple(self.joints.index(partner(joint)) for joint in self.joints)
 
     @cached_property
+    def bone_flip(self) -> tuple[int, ...]:
+        """For each bone the index of its mirror partner, itself where the tree has none."""
+        number = {bone: i for i, bone in enumerate(self.bones)}
+        both = [(self.flip[parent], self.flip[child]) for parent, child in self.bones]
+        return tuple(number.get((p, c), number.get((c, p), i)) for i, (p, c) in enumerate(both))
+
+    @cached_property
     def votes(self) -> Float[Tensor, "joint"]:
         """What each joint counts where joints are evidence: a body part whose joints err together has one vote.
 

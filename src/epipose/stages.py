@@ -7,20 +7,26 @@ whether it had work to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any, Literal
 
 from epipose.calibrate import calibrate, check_rig
-from epipose.calibration import Calibration
+from epipose.calibration_page import calibration_page
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detect import detect, detector_named, resolved
 from epipose.detect.given import given
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, RejectedError
 from epipose.files import already_done, fingerprint, read_json, write_json, write_record
-from epipose.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from
+from epipose.intrinsics import FocalChoice, known_rig_from, lens_for
 from epipose.label import label
+from epipose.people import associate
 from epipose.poses import Poses2D
+from epipose.scale import measuring
+from epipose.starts import SyncMethod, gap_warnings, synchronised_by
 from epipose.subject import choose_subject, doubts
+from epipose.timeline import on_timeline
 
 
 def detect_clip(
@@ -29,12 +35,20 @@ def detect_clip(
     *,
     detector: str = "blazepose",
     poses: Path | None = None,
+    sync: SyncMethod = "auto",
+    offsets: Sequence[float] = (),
     overwrite: bool = False,
 ) -> bool:
-    """Videos to ``clip.json`` and ``poses2d.npz`` with the subject as person 0."""
+    """Videos to ``clip.json`` (synchronised) and ``poses2d.npz`` on its timeline, with the subject as person 0.
+
+    What the detector saw in the videos' own frames stays in ``detections.npz``: another synchronisation does not detect
+    anew. ``offsets`` are the videos' starts in seconds, by hand.
+    """
     if out.exists() and not out.is_dir():
         raise EpiposeError(f"--out {out} is a file; give a folder to write into.")
     clip = Clip.from_videos(sources)
+    if offsets and len(offsets) != len(clip.views):
+        raise EpiposeError(f"--offsets has {len(offsets)} starts for {len(clip.views)} videos; give one for each.")
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     videos = fingerprint([view.video for view in clip.views])
     if record.exists() and not overwrite:
@@ -44,20 +58,46 @@ def detect_clip(
                 f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "
                 "--out, or --overwrite to replace it."
             )
-    options = {"detector": resolved(detector), "poses": None if poses is None else str(poses)}
+    seen_by = {"detector": resolved(detector), "poses": None if poses is None else str(poses)}
+    options = {**seen_by, "sync": sync, "offsets": list(offsets)}
     inputs = fingerprint(_files_in(poses)) + videos
     if already_done(record, options, inputs, outputs) and not overwrite:
         return False
-    found = detect(clip, detector_named(detector)) if poses is None else given(poses, clip)
-    found, reasons = choose_subject(found, clip.fps)
+    seen = _detections(clip, out, detector, poses, seen_by, inputs, anew=overwrite)
+    found = synchronised_by(sync, offsets, clip, seen)
+    clip = clip.synchronised(found.starts)
+    chosen, reasons = choose_subject(on_timeline(seen, clip), clip.fps)
     record.unlink(missing_ok=True)  # from here on the outputs may be of two minds until the record says otherwise
     if overwrite:
-        for stale in ("rig.json", "calibration.json", "calibrate.json", "poses3d.npz", "label.json"):
+        for stale in (
+            "rig.json",
+            "calibration.json",
+            "calibration.html",
+            "calibrate.json",
+            "poses3d.npz",
+            "label.json",
+        ):
             (out / stale).unlink(missing_ok=True)
     clip.save(out)
-    found.save(out / "poses2d.npz")
-    write_record(record, options, inputs, videos=videos, views=list(clip.names), subject=reasons)
+    chosen.save(out / "poses2d.npz")
+    warnings = [*found.warnings, *gap_warnings(clip), *doubts(reasons)]
+    more = {"subject": reasons, "sync": asdict(found), "warnings": warnings}
+    write_record(record, options, inputs, videos=videos, views=list(clip.names), **more)
     return True
+
+
+def _detections(
+    clip: Clip, out: Path, detector: str, poses: Path | None, options: dict, inputs: str, *, anew: bool
+) -> Poses2D:
+    """What is seen in the videos' own frames: from ``detections.npz`` where that is still right, else found and kept."""
+    record, output = out / "detections.json", out / "detections.npz"
+    if already_done(record, options, inputs, (output,)) and not anew:
+        return Poses2D.load(output)
+    seen = detect(clip, detector_named(detector)) if poses is None else given(poses, clip)
+    record.unlink(missing_ok=True)
+    seen.save(output)
+    write_record(record, options, inputs)
+    return seen
 
 
 def calibrate_clip(
@@ -65,43 +105,73 @@ def calibrate_clip(
     *,
     intrinsics: Path | None = None,
     known_rig: Path | None = None,
-    constant_bones: bool = True,
+    height: float | None = None,
+    bone: Sequence[str] = (),
+    camera_distance: Sequence[str] = (),
+    focal: FocalChoice = "auto",
     max_frames: int = 500,
-    seed: int = 0,
+    **options: Any,
 ) -> bool:
-    """``poses2d.npz`` to ``rig.json`` and the report ``calibration.json``."""
+    """``poses2d.npz`` to ``rig.json`` and the report on it (JSON and a page); further options as for `calibrate`."""
     clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
     if known_rig is not None and intrinsics is not None:
         raise EpiposeError("Give either --intrinsics or --known-rig: a known rig brings its own intrinsics.")
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
-    record, outputs = folder / "calibrate.json", (folder / "rig.json", folder / "calibration.json")
-    options = {"constant_bones": constant_bones, "max_frames": max_frames, "seed": seed, "known": known_rig is not None}
+    measure = measuring(poses.skeleton, clip.names, height, bone, camera_distance)
+    record, page = folder / "calibrate.json", folder / "calibration.html"
+    outputs = (folder / "rig.json", folder / "calibration.json", page)
+    lengths = {"height": height, "bone": list(bone), "camera_distance": list(camera_distance)}
+    asked = {**options, **lengths, "focal": focal, "max_frames": max_frames, "known": known_rig is not None}
     inputs = fingerprint([folder / "poses2d.npz", *(path for path in (intrinsics, known_rig) if path is not None)])
-    if already_done(record, options, inputs, outputs):
+    if already_done(record, asked, inputs, outputs):
         return False
     if known_rig is not None:
         rig, note = known_rig_from(known_rig, clip)
         result = check_rig(poses, rig, max_frames=max_frames)
     else:
-        rig, note = assumed_intrinsics(clip) if intrinsics is None else intrinsics_from(intrinsics, clip)
-        result = calibrate(poses, rig, constant_bones=constant_bones, max_frames=max_frames, seed=seed)
+        lens = lens_for(clip, intrinsics, focal)
+        note = lens.note
+        result = calibrate(
+            poses, lens.rig, fps=clip.fps, focal=lens.focal, focal_sigma=lens.sigma, measure=measure,
+            max_frames=max_frames, **options,
+        )  # fmt: skip
     record.unlink(missing_ok=True)
-    _save_calibration(folder, result, [*([note] if note else []), *subject_doubts(folder)])
-    write_record(record, options, inputs)
+    report = result.report()
+    report["notes"] = [*([note] if note else []), *detect_warnings(folder), *result.notes()]
+    result.rig.save(folder / "rig.json")
+    write_json(folder / "calibration.json", report)
+    calibration_page(folder).save(page)
+    write_record(record, asked, inputs)
     return True
 
 
-def label_clip(folder: Path, *, min_parallax_deg: float = 5.0) -> bool:
-    """``poses2d.npz`` and ``rig.json`` to ``poses3d.npz``."""
-    poses, rig = Poses2D.load(folder / "poses2d.npz"), Rig.load(folder / "rig.json")
+def label_clip(
+    folder: Path,
+    *,
+    people: Literal["subject", "all"] = "subject",
+    min_parallax_deg: float = 5.0,
+    force: bool = False,
+) -> bool:
+    """``poses2d.npz`` and ``rig.json`` to ``poses3d.npz``; where there are several people, they are told apart first.
+
+    Raises RejectedError for cameras that calibration rejected, unless ``force``.
+    """
+    if not force:
+        check_not_rejected(folder)
+    clip, poses, rig = Clip.load(folder), Poses2D.load(folder / "poses2d.npz"), Rig.load(folder / "rig.json")
     record, output = folder / "label.json", folder / "poses3d.npz"
-    options = {"min_parallax_deg": min_parallax_deg}
+    options = {"people": people, "min_parallax_deg": min_parallax_deg}
     inputs = fingerprint([folder / "poses2d.npz", folder / "rig.json"])
     if already_done(record, options, inputs, (output,)):
         return False
-    labels = label(poses, rig, min_parallax_deg=min_parallax_deg)
-    share = float((labels.conf > 0).float().mean())
+    persons, sentences = [0], list[str]()
+    if poses.conf.shape[2] > 1:
+        found = associate(poses, rig, clip.fps)
+        poses, sentences = found.poses, found.sentences()
+        persons = found.real if people == "all" else [0]
+    labels = label(poses, rig, persons=persons, min_parallax_deg=min_parallax_deg)
+    share = float((labels.conf[:, 0] > 0).float().mean())
     if share == 0:
         raise EpiposeError(
             f"No joint of {folder} could be triangulated with confidence: the views do not agree. "
@@ -109,21 +179,26 @@ def label_clip(folder: Path, *, min_parallax_deg: float = 5.0) -> bool:
         )
     record.unlink(missing_ok=True)
     labels.save(output)
-    write_record(record, options, inputs, labelled_share=share, mean_confidence=float(labels.conf.mean()))
+    measures = {"labelled_share": share, "mean_confidence": float(labels.conf[:, 0].mean())}  # of the subject
+    write_record(record, options, inputs, **measures, persons=persons, people_found=sentences)
     return True
 
 
-def subject_doubts(folder: Path) -> list[str]:
-    """Plain words on the views in which it is not sure that the right person was taken; empty where all is well."""
+def detect_warnings(folder: Path) -> list[str]:
+    """Plain words on synchronisation, dropped frames, and views in which it is not sure who was taken."""
     record = folder / "detect.json"
-    return doubts(read_json(record)["subject"]) if record.exists() else []
+    return read_json(record)["warnings"] if record.exists() else []
 
 
-def _save_calibration(folder: Path, result: Calibration, notes: list[str]) -> None:
-    report = result.report()
-    report["warnings"] = [*notes, *report["warnings"]]
-    result.rig.save(folder / "rig.json")
-    write_json(folder / "calibration.json", report)
+def check_not_rejected(folder: Path) -> None:
+    """Raise RejectedError where the verdict on the folder's cameras is "reject"."""
+    report = folder / "calibration.json"
+    verdict = read_json(report)["verdict"] if report.exists() else {"word": "check", "reasons": []}
+    if verdict["word"] == "reject":
+        raise RejectedError(
+            f"The cameras of {folder} are rejected: {' '.join(verdict['reasons'])} Put that right and calibrate again "
+            f"({report.with_suffix('.html')} says more), or give --force to use them as they are."
+        )
 
 
 def _files_in(poses: Path | None) -> list[Path]:

@@ -33,8 +33,9 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]
 
     Also returns, per view, which candidate was taken and why: ``candidates`` (how many there were), ``taken`` (its
     number among them, longest first), ``added`` (the numbers of those that were found to be the same person, seen at
-    other times), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``lead`` (its score over the
-    best other candidate's, None where there is none) and ``sure``. With one view, or one candidate in every view, there
+    other times), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``next_best`` (the largest
+    agreement of anybody else), ``lead`` (its score over the best other candidate's; both None where there is no other)
+    and ``sure``. With one view, or one candidate in every view, there
     is nothing to choose. The others follow, longest first. Raises EpiposeError for a view in which nobody is seen.
     """
     people = [_tracks(poses, view, fps) for view in range(len(poses.views))]
@@ -55,16 +56,37 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]
         taken = int(np.flatnonzero(own == chosen[view])[0])
         whole, added = _completed(people[view], taken, support, agreement, TELLING * fps)
         order.append([whole, *(track for i, track in enumerate(people[view]) if i not in (taken, *added))])
-        rivals = np.delete(support, [taken, *added])
+        rivals, next_best = (np.delete(values, [taken, *added]) for values in (support, agreement))
         reasons[name] = {
             "candidates": len(own),
             "taken": taken,
             "added": added,
             "agreement": round(float(agreement[taken]), 3),
+            "next_best": round(float(next_best.max()), 3) if len(rivals) else None,
             "lead": round(float(support[taken] - rivals.max()), 3) if len(rivals) else None,
             "sure": bool(agreement[taken] >= SURE),
         }
     return padded(order, poses.views, poses.conf.shape[1], poses.skeleton), reasons
+
+
+def why(reasons: dict[str, Any]) -> list[str]:
+    """A plain sentence for each view that says whom `choose_subject` took there, and why."""
+    return [f"{name}: {_whom(reason)}{_because(reason, len(reasons))}." for name, reason in reasons.items()]
+
+
+def _whom(reason: dict[str, Any]) -> str:
+    if reason["candidates"] == 1:
+        return "the only person seen"
+    also = "".join(f" and {number + 1}, seen at other times" for number in reason["added"])
+    return f"person {reason['taken'] + 1}{also} of {reason['candidates']}"
+
+
+def _because(reason: dict[str, Any], views: int) -> str:
+    if views < 2:
+        return ", who is seen longest" if reason["candidates"] > 1 else ""
+    rest = "" if reason["next_best"] is None else f"; next best {reason['next_best']:.2f}"
+    verb = "agree" if reason["sure"] else "hardly agree"
+    return f", whose movements {verb} with the other views ({reason['agreement']:.2f}{rest})"
 
 
 def doubts(reasons: dict[str, Any]) -> list[str]:
@@ -107,7 +129,7 @@ def _tracks(poses: Poses2D, view: int, fps: float) -> list[Track]:
 
 def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Score and plain correlation of the motion of every two candidates of different views; 0 within a view."""
-    motions = [_motion(track, fps) for track in tracks]
+    motions = [motion(track, fps) for track in tracks]
     score, correlation = np.zeros((2, len(tracks), len(tracks)))
     for i, (speed_a, weight_a) in enumerate(motions):
         for j in range(i):
@@ -128,7 +150,7 @@ def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.n
     return score, correlation
 
 
-def _motion(track: Track, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
+def motion(track: Track, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
     """Log speed of every joint in body sizes per second, and how far to trust it."""
     window = max(1, round(SMOOTHING * fps))
     weight = _moving_sum(track.conf, window)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,47 +13,77 @@ import av
 import av.container
 import av.error
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from epipose.errors import EpiposeError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+EVEN = 0.25  # frames by which a frame may come early or late in a video of even rate
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a container says of its first video stream, frames counted by decoding when the header does not say."""
+    """What a video holds: frames counted, the rate they come at, and their times where that rate is not even.
+
+    ``frame_times`` are seconds after the first frame, None where frame k is at k / fps.
+    """
 
     width: int
     height: int
     frames: int
     fps: float
+    frame_times: tuple[float, ...] | None = None
 
 
 def probe(path: Path) -> VideoInfo:
-    """Size (after rotation), frame count and frame rate; raises EpiposeError for what is no video."""
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        rate = stream.average_rate or stream.guessed_rate or Fraction(30)
-        frames = stream.frames
+    """Size (after rotation), frames, rate and times from the packets; raises EpiposeError for what is no video."""
     first = next(read_frames(path), None)
     if first is None:
         raise EpiposeError(f"{path} holds no picture that can be decoded. Re-encode it, for example to H.264 in mp4.")
-    if not frames:
-        frames = sum(1 for _ in read_frames(path))
-    return VideoInfo(first.shape[1], first.shape[0], frames, float(rate))
+    with _opened(path) as container:
+        stream = container.streams.video[0]
+        rate = float(stream.average_rate or stream.guessed_rate or Fraction(30))
+        scale = float(stream.time_base or 0)
+        stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
+    known = [stamp * scale for stamp in stamps if stamp is not None]
+    if len(known) < len(stamps) or len(set(known)) < len(known):  # a raw stream, or one without true times
+        return VideoInfo(first.shape[1], first.shape[0], len(stamps), rate)
+    times = np.sort(np.array(known)) - min(known)
+    fps, even = _rate(times, rate)
+    return VideoInfo(first.shape[1], first.shape[0], len(times), fps, None if even else tuple(times.tolist()))
 
 
-def read_frames(path: Path) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """Decode RGB frames in order of display, turned upright as the container asks."""
+def _rate(times: Float[np.ndarray, "frame"], said: float) -> tuple[float, bool]:
+    """Frames per second, and whether every frame comes when that rate says; the container's own rate is tried first."""
+    if len(times) < 2:
+        return said, True
+    for rate in (said, (len(times) - 1) / times[-1]):
+        if np.abs(times * rate - np.arange(len(times))).max() < EVEN:
+            return float(rate), True
+    return round(float(1 / np.median(np.diff(times))), 6), False
+
+
+def read_frames(path: Path, numbers: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """Decode RGB frames in order of display, turned upright as the container asks.
+
+    ``numbers`` (ascending, repeats allowed) are the frames wanted, default all; decoding stops after the last.
+    """
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
+        wanted = Counter(numbers)
+        last = None if numbers is None else max(wanted, default=-1)
         try:
-            for picture in container.decode(stream):
-                yield _upright(picture)
+            for number, picture in enumerate(container.decode(stream)):
+                if last is not None and number > last:
+                    return
+                if numbers is None:
+                    yield _upright(picture)
+                elif wanted[number]:
+                    upright = _upright(picture)
+                    yield from itertools.repeat(upright, wanted[number])
         except av.error.FFmpegError as error:
             raise EpiposeError(f"{path} breaks off while decoding ({error}). Copy or re-encode the file.") from error
 

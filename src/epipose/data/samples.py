@@ -23,7 +23,6 @@ from epipose.data.crops import box_around, crop_picture, pose_to_crop
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
-from epipose.video import read_frames
 
 WINDOW = 1.5  # side of a stored crop over the side of its box
 
@@ -104,17 +103,15 @@ def clip_samples(
     uvd, boxes, weight = _targets(labels, camera, margin, min_joints)
     wanted = [view for view in clip.views if view.name in chosen]
     jpegs, kept = [], []
-    with tqdm(
-        total=len(wanted) * (last + 1), desc=f"crops of {folder.name}", unit="frame", delay=2, disable=None
-    ) as bar:
+    with tqdm(total=len(wanted), desc=f"crops of {folder.name}", unit="video", delay=2, disable=None) as bar:
         for view in wanted:
             row = chosen.index(view.name)
-            for frame, picture in enumerate(itertools.islice(read_frames(view.video), last + 1)):
-                bar.update()
-                if frame >= first and weight[row, frame].any():
-                    box = boxes[row, frame] * np.array([1, 1, WINDOW])
-                    jpegs.append(_jpeg(crop_picture(picture, box, round(WINDOW * input_size))))
-                    kept.append((row, frame))
+            usable = [frame for frame in range(first, last + 1) if weight[row, frame].any()]
+            for frame, picture in zip(usable, clip.read(view, usable), strict=True):
+                box = boxes[row, frame] * np.array([1, 1, WINDOW])
+                jpegs.append(_jpeg(crop_picture(picture, box, round(WINDOW * input_size))))
+                kept.append((row, frame))
+            bar.update()
     if not jpegs:
         raise EpiposeError(
             f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "

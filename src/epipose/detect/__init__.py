@@ -52,35 +52,34 @@ def resolved(name: str) -> str:
 
 
 def detect(clip: Clip, detector: Detector) -> Poses2D:
-    """Run the detector on every frame of every view; persons are tracks, numbered per view, longest first.
+    """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
 
-    Frames are decoded one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
+    Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
+    one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
     """
     joints, tracks = len(detector.skeleton.joints), []
     with tqdm(
-        total=clip.frames * len(clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
+        total=sum(view.frames for view in clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
     ) as progress:
         for view in clip.views:
-            found = tracks_of(_detections(clip, view, detector, progress), joints, clip.fps)
+            found = tracks_of(_detections(view, detector, progress), joints, view.fps)
             if not found:
                 raise EpiposeError(
-                    f"No person was found in view '{view.name}' ({view.video}, {clip.frames} frames). Leave the view "
+                    f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
                     "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
                 )
-            tracks.append([unswapped(track, detector.skeleton.flip, clip.fps) for track in found])
-    return padded(tracks, clip.names, clip.frames, detector.skeleton)
+            tracks.append([unswapped(track, detector.skeleton.flip, view.fps) for track in found])
+    return padded(tracks, clip.names, max(view.frames for view in clip.views), detector.skeleton)
 
 
-def _detections(clip: Clip, view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
+def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
     detector.reset()
     frames: list[list[Detection]] = []
-    for image in read_frames(view.video):
-        if len(frames) == clip.frames:
-            break
+    for image in read_frames(view.video, range(view.frames)):
         frames.append(detector(image))
         progress.update()
-    if len(frames) < clip.frames:
+    if len(frames) < view.frames:
         raise EpiposeError(
-            f"{view.video} ends after {len(frames)} frames; clip.json says {clip.frames}. Make the clip again."
+            f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
         )
     return frames

@@ -34,8 +34,9 @@ def given(path: Path, clip: Clip) -> Poses2D:
         raise EpiposeError(
             f"{path} has views {', '.join(poses.views)}; the clip has {', '.join(clip.names)}. Name them alike."
         )
-    if poses.xy.shape[1] != clip.frames:
-        raise EpiposeError(f"{path} has {poses.xy.shape[1]} frames; the videos have {clip.frames}.")
+    longest = max(view.frames for view in clip.views)
+    if poses.xy.shape[1] != longest:
+        raise EpiposeError(f"{path} has {poses.xy.shape[1]} frames; the videos have {longest}.")
     order = [poses.views.index(name) for name in clip.names]
     xyz = None if poses.xyz is None else poses.xyz[order]
     poses = replace(poses, xy=poses.xy[order], conf=poses.conf[order], xyz=xyz, views=clip.names)
@@ -50,8 +51,8 @@ def openpose(folder: Path, clip: Clip) -> Poses2D:
     people over time: they are linked here by nearness. Raises EpiposeError for missing views or frames.
     """
     people, skeletons = [], set()
-    for name in clip.names:
-        frames = [_people(file) for file in _files(folder, name, clip.frames)]
+    for view in clip.views:
+        frames = [_people(file) for file in _files(folder, view.name, view.frames)]
         skeletons |= {len(person) for frame in frames for person in frame}
         people.append(frames)
     if len(skeletons) != 1:
@@ -66,11 +67,11 @@ def openpose(folder: Path, clip: Clip) -> Poses2D:
     skeleton = OPENPOSE[skeletons.pop()]
     tracks = [
         tracks_of(
-            linked([[_detection(person) for person in frame] for frame in frames]), len(skeleton.joints), clip.fps
+            linked([[_detection(person) for person in frame] for frame in frames]), len(skeleton.joints), view.fps
         )
-        for frames in people
+        for view, frames in zip(clip.views, people, strict=True)
     ]
-    poses = padded(tracks, clip.names, clip.frames, skeleton)
+    poses = padded(tracks, clip.names, max(view.frames for view in clip.views), skeleton)
     _check_seen(poses, folder)
     return poses
 

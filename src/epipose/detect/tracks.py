@@ -110,14 +110,15 @@ def unswapped(track: Track, flip: Sequence[int], fps: float) -> Track:
 
 
 def padded(tracks: Sequence[Sequence[Track]], views: tuple[str, ...], frames: int, skeleton: Skeleton) -> Poses2D:
-    """Tracks per view as one array; views with fewer people are filled with conf 0."""
+    """Tracks per view as one array; views with fewer people or fewer frames are filled with conf 0."""
     shape = (len(tracks), frames, max(1, *map(len, tracks)), len(skeleton.joints))
     xy, conf, xyz = np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32), np.zeros((*shape, 3), np.float32)
     for view, people in enumerate(tracks):
         for person, track in enumerate(people):
-            xy[view, :, person], conf[view, :, person] = track.xy, track.conf
+            length = len(track.conf)
+            xy[view, :length, person], conf[view, :length, person] = track.xy, track.conf
             if track.xyz is not None:
-                xyz[view, :, person] = track.xyz
+                xyz[view, :length, person] = track.xyz
     with_xyz = all(track.xyz is not None for view in tracks for track in view)
     own_3d = torch.from_numpy(xyz) if with_xyz else None
     return Poses2D(torch.from_numpy(xy), torch.from_numpy(conf), skeleton, views, own_3d)

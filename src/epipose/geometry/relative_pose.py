@@ -4,42 +4,72 @@ One frame's 17 joints say almost nothing about the cameras: they lie within a pe
 by several pixels. The joints of ALL frames, pooled, fill the space the person moved through, and there the answer
 is sharp. So: pool; find a robust start with the five-point method on calibrated points; then refine the five degrees
 of freedom on every correspondence, because RANSAC's answer rests on five points and the refined one on thousands.
-The robust cost has several minima, hence several starts, and the refined pose of least cost is kept.
+The robust cost has several minima, hence several starts: each is refined on some of the points, and the best of
+them on all. The spread of the residuals says how sure the answer is, in the first order round this minimum; whether
+it is the right minimum is for the diagnosis, the other views and the cheirality check to say.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.errors import EpiposeError
+from epipose.geometry.diagnosis import Finding, diagnose
 from epipose.geometry.epipolar import (
     essential_from_pose,
     homogeneous,
     most_in_front,
     poses_from_essential,
     sampson,
+    sampson_distance,
+    tangent_plane,
     with_equal_singular_values,
 )
 from epipose.geometry.rotation import exp, hat
 
-_MOST_START_POINTS = 4000  # RANSAC gains nothing from more
+_MOST_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
+_MOST_SIGMA = math.pi  # an angle is never less certain than this
+_LEAST_NOISE = 0.1  # nor is a detector so much better than expected
 
 
 @dataclass(frozen=True)
 class RelativePose:
-    """b_from_a with |t| = 1, and how well the correspondences support it."""
+    """b_from_a with |t| = 1, how well the correspondences support it, and how sure it is.
+
+    ``covariance``: of (w, s), radians, where the true pose is exp(w) R and normalize(t + s @ tangent_plane(t)): a
+    rotation in camera b's frame and a move of the direction t. ``diagnosis``: what makes poses uncertain in ways that
+    a covariance does not show, each with its number, its threshold and plain words.
+    """
 
     R: Float[Tensor, "3 3"]
     t: Float[Tensor, "3"]
     inlier: Bool[Tensor, "point"]
     cost: float  # mean robust cost per unit of weight; 0 is perfect, 1 is a residual of one noise scale everywhere
     in_front: float  # share of the inliers' weight that lies in front of both cameras
+    covariance: Float[Tensor, "5 5"] | None = None  # None: not estimated (a pose from elsewhere)
+    diagnosis: tuple[Finding, ...] = ()
+
+    @property
+    def rotation_sigma(self) -> float:
+        """Expected angle (root mean square, radians) between this rotation and the true one."""
+        return math.inf if self.covariance is None else float(self.covariance[:3, :3].trace()) ** 0.5
+
+    @property
+    def translation_sigma(self) -> float:
+        """Expected angle (root mean square, radians) between this direction of t and the true one."""
+        return math.inf if self.covariance is None else float(self.covariance[3:, 3:].trace()) ** 0.5
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings of the diagnosis that crossed their threshold, in words."""
+        return tuple(finding.words for finding in self.diagnosis if finding.bad)
 
 
 def relative_pose(
@@ -48,12 +78,15 @@ def relative_pose(
     weight: Float[Tensor, "point"],
     noise: float,
     seed: int = 0,
+    group: Int[Tensor, "point"] | None = None,
 ) -> RelativePose:
-    """Robust, refined relative pose from pooled correspondences.
+    """Robust, refined relative pose from pooled correspondences, with its covariance and diagnosis.
 
     ``a``, ``b``: undistorted coordinates on z = 1 (float64). ``weight``: confidence, 0 = ignore. ``noise``: expected
-    error in the same unit (pixels / focal length). Raises EpiposeError with fewer than 8 usable correspondences or
-    when no start can be found.
+    error in the same unit (pixels / focal length). ``group``: index of each correspondence's stretch of frames; the
+    errors within a stretch may depend on each other (a detector repeats its errors from frame to frame), those of two
+    stretches may not. Without it all errors count as independent, which is too confident about real video. Raises
+    EpiposeError with fewer than 8 usable correspondences or when no start can be found.
     """
     usable = weight > 0
     if int(usable.sum()) < 8:
@@ -61,19 +94,21 @@ def relative_pose(
             f"{int(usable.sum())} joints are seen by both cameras; at least 8 are needed, better hundreds."
         )
     points = (a[usable], b[usable], weight[usable])
-    best: tuple[float, Tensor, Tensor] | None = None
-    for R, t in _starts(*points, noise, seed):
-        R, t, cost = refine(R, t, *points, noise)
-        if best is None or cost < best[0]:
-            best = (cost, R, t)
-    if best is None:
+    some = torch.randperm(len(points[0]), generator=torch.Generator().manual_seed(seed))[:_MOST_START_POINTS]
+    few = (points[0][some], points[1][some], points[2][some])
+    starts = [refine(R, t, *few, noise, steps=15) for R, t in _starts(*points, noise, seed)]
+    if not starts:
         raise EpiposeError("No relative pose fits the joints of these two views; they may not show the same person.")
-    cost, R, t = best
+    R, t, _ = min(starts, key=lambda start: start[2])
+    R, t, cost = refine(R, t, *points, noise)
     E = essential_from_pose(R, t)
-    inlier = usable & (sampson(E, a, b).distance.abs() < 2 * noise)
-    index, share = most_in_front(*poses_from_essential(E), a, b, weight * inlier)
-    R, t = (candidates[index] for candidates in poses_from_essential(E))
-    return RelativePose(R, t, inlier, cost, float(share[index]))
+    inlier = usable & (sampson_distance(E, a, b).abs() < 2 * noise)
+    Rs, ts = poses_from_essential(E)
+    index, share = most_in_front(Rs, ts, a, b, weight * inlier)
+    R, t = Rs[index], ts[index]
+    covariance = pose_covariance(R, t, *points, noise, None if group is None else group[usable])
+    diagnosis = diagnose(R, t, a[inlier], b[inlier], noise, None if group is None else group[inlier])
+    return RelativePose(R, t, inlier, cost, float(share[index]), covariance, diagnosis)
 
 
 def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> list[tuple[Tensor, Tensor]]:
@@ -91,7 +126,7 @@ def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> li
         if E is None or E.shape != (3, 3) or not np.isfinite(E).all():
             continue
         R, t = poses_from_essential(torch.from_numpy(E))
-        index, _ = most_in_front(R, t, a, b, weight)
+        index, _ = most_in_front(R, t, a[chosen], b[chosen], weight[chosen])
         starts.append((R[index], t[index]))
     return starts
 
@@ -110,36 +145,98 @@ def refine(
     R moves by exp(w) R; t moves on the unit sphere along the two directions orthogonal to it. Returns R, t and the
     mean cost in units of noise^2.
     """
+    total = weight.sum()
 
-    def residual(R: Tensor, t: Tensor) -> tuple[Tensor, Tensor, float]:
-        distance, by_E = sampson(essential_from_pose(R, t), a, b)
-        r = distance / noise
-        return r, by_E / noise, float((weight * torch.log1p(r * r)).sum() / weight.sum())
+    def cost_of(R: Tensor, t: Tensor) -> float:
+        r = sampson_distance(essential_from_pose(R, t), a, b) / noise
+        return float((weight * torch.log1p(r * r)).sum() / total)
 
-    damping = 1e-3
-    r, by_E, cost = residual(R, t)
+    damping, cost, system = 1e-3, cost_of(R, t), None
     for _ in range(steps):
-        tangent = torch.linalg.svd(t[None]).Vh[1:]  # two unit vectors orthogonal to t
-        basis = torch.eye(3, dtype=t.dtype)
-        by_rotation = hat(t) @ hat(basis) @ R  # d([t]x exp(w) R) / dw_i
-        by_translation = hat(tangent) @ R
-        J = by_E @ torch.cat([by_rotation, by_translation]).flatten(1).mT
-        w = weight / (1 + r * r)
-        H, g = J.mT @ (w[:, None] * J), J.mT @ (w * r)
-        step = -torch.linalg.solve(H + damping * torch.diag(H.diagonal()) + 1e-12 * torch.eye(5, dtype=t.dtype), g)
-        new_R, new_t = exp(step[:3]) @ R, t + step[3:] @ tangent
-        new_t = new_t / new_t.norm()
-        new_r, new_by_E, new_cost = residual(new_R, new_t)
-        if new_cost > cost:
+        H, g = system = system or _normal_equations(R, t, a, b, weight, noise)
+        damped = H + damping * torch.diag(H.diagonal()) + 1e-12 * H.trace() * torch.eye(5, dtype=t.dtype)
+        step, bad = torch.linalg.solve_ex(damped, -g)
+        new_R, new_t = exp(step[:3]) @ R, torch.nn.functional.normalize(t + step[3:] @ tangent_plane(t), dim=0)
+        new_cost = cost_of(new_R, new_t) if not bool(bad) else math.inf
+        if not new_cost <= cost:
             damping *= 10
             if damping > 1e6:
                 break
             continue
         gain = cost - new_cost
-        R, t, r, by_E, cost, damping = new_R, new_t, new_r, new_by_E, new_cost, max(damping / 10, 1e-12)
-        if gain <= 1e-12 * cost and float(step.norm()) < 1e-10:
+        R, t, cost, damping, system = new_R, new_t, new_cost, max(damping / 10, 1e-12), None
+        if gain <= 1e-12 * cost:
             break
     return R, t, cost
+
+
+def sampson_jacobian(
+    R: Float[Tensor, "3 3"], t: Float[Tensor, "3"], a: Float[Tensor, "point 2"], b: Float[Tensor, "point 2"]
+) -> tuple[Float[Tensor, "point"], Float[Tensor, "point 5"]]:
+    """Sampson distances and their derivatives by w in exp(w) R and by s in normalize(t + s @ tangent_plane(t))."""
+    by_rotation = hat(t) @ hat(torch.eye(3, dtype=t.dtype)) @ R  # d([t]x exp(w) R) / dw_i
+    by_translation = hat(tangent_plane(t)) @ R
+    distance, by_E = sampson(essential_from_pose(R, t), a, b)
+    return distance, by_E @ torch.cat([by_rotation, by_translation]).flatten(1).mT
+
+
+def _normal_equations(
+    R: Tensor, t: Tensor, a: Tensor, b: Tensor, weight: Tensor, noise: float
+) -> tuple[Tensor, Tensor]:
+    """Gauss-Newton matrix and gradient of the robust cost.
+
+    The matrix with the weights 1 / (1 + r^2) is steeper than the cost, whose curvature the outliers bend down; scaled
+    to the mean curvature it needs fewer steps (Huber 1981, section 7.8, calls it the modified weights).
+    """
+    distance, J = sampson_jacobian(R, t, a, b)
+    r, J = distance / noise, J / noise
+    w = weight / (1 + r * r)
+    return _curvature(r, weight) * (J.mT @ (w[:, None] * J)), J.mT @ (w * r)
+
+
+def _curvature(r: Tensor, weight: Tensor) -> float:
+    """Mean second derivative of the Cauchy cost in units of its mean weight, kept positive."""
+    w = 1 / (1 + r * r)
+    return float(((weight * (2 * w * w - w)).sum() / (weight * w).sum()).clamp(min=0.2))
+
+
+def pose_covariance(
+    R: Float[Tensor, "3 3"],
+    t: Float[Tensor, "3"],
+    a: Float[Tensor, "point 2"],
+    b: Float[Tensor, "point 2"],
+    weight: Float[Tensor, "point"],
+    noise: float,
+    group: Int[Tensor, "point"] | None = None,
+) -> Float[Tensor, "5 5"]:
+    """Covariance (radians^2) of a refined pose, as in `RelativePose`, by the sandwich A^-1 B A^-1.
+
+    A is the curvature of the robust cost, B the spread of its gradient, summed over groups before it is squared, so
+    that neither heavy tails nor errors that repeat within a group make it too small (Huber 1967; Liang & Zeger,
+    Biometrika 1986). With 10 groups or fewer B would be guesswork; then each group counts as one observation. No
+    angle is less certain than pi, so undetermined poses have a large covariance, not an infinite one.
+    """
+    distance, J = sampson_jacobian(R, t, a, b)
+    r, J = distance / noise, J / noise
+    w = weight / (1 + r * r)
+    A = _curvature(r, weight) * (J.mT @ (w[:, None] * J))
+    score = (w * r)[:, None] * J
+    inflation = len(score) / max(len(score) - 5, 1)
+    if group is not None:
+        _, member = group.unique(return_inverse=True)
+        groups = int(member.max()) + 1
+        if groups > 10:
+            score = score.new_zeros(groups, 5).index_add(0, member, score)
+            inflation = groups / (groups - 5)
+        else:
+            inflation = len(score) / groups
+    B = inflation * (score.mT @ score)
+    inverse = torch.linalg.inv(A + (1e-12 * A.trace() + 1e-12) * torch.eye(5, dtype=t.dtype))
+    # Where nothing determines the pose, A and B both vanish: the noise is never below a tenth of what is expected.
+    covariance = inverse @ B @ inverse + _LEAST_NOISE**2 * inverse
+    value, axes = torch.linalg.eigh((covariance + covariance.mT) / 2)
+    value = value.clamp(min=0)
+    return (axes * (value * _MOST_SIGMA**2 / (value + _MOST_SIGMA**2))) @ axes.mT
 
 
 def relative_pose_from_one_frame(

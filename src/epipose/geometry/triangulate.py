@@ -12,30 +12,42 @@ from itertools import combinations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from epipose.errors import EpiposeError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
+from epipose.geometry.point_search import (
+    Columns,
+    information,
+    inverse_information,
+    look,
+    newton,
+    polished,
+    quadratic_forms,
+    search,
+)
 
 
 def correct_pair(
     E: Float[Tensor, "*batch 3 3"], a: Float[Tensor, "*points 2"], b: Float[Tensor, "*points 2"]
 ) -> tuple[Float[Tensor, "*out 2"], Float[Tensor, "*out 2"]]:
     """The pair nearest to (a, b), in the least-squares sense, that obeys b^T E a = 0 (Lindstrom, CVPR 2010, niter2)."""
-    E2 = E[..., :2, :2]
-
-    def times(M: Tensor, x: Tensor) -> Tensor:
-        return (M @ x[..., None])[..., 0]
-
-    n_b, n_a = times(E, homogeneous(a))[..., :2], times(E.mT, homogeneous(b))[..., :2]
-    product = (homogeneous(b) * times(E, homogeneous(a))).sum(-1, keepdim=True)
-    quadratic = (n_b * times(E2, n_a)).sum(-1, keepdim=True)
-    half = (n_a.square().sum(-1, keepdim=True) + n_b.square().sum(-1, keepdim=True)) / 2
-    root = (half.square() - quadratic * product).clamp(min=0).sqrt()
+    (a0, a1), (b0, b1) = a.unbind(-1), b.unbind(-1)
+    e = [[E[..., i, j] for j in range(3)] for i in range(3)]
+    n_b = [e[i][0] * a0 + e[i][1] * a1 + e[i][2] for i in range(3)]  # E a
+    n_a = [e[0][j] * b0 + e[1][j] * b1 + e[2][j] for j in range(2)]  # E^T b
+    product = b0 * n_b[0] + b1 * n_b[1] + n_b[2]
+    turned = [e[i][0] * n_a[0] + e[i][1] * n_a[1] for i in range(2)]
+    quadratic = n_b[0] * turned[0] + n_b[1] * turned[1]
+    half = (n_a[0] ** 2 + n_a[1] ** 2 + n_b[0] ** 2 + n_b[1] ** 2) / 2
+    root = (half**2 - quadratic * product).clamp(min=1e-30).sqrt()  # at 0 its derivative would be infinite
     step = product / (half + root).clamp(min=1e-15)
-    n_b, n_a = n_b - step * times(E2, n_a), n_a - step * times(E2.mT, n_b)
-    step = step * 2 * root / (n_a.square().sum(-1, keepdim=True) + n_b.square().sum(-1, keepdim=True)).clamp(min=1e-15)
-    return a - step * n_a, b - step * n_b
+    m_b = [n_b[i] - step * turned[i] for i in range(2)]
+    m_a = [n_a[j] - step * (e[0][j] * n_b[0] + e[1][j] * n_b[1]) for j in range(2)]
+    step = step * 2 * root / (m_a[0] ** 2 + m_a[1] ** 2 + m_b[0] ** 2 + m_b[1] ** 2).clamp(min=1e-15)
+    corrected_a, corrected_b = (a0 - step * m_a[0], a1 - step * m_a[1]), (b0 - step * m_b[0], b1 - step * m_b[1])
+    return torch.stack(corrected_a, -1), torch.stack(corrected_b, -1)
 
 
 def triangulate_pair(
@@ -82,11 +94,14 @@ def vector_median_of_pairs(
     weight: Float[Tensor, "*points view"],
 ) -> Float[Tensor, "*points 3"]:
     """World points: the vector median of the optimal points of all pairs of views."""
+    if len(R) < 2:
+        raise EpiposeError(f"A joint's place in space needs two views or more; got {len(R)}.")
     i, j = (list(index) for index in zip(*combinations(range(len(R)), 2), strict=True))
     R_ba = R[j] @ R[i].mT
     t_ba = t[j] - (R_ba @ t[i, :, None])[..., 0]
-    in_first = triangulate_pair(R_ba, t_ba, x[..., i, :], x[..., j, :])
-    candidates = (R[i].mT @ (in_first - t[i])[..., None])[..., 0]
+    by_view = x.reshape(-1, len(R), 2).movedim(1, 0)
+    in_first = triangulate_pair(R_ba[:, None], t_ba[:, None], by_view[i], by_view[j])
+    candidates = ((in_first - t[i, None]) @ R[i]).movedim(0, 1).reshape(*x.shape[:-2], len(i), 3)
     return vector_median(candidates, weight[..., i] * weight[..., j])
 
 
@@ -116,36 +131,98 @@ def triangulate_robust(
     """World points that minimise the Cauchy cost of the reprojection errors, started at the vector median.
 
     ``weight``: confidence per observation, 0 = not seen. ``noise``: its expected error in the unit of ``x``. A point
-    seen by fewer than two views comes back finite but meaningless: check the weights. Levenberg-Marquardt, each
-    point with its own damping.
+    seen by fewer than two views comes back finite but meaningless: check the weights. Differentiable by all but
+    ``steps``: the search is not recorded, one Newton step at its end is (the implicit function theorem).
     """
-    xyz = vector_median_of_pairs(R, t, x, weight)
-    damping = torch.full_like(xyz[..., :1], 1e-3)
-    r, J, cost = _reprojection(xyz, R, t, x, weight, noise)
-    for _ in range(steps):
-        w = (weight / (1 + r.square().sum(-1)))[..., None, None]
-        H = (w * J).flatten(-3, -2).mT @ J.flatten(-3, -2)
-        g = (w * J * r[..., None]).flatten(-3, -2).sum(-2)
-        H = H + torch.diag_embed(damping * H.diagonal(dim1=-2, dim2=-1) + 1e-9)
-        new = xyz - torch.linalg.solve(H, g)
-        new_r, new_J, new_cost = _reprojection(new, R, t, x, weight, noise)
-        better = (new_cost < cost)[..., None]
-        xyz = torch.where(better, new, xyz)
-        r, J = torch.where(better[..., None], new_r, r), torch.where(better[..., None, None], new_J, J)
-        cost = torch.where(better[..., 0], new_cost, cost)
-        damping = torch.where(better, damping / 10, damping * 10).clamp(1e-9, 1e9)
-    residual = r.norm(dim=-1)
-    return Triangulated(xyz, 1 / (1 + residual.square()), residual)
+    with torch.no_grad():
+        start = vector_median_of_pairs(R, t, x, weight)
+    return triangulate_from(start, R, t, x, weight, noise, steps)
 
 
-def _reprojection(
-    xyz: Tensor, R: Tensor, t: Tensor, x: Tensor, weight: Tensor, noise: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Residuals in units of the noise (..., view, 2), their derivative by the point, and the robust cost per point."""
-    p = (R @ xyz[..., None, :, None])[..., 0] + t
-    z = torch.where(p[..., 2:].abs() < 1e-6, torch.full_like(p[..., 2:], 1e-6), p[..., 2:])
-    u = p[..., :2] / z
-    r = (u - x) / noise[..., None]
-    J = (R[:, :2] - u[..., None] * R[:, None, 2]) / (z * noise[..., None])[..., None]
-    behind = torch.where(p[..., 2] > 0, torch.zeros_like(noise), torch.full_like(noise, 1e3))
-    return r, J, (weight * (torch.log1p(r.square().sum(-1)) + behind)).sum(-1)
+def triangulate_from(
+    start: Float[Tensor, "*points 3"],
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    x: Float[Tensor, "*points view 2"],
+    weight: Float[Tensor, "*points view"],
+    noise: Float[Tensor, "*points view"],
+    steps: int = 15,
+) -> Triangulated:
+    """`triangulate_robust` from a start of one's own, in whose neighbourhood it stays."""
+    shape = weight.shape
+    columns = Columns.of(x, weight, noise)
+    with torch.no_grad():
+        xyz = search(start.reshape(-1, 3).T, R, t, columns, steps)
+    if torch.is_grad_enabled() and any(of.requires_grad for of in (R, t, x, weight, noise)):
+        xyz = newton(polished(xyz, R, t, columns), R, t, columns)
+    squared = look(xyz, R, t, columns).squared.T.reshape(shape)
+    # The root of 0 has no derivative; a tiny number has a finite one.
+    return Triangulated(xyz.T.reshape(start.shape), 1 / (1 + squared), squared.clamp(min=1e-36).sqrt())
+
+
+def point_covariance(
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    xyz: Float[Tensor, "*points 3"],
+    weight: Float[Tensor, "*points view"],
+    noise: Float[Tensor, "*points view"],
+) -> Float[Tensor, "*points 3 3"]:
+    """Covariance of world points (squared world units) whose observations err by ``noise`` on each axis.
+
+    ``weight``: how far an observation counts; confidence times the robust weight of `triangulate_robust`. The inverse
+    of the Gauss-Newton matrix, so to first order. Where nothing fixes a direction its standard deviation is a
+    thousand times the distance to the farthest camera: large, never infinite.
+    """
+    points = xyz.reshape(-1, 3).T
+    columns = Columns.of(xyz.new_zeros(*weight.shape, 2), weight, noise)
+    matrix = information(look(points, R, t, columns), quadratic_forms(R), columns.weight, columns.noise)
+    centre = -(R.mT @ t[..., None])
+    farthest = (points - centre).square().sum(1).amax(0).clamp(min=1e-12)
+    return inverse_information(matrix, 1e-6 / farthest).reshape(*xyz.shape, 3)
+
+
+class Gated(NamedTuple):
+    """Robust world points and how far to trust each; confidence 0 where fewer than two views agree on it."""
+
+    xyz: Float[Tensor, "*points 3"]
+    confidence: Float[Tensor, "*points"]  # 0 to 1
+    supports: Bool[Tensor, "*points view"]  # the views that agree; the others are occluded there, or mistaken
+    residual: Float[Tensor, "*points view"]
+
+
+def gated(
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    x: Float[Tensor, "*points view 2"],
+    weight: Float[Tensor, "*points view"],
+    noise: Float[Tensor, "*points view"],
+    gate: float = 2.5,
+    min_parallax: float = 0.087,
+) -> Gated:
+    """Robust points with the observations that contradict them ruled out, and a confidence each.
+
+    An observation supports a point when it lies in front of the camera and errs by less than ``gate`` noise scales. A
+    point's confidence is the sum over its supporting views of weight times robust weight, less one, clipped to
+    [0, 1]: one view alone is worth nothing, two perfect ones are worth 1. It is 0 where all supporting rays lie
+    within ``min_parallax`` radians of one line.
+    """
+    points = triangulate_robust(R, t, x, weight, noise)
+    supports = (weight > 0) & (points.residual < gate) & (depth_in_views(R, t, points.xyz) > 0)
+    support = (supports * weight * points.inlier).sum(-1)
+    wide = widest_parallax(points.xyz, -(R.mT @ t[..., None])[..., 0], supports) > min_parallax
+    confidence = (support - 1).clamp(0, 1) * (supports.sum(-1) >= 2) * wide
+    return Gated(points.xyz, confidence, supports, points.residual)
+
+
+def widest_parallax(
+    xyz: Float[Tensor, "*points 3"], center: Float[Tensor, "view 3"], supports: Bool[Tensor, "*points view"]
+) -> Float[Tensor, "*points"]:
+    """Largest angle (radians, at most pi/2) between the lines of two supporting rays; 0 with fewer than two.
+
+    Cameras that face each other see a joint between them along one line, which fixes its depth as little as cameras
+    side by side do.
+    """
+    ray = torch.nn.functional.normalize(center - xyz[..., None, :], dim=-1)
+    cosine = (ray @ ray.mT).abs().clamp(max=1)
+    both = supports[..., :, None] & supports[..., None, :]
+    return torch.where(both, cosine, torch.ones_like(cosine)).amin((-2, -1)).acos()

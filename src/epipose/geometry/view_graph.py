@@ -3,43 +3,70 @@
 A pair of views that face each other, or whose detector failed, can be off by tens of degrees while its residual looks
 fine. Averaging would spread that error over all cameras. So every pair is tried as the seed of a reconstruction: its
 joints are triangulated, every further camera is placed where it sees those joints (resection), and the whole is
-adjusted a little. A wrong seed cannot explain the other views; the reconstruction that explains them best wins.
+adjusted a little. A wrong seed cannot explain the other views; the reconstruction that explains them best wins. As
+soon as one explains them and most of the other pairs, which know nothing of each other, say the same, it is right and
+the rest need not be tried. A view whose left and right are exchanged throughout fits nowhere
+as it is; each view is therefore resected both ways.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 from epipose.observations import Observations
 
 _MOST_SEEDS = 12
+_AGREE = math.radians(3)  # rotations this near, or within three standard deviations, are the same
+_EXPLAINED = 1.0  # mean log(1 + r^2) of a rig that explains the observations; noise as expected gives about this
+_CLEARLY = 0.6  # share of its cost to which exchanging left and right must bring a view
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Cameras (cam_from_world, one of the seed's cameras at the origin), points, and the mean robust cost."""
+    """Cameras (cam_from_world, one of the seed's cameras at the origin), points, and the mean robust cost.
+
+    ``exchanged``: views whose left and right were exchanged throughout, and that were used the other way round.
+    """
 
     R: Float[Tensor, "view 3 3"]
     t: Float[Tensor, "view 3"]
     xyz: Float[Tensor, "frame joint 3"]
     cost: float
+    exchanged: Bool[Tensor, "view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
 
 
-def reconstruct(observed: Observations, pairs: dict[tuple[int, int], RelativePose]) -> Reconstruction:
-    """The best reconstruction over all seed pairs; raises EpiposeError when no pair leads to one."""
+def reconstruct(
+    observed: Observations, pairs: dict[tuple[int, int], RelativePose], flip: Sequence[int] | None = None
+) -> Reconstruction:
+    """The best reconstruction over the seed pairs; raises EpiposeError when no pair leads to one.
+
+    ``flip``: index of every joint's mirror partner; given, views that are exchanged throughout are found (with three
+    views or more; at most half of them, as nobody knows which half is right). The cameras are then those of
+    ``observed.exchanged``.
+    """
     promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MOST_SEEDS]
-    found = [_grow(observed, pair, pairs[pair]) for pair in promising]
-    best = min((r for r in found if r is not None), key=lambda r: r.cost, default=None)
+    best: Reconstruction | None = None
+    for pair in promising:
+        found = _grow(observed, pair, pairs[pair], flip)
+        if found is None:
+            continue
+        if best is None or _rank(found) < _rank(best):
+            best = found
+        if found.cost < _EXPLAINED and _confirmed(found, pair, pairs):
+            break
     if best is None:
         raise EpiposeError(
             "No pair of views leads to a rig that all views agree with. Check that all cameras show the same person "
@@ -48,22 +75,48 @@ def reconstruct(observed: Observations, pairs: dict[tuple[int, int], RelativePos
     return best
 
 
-def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose) -> Reconstruction | None:
+def _rank(found: Reconstruction) -> float:
+    """Cost, with a little on top for every view that had to be exchanged: of two equal stories the plain one wins."""
+    return found.cost * (1 + 0.05 * int(found.exchanged.sum()))
+
+
+def _confirmed(found: Reconstruction, seed: tuple[int, int], pairs: dict[tuple[int, int], RelativePose]) -> bool:
+    """Whether two of the other pairs or more, and most of them, gave the rotations of this reconstruction."""
+    others = [pair for pair in pairs if pair != seed]
+    agreeing = sum(
+        float(angle_between(found.R[j] @ found.R[i].mT, pairs[i, j].R)) < max(_AGREE, 3 * _sigma(pairs[i, j]))
+        for i, j in others
+    )
+    return agreeing >= 2 and 2 * agreeing > len(others)
+
+
+def _sigma(pose: RelativePose) -> float:
+    """The rotation's standard deviation as far as it may excuse a difference."""
+    return min(pose.rotation_sigma, _AGREE) if pose.covariance is not None else 0.0
+
+
+def _grow(
+    observed: Observations, pair: tuple[int, int], start: RelativePose, flip: Sequence[int] | None
+) -> Reconstruction | None:
     """Seed with a pair, add the camera that shares most joints until all are placed, adjust."""
-    views = len(observed.x)
+    views, frames = observed.weight.shape[:2]
     R = torch.eye(3, dtype=torch.float64).repeat(views, 1, 1)
     t = torch.zeros(views, 3, dtype=torch.float64)
     R[pair[1]], t[pair[1]] = start.R, start.t
     placed = list(pair)
+    exchanged = torch.zeros(views, dtype=torch.bool)
     while True:
         xyz, trust = triangulate_views(observed.views(placed), R[placed], t[placed])
         missing = [view for view in range(views) if view not in placed]
         if not missing:
             break
         view = max(missing, key=lambda v: float((observed.weight[v] * trust).sum()))
-        pose = resect(xyz, observed.x[view], observed.weight[view] * trust, float(observed.noise[view].median()))
+        pose, other_way = _resect_either_way(observed, view, xyz, trust, flip)
         if pose is None:
             return None
+        if other_way and flip is not None:
+            exchanged[view] = True
+            observed = observed.exchanged((torch.arange(views) == view)[:, None].expand(views, frames), flip)
         R[view], t[view] = pose
         placed.append(view)
     weight = observed.weight * trust
@@ -75,7 +128,33 @@ def _grow(observed: Observations, pair: tuple[int, int], start: RelativePose) ->
     seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)
     w = weight * (weight > 0).sum(-1, keepdim=True).gt(1)
     cost = float((w * seen.residual.square().log1p()).sum() / w.sum())
-    return Reconstruction(bundle.R, bundle.t, bundle.xyz, cost)
+    if not math.isfinite(cost):
+        return None
+    xyz = bundle.xyz
+    if flip is not None and 2 * int(exchanged.sum()) > views:  # the same cameras and person, told by the majority
+        exchanged, xyz = ~exchanged, xyz[:, list(flip)]
+    return Reconstruction(bundle.R, bundle.t, xyz, cost, exchanged)
+
+
+def _resect_either_way(
+    observed: Observations, view: int, xyz: Tensor, trust: Tensor, flip: Sequence[int] | None
+) -> tuple[tuple[Tensor, Tensor] | None, bool]:
+    """The pose of a view among points, and whether its left and right must be exchanged for it."""
+    noise = float(observed.noise[view].median())
+    found = []
+    for order in (list(range(observed.weight.shape[2])), *([list(flip)] if flip is not None else [])):
+        x, weight = observed.x[view][:, order], observed.weight[view][:, order] * trust
+        pose = resect(xyz, x, weight, noise)
+        cost = math.inf if pose is None else _resection_cost(*pose, xyz, x, weight, noise)
+        found.append((pose, cost))
+    other_way = len(found) == 2 and found[1][1] < _CLEARLY * found[0][1]
+    return found[other_way][0], other_way
+
+
+def _resection_cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: float) -> float:
+    p = xyz @ R.mT + t
+    squared = ((p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise).square().sum(-1)
+    return float((weight * squared.log1p()).sum() / weight.sum().clamp(min=1e-12))
 
 
 def triangulate_views(

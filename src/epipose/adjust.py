@@ -1,0 +1,187 @@
+"""From a first rig to the final one: bundle adjustment with all that the footage can tell, and no more.
+
+Besides the places of the cameras, three things may be unknown: how long the lenses are, how they distort, and by what
+part of a frame the cameras' clocks differ. Each is estimated only as far as it must be, or as the footage supports it:
+focal lengths where they were not given, distortion and clocks where they come out clearly different from none (by
+four standard deviations). A figure that is estimated without need only adds its error to the cameras.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from epipose.camera import Camera, Rig
+from epipose.first_rig import evenly, stretches
+from epipose.geometry.bundle import Bundle, Free, Priors, bundle_adjust
+from epipose.geometry.residuals import Sharing
+from epipose.geometry.swaps import unswapped
+from epipose.geometry.uncertainty import Uncertainty, uncertainty
+from epipose.geometry.view_graph import triangulate_views
+from epipose.observations import Observations, observe
+from epipose.poses import Poses2D
+
+_FEW_FRAMES = 150  # for the rounds before the last
+_EARLY_STEPS = 15
+_CLEARLY = 4.0  # standard deviations by which a lens or a clock must differ from the plain one
+_LEAST_LAG = 0.05  # frames: smaller differences of clocks are left alone
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """The final rig with its uncertainty (see `Uncertainty`), and what the footage was found to support."""
+
+    rig: Rig
+    sigma: Uncertainty
+    free: Free
+    observed: Observations  # of the frames used, left and right repaired
+    swapped: Bool[Tensor, "view frame"]
+    xyz: Float[Tensor, "frame joint 3"]
+    trust: Float[Tensor, "frame joint"]
+    focal_doubt: Float[Tensor, "view 2"]  # of lenses that were given: the share by which the footage would change them
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What stays the same from round to round."""
+
+    poses: Poses2D
+    given: Rig
+    constant_bones: bool
+    priors: Priors
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        return self.poses.skeleton.bones if self.constant_bones else ()
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One adjustment: the rig so far, what the bundle said in terms of the given lenses, and what it was based on."""
+
+    rig: Rig
+    bundle: Bundle
+    free: Free
+    raw: Observations
+    observed: Observations
+    swapped: Bool[Tensor, "view frame"]
+    xyz: Float[Tensor, "frame joint 3"]
+    trust: Float[Tensor, "frame joint"]
+
+
+def adjust(
+    poses: Poses2D,
+    start: Rig,
+    frames: Tensor,
+    *,
+    focal: Sharing = "known",
+    clocks: bool = True,
+    constant_bones: bool = True,
+    symmetric: bool = True,
+    priors: Priors | None = None,
+) -> Adjusted:
+    """Refine cameras, and lenses and clocks as far as they are unknown and the footage supports it.
+
+    ``start``: intrinsics given or assumed, poses of a first rig. ``frames``: those to use. ``focal``: whether the focal
+    lengths are known, shared by all cameras, or each camera's own.
+    """
+    priors = replace(priors or Priors(), symmetric=poses.skeleton.bone_flip if symmetric and constant_bones else None)
+    task = _Task(poses, start, constant_bones, priors)
+    few = frames[evenly(len(frames), _FEW_FRAMES)]
+    now = _round(task, start, few, Free(focal=focal, lag=clocks), None, _EARLY_STEPS)
+    now = _round(task, now.rig, few, now.free, now.bundle, _EARLY_STEPS)
+    if clocks:
+        now = _with_supported_clocks(task, now, few)
+    if focal != "known":
+        now = _with_supported_distortion(task, now)
+    now = _round(task, now.rig, frames, now.free, now.bundle)
+    if now.free.lag:
+        now = _round(task, now.rig, frames, now.free, now.bundle)
+    doubt = _focal_doubt(task, now) if focal == "known" else start.camera.K.new_zeros(len(start.names), 2).double()
+    sigma = _sigma(task, now, now.bundle, now.free)
+    return Adjusted(now.rig, sigma, now.free, now.observed, now.swapped, now.xyz, now.trust, doubt)
+
+
+def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | None, steps: int = 100) -> _Round:
+    """Repair left and right, triangulate, adjust: once."""
+    flip, votes = task.poses.skeleton.flip, task.poses.skeleton.votes
+    R, t = rig.camera.R, rig.camera.t
+    observed, swapped = unswapped(observe(task.poses, rig).frames(frames), R, t, flip)
+    raw = observed
+    if free.focal != "known":  # the adjustment wants rays by the given lenses, which it corrects
+        raw = observe(task.poses, replace(task.given, lag=rig.lag)).frames(frames).exchanged(swapped, flip)
+    xyz, trust = triangulate_views(observed.weighted(votes), R, t)
+    if before is not None:
+        before = before._replace(lag=torch.zeros_like(before.lag))  # it is in the observations now
+    raw = replace(raw.weighted(votes), weight=raw.weighted(votes).weight * trust)
+    bundle = bundle_adjust(
+        R, t, xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors, velocity=raw.velocity,
+        start=before, steps=steps,
+    )  # fmt: skip
+    rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
+    xyz, trust = triangulate_views(observed.weighted(votes), bundle.R, bundle.t) if raw is observed else (xyz, trust)
+    return _Round(rig, bundle, free, raw, observed, swapped, xyz, trust)
+
+
+def _with_lens(given: Camera, bundle: Bundle, free: Free) -> Camera:
+    """The cameras the bundle found, their corrections of the lens written into K and the distortion."""
+    camera = given.to(torch.float64).with_pose(bundle.R, bundle.t)
+    if free.focal != "known":
+        K = camera.K.clone()
+        K[:, :2, :2] *= bundle.focal[:, None, None]
+        camera = replace(camera, K=K)
+    if free.radial != "known":
+        camera = replace(camera, distortion=torch.cat([bundle.radial, torch.zeros_like(camera.t)], 1))
+    return camera
+
+
+def _sigma(task: _Task, now: _Round, bundle: Bundle, free: Free) -> Uncertainty:
+    joints = torch.arange(now.raw.x.shape[2])
+    part = torch.minimum(joints, torch.tensor(task.poses.skeleton.flip)).unique(return_inverse=True)[1]
+    return uncertainty(
+        bundle, now.raw.x, now.raw.weight, now.raw.noise, task.bones, free=free, priors=task.priors,
+        velocity=now.raw.velocity, stretch=stretches(now.raw.x.shape[1]), part=part,
+    )  # fmt: skip
+
+
+def _with_supported_clocks(task: _Task, now: _Round, frames: Tensor) -> _Round:
+    """Keep the clocks' differences where they are clear, else set them to none and stop estimating them."""
+    sigma = _sigma(task, now, now.bundle, now.free).lag
+    lag = now.rig.lag - task.given.lag
+    if bool((lag.abs() > (_CLEARLY * sigma).clamp(min=_LEAST_LAG)).any()):
+        return now
+    still = replace(now.rig, lag=task.given.lag)
+    return _round(task, still, frames, replace(now.free, lag=False), now.bundle, _EARLY_STEPS)
+
+
+def _with_supported_distortion(task: _Task, now: _Round) -> _Round:
+    """Estimate k1 and k2 as well, and keep them where k1 is clear."""
+    free = replace(now.free, radial=now.free.focal)
+    bundle = _again(task, now, free)
+    sigma = _sigma(task, now, bundle, free)
+    clear = (bundle.radial[:, 0].abs() > _CLEARLY * sigma.radial[:, 0]).all()
+    if not bool(clear) or not bundle.cost < now.bundle.cost:
+        return now
+    rig = replace(now.rig, camera=_with_lens(task.given.camera, bundle, free))
+    return replace(now, rig=rig, bundle=bundle, free=free)
+
+
+def _focal_doubt(task: _Task, now: _Round) -> Float[Tensor, "view 2"]:
+    """By what share the footage would change focal lengths that were given, were it asked, and how sure that is."""
+    free = Free(focal="each")
+    few = evenly(now.raw.x.shape[1], _FEW_FRAMES)
+    part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
+    bundle = _again(task, part, free)
+    return torch.stack([bundle.focal - 1, _sigma(task, part, bundle, free).focal], 1)
+
+
+def _again(task: _Task, now: _Round, free: Free) -> Bundle:
+    """Adjust once more from where a round ended, with other unknowns."""
+    raw, was = now.raw, now.bundle
+    return bundle_adjust(
+        was.R, was.t, was.xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors,
+        velocity=raw.velocity, start=was, bone_sigma=was.bone_sigma, steps=30,
+    )  # fmt: skip

@@ -1,0 +1,297 @@
+"""What the evidence says about cameras and joints: every residual of bundle adjustment, with its derivatives.
+
+Four kinds: a joint seen in a picture, a bone that keeps its length, a joint that moves smoothly, and what is thought
+of a lens or a clock beforehand. Each adds its part to the normal equations (arrow.py). Residuals are in units of
+their expected error, so that costs of different kinds may be added; all but the priors on lenses and clocks go
+through Cauchy's log(1 + r^2), which lets single wrong ones pass.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.geometry.arrow import Arrow, Tree
+from epipose.geometry.rotation import exp, hat
+
+_LEAST_SPREAD = 0.01  # no bone is held stiffer than to one per cent
+Sharing = Literal["known", "shared", "each"]
+
+
+@dataclass(frozen=True)
+class Free:
+    """What is estimated besides joints and bone lengths; of lenses one figure for all cameras, or each its own."""
+
+    poses: bool = True  # of the cameras
+    focal: Sharing = "known"
+    radial: Sharing = "known"  # k1 and k2 of the lens
+    lag: bool = False  # fractions of a frame by which a view is late, relative to view 0
+
+
+@dataclass(frozen=True)
+class Priors:
+    """How strongly the softer knowledge counts. None switches a prior off where it can be."""
+
+    symmetric: tuple[int, ...] | None = None  # for every bone the index of its mirror partner: equally long
+    smoothness: float | None = None  # expected second difference of a joint's path, in units of the world
+    focal_sigma: float | tuple[float, ...] = 0.5  # of the logarithm of the focal length's correction, for all or each
+    radial_sigma: float = 0.3
+    lag_sigma: float = 1.0  # frames
+
+
+class Bundle(NamedTuple):
+    """Cameras (cam_from_world), lenses, clocks, points and bone lengths; ``cost`` is the robust cost that was reached.
+
+    A lens is told relative to the one the observations were made with: u is seen at focal * u (1 + k1 r^2 + k2 r^4).
+    """
+
+    R: Float[Tensor, "view 3 3"]
+    t: Float[Tensor, "view 3"]
+    xyz: Float[Tensor, "frame joint 3"]
+    bone_length: Float[Tensor, "bone"]
+    bone_sigma: Float[Tensor, "bone"]  # expected error of the logarithm of a length
+    focal: Float[Tensor, "view"]
+    radial: Float[Tensor, "view 2"]
+    lag: Float[Tensor, "view"]
+    cost: float
+
+
+class Seen(NamedTuple):
+    """Reprojection residuals and their derivatives."""
+
+    r: Float[Tensor, "view frame joint 2"]
+    w: Float[Tensor, "view frame joint"]  # confidence times Cauchy's weight
+    by_camera: Float[Tensor, "view frame joint 2 unknown"]
+    by_point: Float[Tensor, "view frame joint 2 3"]
+
+
+class Problem:
+    """Residuals, cost and normal equations of one bundle adjustment."""
+
+    def __init__(
+        self,
+        xyz: Tensor,
+        x: Tensor,
+        weight: Tensor,
+        noise: Tensor,
+        bones: tuple[tuple[int, int], ...],
+        free: Free,
+        priors: Priors,
+        velocity: Tensor | None,
+        bone_sigma: Tensor | None = None,
+    ):
+        self.x, self.weight, self.noise, self.free, self.priors = x, weight, noise, free, priors
+        self.velocity = torch.zeros_like(x) if velocity is None else velocity
+        self.views, self.frames, self.joints = weight.shape
+        self.tree = Tree(self.joints, bones)
+        self.parent = torch.tensor([parent for parent, _ in bones], dtype=torch.long)
+        self.child = torch.tensor([child for _, child in bones], dtype=torch.long)
+        # A bone counts in a frame when both its joints were seen by two views there.
+        self.placed = ((weight > 0).sum(0) >= 2).to(x)
+        self.bone_weight = self.placed[:, self.parent] * self.placed[:, self.child]
+        self.start_length, measured_sigma = self._measured_bones(xyz)
+        self.bone_sigma = measured_sigma if bone_sigma is None else bone_sigma
+        self._number_the_unknowns()
+
+    def _measured_bones(self, xyz: Tensor) -> tuple[Float[Tensor, "bone"], Float[Tensor, "bone"]]:
+        """Median length of every bone, and the robust spread of its logarithm over the frames.
+
+        How constant a bone is, is measured, not believed: a spine bends, a forearm does not, and a foot in a corner of
+        the picture is seen badly. Held stiffer than it is seen, noise (which only ever lengthens) would turn cameras.
+        """
+        length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
+        length = torch.where(self.bone_weight > 0, length, torch.nan)
+        median = length.nanmedian(0).values
+        spread = 1.4826 * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
+        median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_LEAST_SPREAD)
+        if self.priors.symmetric is not None:
+            mirror = list(self.priors.symmetric)
+            median, spread = (median + median[mirror]) / 2, (spread + spread[mirror]) / 2
+        return median.exp(), spread
+
+    def _number_the_unknowns(self) -> None:
+        """Columns of the shared unknowns; the last column is a waste bin for what is not free."""
+        V, self.B = self.views, len(self.parent)
+        count = 0
+
+        def numbered(sharing: Sharing, each: int) -> Tensor:
+            nonlocal count
+            if sharing == "known":
+                return torch.full((V, each), -1)
+            copies = 1 if sharing == "shared" else V
+            columns = count + torch.arange(copies * each).reshape(copies, each).expand(V, each)
+            count += copies * each
+            return columns
+
+        pose = numbered("each" if self.free.poses else "known", 6)
+        focal, radial = numbered(self.free.focal, 1), numbered(self.free.radial, 2)
+        lag = numbered("each" if self.free.lag else "known", 1).clone()
+        lag[0] = -1  # view 0 is the clock
+        mirror = torch.arange(self.B) if self.priors.symmetric is None else torch.tensor(self.priors.symmetric)
+        first, self.bone_column = torch.minimum(torch.arange(self.B), mirror).unique(return_inverse=True)
+        self.bone_column = count + self.bone_column
+        self.shared = count + len(first)
+        self.column = torch.cat([pose, focal, radial, lag], 1)
+        self.column = torch.where(self.column < 0, self.shared, self.column)
+
+    def start(self, R: Tensor, t: Tensor, xyz: Tensor, before: Bundle | None) -> Bundle:
+        """The state to begin with, and its cost."""
+        V = self.views
+        lens = (R.new_ones(V), R.new_zeros(V, 2), R.new_zeros(V))
+        if before is not None:
+            lens = (before.focal, before.radial, before.lag)
+        state = Bundle(R, t, xyz, self.start_length, self.bone_sigma, *lens, cost=0.0)
+        return state._replace(cost=self.cost(state))
+
+    def moved(self, state: Bundle, shared: Tensor, joints: Tensor) -> Bundle:
+        """The state after a step, and its cost."""
+        unknown = torch.cat([shared, shared.new_zeros(1)])[self.column]  # view x (3 turn, 3 shift, focal, k1, k2, lag)
+        new = Bundle(
+            R=exp(unknown[:, :3]) @ state.R,
+            t=state.t + unknown[:, 3:6],
+            xyz=state.xyz + joints,
+            bone_length=state.bone_length * shared[self.bone_column].exp(),
+            bone_sigma=state.bone_sigma,
+            focal=state.focal * unknown[:, 6].exp(),
+            radial=state.radial + unknown[:, 7:9],
+            lag=state.lag + unknown[:, 9],
+            cost=0.0,
+        )
+        return new._replace(cost=self.cost(new))
+
+    def cost(self, state: Bundle) -> float:
+        """Robust cost of everything; infinite where a joint lies behind a camera that sees it."""
+        rotated = state.xyz @ state.R[:, None].mT
+        p = rotated + state.t[:, None, None]
+        if not bool((p[..., 2] > 1e-6)[self.weight > 0].all()):
+            return torch.inf
+        r = self._residual(state, p[..., :2] / p[..., 2:].clamp(min=1e-6))
+        total = (self.weight * r.square().sum(-1).log1p()).sum()
+        s, _ = self.bone(state)
+        total = total + (self.bone_weight * s.square().log1p()).sum()
+        if self.priors.smoothness is not None:
+            jerk, w = self._jerk(state.xyz)
+            total = total + (w * jerk.square().sum(-1).log1p()).sum()
+        value, sigma = self._priors(state)
+        return float(total + (value / sigma).square().sum())
+
+    def _residual(self, state: Bundle, u: Tensor) -> Tensor:
+        """(seen minus observed) / noise for points at u (V F J 2) on z = 1."""
+        r2 = u.square().sum(-1, keepdim=True)
+        k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
+        seen = state.focal[:, None, None, None] * u * (1 + r2 * (k1 + r2 * k2))
+        at = self.x + state.lag[:, None, None, None] * self.velocity
+        return (seen - at) / self.noise[..., None]
+
+    def seen(self, state: Bundle) -> Seen:
+        """Residuals of the pictures with derivatives by (turn, shift, log focal, k1, k2, lag) and by the point."""
+        rotated = state.xyz @ state.R[:, None].mT
+        p = rotated + state.t[:, None, None]
+        z = p[..., 2:].clamp(min=1e-6)
+        u = p[..., :2] / z
+        r = self._residual(state, u)
+        eye = torch.eye(3, dtype=u.dtype)
+        r2 = u.square().sum(-1)[..., None, None]
+        k1, k2 = (state.radial[:, i, None, None, None, None] for i in (0, 1))
+        scale = (state.focal[:, None, None, None] / self.noise[..., None])[..., None]  # V F J 1 1
+        by_u = scale * (
+            (1 + r2 * (k1 + r2 * k2)) * eye[:2, :2] + (2 * k1 + 4 * r2 * k2) * u[..., :, None] * u[..., None, :]
+        )
+        by_p = by_u @ torch.cat([eye[:2, :2].expand(*u.shape, 2), -u[..., None]], -1) / z[..., None]
+        by_pose = torch.cat([-by_p @ hat(rotated), by_p], -1)
+        column = scale * u[..., None]
+        by_lens = torch.cat([column * (1 + r2 * (k1 + r2 * k2)), column * r2, column * r2 * r2], -1)
+        by_lag = -(self.velocity / self.noise[..., None])[..., None]
+        w = self.weight / (1 + r.square().sum(-1))
+        return Seen(r, w, torch.cat([by_pose, by_lens, by_lag], -1), by_p @ state.R[:, None, None])
+
+    def bone(self, state: Bundle) -> tuple[Float[Tensor, "frame bone"], Float[Tensor, "frame bone 3"]]:
+        """s = log(|child - parent| / length) / sigma and its derivative by the child's position."""
+        difference = state.xyz[:, self.child] - state.xyz[:, self.parent]
+        length = difference.norm(dim=-1).clamp(min=1e-9)
+        s = (length / state.bone_length).log() / self.bone_sigma
+        return s, difference / (length.square() * self.bone_sigma)[..., None]
+
+    def equations(self, state: Bundle) -> Arrow:
+        """The normal equations at a state."""
+        arrow = Arrow(self.tree, self.frames, self.joints, self.shared + 1, self.x)
+        self._add_pictures(arrow, self.seen(state))
+        if self.B:
+            self._add_bones(arrow, state)
+        if self.priors.smoothness is not None:
+            self._add_smoothness(arrow, state)
+        return self._without_the_bin(arrow, state)
+
+    def _add_pictures(self, arrow: Arrow, seen: Seen) -> None:
+        w = seen.w[..., None, None]
+        wA, wP = w * seen.by_camera, w * seen.by_point
+        r = seen.r[..., None]
+        arrow.joint += (wP.mT @ seen.by_point).sum(0)
+        arrow.joint_g += (wP.mT @ r)[..., 0].sum(0)
+        blocks = wA.flatten(1, 3).mT @ seen.by_camera.flatten(1, 3)
+        gradient = (wA.flatten(1, 3).mT @ r.flatten(1, 3))[..., 0]
+        cross = wP.mT @ seen.by_camera
+        for view, column in enumerate(self.column):
+            arrow.shared.index_put_((column[:, None], column[None, :]), blocks[view], accumulate=True)
+            arrow.shared_g.index_add_(0, column, gradient[view])
+            arrow.to_shared.index_add_(3, column, cross[view])
+
+    def _add_bones(self, arrow: Arrow, state: Bundle) -> None:
+        """The unknown of a bone is the logarithm of its length; every bone belongs to its child."""
+        s, d = self.bone(state)
+        w = self.bone_weight / (1 + s.square())
+        outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
+        pull = (w * s)[..., None] * d
+        by_length = -1 / self.bone_sigma
+        arrow.joint[:, self.child] += outer
+        arrow.joint.index_add_(1, self.parent, outer)
+        arrow.to_parent[:, self.child] = -outer
+        arrow.joint_g[:, self.child] += pull
+        arrow.joint_g.index_add_(1, self.parent, -pull)
+        cross = (w * by_length)[..., None] * d
+        arrow.to_shared[:, self.child, :, self.bone_column] += cross.transpose(0, 1)
+        for bone, parent in enumerate(self.parent.tolist()):
+            arrow.to_shared[:, parent, :, self.bone_column[bone]] -= cross[:, bone]
+        arrow.shared.diagonal().index_add_(0, self.bone_column, w.sum(0) * by_length.square())
+        arrow.shared_g.index_add_(0, self.bone_column, (w * s).sum(0) * by_length)
+
+    def _jerk(self, xyz: Tensor) -> tuple[Tensor, Tensor]:
+        """Second differences of the joints' paths in units of their expected size, and their weights (F-2, J)."""
+        assert self.priors.smoothness is not None
+        weight = self.placed[:-2] * self.placed[1:-1] * self.placed[2:]
+        return (xyz[:-2] - 2 * xyz[1:-1] + xyz[2:]) / self.priors.smoothness, weight
+
+    def _add_smoothness(self, arrow: Arrow, state: Bundle) -> None:
+        """The exact gradient, and a diagonal that bounds the Hessian from above, which leaves frames uncoupled.
+
+        (1, -2, 1)^T (1, -2, 1) has row sums of absolute values 4, 8, 4 (Gershgorin).
+        """
+        jerk, w = self._jerk(state.xyz)
+        unit = self.priors.smoothness or 1.0
+        w = w / (1 + jerk.square().sum(-1))
+        pull, bound = w[..., None] * jerk / unit, 4 * w / unit**2
+        for first, factor in ((0, 1.0), (1, -2.0), (2, 1.0)):
+            rows = slice(first, first + len(w))
+            arrow.joint_g[rows] += factor * pull
+            arrow.joint[rows] += abs(factor) * bound[..., None, None] * torch.eye(3, dtype=bound.dtype)
+
+    def _priors(self, state: Bundle) -> tuple[Tensor, Tensor]:
+        """Values that should be near zero (view x (log focal, k1, k2, lag)) and by how much they may differ."""
+        value = torch.cat([state.focal.log()[:, None], state.radial, state.lag[:, None]], 1)
+        focal = torch.as_tensor(self.priors.focal_sigma, dtype=value.dtype).expand(self.views)[:, None]
+        others = value.new_tensor([self.priors.radial_sigma] * 2 + [self.priors.lag_sigma]).expand(self.views, 3)
+        return value, torch.cat([focal, others], 1)
+
+    def _without_the_bin(self, arrow: Arrow, state: Bundle) -> Arrow:
+        """Add the priors on lenses and clocks, and drop the column of what is not free."""
+        value, sigma = self._priors(state)
+        column, precision = self.column[:, 6:].flatten(), sigma.flatten() ** -2
+        arrow.shared.diagonal().index_add_(0, column, precision)
+        arrow.shared_g.index_add_(0, column, value.flatten() * precision)
+        arrow.shared, arrow.shared_g = arrow.shared[:-1, :-1], arrow.shared_g[:-1]
+        arrow.to_shared = arrow.to_shared[..., :-1]
+        return arrow

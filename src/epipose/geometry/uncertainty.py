@@ -1,0 +1,151 @@
+"""How sure bundle adjustment is of every camera, when the errors of a detector repeat.
+
+The textbook covariance, the inverse of the normal equations, holds for independent errors. A detector that sees a hip
+too far left does so in every frame, and a second of video is hardly more than one look: formal figures come out many
+times too small. So the spread of the answer is measured from how much the answer pulls differ between groups of
+residuals that err together (the cluster-robust sandwich of Liang & Zeger 1986), clustered both by stretches of time
+and by joints (Cameron, Gelbach & Miller 2011, equation 2.10). The points and the bones are eliminated as in the
+adjustment itself, so that the figures hold for the cameras with everything else free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from epipose.geometry.residuals import Bundle, Free, Priors, Problem
+from epipose.geometry.rotation import hat
+
+
+class Uncertainty(NamedTuple):
+    """Standard deviations. Poses are meant after the best alignment of the whole rig, as errors are measured.
+
+    Rotations in radians, centres in units of the world, ``focal`` as a share, ``radial`` of k1 and k2, ``lag`` in
+    frames; 0 for what was not estimated.
+    """
+
+    rotation: Float[Tensor, "view"]
+    center: Float[Tensor, "view"]
+    between: Float[Tensor, "view view"]  # of the rotation from one view to another
+    focal: Float[Tensor, "view"]
+    radial: Float[Tensor, "view 2"]
+    lag: Float[Tensor, "view"]
+
+
+def uncertainty(
+    found: Bundle,
+    x: Float[Tensor, "view frame joint 2"],
+    weight: Float[Tensor, "view frame joint"],
+    noise: Float[Tensor, "view frame joint"],
+    bones: Sequence[tuple[int, int]] = (),
+    *,
+    free: Free | None = None,
+    priors: Priors | None = None,
+    velocity: Float[Tensor, "view frame joint 2"] | None = None,
+    stretch: Int[Tensor, "frame"],
+    part: Int[Tensor, "joint"],
+) -> Uncertainty:
+    """Standard deviations of what `bundle_adjust` found from the same arguments.
+
+    ``stretch`` numbers the stretches of time, and ``part`` the groups of joints, whose errors are not independent.
+    """
+    problem = Problem(
+        found.xyz, x, weight, noise, tuple(bones), free or Free(), priors or Priors(), velocity, found.bone_sigma
+    )
+    eliminated = problem.equations(found).damped(0.0).eliminate()
+    scores, curvature = _scores(problem, found, eliminated.by_shared())
+    gauge = _gauge(problem, found)
+    unit = eliminated.shared.diagonal().sum() / gauge.square().sum()
+    bread = torch.linalg.pinv(eliminated.shared + unit * gauge @ gauge.mT, hermitian=True)
+    covariance = bread @ _meat(scores, stretch, part) @ bread / curvature**2
+    return _read_off(problem, found, covariance, gauge)
+
+
+def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[Tensor, "frame joint shared"], float]:
+    """How every joint in every frame pulls at the shared unknowns, and the curvature of the loss over its weights."""
+    seen = problem.seen(found)
+    wr = seen.w[..., None] * seen.r
+    frames, joints = problem.frames, problem.joints
+    pull = wr.new_zeros(frames, joints, problem.shared + 1)
+    by_view = (seen.by_camera.mT @ wr[..., None])[..., 0]
+    for view, column in enumerate(problem.column):
+        pull.index_add_(2, column, by_view[view])
+    pull = pull[..., :-1]
+    at_point = (seen.by_point.mT @ wr[..., None])[..., 0].sum(0)
+    pull = pull - (by_shared.mT @ at_point[..., None])[..., 0]
+    if problem.B:
+        s, d = problem.bone(found)
+        ws = problem.bone_weight / (1 + s.square()) * s
+        stretched = by_shared[:, problem.child] - by_shared[:, problem.parent]
+        of_bone = -(stretched.mT @ (ws[..., None] * d)[..., None])[..., 0]
+        bone = torch.arange(problem.B)
+        of_bone[:, bone, problem.bone_column] -= ws / problem.bone_sigma
+        pull.index_add_(1, problem.child, of_bone)
+    # d(w r)/dr is smaller than w where the weight falls with r: for Cauchy's loss by the mean of w over itself
+    cauchy = 1 / (1 + seen.r.square().sum(-1))
+    curvature = float((seen.w * cauchy).sum() / seen.w.sum().clamp(min=1e-12))
+    return pull, max(curvature, 0.05)
+
+
+def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "shared shared"]:
+    """Covariance of the summed scores, clustered by time and by joints; eigenvalues below zero are cut off."""
+
+    def clustered(grouped: Tensor) -> Tensor:
+        flat = grouped.reshape(-1, grouped.shape[-1])
+        used = int((flat.abs().amax(-1) > 0).sum())
+        return flat.mT @ flat * (used / max(used - 1, 1))
+
+    times, parts = int(stretch.max()) + 1, int(part.max()) + 1
+    by_time = scores.new_zeros(times, *scores.shape[1:]).index_add_(0, stretch, scores)
+    by_both = scores.new_zeros(times, parts, scores.shape[2]).index_add_(1, part, by_time)
+    total = clustered(by_both.sum(1)) + clustered(by_both.sum(0)) - clustered(by_both)
+    value, vector = torch.linalg.eigh(total)
+    return vector * value.clamp(min=0) @ vector.mT
+
+
+def _gauge(problem: Problem, found: Bundle) -> Float[Tensor, "shared 7"]:
+    """The seven directions that no picture sees: turning, shifting and scaling the whole world."""
+    V = problem.views
+    gauge = found.R.new_zeros(problem.shared, 7)
+    camera = gauge[: 6 * V].reshape(V, 6, 7)
+    camera[:, :3, :3] = -found.R
+    camera[:, 3:, 3:6] = -found.R
+    camera[:, 3:, 6] = found.t
+    gauge[problem.bone_column, 6] = 1.0
+    return gauge
+
+
+def _read_off(problem: Problem, found: Bundle, covariance: Tensor, gauge: Tensor) -> Uncertainty:
+    V, R = problem.views, found.R
+    # (turn, shift) of the cameras' axes to (turn, move of the centre) in the world; the centre is -R^T t
+    to_world = R.new_zeros(V, 6, V, 6)
+    view = torch.arange(V)
+    to_world[view, :3, view, :3] = R.mT
+    to_world[view, 3:, view, :3] = -R.mT @ hat(found.t)
+    to_world[view, 3:, view, 3:] = -R.mT
+    center = -(R.mT @ found.t[..., None])[..., 0]
+    span = (center - center.mean(0)).norm(dim=-1).mean().clamp(min=1e-9)
+    to_world[view, :3] *= span  # a radian weighs as much as moving a centre by the size of the rig
+    q = to_world.reshape(6 * V, 6 * V)
+    free_q = q @ gauge[: 6 * V]
+    aligned = torch.eye(6 * V, dtype=R.dtype) - free_q @ torch.linalg.pinv(free_q)
+    poses = (aligned @ q @ covariance[: 6 * V, : 6 * V] @ q.mT @ aligned.mT).reshape(V, 6, V, 6)
+    own = poses[view, :, view].diagonal(dim1=-2, dim2=-1).clamp(min=0)
+    turns = covariance[: 6 * V, : 6 * V].reshape(V, 6, V, 6)[:, :3, :, :3].permute(0, 2, 1, 3)
+    j_from_i = R[None, :] @ R[:, None].mT  # [i, j]
+    both = turns[view, view][None, :] + j_from_i @ turns[view, view][:, None] @ j_from_i.mT
+    cross = j_from_i @ turns
+    between = (both - cross - cross.mT).diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=0).sqrt()
+    others = torch.cat([covariance.diagonal(), covariance.new_zeros(1)]).clamp(min=0).sqrt()[problem.column[:, 6:]]
+    return Uncertainty(
+        rotation=own[:, :3].sum(-1).sqrt() / span,
+        center=own[:, 3:].sum(-1).sqrt(),
+        between=between,
+        focal=others[:, 0],
+        radial=others[:, 1:3],
+        lag=others[:, 3],
+    )
