@@ -15,6 +15,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
 from epipose.geometry.rotation import angle_between
+from epipose.label import label
 from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
 from epipose.poses import Poses2D, Poses3D
 
@@ -88,6 +89,13 @@ def label_errors(labels: Poses3D, reference_labels: Poses3D) -> dict[str, float]
     counted = ((labels.conf > 0) & (reference_labels.conf > 0)).float()
     errors = pose_errors(labels.xyz, reference_labels.xyz, counted, labels.skeleton.root)
     return {"label_pmpjpe_mm": errors["pmpjpe_mm"], "label_poses": errors["poses"]}
+
+
+def truth_error(poses: Poses2D, rig: Rig, xyz: Float[Tensor, "frame joint 3"]) -> float:
+    """PMPJPE (mm) of the labels that a rig gives, against true joints."""
+    labels = label(poses, rig)
+    counted = (labels.conf[:, 0] > 0).double()
+    return pose_errors(labels.xyz[:, 0].double(), xyz, counted, labels.skeleton.root)["pmpjpe_mm"]
 
 
 def _relative(rig: Rig, i: int, j: int) -> Float[Tensor, "3 3"]:

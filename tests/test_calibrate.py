@@ -149,6 +149,24 @@ def test_a_known_rig_is_reported_on():
     assert all(1 < camera.median_px < 4 for camera in report.cameras)
 
 
+def test_known_cameras_are_not_doubted_for_a_mirrored_world():
+    """It is what cameras that were found may be in; these stand where they stand."""
+    result = check_rig(clip(), rig())
+    assert result.evidence.handedness is None
+    assert not any("mirrored" in reason for reason in result.verdict.reasons)
+
+
+def test_a_person_who_comes_late_has_a_size(monkeypatch):
+    """The world is measured where the person is, not in the empty minutes before."""
+    monkeypatch.setattr("epipose.calibrate._WORLD_FRAMES", 30)
+    poses = clip(pixels=2)
+    nobody = dataclasses.replace(poses, xy=0 * poses.xy, conf=0 * poses.conf)
+    late = dataclasses.replace(
+        poses, xy=torch.cat([nobody.xy, poses.xy], 1), conf=torch.cat([nobody.conf, poses.conf], 1)
+    )
+    assert torch.allclose(calibrate(late, rig()).rig.camera.center, noisy().rig.camera.center, atol=1e-6)
+
+
 def test_a_view_that_hardly_shows_the_person_is_named():
     poses = clip()
     poses.conf[2] = 0

@@ -143,3 +143,11 @@ def test_nothing_is_invented_where_nothing_was_seen():
     assert clip.frames == 46
     assert np.flatnonzero(moved.conf[0, :, 0, 0] == 0).tolist() == [10, 11, 12, 13, 14, 15]
     assert np.flatnonzero(moved.conf[1, :, 0, 0] == 0).tolist() == [20]
+
+
+def test_hidden_files_are_no_videos(tmp_path):
+    """Some systems leave a ``._name.mp4`` beside every file on a foreign disk."""
+    for name in ("a.mp4", "b.mp4"):
+        grey_video(tmp_path / name, range(40), 25)
+    (tmp_path / "._a.mp4").write_bytes(b"no video")
+    assert Clip.from_videos([tmp_path]).names == ("a", "b")

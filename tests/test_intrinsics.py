@@ -6,7 +6,7 @@ import torch
 
 from epipose import Camera, Clip, EpiposeError, Rig, View
 from epipose.files import read_json
-from epipose.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from
+from epipose.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from, lens_for
 from test_qualisys import qualisys_text
 
 
@@ -97,3 +97,10 @@ def test_a_known_rig_keeps_what_is_known_of_its_world(tmp_path):
     assert rig.upright
     assert rig.camera.K[:, 0, 0].tolist() == [1001, 1000]
     assert rig.camera.t[0].tolist() == [7, 7, 7]
+
+
+def test_focal_lengths_of_a_file_that_are_to_be_refined_are_searched_around(tmp_path):
+    rig_of("a", "b").save(tmp_path / "rig.json")
+    lens = lens_for(clip_of("a", "b"), tmp_path / "rig.json", "each")
+    assert lens.focal == "each"
+    assert all(sigma is not None and sigma < 0.2 for sigma in lens.sigma)

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from epipose.anatomy import limb_chain
+from epipose.calibrate import calibrate
 from epipose.errors import EpiposeError
-from epipose.scale import check_height, metric_scale, parse_bone, parse_camera_distance
+from epipose.poses import Poses2D
+from epipose.scale import check_height, measuring, metric_scale, parse_bone, parse_camera_distance
 from epipose.skeleton import H36M17
 from epipose.world import CHAIN_SHARE
 
@@ -136,3 +138,23 @@ def test_cameras_at_one_place_measure_nothing():
     rig = replace(RIG, camera=RIG.camera.with_pose(RIG.camera.R, t))
     with pytest.raises(EpiposeError, match="both cameras came out at one place"):
         metric_scale(XYZ, CONF, H36M17, rig, camera_distances=[(RIG.names[0], RIG.names[1], 3.0)])
+
+
+@pytest.mark.parametrize("given", ["height", "bone", "distance"])
+def test_one_known_length_makes_a_calibrated_rig_metric(given):
+    true, walk = synthetic.rig(), synthetic.moving_skeleton(30)
+    uv, conf = synthetic.detections(true, walk, pixels=1.0)
+    center = true.camera.center
+    height = limb_chain(walk, conf[0], H36M17) / CHAIN_SHARE
+    measure = measuring(
+        H36M17,
+        true.names,
+        height if given == "height" else None,
+        ["thigh=0.44"] if given == "bone" else [],
+        [f"{true.names[0]}-{true.names[3]}={float((center[0] - center[3]).norm())}"] if given == "distance" else [],
+    )
+    found = calibrate(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, true.names), true, measure=measure)
+    assert found.rig.metric
+    assert not any("nominal" in note for note in found.notes())
+    distances = [torch.cdist(of, of) for of in (found.rig.camera.center, center)]
+    assert torch.allclose(*distances, rtol=0.02)

@@ -43,6 +43,18 @@ def test_whole_clip_offsets_are_found_to_the_frame(seed):
     assert min(found.support) > 1
 
 
+def test_a_view_that_tells_nothing_does_not_tear_the_clip_apart():
+    """Who crosses a picture in half a second fits at no start; the view then starts as the others do."""
+    starts = [0, 40, 90, 0]
+    poses = cut([walk(500)], starts, [400] * 4)
+    poses.conf[3, :200], poses.conf[3, 225:] = 0, 0
+    found = synchronise(poses, clocks([400] * 4))
+    assert (np.round(np.array(found.starts[:3]) * FPS) == starts[:3]).all()
+    assert 0 <= found.starts[3] <= 90 / FPS
+    assert found.support[3] == 0
+    assert not found.sure
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_videos_that_start_together_stay_so(seed):
     """Little motion and much noise: the best fit is a frame off, but not clearly better."""

@@ -17,9 +17,9 @@ from torch import Tensor
 from epipose.camera import Camera, Rig
 from epipose.first_rig import evenly, stretches
 from epipose.geometry.bundle import Bundle, Free, Priors, bundle_adjust
-from epipose.geometry.residuals import Sharing
 from epipose.geometry.swaps import unswapped
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
+from epipose.geometry.unknowns import Sharing
 from epipose.geometry.view_graph import triangulate_views
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D
@@ -39,7 +39,6 @@ class Adjusted:
     free: Free
     observed: Observations  # of the frames used, left and right repaired
     swapped: Bool[Tensor, "view frame"]
-    xyz: Float[Tensor, "frame joint 3"]
     trust: Float[Tensor, "frame joint"]
     focal_doubt: Float[Tensor, "view 2"]  # of lenses that were given: the share by which the footage would change them
 
@@ -68,7 +67,6 @@ class _Round:
     raw: Observations
     observed: Observations
     swapped: Bool[Tensor, "view frame"]
-    xyz: Float[Tensor, "frame joint 3"]
     trust: Float[Tensor, "frame joint"]
 
 
@@ -102,7 +100,7 @@ def adjust(
         now = _round(task, now.rig, frames, now.free, now.bundle)
     doubt = _focal_doubt(task, now) if focal == "known" else start.camera.K.new_zeros(len(start.names), 2).double()
     sigma = _sigma(task, now, now.bundle, now.free)
-    return Adjusted(now.rig, sigma, now.free, now.observed, now.swapped, now.xyz, now.trust, doubt)
+    return Adjusted(now.rig, sigma, now.free, now.observed, now.swapped, now.trust, doubt)
 
 
 def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | None, steps: int = 100) -> _Round:
@@ -116,26 +114,27 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
     xyz, trust = triangulate_views(observed.weighted(votes), R, t)
     if before is not None:
         before = before._replace(lag=torch.zeros_like(before.lag))  # it is in the observations now
-    raw = replace(raw.weighted(votes), weight=raw.weighted(votes).weight * trust)
+    raw = raw.weighted(votes)
+    raw = replace(raw, weight=raw.weight * trust)
     bundle = bundle_adjust(
         R, t, xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors, velocity=raw.velocity,
         start=before, steps=steps,
     )  # fmt: skip
     rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
-    xyz, trust = triangulate_views(observed.weighted(votes), bundle.R, bundle.t) if raw is observed else (xyz, trust)
-    return _Round(rig, bundle, free, raw, observed, swapped, xyz, trust)
+    return _Round(rig, bundle, free, raw, observed, swapped, trust)
 
 
 def _with_lens(given: Camera, bundle: Bundle, free: Free) -> Camera:
     """The cameras the bundle found, their corrections of the lens written into K and the distortion."""
     camera = given.to(torch.float64).with_pose(bundle.R, bundle.t)
-    if free.focal != "known":
-        K = camera.K.clone()
-        K[:, :2, :2] *= bundle.focal[:, None, None]
-        camera = replace(camera, K=K)
-    if free.radial != "known":
-        camera = replace(camera, distortion=torch.cat([bundle.radial, torch.zeros_like(camera.t)], 1))
-    return camera
+    if free.focal == "known":
+        return camera
+    K, f = camera.K.clone(), bundle.focal
+    K[:, :2, :2] *= f[:, None, None]
+    # Rays bend by the bundle's lens, then by the given one where that has brought them: the two as one, to r^4.
+    (a, b), (k1, k2, p1, p2, k3) = bundle.radial.mT, camera.distortion.mT
+    both = (a + f**2 * k1, b + 3 * a * f**2 * k1 + f**4 * k2, f * p1, f * p2, f**6 * k3)
+    return replace(camera, K=K, distortion=torch.stack(both, 1))
 
 
 def _sigma(task: _Task, now: _Round, bundle: Bundle, free: Free) -> Uncertainty:

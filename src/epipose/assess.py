@@ -37,11 +37,11 @@ _CELLS = 10  # the picture is divided into 10 x 10 to say how much of it the per
 
 def known(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> Adjusted:
     """A rig that was given rather than found, in the form of one that was adjusted, without uncertainty."""
-    xyz, trust = triangulate_views(observed, rig.camera.R, rig.camera.t)
+    _, trust = triangulate_views(observed, rig.camera.R, rig.camera.t)
     views = len(rig.names)
-    none = xyz.new_zeros(views)
-    sigma = Uncertainty(none, none, xyz.new_zeros(views, views), none, xyz.new_zeros(views, 2), none)
-    return Adjusted(rig, sigma, Free(), observed, swapped, xyz, trust, xyz.new_zeros(views, 2))
+    none = trust.new_zeros(views)
+    sigma = Uncertainty(none, none, trust.new_zeros(views, views), none, trust.new_zeros(views, 2), none)
+    return Adjusted(rig, sigma, Free(), observed, swapped, trust, trust.new_zeros(views, 2))
 
 
 def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) -> Calibration:
@@ -72,10 +72,12 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     undecided_swaps = int(undecided(observed, camera.R, camera.t, poses.skeleton.flip).sum())
     evidence = Evidence(
         cameras=len(cameras),
+        worst_camera=min(cameras, key=lambda report: report.inlier_share).name,
         worst_mrad=max(report.median_mrad for report in cameras),
         usual_mrad=sorted(report.median_mrad for report in cameras)[(len(cameras) - 1) // 2],
         worst_error=max(float(residual[view][counted[view]].median()) for view in views),
         worst_inlier_share=min(report.inlier_share for report in cameras),
+        usual_inlier_share=sorted(report.inlier_share for report in cameras)[len(cameras) // 2],
         worst_sigma_deg=float(torch.rad2deg(found.sigma.between.max())),
         agreed_share=float(found.trust[counted.any(0)].mean()),
         outvoted_share=sum(pair.outvoted for pair in pair_reports) / max(len(pair_reports), 1),
@@ -84,6 +86,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         bone_spread=_bone_spread(points.xyz, found.trust, poses.skeleton),
         focal_doubt_pct=_beyond_doubt(found.focal_doubt),
         worst_drift_mrad=max(report.drift_mrad for report in cameras),
+        drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
         worst_lag_frames=float(found.rig.lag.abs().max()),
         mirror_cost=None if first is None else _finite(first.mirror_cost),
         handedness=hand.score if hand.sure else None,
@@ -94,7 +97,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     )
     return Calibration(
         rig=rig,
-        verdict=judge(evidence, cameras=cameras, pairs=pair_reports),
+        verdict=judge(evidence),
         evidence=evidence,
         cameras=cameras,
         pairs=pair_reports,

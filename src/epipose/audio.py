@@ -43,11 +43,10 @@ def sound(path: Path) -> Float[np.ndarray, "sample"] | None:
         except av.error.FFmpegError:  # a broken track is as good as none: there is the motion
             return None
     samples = np.concatenate(parts).astype(float) if parts else np.zeros(0)
-    if not samples.any():
-        return None
     first_frame = float((video.start_time or 0) * (video.time_base or 0))
     late = round(((began or 0.0) - first_frame) * RATE)
-    return np.pad(samples, (late, 0)) if late >= 0 else samples[-late:]
+    samples = np.pad(samples, (late, 0)) if late >= 0 else samples[-late:]
+    return samples if samples.any() else None
 
 
 def synchronise_sounds(sounds: Sequence[Float[np.ndarray, "_"]], max_offset: float = 10.0) -> Sync:

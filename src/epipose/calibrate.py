@@ -20,10 +20,10 @@ from epipose.assess import assess, known
 from epipose.calibration import Calibration
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.first_rig import FirstRig, evenly, first_rig, with_likely_focal
+from epipose.first_rig import evenly, first_rig, with_likely_focal
 from epipose.geometry.bundle import Priors
-from epipose.geometry.residuals import Sharing
 from epipose.geometry.swaps import unswapped
+from epipose.geometry.unknowns import Sharing
 from epipose.label import triangulated
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D
@@ -75,7 +75,7 @@ def calibrate(
         if repairs:
             first = first_rig(poses, intrinsics, few, seed)
         progress.update()
-        poses = _exchanged_throughout(poses, first)
+        poses = poses.with_sides_exchanged(first.exchanged)
         found = adjust(
             poses, first.rig, frames, focal=focal, clocks=clocks, constant_bones=constant_bones, symmetric=symmetric,
             priors=Priors(smoothness=_in_units_of(first.rig, poses, frames, smoothness)),
@@ -115,16 +115,6 @@ def _check_everyone_is_seen(observed: Observations, names: tuple[str, ...]) -> N
             )
 
 
-def _exchanged_throughout(poses: Poses2D, first: FirstRig) -> Poses2D:
-    """The poses with left and right put back in views where the detector has them wrong from beginning to end."""
-    if not bool(first.exchanged.any()):
-        return poses
-    flip, where = list(poses.skeleton.flip), first.exchanged
-    xy, conf = poses.xy.clone(), poses.conf.clone()
-    xy[where], conf[where] = xy[where][:, :, :, flip], conf[where][:, :, :, flip]
-    return replace(poses, xy=xy, conf=conf)
-
-
 def _in_units_of(rig: Rig, poses: Poses2D, frames: Tensor, metres: float | None) -> float | None:
     """A length given for a person 1.7 m tall, in the unit of a rig without scale."""
     if metres is None:
@@ -135,8 +125,9 @@ def _in_units_of(rig: Rig, poses: Poses2D, frames: Tensor, metres: float | None)
 
 def _set_on_the_floor(poses: Poses2D, rig: Rig, fps: float, measure: Measure | None) -> tuple[Rig, float, Scale | None]:
     """The rig with z up, the floor at 0 and its scale; how sure up is (degrees); and the scale, None if nominal."""
-    frames = min(poses.xy.shape[1], _WORLD_FRAMES)
-    xyz, conf = triangulated(observe(poses, rig).frames(torch.arange(frames)), rig, poses.skeleton)
+    observed = observe(poses, rig)
+    observed = observed.frames(observed.busiest(_WORLD_FRAMES))
+    xyz, conf = triangulated(observed, rig, poses.skeleton, constant_bones=False)
     scale = None if measure is None else measure(xyz, conf, rig)
     factor = _NOMINAL_STATURE / stature(xyz, conf, poses.skeleton) if scale is None else scale.factor
     world = upright(xyz, conf, poses.skeleton, rig, fps, factor)

@@ -193,7 +193,7 @@ def _video_paths(sources: Sequence[Path]) -> list[Path]:
         if (source / "clip.json").exists():
             paths += [view.video for view in Clip.load(source).views]
         elif source.is_dir():
-            found = sorted(p for p in source.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+            found = sorted(p for p in source.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
             if not found:
                 raise EpiposeError(f"The folder {source} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
             paths += found

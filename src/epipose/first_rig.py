@@ -77,7 +77,7 @@ def with_likely_focal(
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is a mere
     guess. Where every view has a figure, that is the range that is searched; else all lenses are tried, the same field
-    of view for all.
+    of view for all that were guessed.
     """
     frames = frames[evenly(len(frames), START_FRAMES)]
     camera = intrinsics.camera.to(torch.float64)
@@ -85,7 +85,8 @@ def with_likely_focal(
         widest = max(sigma or 0.0 for sigma in focal_sigma)
         focals = [camera.focal * math.exp(step * widest) for step in (-1.5, 0.0, 1.5)]
     else:
-        focals = [camera.size.max(-1).values * ratio for ratio in FOCAL_RATIOS]
+        stated = torch.tensor([sigma is not None for sigma in focal_sigma])
+        focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
     best: tuple[float, Rig] | None = None
     for focal in focals:
         K = camera.K.clone()
@@ -166,7 +167,9 @@ def _mirrored_video(
         p = xyz @ pose[0].mT + pose[1]
         r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
         costs.append(float((weight * r.square().sum(-1).log1p()).sum() / weight.sum()))
-    return costs[1] / max(costs[0], 1e-12) if math.isfinite(costs[0]) else 0.0
+    if not math.isfinite(costs[0]):
+        return 0.0 if math.isfinite(costs[1]) else math.inf  # neither way: nothing to tell by
+    return costs[1] / max(costs[0], 1e-12)
 
 
 def _unmirrored(

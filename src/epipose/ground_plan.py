@@ -6,7 +6,6 @@ must also be drawn of cameras that came out wrong: what they place far outside t
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -37,5 +36,5 @@ def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "st
         path = path[(path - middle).norm(dim=-1) < reach]
     if rig.upright:
         return path, path.new_tensor([0.0, 0.0, 1.0])
-    xyz, conf = triangulated(observed.frames(torch.arange(min(frames, _IN_A_ROW))), rig, skeleton)
+    xyz, conf = triangulated(observed.frames(observed.busiest(_IN_A_ROW)), rig, skeleton)
     return path, up_direction(xyz, conf, skeleton, rig, fps).direction

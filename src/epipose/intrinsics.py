@@ -9,14 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import torch
+
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
-from epipose.geometry.residuals import Sharing
+from epipose.geometry.unknowns import Sharing
 from epipose.metadata import focal_from
 from epipose.qualisys import read_qualisys
 
 FocalChoice = Literal["auto", "known", "shared", "each"]
+_FILE_SIGMA = 0.1  # relative error of the focal lengths in a file that a user does not take at its word
 
 
 def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
@@ -51,12 +54,12 @@ def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
 
 
 def known_rig_from(path: Path, clip: Clip) -> tuple[Rig, str]:
-    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept."""
+    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; their clocks are not: ``lag`` is 0."""
     intrinsics, note = intrinsics_from(path, clip)
     rig = _read(path, intrinsics_only=False)
     known = rig.select(clip.names) if set(clip.names) <= set(rig.names) else rig
     camera = intrinsics.camera.with_pose(known.camera.R, known.camera.t)
-    return replace(known, names=clip.names, camera=camera), note
+    return replace(known, names=clip.names, camera=camera, lag=torch.zeros_like(known.lag)), note
 
 
 def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
@@ -109,7 +112,7 @@ def lens_for(clip: Clip, path: Path | None, focal: FocalChoice) -> Lens:
     """
     if path is not None:
         rig, note = intrinsics_from(path, clip)
-        return Lens(rig, "known" if focal == "auto" else focal, (None,) * len(clip.views), note)
+        return Lens(rig, "known" if focal == "auto" else focal, (_FILE_SIGMA,) * len(clip.views), note)
     rig, note, sigma = assumed_intrinsics(clip)
     if focal == "auto":
         one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1

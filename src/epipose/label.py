@@ -69,18 +69,19 @@ def triangulated(
     skeleton: Skeleton,
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
+    constant_bones: bool = True,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
     """One person's joints in the world, in the joints of the observations, and their confidence (see `label`).
 
     Each joint is triangulated for itself first. Along the viewing direction it errs most there; the other end of a bone
     errs in another direction, and all frames together know the bone's length better than one does. So all joints are
-    adjusted once more, cameras held, with bones that keep their length as far as they are seen to.
+    adjusted once more, cameras held, with bones that keep their length as far as they are seen to (``constant_bones``).
     """
     camera = rig.camera.to(torch.float64)
     observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)
     points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
     conf = points.confidence
-    if bool((conf > 0).any()):
+    if constant_bones and bool((conf > 0).any()):
         supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
         priors = Priors(symmetric=skeleton.bone_flip)
         xyz = bundle_adjust(

@@ -60,6 +60,16 @@ class Observations:
         """Indices of the frames in which two views or more see four joints or more."""
         return (((self.weight > 0).sum(0) >= 2).sum(-1) >= 4).nonzero()[:, 0]
 
+    def busiest(self, count: int) -> Tensor:
+        """Indices of the ``count`` successive frames (fewer where there are no more) that show the subject most."""
+        total = self.weight.shape[1]
+        if total <= count:
+            return torch.arange(total)
+        seen = torch.zeros(total + 1, dtype=torch.long)
+        seen[self.seen_frames() + 1] = 1
+        seen = seen.cumsum(0)
+        return int((seen[count:] - seen[:-count]).argmax()) + torch.arange(count)
+
     def per_point(self) -> tuple[Tensor, Tensor, Tensor]:
         """x, weight and noise with the view behind frame and joint, as triangulation wants them."""
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.errors import EpiposeError
@@ -56,6 +56,16 @@ class Poses2D:
         if xyz is not None and (xyz.shape != (*conf.shape, 3) or not bool(xyz.isfinite().all())):
             raise EpiposeError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
         return Poses2D(xy, conf, skeleton, views, xyz)
+
+    def with_sides_exchanged(self, views: Bool[Tensor, "view"]) -> Poses2D:
+        """The same poses with left and right exchanged in some views, for everybody and in every frame."""
+        flip = list(self.skeleton.flip)
+
+        def exchanged(of: Tensor) -> Tensor:
+            return torch.where(views.reshape(-1, *[1] * (of.ndim - 1)), of[:, :, :, flip], of)
+
+        xyz = None if self.xyz is None else exchanged(self.xyz)
+        return Poses2D(exchanged(self.xy), exchanged(self.conf), self.skeleton, self.views, xyz)
 
     def subject(self) -> Poses2D:
         """Person 0 alone."""

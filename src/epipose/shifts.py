@@ -122,10 +122,13 @@ def best_starts(tables: Tables, counts: Sequence[int], most: int) -> tuple[np.nd
 def _placed(
     tables: Tables, placed: dict[int, tuple[int, int]], view: int, people: int, most: int
 ) -> tuple[int, int, int, float]:
-    """The person and start of a view that the views placed already support most: (view, person, start, support)."""
+    """The person and start of a view that the views placed already support most: (view, person, start, support).
+
+    Without any support it starts in the middle of the others.
+    """
     low = min(start for _, start in placed.values()) - most
     high = max(start for _, start in placed.values()) + most
-    best = (view, 0, 0, -1.0)
+    best = (view, 0, sorted(start for _, start in placed.values())[len(placed) // 2], 0.0)
     for person in range(max(1, people)):
         support = np.zeros(high - low + 1)
         for other, (its_person, start) in placed.items():

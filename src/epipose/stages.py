@@ -6,10 +6,15 @@ whether it had work to do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
 
 from epipose.calibrate import calibrate, check_rig
 from epipose.calibration_page import calibration_page
@@ -27,6 +32,10 @@ from epipose.scale import measuring
 from epipose.starts import SyncMethod, gap_warnings, synchronised_by
 from epipose.subject import choose_subject, doubts
 from epipose.timeline import on_timeline
+
+# What rests on 2D poses, and on cameras: it goes when they change, for nobody may see the old beside the new.
+_FROM_POSES = ("calibrate.json", "rig.json", "calibration.json", "calibration.html")
+_FROM_CAMERAS = ("label.json", "poses3d.npz")
 
 
 def detect_clip(
@@ -49,6 +58,8 @@ def detect_clip(
     clip = Clip.from_videos(sources)
     if offsets and len(offsets) != len(clip.views):
         raise EpiposeError(f"--offsets has {len(offsets)} starts for {len(clip.views)} videos; give one for each.")
+    if not all(math.isfinite(start) for start in offsets):
+        raise EpiposeError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     videos = fingerprint([view.video for view in clip.views])
     if record.exists() and not overwrite:
@@ -68,16 +79,7 @@ def detect_clip(
     clip = clip.synchronised(found.starts)
     chosen, reasons = choose_subject(on_timeline(seen, clip), clip.fps)
     record.unlink(missing_ok=True)  # from here on the outputs may be of two minds until the record says otherwise
-    if overwrite:
-        for stale in (
-            "rig.json",
-            "calibration.json",
-            "calibration.html",
-            "calibrate.json",
-            "poses3d.npz",
-            "label.json",
-        ):
-            (out / stale).unlink(missing_ok=True)
+    _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
     clip.save(out)
     chosen.save(out / "poses2d.npz")
     warnings = [*found.warnings, *gap_warnings(clip), *doubts(reasons)]
@@ -116,6 +118,11 @@ def calibrate_clip(
     clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
     if known_rig is not None and intrinsics is not None:
         raise EpiposeError("Give either --intrinsics or --known-rig: a known rig brings its own intrinsics.")
+    if known_rig is not None and (height is not None or bone or camera_distance or focal != "auto"):
+        raise EpiposeError(
+            "--known-rig takes cameras as they are, with their scale and lenses: leave out --height, --bone, "
+            "--camera-distance and --focal."
+        )
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
     measure = measuring(poses.skeleton, clip.names, height, bone, camera_distance)
@@ -136,11 +143,11 @@ def calibrate_clip(
             poses, lens.rig, fps=clip.fps, focal=lens.focal, focal_sigma=lens.sigma, measure=measure,
             max_frames=max_frames, **options,
         )  # fmt: skip
-    record.unlink(missing_ok=True)
+    _remove(folder, *_FROM_POSES, *_FROM_CAMERAS)
     report = result.report()
     report["notes"] = [*([note] if note else []), *detect_warnings(folder), *result.notes()]
-    result.rig.save(folder / "rig.json")
     write_json(folder / "calibration.json", report)
+    result.rig.save(folder / "rig.json")  # after the verdict on it, without which nobody may use it
     calibration_page(folder).save(page)
     write_record(record, asked, inputs)
     return True
@@ -165,6 +172,7 @@ def label_clip(
     inputs = fingerprint([folder / "poses2d.npz", folder / "rig.json"])
     if already_done(record, options, inputs, (output,)):
         return False
+    poses = poses.with_sides_exchanged(_exchanged_throughout(folder, poses.views))
     persons, sentences = [0], list[str]()
     if poses.conf.shape[2] > 1:
         found = associate(poses, rig, clip.fps)
@@ -184,6 +192,14 @@ def label_clip(
     return True
 
 
+def _exchanged_throughout(folder: Path, views: tuple[str, ...]) -> Bool[Tensor, "view"]:
+    """The views whose left and right calibration found to be exchanged from beginning to end."""
+    report = folder / "calibration.json"
+    cameras = read_json(report)["cameras"] if report.exists() else []
+    exchanged = {camera["name"] for camera in cameras if camera["exchanged_throughout"]}
+    return torch.tensor([view in exchanged for view in views])
+
+
 def detect_warnings(folder: Path) -> list[str]:
     """Plain words on synchronisation, dropped frames, and views in which it is not sure who was taken."""
     record = folder / "detect.json"
@@ -199,6 +215,11 @@ def check_not_rejected(folder: Path) -> None:
             f"The cameras of {folder} are rejected: {' '.join(verdict['reasons'])} Put that right and calibrate again "
             f"({report.with_suffix('.html')} says more), or give --force to use them as they are."
         )
+
+
+def _remove(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
 
 
 def _files_in(poses: Path | None) -> list[Path]:

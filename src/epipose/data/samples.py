@@ -107,7 +107,10 @@ def clip_samples(
         for view in wanted:
             row = chosen.index(view.name)
             usable = [frame for frame in range(first, last + 1) if weight[row, frame].any()]
-            for frame, picture in zip(usable, clip.read(view, usable), strict=True):
+            # a view that is late by a frame or more shows the labelled moment in a later picture
+            late = round(float(rig.lag[clip.names.index(view.name)]))
+            shown = [min(max(frame + late, 0), clip.frames - 1) for frame in usable]
+            for frame, picture in zip(usable, clip.read(view, shown), strict=True):
                 box = boxes[row, frame] * np.array([1, 1, WINDOW])
                 jpegs.append(_jpeg(crop_picture(picture, box, round(WINDOW * input_size))))
                 kept.append((row, frame))

@@ -15,7 +15,13 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.geometry.residuals import Bundle, Free, Priors, Problem
+from epipose.geometry.residuals import Problem
+from epipose.geometry.triangulate import triangulate_from
+from epipose.geometry.unknowns import Bundle, Free, Priors
+
+_SMALL_GAIN = 1e-6  # of the cost, below which nothing moves any more;
+_SMALL_GAIN_ALONE = 1e-5  # where points settle by themselves, the cameras come to rest long before
+_SETTLING = 5  # steps of every point by itself after each step of all
 
 __all__ = ["Bundle", "Free", "Priors", "bundle_adjust"]
 
@@ -47,7 +53,9 @@ def bundle_adjust(
     start.
     """
     shape = xyz.shape
-    if not bones and (priors is None or priors.smoothness is None):
+    apart = not bones and (priors is None or priors.smoothness is None)
+    alone = apart and (free is None or free == Free())
+    if apart:
         # nothing ties the joints of a frame together: every joint is a frame of its own
         xyz = xyz.reshape(-1, 1, 3)
         x, weight, noise = (of.reshape(len(R), -1, 1, *of.shape[3:]) for of in (x, weight, noise))
@@ -59,17 +67,27 @@ def bundle_adjust(
     for _ in range(steps):
         step = equations.damped(damping).solve()
         candidate = None if step is None else problem.moved(state, *step)
+        if candidate is not None:
+            candidate = _settled(problem, candidate) if alone else candidate
+            candidate = candidate._replace(cost=problem.cost(candidate))
         if candidate is None or not candidate.cost < state.cost:
             damping *= 10
             if damping > 1e8:
                 break
             continue
         gain, state, damping = state.cost - candidate.cost, candidate, max(damping / 10, 1e-10)
-        if gain < 1e-6 * state.cost:
+        if gain < (_SMALL_GAIN_ALONE if alone else _SMALL_GAIN) * state.cost:
             break
         equations = problem.equations(state)
     state = state._replace(xyz=state.xyz.reshape(shape))
     return _in_the_frame_of(state, R, t) if problem.free.poses else state
+
+
+def _settled(problem: Problem, state: Bundle) -> Bundle:
+    """The state with every point moved on by itself: most are ready long before the few that were seen badly."""
+    x, weight, noise = (of[:, :, 0].movedim(0, 1) for of in (problem.x, problem.weight, problem.noise))
+    points = triangulate_from(state.xyz[:, 0], state.R, state.t, x, weight, noise, steps=_SETTLING)
+    return state._replace(xyz=points.xyz[:, None])
 
 
 def _in_the_frame_of(state: Bundle, R: Tensor, t: Tensor) -> Bundle:

@@ -8,56 +8,17 @@ through Cauchy's log(1 + r^2), which lets single wrong ones pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.arrow import Arrow, Tree
-from epipose.geometry.rotation import exp, hat
+from epipose.geometry.rotation import exp
+from epipose.geometry.unknowns import Bundle, Free, Priors, Sharing
 
 _LEAST_SPREAD = 0.01  # no bone is held stiffer than to one per cent
-Sharing = Literal["known", "shared", "each"]
-
-
-@dataclass(frozen=True)
-class Free:
-    """What is estimated besides joints and bone lengths; of lenses one figure for all cameras, or each its own."""
-
-    poses: bool = True  # of the cameras
-    focal: Sharing = "known"
-    radial: Sharing = "known"  # k1 and k2 of the lens
-    lag: bool = False  # fractions of a frame by which a view is late, relative to view 0
-
-
-@dataclass(frozen=True)
-class Priors:
-    """How strongly the softer knowledge counts. None switches a prior off where it can be."""
-
-    symmetric: tuple[int, ...] | None = None  # for every bone the index of its mirror partner: equally long
-    smoothness: float | None = None  # expected second difference of a joint's path, in units of the world
-    focal_sigma: float | tuple[float, ...] = 0.5  # of the logarithm of the focal length's correction, for all or each
-    radial_sigma: float = 0.3
-    lag_sigma: float = 1.0  # frames
-
-
-class Bundle(NamedTuple):
-    """Cameras (cam_from_world), lenses, clocks, points and bone lengths; ``cost`` is the robust cost that was reached.
-
-    A lens is told relative to the one the observations were made with: u is seen at focal * u (1 + k1 r^2 + k2 r^4).
-    """
-
-    R: Float[Tensor, "view 3 3"]
-    t: Float[Tensor, "view 3"]
-    xyz: Float[Tensor, "frame joint 3"]
-    bone_length: Float[Tensor, "bone"]
-    bone_sigma: Float[Tensor, "bone"]  # expected error of the logarithm of a length
-    focal: Float[Tensor, "view"]
-    radial: Float[Tensor, "view 2"]
-    lag: Float[Tensor, "view"]
-    cost: float
 
 
 class Seen(NamedTuple):
@@ -137,6 +98,7 @@ class Problem:
         self.shared = count + len(first)
         self.column = torch.cat([pose, focal, radial, lag], 1)
         self.column = torch.where(self.column < 0, self.shared, self.column)
+        self.active = (self.column < self.shared).any(0)  # which of a camera's unknowns are free
 
     def start(self, R: Tensor, t: Tensor, xyz: Tensor, before: Bundle | None) -> Bundle:
         """The state to begin with, and its cost."""
@@ -148,9 +110,9 @@ class Problem:
         return state._replace(cost=self.cost(state))
 
     def moved(self, state: Bundle, shared: Tensor, joints: Tensor) -> Bundle:
-        """The state after a step, and its cost."""
+        """The state after a step; its cost is still that of the state before."""
         unknown = torch.cat([shared, shared.new_zeros(1)])[self.column]  # view x (3 turn, 3 shift, focal, k1, k2, lag)
-        new = Bundle(
+        return Bundle(
             R=exp(unknown[:, :3]) @ state.R,
             t=state.t + unknown[:, 3:6],
             xyz=state.xyz + joints,
@@ -159,9 +121,8 @@ class Problem:
             focal=state.focal * unknown[:, 6].exp(),
             radial=state.radial + unknown[:, 7:9],
             lag=state.lag + unknown[:, 9],
-            cost=0.0,
+            cost=state.cost,
         )
-        return new._replace(cost=self.cost(new))
 
     def cost(self, state: Bundle) -> float:
         """Robust cost of everything; infinite where a joint lies behind a camera that sees it."""
@@ -188,26 +149,30 @@ class Problem:
         return (seen - at) / self.noise[..., None]
 
     def seen(self, state: Bundle) -> Seen:
-        """Residuals of the pictures with derivatives by (turn, shift, log focal, k1, k2, lag) and by the point."""
+        """Residuals of the pictures with derivatives by what is free of a camera, and by the point."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
         z = p[..., 2:].clamp(min=1e-6)
         u = p[..., :2] / z
         r = self._residual(state, u)
-        eye = torch.eye(3, dtype=u.dtype)
-        r2 = u.square().sum(-1)[..., None, None]
-        k1, k2 = (state.radial[:, i, None, None, None, None] for i in (0, 1))
-        scale = (state.focal[:, None, None, None] / self.noise[..., None])[..., None]  # V F J 1 1
-        by_u = scale * (
-            (1 + r2 * (k1 + r2 * k2)) * eye[:2, :2] + (2 * k1 + 4 * r2 * k2) * u[..., :, None] * u[..., None, :]
-        )
-        by_p = by_u @ torch.cat([eye[:2, :2].expand(*u.shape, 2), -u[..., None]], -1) / z[..., None]
-        by_pose = torch.cat([-by_p @ hat(rotated), by_p], -1)
-        column = scale * u[..., None]
-        by_lens = torch.cat([column * (1 + r2 * (k1 + r2 * k2)), column * r2, column * r2 * r2], -1)
-        by_lag = -(self.velocity / self.noise[..., None])[..., None]
+        r2 = u.square().sum(-1, keepdim=True)
+        k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
+        scale = state.focal[:, None, None, None] / self.noise[..., None]
+        by_u = (scale * (2 * k1 + 4 * r2 * k2) * u)[..., None] * u[..., None, :]
+        by_u.diagonal(dim1=-2, dim2=-1).add_(scale * (1 + r2 * (k1 + r2 * k2)))
+        by_p = torch.cat([by_u, -(by_u * u[..., None, :]).sum(-1, keepdim=True)], -1) / z[..., None]
+        columns = [by_u[..., :0]]
+        if self.free.poses:
+            columns += [torch.linalg.cross(rotated[..., None, :].expand_as(by_p), by_p), by_p]
+        if self.free.focal != "known":
+            columns.append((scale * u * (1 + r2 * (k1 + r2 * k2)))[..., None])
+        if self.free.radial != "known":
+            columns += [(scale * u * r2)[..., None], (scale * u * r2 * r2)[..., None]]
+        if self.free.lag:
+            columns.append(-(self.velocity / self.noise[..., None])[..., None])
         w = self.weight / (1 + r.square().sum(-1))
-        return Seen(r, w, torch.cat([by_pose, by_lens, by_lag], -1), by_p @ state.R[:, None, None])
+        by_point = (by_p.flatten(1, 3) @ state.R).reshape(by_p.shape)
+        return Seen(r, w, torch.cat(columns, -1), by_point)
 
     def bone(self, state: Bundle) -> tuple[Float[Tensor, "frame bone"], Float[Tensor, "frame bone 3"]]:
         """s = log(|child - parent| / length) / sigma and its derivative by the child's position."""
@@ -227,15 +192,17 @@ class Problem:
         return self._without_the_bin(arrow, state)
 
     def _add_pictures(self, arrow: Arrow, seen: Seen) -> None:
+        A, P = seen.by_camera, seen.by_point
         w = seen.w[..., None, None]
-        wA, wP = w * seen.by_camera, w * seen.by_point
+        wP = w * P
+        wA = w * A
         r = seen.r[..., None]
-        arrow.joint += (wP.mT @ seen.by_point).sum(0)
-        arrow.joint_g += (wP.mT @ r)[..., 0].sum(0)
-        blocks = wA.flatten(1, 3).mT @ seen.by_camera.flatten(1, 3)
+        arrow.joint += _product(wP, P).sum(0)
+        arrow.joint_g += (wP * r).sum((0, 3))
+        blocks = wA.flatten(1, 3).mT @ A.flatten(1, 3)
         gradient = (wA.flatten(1, 3).mT @ r.flatten(1, 3))[..., 0]
-        cross = wP.mT @ seen.by_camera
-        for view, column in enumerate(self.column):
+        cross = _product(wP, A)
+        for view, column in enumerate(self.column[:, self.active]):
             arrow.shared.index_put_((column[:, None], column[None, :]), blocks[view], accumulate=True)
             arrow.shared_g.index_add_(0, column, gradient[view])
             arrow.to_shared.index_add_(3, column, cross[view])
@@ -244,8 +211,9 @@ class Problem:
         """The unknown of a bone is the logarithm of its length; every bone belongs to its child."""
         s, d = self.bone(state)
         w = self.bone_weight / (1 + s.square())
-        outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
         pull = (w * s)[..., None] * d
+        arrow.shared_g.index_add_(0, self.bone_column, -(w * s).sum(0) / self.bone_sigma)
+        outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
         by_length = -1 / self.bone_sigma
         arrow.joint[:, self.child] += outer
         arrow.joint.index_add_(1, self.parent, outer)
@@ -257,7 +225,6 @@ class Problem:
         for bone, parent in enumerate(self.parent.tolist()):
             arrow.to_shared[:, parent, :, self.bone_column[bone]] -= cross[:, bone]
         arrow.shared.diagonal().index_add_(0, self.bone_column, w.sum(0) * by_length.square())
-        arrow.shared_g.index_add_(0, self.bone_column, (w * s).sum(0) * by_length)
 
     def _jerk(self, xyz: Tensor) -> tuple[Tensor, Tensor]:
         """Second differences of the joints' paths in units of their expected size, and their weights (F-2, J)."""
@@ -295,3 +262,8 @@ class Problem:
         arrow.shared, arrow.shared_g = arrow.shared[:-1, :-1], arrow.shared_g[:-1]
         arrow.to_shared = arrow.to_shared[..., :-1]
         return arrow
+
+
+def _product(A: Tensor, B: Tensor) -> Tensor:
+    """A^T B of stacks of 2 x m and 2 x n matrices (a library call per tiny matrix costs more than the arithmetic)."""
+    return A[..., 0, :, None] * B[..., 0, None, :] + A[..., 1, :, None] * B[..., 1, None, :]

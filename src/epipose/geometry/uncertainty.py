@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from epipose.geometry.residuals import Bundle, Free, Priors, Problem
+from epipose.geometry.residuals import Problem
 from epipose.geometry.rotation import hat
+from epipose.geometry.unknowns import Bundle, Free, Priors
 
 
 class Uncertainty(NamedTuple):
@@ -72,7 +73,7 @@ def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[T
     frames, joints = problem.frames, problem.joints
     pull = wr.new_zeros(frames, joints, problem.shared + 1)
     by_view = (seen.by_camera.mT @ wr[..., None])[..., 0]
-    for view, column in enumerate(problem.column):
+    for view, column in enumerate(problem.column[:, problem.active]):
         pull.index_add_(2, column, by_view[view])
     pull = pull[..., :-1]
     at_point = (seen.by_point.mT @ wr[..., None])[..., 0].sum(0)
