@@ -2,7 +2,7 @@
 
 A run is gross when two cameras are turned against each other by more than 10 degrees wrongly, and good when by 2 degrees
 at most. A camera that was moved on the way is never good: its cameras are wrong for a part of the clip, whatever the rig
-says. A calibration that refuses with an error counts as rejected.
+says. A calibration that refuses with an error is rejected, and as it has no rig, it is neither gross nor good.
 """
 
 from __future__ import annotations

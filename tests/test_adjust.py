@@ -163,10 +163,9 @@ def test_only_the_frames_asked_for_are_looked_at():
     poses, some = clip(rig()), torch.arange(0, FRAMES, 2)
     spoiled = dataclasses.replace(poses, xy=poses.xy.clone())
     spoiled.xy[:, 1::2] += 100.0
-    arguments = {"clocks": False}
-    found = adjust(poses, start(rig()), some, **arguments)
+    found = adjust(poses, start(rig()), some, clocks=False)
     assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.trust) == len(some)
-    assert torch.allclose(found.rig.camera.R, adjust(spoiled, start(rig()), some, **arguments).rig.camera.R)
+    assert torch.allclose(found.rig.camera.R, adjust(spoiled, start(rig()), some, clocks=False).rig.camera.R)
 
 
 def test_a_lens_nobody_described_is_found_from_nothing(monkeypatch):

@@ -34,9 +34,9 @@ def some(views):
     return rig().select(rig().names[:views])
 
 
-def worst_degrees(found: Rig, true: Rig, views=slice(None)):
-    """Largest error of a rotation between two of the views."""
-    R = [cameras.camera.R[views] for cameras in (found, true)]
+def worst_degrees(found: Rig, true: Rig):
+    """Largest error of a rotation between two views."""
+    R = [cameras.camera.R for cameras in (found, true)]
     return float(torch.rad2deg(angle_between(*(of[:, None] @ of[None].mT for of in R))).max())
 
 
@@ -61,16 +61,16 @@ def test_an_honest_clip_is_neither_mirrored_nor_exchanged():
     assert found.cost < 0.2
 
 
-@pytest.mark.parametrize("view", [0, 2])
-def test_a_mirrored_video_is_noticed(view):
+def test_a_mirrored_video_is_noticed():
+    view = 2
     found = first_rig(with_video_mirrored(clip(rig()), view, 1000), rig(), ALL)
     assert found.mirrored_video < 1
-    others = [other for other in range(4) if other != view]
-    assert worst_degrees(found.rig, rig(), others) < 2
+    others = tuple(name for name in rig().names if name != rig().names[view])
+    assert worst_degrees(found.rig.select(others), rig().select(others)) < 2
 
 
-@pytest.mark.parametrize("view", [1, 3])
-def test_sides_exchanged_throughout_a_view_are_noticed_and_no_mirrored_video(view):
+def test_sides_exchanged_throughout_a_view_are_noticed_and_no_mirrored_video():
+    view = 3
     found = first_rig(with_sides_exchanged(clip(rig()), view), rig(), ALL)
     assert found.exchanged.tolist() == [other == view for other in range(4)]
     assert found.mirrored_video > 1.5

@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import pytest
-import torch
 
 from epipose.calibrate import calibrate
 from epipose.poses import Poses2D
@@ -143,7 +142,7 @@ def test_reasons_are_whole_sentences():
         assert "nan" not in reason
 
 
-FRAMES = 40
+FRAMES = 30
 
 
 def clip(cameras=None, xyz=None):
@@ -162,7 +161,7 @@ def test_someone_who_walks_about_is_trusted_from_three_cameras_on(views):
 
 def test_someone_who_stands_still_is_not_trusted():
     swaying = moving_skeleton(FRAMES, roam=0.0)
-    verdict = calibrate(clip(xyz=swaying[20] + 0.1 * (swaying - swaying.mean(0))), rig()).verdict
+    verdict = calibrate(clip(xyz=swaying[15] + 0.1 * (swaying - swaying.mean(0))), rig()).verdict
     assert verdict.word != "trust"
     assert said("moved about by 0.0. of a body height|hardly moved", verdict.reasons)
 
@@ -182,11 +181,3 @@ def test_a_mirrored_video_is_rejected():
     verdict = calibrate(poses, rig()).verdict
     assert verdict.word == "reject"
     assert said("A video is mirrored", verdict.reasons)
-
-
-def test_a_camera_knocked_halfway_is_not_trusted():
-    poses = clip()
-    poses.xy[2, FRAMES // 2 :] += torch.tensor([40.0, 10.0], dtype=torch.float64)
-    verdict = calibrate(poses, rig()).verdict
-    assert verdict.word != "trust"
-    assert said("cam58860488 (was|may have been) moved|cam58860488 agrees less", verdict.reasons)
