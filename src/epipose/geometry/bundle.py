@@ -19,8 +19,6 @@ from epipose.geometry.residuals import Problem
 from epipose.geometry.triangulate import triangulate_from
 from epipose.geometry.unknowns import Bundle, Free, Priors
 
-_SMALL_GAIN = 1e-6  # of the cost, below which nothing moves any more;
-_SMALL_GAIN_ALONE = 1e-5  # where points settle by themselves, the cameras come to rest long before
 _SETTLING = 5  # steps of every point by itself after each step of all
 
 __all__ = ["Bundle", "Free", "Priors", "bundle_adjust"]
@@ -62,6 +60,8 @@ def bundle_adjust(
         velocity = None if velocity is None else velocity.reshape(x.shape)
     problem = Problem(xyz, x, weight, noise, tuple(bones), free or Free(), priors or Priors(), velocity, bone_sigma)
     state = problem.start(R, t, xyz, start)
+    # cameras come to rest long before the last badly seen point does; lenses slide along with them for longer
+    small_gain = 1e-5 if problem.free.focal == problem.free.radial == "known" else 1e-6
     damping = 1e-4
     equations = problem.equations(state)
     for _ in range(steps):
@@ -76,7 +76,7 @@ def bundle_adjust(
                 break
             continue
         gain, state, damping = state.cost - candidate.cost, candidate, max(damping / 10, 1e-10)
-        if gain < (_SMALL_GAIN_ALONE if alone else _SMALL_GAIN) * state.cost:
+        if gain < small_gain * state.cost:
             break
         equations = problem.equations(state)
     state = state._replace(xyz=state.xyz.reshape(shape))
