@@ -65,8 +65,9 @@ def test_from_afar_the_mirrored_world_explains_the_pictures_as_well(views):
     proper, mirrored = adjusted_both(12.0, views, 0.006, roam=0.3)
     assert mirrored.cost < 1.05 * proper.cost
     assert float(torch.rad2deg(angle_between(relative(proper), relative(mirrored)))) > 30
-    assert score(proper.xyz) > 0.15  # this skeleton's knees bend both ways: little, but enough to tell the two apart
-    assert score(mirrored.xyz) < -0.15
+    # this skeleton's knees bend both ways, and two far cameras leave a flattened world: little, but enough to tell
+    assert score(proper.xyz) > 0.1
+    assert score(mirrored.xyz) < -0.1
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])

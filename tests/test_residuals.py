@@ -74,9 +74,11 @@ def test_the_gradient_is_that_of_the_cost(case):
     """Away from the minimum, with noise, missing joints and a lens, a clock and bones that are off."""
     problem, truth = scene(case, pixels=1.0, missing=0.2)
     state = randomly_moved(problem, truth, 0.01)
+    if case[1].radial != "known":
+        state = state._replace(radial=state.radial + torch.tensor([-0.3, 1.5], dtype=torch.float64))
     equations = problem.equations(state)
     by_shared = slope(lambda step: cost_after(problem, state, shared=step), problem.shared)
-    assert torch.allclose(2 * equations.shared_g, by_shared, rtol=1e-4, atol=1e-4 * float(by_shared.abs().max()))
+    assert torch.allclose(2 * equations.shared_g, by_shared, rtol=1e-4, atol=1e-2)
     some = torch.arange(0, state.xyz.numel(), 7)  # every joint, axis and frame has its turn
 
     def moved_joint(step):
@@ -86,7 +88,7 @@ def test_the_gradient_is_that_of_the_cost(case):
 
     by_joint = slope(moved_joint, len(some))
     ours = 2 * equations.joint_g.flatten()[some]
-    assert torch.allclose(ours, by_joint, rtol=1e-4, atol=1e-4 * float(by_joint.abs().max()))
+    assert torch.allclose(ours, by_joint, rtol=1e-4, atol=1e-2)
 
 
 def curvature(equations, shared: torch.Tensor, joints: torch.Tensor, parent: torch.Tensor) -> float:

@@ -118,7 +118,7 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
     raw = replace(raw, weight=raw.weight * trust)
     bundle = bundle_adjust(
         R, t, xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors, velocity=raw.velocity,
-        start=before, steps=steps,
+        start=before, steps=steps, least_gain=1e-5 if free.focal == "known" else 1e-6,
     )  # fmt: skip
     rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
     return _Round(rig, bundle, free, raw, observed, swapped, trust)

@@ -39,6 +39,7 @@ def bundle_adjust(
     start: Bundle | None = None,
     bone_sigma: Float[Tensor, "bone"] | None = None,
     steps: int = 100,
+    least_gain: float = 1e-6,
 ) -> Bundle:
     """Minimise sum of weight * log(1 + |r|^2) over cameras, points, bone lengths and what else is ``free``.
 
@@ -46,9 +47,10 @@ def bundle_adjust(
     ``weight`` 0 where missing; ``noise``: their expected error in the same unit; ``velocity``: their motion in the
     picture per frame, needed where clocks are free. ``bones``: (parent, child) pairs, a forest, that keep one length.
     ``start``: an earlier result whose lenses and clocks to go on from. ``bone_sigma``: how far the logarithm of a bone's
-    length may be off, where it cannot be measured on ``xyz`` because that was adjusted before. The world frame and the
-    scale are free in the equations; they come back as camera 0 and as the distance between cameras 0 and 1 of the
-    start.
+    length may be off, where it cannot be measured on ``xyz`` because that was adjusted before. It ends when a step
+    gains less than the share ``least_gain`` of the cost; cameras come to rest long before the last badly seen point
+    does. The world frame and the scale are free in the equations; they come back as camera 0 and as the distance
+    between cameras 0 and 1 of the start.
     """
     shape = xyz.shape
     apart = not bones and (priors is None or priors.smoothness is None)
@@ -60,8 +62,6 @@ def bundle_adjust(
         velocity = None if velocity is None else velocity.reshape(x.shape)
     problem = Problem(xyz, x, weight, noise, tuple(bones), free or Free(), priors or Priors(), velocity, bone_sigma)
     state = problem.start(R, t, xyz, start)
-    # cameras come to rest long before the last badly seen point does; lenses slide along with them for longer
-    small_gain = 1e-5 if problem.free.focal == problem.free.radial == "known" else 1e-6
     damping = 1e-4
     equations = problem.equations(state)
     for _ in range(steps):
@@ -76,7 +76,7 @@ def bundle_adjust(
                 break
             continue
         gain, state, damping = state.cost - candidate.cost, candidate, max(damping / 10, 1e-10)
-        if gain < small_gain * state.cost:
+        if gain < least_gain * state.cost:
             break
         equations = problem.equations(state)
     state = state._replace(xyz=state.xyz.reshape(shape))
