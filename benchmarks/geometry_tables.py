@@ -118,7 +118,7 @@ def sample(result: Result) -> str:
 
 def unknowns(result: Result) -> str:
     """Unknown lenses, then unknown starts: a table each."""
-    found = result["unknowns"]
+    found = result["unknowns_simulated"]
     columns = {"focal_error_pct": 2, "rotation_deg_median": 2, "center_mm_mean": 1}
     lenses = [
         [f"simulated clip {clip}", *_numbers(run, columns), _number(run["label_gap_mm"], 2), "-"]
@@ -126,9 +126,9 @@ def unknowns(result: Result) -> str:
     ]
     starts = [
         ["simulated, up to 10 s apart", "share exact", _number(result["sim_offset_exact_share"], 3), "-"],
-        ["simulated, up to 3 frames apart", "frames", *_middle_and_largest(found["part_offsets"])],
+        ["simulated, up to 3 frames apart", "frames", *_middle_and_largest(found["part_offsets_frames"])],
     ]
-    for detector, real in found["sample"].items():
+    for detector, real in result["unknowns_sample"].items():
         hidden = real["without_focal"]
         lenses.append(
             [f"sample, BlazePose {detector}", *_numbers(hidden, columns), "-", _number(hidden["label_pmpjpe_mm"], 1)]
