@@ -82,8 +82,8 @@ def _against(e: Evidence) -> Iterator[str]:
         yield "A video is mirrored (left and right as in a looking-glass). Mirror it back, as selfie cameras do it."
     if e.handedness is not None and e.handedness < 0:
         yield (
-            "The person came out mirrored: knees, elbows and face point the wrong way. All videos are mirrored, or the "
-            "detector has left and right exchanged in all of them."
+            "The person came out mirrored: knees, elbows and face point the wrong way. The detector has left and right "
+            "exchanged in all videos."
         )
     if e.worst_sigma_deg > 2.5:
         why = (
