@@ -33,7 +33,7 @@ def ceres_bundle(
 
     COLMAP has one noise scale for all observations and no weights: an observation counts or it does not.
     """
-    import pycolmap
+    import pycolmap  # pyright: ignore[reportMissingImports]  # of the extra bench
 
     pycolmap.logging.minloglevel = pycolmap.logging.WARNING.value
     unit = float(noise[weight > 0].median())  # coordinates in units of the noise, so that residuals have size 1
@@ -68,7 +68,7 @@ def ceres_bundle(
 
 def _filled(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, seen: Tensor, focal: float) -> tuple[Any, dict[int, int]]:
     """COLMAP's reconstruction of these arrays, and its number of every point that two views see."""
-    import pycolmap
+    import pycolmap  # pyright: ignore[reportMissingImports]  # of the extra bench
 
     reconstruction = pycolmap.Reconstruction()
     for view in range(len(R)):

@@ -74,7 +74,7 @@ def humancalib(python: Path, timeout: float = 600.0) -> Rival:
 
 
 def _write(folder: Path, poses: Poses2D, intrinsics: Rig) -> None:
-    """The files its steps read: cameras, poses per camera in 2D and 3D, an empty world skeleton, the session."""
+    """The files its steps read: cameras, poses per camera in 2D and 3D, an empty world skeleton, settings."""
     assert poses.xyz is not None
     views, frames = poses.xy.shape[:2]
     camera = intrinsics.camera.to(torch.float64)

@@ -138,7 +138,7 @@ def opencv_alone(poses: Poses2D, intrinsics: Rig) -> Rig | None:
 
 def poselib_alone(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     """PoseLib's relative pose for the best pair, its absolute pose for the other views."""
-    import poselib
+    import poselib  # pyright: ignore[reportMissingImports]  # of the extra bench
 
     p = pooled(poses, intrinsics)
     cameras = [

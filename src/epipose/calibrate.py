@@ -29,9 +29,8 @@ from epipose.observations import Observations, observe
 from epipose.poses import Poses2D
 from epipose.repair import repaired_subject
 from epipose.scale import Scale
-from epipose.world import stature, upright
+from epipose.world import NOMINAL_STATURE, stature, upright
 
-_NOMINAL_STATURE = 1.7
 _FIRST_FRAMES = 200  # for pairs of views; the final adjustment uses max_frames
 _WORLD_FRAMES = 3000  # in a row, to see feet stand still
 Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
@@ -120,7 +119,7 @@ def _in_units_of(rig: Rig, poses: Poses2D, frames: Tensor, metres: float | None)
     if metres is None:
         return None
     xyz, conf = triangulated(observe(poses, rig).frames(frames), rig, poses.skeleton)
-    return metres * stature(xyz, conf, poses.skeleton) / _NOMINAL_STATURE
+    return metres * stature(xyz, conf, poses.skeleton) / NOMINAL_STATURE
 
 
 def _set_on_the_floor(poses: Poses2D, rig: Rig, fps: float, measure: Measure | None) -> tuple[Rig, float, Scale | None]:
@@ -129,8 +128,8 @@ def _set_on_the_floor(poses: Poses2D, rig: Rig, fps: float, measure: Measure | N
     observed = observed.frames(observed.busiest(_WORLD_FRAMES))
     xyz, conf = triangulated(observed, rig, poses.skeleton, constant_bones=False)
     scale = None if measure is None else measure(xyz, conf, rig)
-    factor = _NOMINAL_STATURE / stature(xyz, conf, poses.skeleton) if scale is None else scale.factor
+    factor = NOMINAL_STATURE / stature(xyz, conf, poses.skeleton) if scale is None else scale.factor
     world = upright(xyz, conf, poses.skeleton, rig, fps, factor)
     assert world.rig is not None
-    moved = replace(world.rig, metric=scale is not None, upright=True)
+    moved = replace(world.rig, metric=scale is not None)
     return moved, float(torch.rad2deg(torch.tensor(world.up_sigma))), scale

@@ -38,7 +38,7 @@ FLOOR_SIGMA = 0.012  # height of a standing ankle above the floor, in statures
 
 CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
 ANKLE_HEIGHT = 0.045  # statures above the sole: 0.039 in Winter's figure, 0.05 in marker-based skeletons
-_NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
+NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
 
 
 class Up(NamedTuple):
@@ -127,8 +127,8 @@ def _floor(
 def stature(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
     """Standing height in the unit of the points, from trunk, thighs and shanks; 1.7 where those were never seen."""
     with suppress(EpiposeError):
-        return limb_chain(xyz, conf, skeleton) / CHAIN_SHARE or _NOMINAL_STATURE
-    return _NOMINAL_STATURE
+        return limb_chain(xyz, conf, skeleton) / CHAIN_SHARE or NOMINAL_STATURE
+    return NOMINAL_STATURE
 
 
 def up_direction(
