@@ -13,7 +13,7 @@ from epipose.skeleton import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 
-FRAMES = 12
+FRAMES = 36
 
 
 def numbers(frames=FRAMES, views=2):

@@ -11,8 +11,8 @@ from epipose.skeleton import H36M17
 
 from synthetic import moving_skeleton, rig
 
-FRAMES, SEEDS = 40, 4
-ALIKE = 0.6  # how far figures may depend on the world they are told in
+FRAMES, SEEDS = 40, 8
+ALIKE = 1e-6  # how far figures may depend on the world they are told in
 PART = torch.minimum(torch.arange(17), torch.tensor(H36M17.flip)).unique(return_inverse=True)[1]
 
 

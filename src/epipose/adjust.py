@@ -28,6 +28,8 @@ _FEW_FRAMES = 150  # for the rounds before the last
 _EARLY_STEPS = 15
 _CLEARLY = 4.0  # standard deviations by which a lens or a clock must differ from the plain one
 _LEAST_LAG = 0.05  # frames: smaller differences of clocks are left alone
+_CLOCK_ROUNDS = 12  # at most; and the frames by which
+_STILL_MOVING = 0.02  # a round must have moved a clock for another one to follow
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,12 @@ def adjust(
     task = _Task(poses, start, constant_bones, priors)
     few = frames[evenly(len(frames), _FEW_FRAMES)]
     now = _round(task, start, few, Free(focal=focal, lag=clocks), None, _EARLY_STEPS)
-    now = _round(task, now.rig, few, now.free, now.bundle, _EARLY_STEPS)
+    now = _rounds(task, now, few, _EARLY_STEPS, _CLOCK_ROUNDS)
     if clocks:
         now = _with_supported_clocks(task, now, few)
     if focal != "known":
         now = _with_supported_distortion(task, now)
-    now = _round(task, now.rig, frames, now.free, now.bundle)
-    if now.free.lag:
-        now = _round(task, now.rig, frames, now.free, now.bundle)
+    now = _rounds(task, now, frames, steps=100, most=2)
     doubt = _focal_doubt(task, now) if focal == "known" else start.camera.K.new_zeros(len(start.names), 2).double()
     sigma = _sigma(task, now, now.bundle, now.free)
     return Adjusted(now.rig, sigma, now.free, now.observed, now.swapped, now.trust, doubt)
@@ -122,6 +122,19 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
     )  # fmt: skip
     rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
     return _Round(rig, bundle, free, raw, observed, swapped, trust)
+
+
+def _rounds(task: _Task, now: _Round, frames: Tensor, steps: int, most: int) -> _Round:
+    """Further rounds, until the clocks have come to rest.
+
+    A joint's velocity in the picture is noisy where it moves slowly, and noise in what a slope is fitted against makes
+    the slope too small: each round finds a part of the lag, the next one reads the views later and finds the rest.
+    """
+    for _ in range(most):
+        now = _round(task, now.rig, frames, now.free, now.bundle, steps)
+        if float(now.bundle.lag.abs().max()) < _STILL_MOVING:
+            break
+    return now
 
 
 def _with_lens(given: Camera, bundle: Bundle, free: Free) -> Camera:

@@ -21,7 +21,7 @@ from epipose.poses import Poses2D
 # 10.7 per cent of the root of a person's area, depending on the joint (the constants of its keypoint score), on average
 # by about this share of the diagonal; a detector trained on such annotations is not more certain than they are.
 NOISE_SHARE = 0.024
-VELOCITY_REACH = 4  # frames before and after over which a joint's velocity in the picture is measured
+VELOCITY_REACH = 8  # frames before and after over which a joint's velocity in the picture is measured
 
 
 @dataclass(frozen=True)

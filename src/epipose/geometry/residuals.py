@@ -90,8 +90,10 @@ class Problem:
 
         pose = numbered("each" if self.free.poses else "known", 6)
         focal, radial = numbered(self.free.focal, 1), numbered(self.free.radial, 2)
-        lag = numbered("each" if self.free.lag else "known", 1).clone()
-        lag[0] = -1  # view 0 is the clock
+        lag = torch.full((V, 1), -1)
+        if self.free.lag:  # view 0 is the clock
+            lag[1:, 0] = count + torch.arange(V - 1)
+            count += V - 1
         mirror = torch.arange(self.B) if self.priors.symmetric is None else torch.tensor(self.priors.symmetric)
         first, self.bone_column = torch.minimum(torch.arange(self.B), mirror).unique(return_inverse=True)
         self.bone_column = count + self.bone_column

@@ -61,8 +61,12 @@ def uncertainty(
     scores, curvature = _scores(problem, found, eliminated.by_shared())
     gauge = _gauge(problem, found)
     unit = eliminated.shared.diagonal().sum() / gauge.square().sum()
-    bread = torch.linalg.pinv(eliminated.shared + unit * gauge @ gauge.mT, hermitian=True)
-    covariance = bread @ _meat(scores, stretch, part) @ bread / curvature**2
+    factor = torch.linalg.cholesky(eliminated.shared + unit * gauge @ gauge.mT)
+    # Among unknowns that are scaled by what is known of them, no unit and no world counts more than another.
+    scaled = torch.linalg.solve_triangular(factor, scores.flatten(0, 1).mT, upper=False).mT.reshape(scores.shape)
+    meat = _meat(scaled, stretch, part)
+    half = torch.linalg.solve_triangular(factor.mT, meat, upper=True)
+    covariance = torch.linalg.solve_triangular(factor.mT, half.mT, upper=True) / curvature**2
     return _read_off(problem, found, covariance, gauge)
 
 
