@@ -27,6 +27,7 @@ from epipose.poses import Poses2D
 _FEW_FRAMES = 150  # for the rounds before the last
 _EARLY_STEPS = 15
 _CLEARLY = 4.0  # standard deviations by which a lens or a clock must differ from the plain one
+_PERHAPS = 2.0  # and from which on a clock is worth a closer look
 _LEAST_LAG = 0.05  # frames: smaller differences of clocks are left alone
 _CLOCK_ROUNDS = 12  # at most; and the frames by which
 _STILL_MOVING = 0.02  # a round must have moved a clock for another one to follow
@@ -64,6 +65,7 @@ class _Round:
     """One adjustment: the rig so far, what the bundle said in terms of the given lenses, and what it was based on."""
 
     rig: Rig
+    frames: Tensor
     bundle: Bundle
     free: Free
     raw: Observations
@@ -92,9 +94,9 @@ def adjust(
     task = _Task(poses, start, constant_bones, priors)
     few = frames[evenly(len(frames), _FEW_FRAMES)]
     now = _round(task, start, few, Free(focal=focal, lag=clocks), None, _EARLY_STEPS)
-    now = _rounds(task, now, few, _EARLY_STEPS, _CLOCK_ROUNDS)
+    now = _round(task, now.rig, few, now.free, now.bundle, _EARLY_STEPS)
     if clocks:
-        now = _with_supported_clocks(task, now, few)
+        now = _with_supported_clocks(task, now, frames)
     if focal != "known":
         now = _with_supported_distortion(task, now)
     now = _rounds(task, now, frames, steps=100, most=2)
@@ -121,7 +123,7 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
         start=before, steps=steps, least_gain=1e-5 if free.focal == "known" else 1e-6,
     )  # fmt: skip
     rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
-    return _Round(rig, bundle, free, raw, observed, swapped, trust)
+    return _Round(rig, frames, bundle, free, raw, observed, swapped, trust)
 
 
 def _rounds(task: _Task, now: _Round, frames: Tensor, steps: int, most: int) -> _Round:
@@ -160,13 +162,23 @@ def _sigma(task: _Task, now: _Round, bundle: Bundle, free: Free) -> Uncertainty:
 
 
 def _with_supported_clocks(task: _Task, now: _Round, frames: Tensor) -> _Round:
-    """Keep the clocks' differences where they are clear, else set them to none and stop estimating them."""
+    """Keep the clocks' differences where they are clear, else set them to none and stop estimating them.
+
+    Where a few frames let suspect any, all are asked: with slow motion, few hardly tell lags from turns of the cameras.
+    """
+    few = now.frames
+    if _clocks_differ(task, now, _PERHAPS):
+        now = _rounds(task, now, frames, _EARLY_STEPS, _CLOCK_ROUNDS)
+        if _clocks_differ(task, now, _CLEARLY):
+            return now
+    still = replace(now.rig, lag=task.given.lag)
+    return _round(task, still, few, replace(now.free, lag=False), now.bundle, _EARLY_STEPS)
+
+
+def _clocks_differ(task: _Task, now: _Round, deviations: float) -> bool:
     sigma = _sigma(task, now, now.bundle, now.free).lag
     lag = now.rig.lag - task.given.lag
-    if bool((lag.abs() > (_CLEARLY * sigma).clamp(min=_LEAST_LAG)).any()):
-        return now
-    still = replace(now.rig, lag=task.given.lag)
-    return _round(task, still, frames, replace(now.free, lag=False), now.bundle, _EARLY_STEPS)
+    return bool((lag.abs() > (deviations * sigma).clamp(min=_LEAST_LAG)).any())
 
 
 def _with_supported_distortion(task: _Task, now: _Round) -> _Round:

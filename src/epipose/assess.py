@@ -57,7 +57,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     for name, any_counted in zip(rig.names, counted.flatten(1).any(1).tolist(), strict=True):
         if not any_counted:
             raise EpiposeError(f"View '{name}' never shows the subject at the same time as another view. Leave it out.")
-    metres = float((rig.camera.center[1] - rig.camera.center[0]).norm() / (camera.center[1] - camera.center[0]).norm())
+    metres = _spread(rig.camera.center) / _spread(camera.center)
     shift = _signed_errors(observed, camera, points.xyz)
     exchanged = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.exchanged
     cameras = tuple(
@@ -145,6 +145,10 @@ def _camera_report(
         lag_frames=float(found.rig.lag[view]),
         lag_sigma_frames=float(sigma.lag[view]),
     )
+
+
+def _spread(center: Float[Tensor, "view 3"]) -> float:
+    return max(float((center - center.mean(0)).norm()), 1e-12)
 
 
 def _finite(value: float) -> float | None:
