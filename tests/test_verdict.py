@@ -102,6 +102,7 @@ def test_what_makes_cameras_doubtful_wants_a_look(reason, changes):
         {"mirror_cost": 1.01},
         {"exchanged_views": 1},
         {"worst_lag_frames": 2.4},
+        {"roaming": 0.1, "worst_sigma_deg": 0.0},
         {"worst_error": 0.9},
     ],
     ids=str,

@@ -26,7 +26,7 @@ class Evidence:
     worst_error: float  # median residual in expected errors of the detector
     worst_inlier_share: float
     usual_inlier_share: float
-    worst_sigma_deg: float  # of the rotation between two cameras
+    worst_sigma_deg: float  # of the rotation between two cameras; 0 where they were given
     agreed_share: float  # joints that two views or more agree on
     outvoted_share: float  # pairs that contradict the rig when taken alone
     roaming: float  # diagonal of the box in which the hips moved, in statures
@@ -108,7 +108,7 @@ def _doubts(e: Evidence) -> Iterator[str]:
         yield (
             f"The rotation between two cameras is uncertain by {e.worst_sigma_deg:.1f} degrees (one standard deviation)."
         )
-    if e.roaming < 0.3:
+    if e.roaming < 0.3 and e.worst_sigma_deg:  # cameras that were given say nothing about the person's walk
         yield (
             f"The person moved about by {e.roaming:.2f} of a body height only. Someone who stays in one place says "
             "little about the cameras."
