@@ -11,6 +11,7 @@ adjustment itself, so that the figures hold for the cameras with everything else
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import pi
 from typing import NamedTuple
 
 import torch
@@ -25,8 +26,8 @@ from epipose.geometry.unknowns import Bundle, Free, Priors
 class Uncertainty(NamedTuple):
     """Standard deviations. Poses are meant after the best alignment of the whole rig, as errors are measured.
 
-    Rotations in radians, centres in units of the world, ``focal`` as a share, ``radial`` of k1 and k2, ``lag`` in
-    frames; 0 for what was not estimated.
+    Rotations in radians (pi at most), centres in units of the world, ``focal`` as a share, ``radial`` of k1 and k2,
+    ``lag`` in frames; 0 for what was not estimated.
     """
 
     rotation: Float[Tensor, "view"]
@@ -61,12 +62,8 @@ def uncertainty(
     scores, curvature = _scores(problem, found, eliminated.by_shared())
     gauge = _gauge(problem, found)
     unit = eliminated.shared.diagonal().sum() / gauge.square().sum()
-    factor = torch.linalg.cholesky(eliminated.shared + unit * gauge @ gauge.mT)
-    # Among unknowns that are scaled by what is known of them, no unit and no world counts more than another.
-    scaled = torch.linalg.solve_triangular(factor, scores.flatten(0, 1).mT, upper=False).mT.reshape(scores.shape)
-    meat = _meat(scaled, stretch, part)
-    half = torch.linalg.solve_triangular(factor.mT, meat, upper=True)
-    covariance = torch.linalg.solve_triangular(factor.mT, half.mT, upper=True) / curvature**2
+    whiten = _whitening(eliminated.shared + unit * gauge @ gauge.mT)
+    covariance = whiten @ _meat(scores @ whiten, stretch, part) @ whiten.mT / curvature**2
     return _read_off(problem, found, covariance, gauge)
 
 
@@ -94,6 +91,13 @@ def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[T
     cauchy = 1 / (1 + seen.r.square().sum(-1))
     curvature = float((seen.w * cauchy).sum() / seen.w.sum().clamp(min=1e-12))
     return pull, max(curvature, 0.05)
+
+
+def _whitening(H: Tensor) -> Float[Tensor, "shared shared"]:
+    """W with W W^T = H^-1. What nothing is known of (an eigenvalue of zero) becomes very uncertain, not certain."""
+    unit = H.diagonal().clamp(min=1e-300).rsqrt()  # no unknown counts for more than another because of its unit
+    value, vector = torch.linalg.eigh(unit[:, None] * H * unit)
+    return unit[:, None] * vector * value.clamp(min=1e-12).rsqrt()
 
 
 def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "shared shared"]:
@@ -144,10 +148,10 @@ def _read_off(problem: Problem, found: Bundle, covariance: Tensor, gauge: Tensor
     j_from_i = R[None, :] @ R[:, None].mT  # [i, j]
     both = turns[view, view][None, :] + j_from_i @ turns[view, view][:, None] @ j_from_i.mT
     cross = j_from_i @ turns
-    between = (both - cross - cross.mT).diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=0).sqrt()
+    between = (both - cross - cross.mT).diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=0).sqrt().clamp(max=pi)
     others = torch.cat([covariance.diagonal(), covariance.new_zeros(1)]).clamp(min=0).sqrt()[problem.column[:, 6:]]
     return Uncertainty(
-        rotation=own[:, :3].sum(-1).sqrt() / span,
+        rotation=(own[:, :3].sum(-1).sqrt() / span).clamp(max=pi),
         center=own[:, 3:].sum(-1).sqrt(),
         between=between,
         focal=others[:, 0],
