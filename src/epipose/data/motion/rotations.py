@@ -17,7 +17,7 @@ def unit(v: Float[np.ndarray, "*batch 3"]) -> Float64[np.ndarray, "*batch 3"]:
 
 
 def about(
-    axis: Float[np.ndarray, "*#batch 3"], angle: Float[np.ndarray, "*#batch"]
+    axis: Float[np.ndarray, "*#batch 3"], angle: Float[np.ndarray, "*#batch"] | float
 ) -> Float64[np.ndarray, "*batch 3 3"]:
     """Rotation about an axis (any length but 0) by an angle: Rodrigues' formula."""
     x, y, z = np.moveaxis(unit(axis), -1, 0)

@@ -27,13 +27,14 @@ SHORTEST, TALLEST = 1.45, 2.0
 # the figures of high-income countries); the share of it that people of 14 to 18 years have (WHO growth reference 2007).
 _STATURE = ((1.64, 0.065), (1.77, 0.07))
 _GROWN = ((14.0, 16.0, 18.0), ((0.975, 0.99, 1.0), (0.925, 0.98, 1.0)))
+_LONGER_ARMS = 0.25  # of the measure's range: MakeHuman's upper arms are short, 14 % of stature instead of 16 %
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
     """One person in rest pose (arms hanging obliquely): metres, z up, facing -y, feet on z = 0.
 
-    ``sex``: 0 female to 1 male; ``age`` in years; ``muscle`` and ``weight`` from 0 to 1, 0.5 is average.
+    ``sex``: 0 female to 1 male; ``age`` in years; ``muscle`` and ``weight`` from 0 to 1, of MakeHuman's range.
     ``landmarks`` are rest points by name, each carried by one bone.
     """
 
@@ -80,12 +81,16 @@ def random_body(rng: np.random.Generator) -> Body:
     """A random grown-up or teenager: sex, age, ancestry, weight, muscle, stature and proportions drawn independently."""
     sex = float(rng.integers(2))
     age = float(rng.choice([rng.uniform(14, 18), rng.uniform(18, 50), rng.uniform(50, 80)], p=[0.15, 0.6, 0.25]))
-    muscle, weight, proportions = (float(value) for value in rng.beta(2.5, 2.5, 3))
+    muscle, proportions = (float(value) for value in rng.beta(2.5, 2.5, 2))
+    weight = float(0.3 + 0.7 * rng.beta(1.7, 1.3))  # MakeHuman's average is slender
     ancestry = rng.dirichlet([0.7, 0.7, 0.7])
     years, shares = _GROWN
     mean, spread = _STATURE[int(sex)]
     wanted = float(np.clip(rng.normal(mean, spread) * np.interp(age, years, shares[int(sex)]), SHORTEST, TALLEST))
-    measures = dict(zip(MEASURES.values(), np.clip(rng.normal(0, 0.3, len(MEASURES)), -0.8, 0.8), strict=True))
+    measures = dict(
+        zip(MEASURES.values(), np.clip(rng.normal(0, 0.15, len(MEASURES)), -0.5, 0.5).tolist(), strict=True)
+    )
+    measures["upper arm length"] += _LONGER_ARMS
     softness = np.clip(np.abs(rng.normal(0, 0.1)), 0, 0.3)  # nobody is the extreme of a sex
     traits = _traits(abs(sex - softness), age, muscle, weight, proportions, ancestry, measures)
     model = load_model()

@@ -28,6 +28,7 @@ _SHRUG = np.radians(
     30
 )  # of the collar bone when the arm points up (a third of 120 degrees is the scapula's: Inman 1944)
 _HAND, _FLAT_HAND = 0.2, 0.04  # metres: length of a hand, and height of the wrist over one that lies on the floor
+_TOES = 0.15  # metres: how far the toes of a foot on tiptoe are below its ankle
 _CURL = np.radians(20)  # of every joint of a relaxed finger
 
 
@@ -43,7 +44,7 @@ def retarget(body: Body, motion: Motion) -> Skinning:
         turns |= _hand(body, side[0], turns[f"lowerarm_{side[0]}"], joint[f"{side}_wrist"][:, 2] - floor)
         turns |= _leg(joint, rest, side, turns["pelvis"])
         toes = None if motion.toes is None else motion.toes[:, row] - joint[f"{side}_ankle"]
-        foot = _foot(turns[f"calf_{side[0]}"], joint[f"{side}_ankle"], toes, motion.fps)
+        foot = _foot(turns[f"calf_{side[0]}"], joint[f"{side}_ankle"][:, 2] - floor, toes, motion.fps)
         turns |= {f"foot_{side[0]}": foot, f"ball_{side[0]}": foot}
     stride = _leg_length(rest) / _leg_length(joint)
     pose = _chained(body, turns, joint["pelvis"] * stride)
@@ -107,7 +108,7 @@ def _hand(body: Body, end: str, forearm: Turns, height: Float64[np.ndarray, "fra
     knuckles = place[f"index_01_{end}"] - place[f"pinky_01_{end}"]
     for finger in ("index", "middle", "ring", "pinky", "thumb"):
         for number in (1, 2, 3):
-            curl = np.array(number * _CURL * (0.3 if finger == "thumb" else 1.0) * (1 if end == "l" else -1))
+            curl = number * _CURL * (0.3 if finger == "thumb" else 1.0) * (1 if end == "l" else -1)
             turns[f"{finger}_0{number}_{end}"] = hand @ about(knuckles, curl)
     return turns
 
@@ -137,29 +138,37 @@ def _limb(
     return turns[0], turns[1]
 
 
-def _foot(calf: Turns, ankle: np.ndarray, toes: Float64[np.ndarray, "frame 3"] | None, fps: float) -> Turns:
-    """Along the toes, level when the captured foot stands; else level under an upright shank and at rest otherwise."""
-    side = calf @ _LEFT
+def _foot(
+    calf: Turns, height: Float64[np.ndarray, "frame"], toes: Float64[np.ndarray, "frame 3"] | None, fps: float
+) -> Turns:
+    """Along the toes, level when the captured foot stands; without toes level under an upright shank.
+
+    ``height``: of the ankle over the floor, metres. ``toes``: from the ankle, along the sole.
+    """
+    left, along, back = calf @ _LEFT, calf @ _FORWARD, calf @ -_UP
+    upright = np.clip(-2 * back[:, 2:] - 1, 0, 1)  # 1 for an upright shank, 0 from 60 degrees on
     if toes is None:
-        level = np.cross(side, _UP)
-        upright = np.clip((calf @ _UP)[:, 2:] * 2 - 1, 0, 1)  # 1 upright, 0 from 60 degrees on
-        ahead = upright * unit(level) + (1 - upright) * (calf @ _FORWARD)
-        return axes_of(ahead, side) @ axes_of(_FORWARD, _LEFT).T
-    ahead = unit(toes)
-    lateral = unit(np.cross(_UP, ahead) + 1e-9 * side)
-    ahead = about(lateral, np.full(len(toes), _standing_pitch(ankle, ankle + toes, fps))) @ ahead[..., None]
-    return axes_of(ahead[..., 0], side) @ axes_of(_FORWARD, _LEFT).T
+        along = upright * unit(np.cross(left, _UP)) + (1 - upright) * along
+    else:
+        pitch = np.full(len(toes), _standing_pitch(height, toes, fps))
+        along = (about(np.cross(_UP, toes) + 1e-9 * left, pitch) @ unit(toes)[..., None])[..., 0]
+    # Near the floor the toes can not point down; who kneels stretches the foot backward along the shank.
+    room = np.clip((height[:, None] - 0.03) / _TOES, 0, 1)
+    level = unit((along + (1 - upright) * back) * [1, 1, 0])
+    along = np.where(-along[:, 2:] > room, np.sqrt(1 - room**2) * level - room * _UP, along)
+    lateral = upright * unit(np.cross(_UP, along)) + (1 - upright) * left
+    return axes_of(along, lateral) @ axes_of(_FORWARD, _LEFT).T
 
 
-def _standing_pitch(ankle: np.ndarray, toes: np.ndarray, fps: float) -> float:
+def _standing_pitch(height: np.ndarray, toes: np.ndarray, fps: float) -> float:
     """How far the toes point up (radians, at most 15 degrees) while a foot is low and at rest; 0 when it never is."""
-    if len(ankle) < 3:
+    if len(height) < 3:
         return 0.0
-    speed = sum(np.linalg.norm(np.gradient(place, axis=0), axis=-1) * fps for place in (ankle, toes))
-    still = (speed < 0.2) & (ankle[:, 2] < np.percentile(ankle[:, 2], 10) + 0.03)
+    speed = np.abs(np.gradient(height)) * fps + np.linalg.norm(np.gradient(toes, axis=0), axis=-1) * fps
+    still = (speed < 0.1) & (height < np.percentile(height, 10) + 0.03)
     if still.sum() < 3:
         return 0.0
-    pitch = np.median(np.arcsin(np.clip(unit(toes - ankle)[still, 2], -1, 1)))
+    pitch = np.median(np.arcsin(np.clip(unit(toes)[still, 2], -1, 1)))
     return float(np.clip(pitch, -np.pi / 12, np.pi / 12))
 
 
