@@ -87,17 +87,16 @@ def random_body(rng: np.random.Generator) -> Body:
     years, shares = _GROWN
     mean, spread = _STATURE[int(sex)]
     wanted = float(np.clip(rng.normal(mean, spread) * np.interp(age, years, shares[int(sex)]), SHORTEST, TALLEST))
-    measures = dict(
-        zip(MEASURES.values(), np.clip(rng.normal(0, 0.15, len(MEASURES)), -0.5, 0.5).tolist(), strict=True)
-    )
+    amounts = np.clip(rng.normal(0, 0.15, len(MEASURES)), -0.5, 0.5).tolist()
+    measures = dict(zip(MEASURES.values(), amounts, strict=True))
     measures["upper arm length"] += _LONGER_ARMS
-    softness = np.clip(np.abs(rng.normal(0, 0.1)), 0, 0.3)  # nobody is the extreme of a sex
-    traits = _traits(abs(sex - softness), age, muscle, weight, proportions, ancestry, measures)
+    sex = abs(sex - min(abs(rng.normal(0, 0.1)), 0.3))  # nobody is the extreme of a sex
+    traits = _traits(sex, age, muscle, weight, proportions, ancestry, measures)
     model = load_model()
     sizes = (0.0, 0.5, 1.0)
     statures = [_stature(model, traits | _hat("height", size)) for size in sizes]
     fitting = float(np.interp(wanted, statures, sizes))
-    return _body(model, traits | _hat("height", fitting), wanted, (abs(sex - softness), age, muscle, weight))
+    return _body(model, traits | _hat("height", fitting), wanted, (sex, age, muscle, weight))
 
 
 # The words of MakeHuman's targets, at equal distances from 0 to 1; "" has no target.
@@ -178,7 +177,7 @@ def _body(model: Model, traits: dict[str, float], stature: float, drawn: tuple[f
         bones=model.bones,
         parents=model.parents,
         rest=rest,
-        landmarks=landmarks(model, points.astype(np.float64), heads),
+        landmarks=_landmarks(model, points.astype(np.float64), heads),
         height=stature,
         sex=float(sex),
         age=age,
@@ -221,7 +220,7 @@ _POINTS = {
 }
 
 
-def landmarks(
+def _landmarks(
     model: Model, points: Float64[np.ndarray, "point 3"], heads: Float[np.ndarray, "bone 3"]
 ) -> dict[str, tuple[str, Float64[np.ndarray, "3"]]]:
     """Every joint by name: the bone that carries it and its place at rest (the table is in docs/formats.md)."""

@@ -21,7 +21,7 @@ _FLESH |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("
 _FLESH |= {f"{side}_{joint}": 0.1 for side in ("left", "right") for joint in ("hip", "shoulder")}
 _FLESH |= {"left_ankle": 0.09, "right_ankle": 0.09}
 _SLACK = 0.06  # metres: a captured person this near to the floor stands or lies on it (tiptoe lifts the ankle)
-_BLOCK = 256  # frames at a time
+_BLOCK = 1024  # frames at a time
 
 
 def grounded(
@@ -50,17 +50,21 @@ def floor_height(xyz: Float64[np.ndarray, "frame joint 3"]) -> float:
 
 def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, "frame"]:
     """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest)."""
-    hull = _outermost(body)
-    bones, weights = body.bone_index[hull], body.bone_weight[hull].astype(np.float64)
-    homogeneous = np.concatenate([body.vertices[hull], np.ones((len(hull), 1))], -1).astype(np.float64)
-    height = [
-        np.einsum("vk,fvkb,vb->fv", weights, block[:, bones, 2], homogeneous, optimize=True).min(1)
-        for block in np.array_split(pose, max(len(pose) // _BLOCK, 1))
-    ]
-    return np.concatenate(height)
+    rows = pose[:, :, 2].reshape(len(pose), -1)
+    return np.concatenate([(block @ _heights(body)).min(1) for block in np.array_split(rows, len(rows) // _BLOCK + 1)])
 
 
 @lru_cache(maxsize=4)
+def _heights(body: Body) -> Float64[np.ndarray, "rows hull"]:
+    """The z of vertices is linear in the third rows of all bones' matrices: this is the matrix that gives it."""
+    hull = _outermost(body)
+    place = np.concatenate([body.vertices[hull], np.ones((len(hull), 1))], -1)
+    heights = np.zeros((len(hull), len(body.bones), 4))
+    for k in range(4):  # a bone may come twice where its weight is 0
+        heights[np.arange(len(hull)), body.bone_index[hull, k]] += body.bone_weight[hull, k, None] * place
+    return heights.reshape(len(hull), -1).T
+
+
 def _outermost(body: Body) -> Int[np.ndarray, "hull"]:
     """Per bone the vertices that are farthest in some direction at rest."""
     axis = np.linspace(-1, 1, 5)

@@ -24,9 +24,7 @@ Turns = Float64[np.ndarray, "frame 3 3"]
 
 _FORWARD, _UP, _LEFT = -np.eye(3)[1], np.eye(3)[2], np.eye(3)[0]
 _STRAIGHT, _BENT = 0.15, 0.5  # sine of the angle at an elbow or knee: below the first its plane says nothing
-_SHRUG = np.radians(
-    30
-)  # of the collar bone when the arm points up (a third of 120 degrees is the scapula's: Inman 1944)
+_SHRUG = np.radians(30)  # of the collar bone when the arm points up (Inman, Saunders & Abbott 1944)
 _HAND, _FLAT_HAND = 0.2, 0.04  # metres: length of a hand, and height of the wrist over one that lies on the floor
 _TOES = 0.15  # metres: how far the toes of a foot on tiptoe are below its ankle
 _CURL = np.radians(20)  # of every joint of a relaxed finger
