@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motions")
     parser.add_argument("--bodies", type=int, default=3)
-    parser.add_argument("--every", type=int, default=20, help="of how many frames one is checked vertex by vertex")
+    parser.add_argument("--every", type=int, default=10, help="of how many frames one is checked vertex by vertex")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/retarget.json"))
     a = parser.parse_args()
     bodies = [random_body(np.random.default_rng(seed)) for seed in range(a.bodies)]

@@ -48,7 +48,7 @@ def bvh(path, *, unit=1.0, order="ZXY", called=str, bent=None, root=(0.0, 0.9, 0
 
     def write(name):
         parent, offset = PERSON[name]
-        place = axes @ np.array(offset) / unit
+        place = axes @ (np.array(offset) if not moved else np.full(3, 0.2)) / unit  # positions stand in its place
         lines.append(
             f"{'JOINT' if parent else 'ROOT'} {called(name)}\n{{\nOFFSET {' '.join(f'{v:.6f}' for v in place)}"
         )
