@@ -110,7 +110,7 @@ def sample_offsets(poses: Poses2D, given: Rig, cuts: int = 10) -> dict[str, Any]
         )
         found = _offsets(Poses2D(xy, conf, poses.skeleton, poses.views), given, SAMPLE_FPS)
         for name, offsets in zip(errors, found, strict=True):
-            errors[name] += np.abs(offsets - (cut - cut[0]))[1:].tolist()
+            errors[name] += np.abs(offsets - (cut - cut[0]))[1:].round(3).tolist()  # starts are kept in microseconds
     return {name: {"largest": max(of), "median": median(of)} for name, of in errors.items()}
 
 
