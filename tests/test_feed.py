@@ -120,7 +120,7 @@ class Slow:
     def batches(self, start_step: int, batch_size: int):
         for step in itertools.count(start_step):
             time.sleep(self.seconds)
-            crops = [np.full((96, 96, 3), step, np.uint8)] * batch_size
+            crops = np.full((batch_size, 96, 96, 3), step, np.uint8)
             yield StoredBatch(crops, self.samples.uvd[:batch_size], self.samples.weight[:batch_size])
 
 

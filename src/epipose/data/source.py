@@ -20,7 +20,7 @@ from epipose.skeleton import Skeleton
 class StoredBatch(NamedTuple):
     """Crops that show ``WINDOW`` x the box (JPEG, or RGB), (u, v, d), weights of (u, v) and d, and where they lie."""
 
-    crops: Sequence[bytes | UInt8[np.ndarray, "stored stored 3"]]
+    crops: Sequence[bytes] | UInt8[np.ndarray, "batch stored stored 3"]
     uvd: Float[np.ndarray, "batch joint 3"]
     weight: Float[np.ndarray, "batch joint 2"]
     place: Placement | None = None
