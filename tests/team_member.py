@@ -26,7 +26,8 @@ def gradient(clip: Path, processes: Team) -> tuple[torch.Tensor, torch.Tensor]:
     learner = _Learner(net, Recipe(lr=0.0, batch_size=5), 1, 0, processes)
     learner.start(compiled=False)
     net.eval()
-    batches = feed(Shuffled(clip_samples(clip, 64), 0), 0, 5, 64, 0, VARIED, processes)
+    source = Shuffled(clip_samples(clip, 64, frames=(0, 4), views=["cam1"]), 0)
+    batches = feed(source, 0, 5, 64, 0, VARIED, processes)
     loss = learner.step(next(batches), 0)
     batches.close()
     return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]), loss
@@ -38,7 +39,7 @@ def main() -> None:
     with team(CPU) as processes:
         found, loss = gradient(clip, processes)
         rank = processes.rank
-    trained = train([clip], out / "model", epochs=4, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)
+        trained = train([clip], out / "model", epochs=3, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)
     torch.save({"gradient": found, "loss": loss, "net": trained.net.state_dict()}, out / f"rank{rank}.pt")
     (out / f"rank{rank}.json").write_text(json.dumps(trained.metric))
 

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 def outcome(tmp_path_factory) -> tuple[Path, Path]:
     """The clip, and the folder in which two processes left what they found."""
     folder = tmp_path_factory.mktemp("team")
-    clip = clip_folder(folder / "clip", frames=3, views=2)
+    clip = clip_folder(folder / "clip", frames=5, views=2)
     here = Path(__file__).parent
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
@@ -49,7 +49,7 @@ def test_both_have_the_same_network_and_it_has_learned(outcome) -> None:
     first, second = (torch.load(folder / f"rank{rank}.pt", weights_only=True)["net"] for rank in range(2))
     assert all(torch.equal(value, second[key]) for key, value in first.items())
     log = [json.loads(line) for line in (folder / "model" / "log.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in log] == [0, 1, 2, 3], "one process writes"
+    assert [line["epoch"] for line in log] == [0, 1, 2], "one process writes"
     assert log[-1]["loss"] < log[0]["loss"]
     from epipose.model.posenet import TrainedPoseNet
 

@@ -78,17 +78,26 @@ class Team:
 def team(device: torch.device) -> Iterator[Team]:
     """The processes of a torchrun, connected as long as the context lasts; one process without torchrun.
 
-    On machines with several GPUs each process gets its own (``device`` without a number).
+    On machines with several GPUs each process gets its own (``device`` without a number). Processes that somebody has
+    connected already stay so.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if dist.is_available() and dist.is_initialized():
+        yield Team(dist.get_rank(), dist.get_world_size(), _own(device))
+        return
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Team(0, 1, device)
         return
+    device = _own(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Team(dist.get_rank(), dist.get_world_size(), device)
+    finally:
+        dist.destroy_process_group()
+
+
+def _own(device: torch.device) -> torch.device:
+    """This process's GPU, where any is meant."""
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Team(dist.get_rank(), size, device)
-    finally:
-        dist.destroy_process_group()
+    return device
