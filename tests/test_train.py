@@ -9,6 +9,8 @@ import torch
 
 from epipose import loop
 from epipose.camera import Rig
+from epipose.data.samples import clip_samples
+from epipose.data.source import Shuffled
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
@@ -195,3 +197,29 @@ def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:
     log = json.loads((tmp_path / "out" / "log.jsonl").read_text())
     assert log["epoch"] == 0
     assert round(log["images_per_second"] * log["seconds"]) == 8
+
+
+def test_compiling_is_an_option_and_changes_nothing(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
+    run = {**TINY, "epochs": 1, "frames": (0, 0)}
+    first, second = train([folder], tmp_path / "a", **run), train([folder], tmp_path / "b", compile=True, **run)
+    assert len(compiled) == 1
+    assert all(torch.equal(value, _weights(second)[key]) for key, value in _weights(first).items())
+
+
+def test_a_stream_takes_the_place_of_clips(folder: Path, tmp_path: Path) -> None:
+    class Stream(Shuffled):
+        def __repr__(self) -> str:
+            return f"Stream({self.seed})"
+
+    samples = clip_samples(folder, 64)
+    run = {**TINY, "epochs": 1}
+    from_clips = train([folder], tmp_path / "clips", **run)
+    streamed = train([], tmp_path / "stream", stream=Stream(samples, 0), **run)
+    assert all(torch.equal(value, _weights(streamed)[key]) for key, value in _weights(from_clips).items())
+    assert read_json(tmp_path / "stream" / "train.json")["options"]["stream"] == "Stream(0)"
+    with pytest.raises(EpiposeError, match=r"stream Stream\(0\) \(now Stream\(1\)\)"):
+        train([], tmp_path / "stream", stream=Stream(samples, 1), **run)
+    with pytest.raises(EpiposeError, match="not both"):
+        train([folder], tmp_path / "both", stream=Stream(samples, 0), **run)

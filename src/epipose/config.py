@@ -186,7 +186,7 @@ class Train:
     """Seed of initialisation, order and augmentation."""
     device: str = "auto"
     """cpu, cuda, or auto. Under torchrun every process takes a GPU of its own."""
-    compiled: bool = False
+    compile: bool = False
     """Let torch.compile make the network faster; it takes a minute first."""
     checkpoint_steps: int | None = None
     """Steps from one checkpoint to the next; default: by the clock."""

@@ -67,7 +67,7 @@ def train(
     flip: float = 0.0,
     seed: int = 0,
     device: str = "auto",
-    compiled: bool = False,
+    compile: bool = False,
     checkpoint_steps: int | None = None,
     checkpoint_seconds: float = 300.0,
     overwrite: bool = False,
@@ -116,7 +116,7 @@ def train(
         if processes.first:  # not before everything that can be wrong with the call was tried
             _claim(out, options, inputs, overwrite)
         net = fit(
-            net, source, recipe, variation, out, processes, compiled=compiled, checkpoint_steps=checkpoint_steps,
+            net, source, recipe, variation, out, processes, compiled=compile, checkpoint_steps=checkpoint_steps,
             checkpoint_seconds=checkpoint_seconds,
         )  # fmt: skip
         return _trained(net, source, margin, out, processes)
@@ -124,7 +124,7 @@ def train(
 
 # How and where to run, not what to train. (A GPU computes in bfloat16, so its network is not the CPU's to the last bit.)
 _HOW_ONLY = (
-    "folders", "out", "pictures_2d", "device", "compiled", "checkpoint_steps", "checkpoint_seconds", "overwrite",
+    "folders", "out", "pictures_2d", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
 )  # fmt: skip
 
 

@@ -28,7 +28,10 @@ class StoredBatch(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Endless batches; ``pictures`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``."""
+    """Endless batches; ``pictures`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``.
+
+    What it is made of, its ``repr`` says: that is how a training knows its own source when it goes on.
+    """
 
     skeleton: Skeleton
     bone_lengths: Float[np.ndarray, "bone"]
