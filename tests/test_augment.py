@@ -17,7 +17,8 @@ def _sample(joint: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     center = (uvd[joint, :2] / WINDOW + 0.5) * STORED - 0.5
     rows, columns = np.mgrid[:STORED, :STORED]
     dot = 255 * np.exp(-((columns - center[0]) ** 2 + (rows - center[1]) ** 2) / (2 * 2.5**2))
-    return np.repeat(dot.astype(np.uint8)[..., None], 3, 2), uvd, np.array([1.0, 0.5, 0.25], np.float32)
+    weight = np.array([[1.0, 0.7], [0.5, 0.0], [0.25, 0.25]], np.float32)
+    return np.repeat(dot.astype(np.uint8)[..., None], 3, 2), uvd, weight
 
 
 def _found(picture: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ def test_joints_that_leave_the_crop_have_no_weight() -> None:
     stored, uvd, weight = _sample(0)
     uvd[1, 0] = 0.48
     _, _, kept = _augment(stored, uvd, weight, np.random.default_rng(0), **STILL | {"scale": (1.2, 1.2)})
-    np.testing.assert_array_equal(kept, [1.0, 0.0, 0.25])
+    np.testing.assert_array_equal(kept, weight * np.array([[1], [0], [1]]))
 
 
 def test_colour_and_occlusion_change_the_picture_only() -> None:

@@ -88,12 +88,28 @@ def test_loss_is_quadratic_then_linear_and_weighted() -> None:
     zero = torch.zeros(1, 2, 3)
     near, far = zero.clone(), zero.clone()
     near[0, 0], far[0, 0] = 0.01, 0.3
-    first = torch.tensor([[1.0, 0.0]])
-    assert smooth_l1(near, zero, first, 0.02).item() == pytest.approx(0.5 * 0.01**2 / 0.02)
-    assert smooth_l1(far, zero, first, 0.02).item() == pytest.approx(0.3 - 0.01)
-    assert smooth_l1(far, zero, torch.tensor([[0.0, 1.0]])).item() == 0
-    assert smooth_l1(far, zero, torch.tensor([[1.0, 3.0]])).item() == pytest.approx(0.29 / 4)
-    assert smooth_l1(far, zero, torch.zeros(1, 2)).item() == 0
+    first, second, both = (torch.tensor([[[a, a], [b, b]]]) for a, b in ((1.0, 0.0), (0.0, 1.0), (1.0, 3.0)))
+
+    def loss(pose: torch.Tensor, weight: torch.Tensor) -> float:
+        error, counted = smooth_l1(pose, zero, weight, 0.02)
+        return float(error / counted)
+
+    assert loss(near, first) == pytest.approx(0.5 * 0.01**2 / 0.02)
+    assert loss(far, first) == pytest.approx(0.3 - 0.01)
+    assert loss(far, second) == 0
+    assert loss(far, both) == pytest.approx(0.29 / 4)
+    assert [float(part) for part in smooth_l1(far, zero, torch.zeros(1, 2, 2))] == [0, 0]
+
+
+def test_without_depth_weight_only_the_place_in_the_picture_counts() -> None:
+    zero, pose = torch.zeros(1, 1, 3), torch.tensor([[[0.1, 0.0, 0.4]]], requires_grad=True)
+    error, counted = smooth_l1(pose, zero, torch.tensor([[[1.0, 0.0]]]), 0.02)
+    assert float(error.detach() / counted) == pytest.approx(0.09 / 2)
+    error.backward()
+    assert pose.grad is not None
+    assert pose.grad[0, 0].tolist() == [1, 0, 0]
+    error, _ = smooth_l1(pose, zero, torch.tensor([[[0.0, 1.0]]]), 0.02)
+    assert float(error.detach()) == pytest.approx(0.39)
 
 
 def _trained() -> TrainedPoseNet:

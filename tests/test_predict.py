@@ -248,3 +248,22 @@ def test_bad_sources_say_so(model: Path, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     with pytest.raises(EpiposeError, match="cannot be read as a picture"):
         predict(tmp_path / "broken.jpg", model)
+
+
+def test_flip_test_is_the_mean_of_the_picture_and_its_mirror_image(model: Path) -> None:
+    """What is said of a picture and of its mirror image must then be mirror images too, left and right exchanged."""
+    trained = TrainedPoseNet.load(model)
+    image = picture(JOINTS, 160)
+    box, camera = torch.tensor([[79.5, 75.0, 100.0]]), stack_cameras([assumed_camera(160, 160)])
+    crops = _crops(image, box)
+    plain = predict_crops(trained, crops, box, camera)
+    here = predict_crops(trained, crops, box, camera, flip_test=True)
+    there = predict_crops(trained, crops.flip(2), box, camera, flip_test=True)
+    order, mirror = list(H36M17.flip), torch.tensor([-1.0, 1.0, 1.0])
+    torch.testing.assert_close(there[0][:, order] * mirror, here[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(there[1][:, order], here[1])
+    assert float((here[0] - plain[0]).norm(dim=-1).max()) > 1e-3
+    other = predict_crops(trained, crops.flip(2), box, camera)
+    middle = torch.tensor([79.5, 0.0])
+    mean = (plain[2] + (other[2][:, order] - middle) * mirror[:2] + middle) / 2
+    torch.testing.assert_close(here[2], mean, atol=1e-3, rtol=0)

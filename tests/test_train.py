@@ -4,13 +4,13 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from epipose import train as train_module
+from epipose import loop
 from epipose.camera import Rig
 from epipose.data.samples import clip_samples
+from epipose.data.source import Shuffled
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
@@ -35,16 +35,16 @@ def _weights(model: TrainedPoseNet) -> dict[str, torch.Tensor]:
 
 
 def _interrupted(monkeypatch, after: int) -> None:
-    """Make the training be cut off after some epochs."""
-    one_epoch, done = train_module._one_epoch, []
+    """Make the training be cut off after some steps."""
+    step, done = loop._Learner.step, []
 
     def cut(*arguments):
         if len(done) == after:
             raise RuntimeError("cut off")
         done.append(1)
-        return one_epoch(*arguments)
+        return step(*arguments)
 
-    monkeypatch.setattr(train_module, "_one_epoch", cut)
+    monkeypatch.setattr(loop._Learner, "step", cut)
 
 
 def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
@@ -61,20 +61,23 @@ def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
 
 
 def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    run = {**TINY, "epochs": 4, "lr_drops": (3,), "checkpoint_every": 1, "frames": (0, 2)}
+    """Cut off in the middle of an epoch, two steps after a checkpoint, with everything on that has a state."""
+    run = {**TINY, "epochs": 4, "lr_drops": (3,), "checkpoint_steps": 3, "ema": 0.9, "clip_gradient": 0.1}
     whole = train([folder], tmp_path / "whole", **run)
     with monkeypatch.context() as patch:
-        _interrupted(patch, after=2)
+        _interrupted(patch, after=5)
         with pytest.raises(RuntimeError, match="cut off"):
             train([folder], tmp_path / "cut", **run)
+    assert torch.load(tmp_path / "cut" / "checkpoint.pt", weights_only=True)["step"] == 3
     assert (tmp_path / "cut" / "checkpoint.pt").exists()
     assert not (tmp_path / "cut" / "model.safetensors").exists()
     with (tmp_path / "cut" / "log.jsonl").open("a") as file:
-        file.write('{"epoch": 2, "loss": 9}\n')  # an epoch after the last checkpoint: will be run again
+        file.write('{"epoch": 2, "loss": 9}\n{"epo')  # epochs after the last checkpoint: will be run again
     resumed = train([folder], tmp_path / "cut", **run)
     assert all(torch.equal(value, _weights(resumed)[key]) for key, value in _weights(whole).items())
     logs = [[json.loads(x) for x in (tmp_path / n / "log.jsonl").read_text().splitlines()] for n in ("whole", "cut")]
-    assert [(x["epoch"], x["loss"], x["lr"]) for x in logs[0]] == [(x["epoch"], x["loss"], x["lr"]) for x in logs[1]]
+    curves = [[[x[key] for key in ("epoch", "loss", "spread", "lr")] for x in log] for log in logs]
+    assert curves[0] == curves[1]
     assert [x["lr"] for x in logs[0]] == pytest.approx([1e-3] * 3 + [1e-4])
     assert not (tmp_path / "cut" / "checkpoint.pt").exists()
 
@@ -103,6 +106,10 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
         {"frames": (0, 9)},
         {"device": "gpu"},
         {"batch_size": 0},
+        {"ema": 1.0},
+        {"mode": "full"},
+        {"mode": "unfrozen", "batch_size": 3},
+        {"pictures_2d": [tmp_path]},
     )
     for options in wrong:
         with pytest.raises(EpiposeError):
@@ -118,20 +125,19 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
 
 
 def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    run = {**TINY, "epochs": 3, "checkpoint_every": 100, "frames": (0, 0)}
+    run = {**TINY, "epochs": 3, "frames": (0, 0)}
     for seconds, exists in ((600.0, False), (0.0, True)):
         with monkeypatch.context() as patch:
-            patch.setattr(train_module, "_CHECKPOINT_SECONDS", seconds)
             _interrupted(patch, after=1)
             with pytest.raises(RuntimeError, match="cut off"):
-                train([folder], tmp_path, **run)
+                train([folder], tmp_path, **run, checkpoint_seconds=seconds)
         assert (tmp_path / "checkpoint.pt").exists() == exists
 
 
 def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatch) -> None:
     made = []
 
-    class Bar(train_module.tqdm):
+    class Bar(loop.tqdm):
         def __init__(self, *arguments, **options) -> None:
             made.append(self)
             self.moves = []
@@ -141,33 +147,16 @@ def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatc
             self.moves.append(n)
             return super().update(n)
 
-    monkeypatch.setattr(train_module, "tqdm", Bar)
+    monkeypatch.setattr(loop, "tqdm", Bar)
     train([folder], tmp_path, **TINY, epochs=2)
     assert (made[-1].total, made[-1].unit, made[-1].moves) == (4, "step", [1] * 4)
     assert "epoch=2" in made[-1].postfix
     assert "loss=" in made[-1].postfix
 
 
-def test_batches_are_even_and_no_random_stream_is_used_twice(folder: Path, monkeypatch) -> None:
-    samples, streams = clip_samples(folder, 64), []
-    augment = train_module.augment
-
-    def noting(*arguments, **options):
-        streams.append(json.dumps(arguments[4].bit_generator.state))
-        return augment(*arguments, **options)
-
-    monkeypatch.setattr(train_module, "augment", noting)
-    batches = list(train_module._batches(samples, 64, 7, (3, 1), STILL))
-    assert [len(pictures) for pictures, _, _ in batches] == [2, 1, 1, 1, 1, 1, 1]
-    shuffling = json.dumps(np.random.default_rng((3, 1)).bit_generator.state)
-    assert len({shuffling, *streams}) == 9
-    (whole,) = train_module._batches(samples, 64, 1, (3, 1), STILL)
-    torch.testing.assert_close(torch.cat([uvd for _, uvd, _ in batches]), whole[1])
-
-
 def test_no_batch_of_a_single_picture(folder: Path, tmp_path: Path, monkeypatch) -> None:
-    sizes, to_input = [], train_module.to_input
-    monkeypatch.setattr(train_module, "to_input", lambda pictures: sizes.append(len(pictures)) or to_input(pictures))
+    sizes, to_input = [], loop.to_input
+    monkeypatch.setattr(loop, "to_input", lambda pictures: sizes.append(len(pictures)) or to_input(pictures))
     train([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 pictures
     assert sizes == [4, 4]
 
@@ -208,3 +197,29 @@ def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:
     log = json.loads((tmp_path / "out" / "log.jsonl").read_text())
     assert log["epoch"] == 0
     assert round(log["images_per_second"] * log["seconds"]) == 8
+
+
+def test_compiling_is_an_option_and_changes_nothing(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
+    run = {**TINY, "epochs": 1, "frames": (0, 0)}
+    first, second = train([folder], tmp_path / "a", **run), train([folder], tmp_path / "b", compile=True, **run)
+    assert len(compiled) == 1
+    assert all(torch.equal(value, _weights(second)[key]) for key, value in _weights(first).items())
+
+
+def test_a_stream_takes_the_place_of_clips(folder: Path, tmp_path: Path) -> None:
+    class Stream(Shuffled):
+        def __repr__(self) -> str:
+            return f"Stream({self.seed})"
+
+    samples = clip_samples(folder, 64)
+    run = {**TINY, "epochs": 1}
+    from_clips = train([folder], tmp_path / "clips", **run)
+    streamed = train([], tmp_path / "stream", stream=Stream(samples, 0), **run)
+    assert all(torch.equal(value, _weights(streamed)[key]) for key, value in _weights(from_clips).items())
+    assert read_json(tmp_path / "stream" / "train.json")["options"]["stream"] == "Stream(0)"
+    with pytest.raises(EpiposeError, match=r"stream Stream\(0\) \(now Stream\(1\)\)"):
+        train([], tmp_path / "stream", stream=Stream(samples, 1), **run)
+    with pytest.raises(EpiposeError, match="not both"):
+        train([folder], tmp_path / "both", stream=Stream(samples, 0), **run)

@@ -131,6 +131,11 @@ def stack_cameras(cameras: Sequence[Camera]) -> Camera:
     return Camera(*(torch.stack(field) for field in zip(*(camera._fields for camera in cameras), strict=True)))
 
 
+def cat_cameras(batches: Sequence[Camera]) -> Camera:
+    """Batches of cameras one after the other."""
+    return Camera(*(torch.cat(field) for field in zip(*(batch._fields for batch in batches), strict=True)))
+
+
 def distort(xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"]) -> Float[Tensor, "*out 2"]:
     """Apply Brown-Conrady distortion to normalised coordinates (Brown 1966; OpenCV's calib3d, equation 2)."""
     k1, k2, p1, p2, k3 = distortion.unbind(-1)

@@ -24,6 +24,7 @@ _Verb = (
     | Annotated[config.Label, tyro.conf.subcommand("label")]
     | Annotated[config.Train, tyro.conf.subcommand("train")]
     | Annotated[config.Predict, tyro.conf.subcommand("predict")]
+    | Annotated[config.Export, tyro.conf.subcommand("export")]
     | Annotated[config.View, tyro.conf.subcommand("view")]
     | Annotated[config.Run, tyro.conf.subcommand("run")]
 )
@@ -112,16 +113,18 @@ def _calibrate(verb: config.Calibrate) -> None:
 
 
 def _label(verb: config.Label) -> None:
+    from epipose.data.supervision import supervision
     from epipose.files import read_json
     from epipose.stages import label_clip
 
-    worked = label_clip(verb.folder, people=verb.people, min_parallax_deg=verb.min_parallax_deg, force=verb.force)
-    record = read_json(verb.folder / "label.json")
+    worked = label_clip(**vars(verb))
+    labels = supervision(verb.folder, verb.mode).labels
+    record = read_json(labels / "label.json")
     for sentence in record["people_found"]:
         print(f"  {sentence}")
     share, confidence = record["labelled_share"], record["mean_confidence"]
     print(f"  {share:.0%} of the subject's joints labelled, mean confidence {confidence:.2f}")
-    _say(worked, verb.folder / "poses3d.npz", f"epipose train {verb.folder} --out MODEL, or epipose view {verb.folder}")
+    _say(worked, labels / "poses3d.npz", f"epipose train {verb.folder} --out MODEL, or epipose view {verb.folder}")
 
 
 def _train(verb: config.Train) -> None:
@@ -136,8 +139,16 @@ def _predict(verb: config.Predict) -> None:
     from epipose.predict import predict
 
     out = verb.out or verb.source.resolve().with_name(f"{verb.source.resolve().stem}-epipose")
-    predict(verb.source, verb.model, out, intrinsics=verb.intrinsics, detector=verb.detector, device=verb.device)
+    options = {name: value for name, value in vars(verb).items() if name not in ("source", "model", "out")}
+    predict(verb.source, verb.model, out, **options)
     _say(True, out / "predictions.npz", "look at overlay.jpg beside it")
+
+
+def _export(verb: config.Export) -> None:
+    from epipose.export import export
+
+    export(verb.model, verb.out)
+    _say(True, verb.out, f"epipose predict PICTURE --model {verb.out}")
 
 
 def _view(verb: config.View) -> None:
@@ -188,6 +199,7 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.Label: _label,
     config.Train: _train,
     config.Predict: _predict,
+    config.Export: _export,
     config.View: _view,
     config.Run: _run,
 }

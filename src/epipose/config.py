@@ -104,10 +104,17 @@ class Label:
 
     folder: Folder
     """Clip folder with 2D poses and cameras."""
+    mode: Literal["self", "self+rig", "true2d", "full"] = "self"
+    """What the labels are made from. self: detected joints and recovered cameras. The others need footage whose truth is
+    known: self+rig: true cameras; true2d: true joints in the pictures too; full: the true 3D poses."""
     people: Literal["subject", "all"] = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
     min_parallax_deg: float = 5.0
     """Joints seen only from directions closer together than this are left out."""
+    gate: float = 2.5
+    """A view that misses a joint by more than this many expected errors does not support it."""
+    smoothness: float | None = None
+    """Expected second difference of a joint's path from frame to frame, in metres (or units of the rig)."""
     force: bool = False
     """Label with cameras that calibration rejected."""
 
@@ -119,10 +126,21 @@ class Train:
     A run that was cut off goes on where it was when the same command is given again.
     """
 
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")]
-    """Labelled clip folders."""
     out: Path
     """Model folder to write: model.safetensors, config.json, log.jsonl."""
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")] = ()
+    """Labelled clip folders."""
+    mode: Literal["self", "self+rig", "true2d", "full", "unfrozen"] = "self"
+    """Where labels come from. self: as epipose label wrote them. With footage whose truth is known, self+rig: the same
+    with the true cameras; true2d: triangulated from the true joints in the pictures; full: the true 3D poses; unfrozen:
+    from the network's own 2D, to see it collapse."""
+    pictures_2d: tuple[Path, ...] = ()
+    """Clip folders, or folders of pictures with a poses2d.npz, of which only the joints in the pictures are learned;
+    without any CLIP, that is a pre-training."""
+    label_weight: Literal["confidence", "uniform"] = "confidence"
+    """A joint counts by the confidence of its label, or all that have a label alike."""
+    min_confidence: float = 0.0
+    """Labels with less confidence than this are left out."""
     backbone: Backbone = "resnet50"
     """The convolutional network; efficientnet_lite0 with --init imagenet where there is no GPU."""
     input_size: int = 256
@@ -148,8 +166,16 @@ class Train:
     """The backbone's learning rate over that of the rest; 0.1 suits a backbone with ImageNet weights and few clips."""
     frozen_norm: bool = False
     """Keep the statistics of the backbone's batch normalisation as ImageNet made them; for small clips and batches."""
+    schedule: Literal["steps", "cosine"] = "steps"
+    """How the learning rate goes down: by ten at each of --lr-drops, or along a cosine to nothing."""
     lr_drops: tuple[int, ...] = (90, 120)
     """Epochs after which the rate is divided by ten."""
+    warmup: float = 0.0
+    """Epochs in which the learning rate rises from nothing."""
+    clip_gradient: float = 0.0
+    """Largest norm of a gradient; longer ones are shortened to it. 0: any."""
+    ema: float = 0.0
+    """Keep the average of the weights over the last steps, with this decay per step, such as 0.999. 0: the last ones."""
     rotation_deg: float = 30.0
     """Augmentation: pictures are turned by up to this angle."""
     occlusion: float = 0.5
@@ -159,7 +185,13 @@ class Train:
     seed: int = 0
     """Seed of initialisation, order and augmentation."""
     device: str = "auto"
-    """cpu, cuda, or auto."""
+    """cpu, cuda, or auto. Under torchrun every process takes a GPU of its own."""
+    compile: bool = False
+    """Let torch.compile make the network faster; it takes a minute first."""
+    checkpoint_steps: int | None = None
+    """Steps from one checkpoint to the next; default: by the clock."""
+    checkpoint_seconds: float = 300.0
+    """Seconds from one checkpoint to the next."""
     overwrite: bool = False
     """Replace another run in the model folder."""
 
@@ -171,7 +203,11 @@ class Predict:
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO")]
     """What to read; each picture is read on its own."""
     model: Path
-    """Model folder."""
+    """Model folder, or an ONNX file that epipose export wrote."""
+    runtime: Literal["auto", "torch", "onnx"] = "auto"
+    """What runs the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
+    flip_test: bool = False
+    """Read the mirrored picture too and average both: somewhat more accurate, half as fast."""
     out: Path | None = None
     """Folder to write; default: beside the source, named after it."""
     intrinsics: Path | None = None
@@ -180,6 +216,16 @@ class Predict:
     """What finds the person in the picture."""
     device: str = "auto"
     """cpu, cuda, or auto."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a trained network as a file for other programs. The ending .onnx: ONNX, with its settings inside."""
+
+    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
+    """Model folder."""
+    out: Path
+    """File to write."""
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ def label(
     skeleton: Skeleton = H36M17,
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
+    smoothness: float | None = None,
 ) -> Poses3D:
     """Triangulate people in world space and map them to ``skeleton``.
 
@@ -42,7 +43,8 @@ def label(
     errors (`NOISE_SHARE` of the person's size in the picture each). A joint's confidence is the number of supporting
     views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]: one view alone is worth
     nothing, two perfect ones are worth 1. Joints whose supporting rays are all within ``min_parallax_deg`` of one line
-    get 0.
+    get 0. ``smoothness``: the expected second difference of a joint's path from frame to frame, in units of the rig;
+    None holds no path to be smooth.
     """
     frames = poses.xy.shape[1]
     blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK))
@@ -52,7 +54,8 @@ def label(
             observed = observe(poses, rig, person=person)
             parts = []
             for block in blocks:
-                parts.append(triangulated(observed.frames(block), rig, poses.skeleton, gate, min_parallax_deg))
+                seen = observed.frames(block)
+                parts.append(triangulated(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
                 bar.update()
             xyz.append(torch.cat([part[0] for part in parts]))
             conf.append(torch.cat([part[1] for part in parts]))
@@ -70,6 +73,7 @@ def triangulated(
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
     constant_bones: bool = True,
+    smoothness: float | None = None,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
     """One person's joints in the world, in the joints of the observations, and their confidence (see `label`).
 
@@ -83,7 +87,7 @@ def triangulated(
     conf = points.confidence
     if constant_bones and bool((conf > 0).any()):
         supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
-        priors = Priors(symmetric=skeleton.bone_flip)
+        priors = Priors(symmetric=skeleton.bone_flip, smoothness=smoothness)
         xyz = bundle_adjust(
             camera.R, camera.t, points.xyz, observed.x, observed.weight * supports, observed.noise, skeleton.bones,
             free=Free(poses=False), priors=priors, steps=15,

@@ -20,9 +20,11 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.data.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop
+from epipose.data.pictures2d import in_skeleton
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
-from epipose.model.posenet import TrainedPoseNet, device_named, to_input
+from epipose.model.posenet import device_named
+from epipose.model.reader import PoseReader, Runtime, load_reader
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import Skeleton
 from epipose.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
@@ -70,6 +72,8 @@ def predict(
     *,
     intrinsics: Path | None = None,
     detector: str = "blazepose",
+    flip_test: bool = False,
+    runtime: Runtime = "auto",
     batch_size: int | None = None,
     device: str = "auto",
 ) -> Prediction:
@@ -77,12 +81,13 @@ def predict(
 
     In every photo the largest confident person is taken, in a video the one who is seen longest (and,
     while that one is out of sight, who else is). Without ``intrinsics`` (JSON as for calibrate: one camera, or one
-    called like the file) those of `assumed_camera` are taken. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
+    called like the file) those of `assumed_camera` are taken. ``model`` is a model folder or an ONNX file (see
+    `load_reader`), ``flip_test`` as for `predict_crops`. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
     With ``out`` it writes predictions.npz, predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises
     EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
     """
     target = device_named(device)
-    trained = TrainedPoseNet.load(model)
+    trained = load_reader(model, runtime)
     material = _material(source)
     boxes = _main_person(material, detector, trained)
     if not bool((boxes[:, 2] > 0).any()):
@@ -94,7 +99,7 @@ def predict(
     pictures = tqdm(
         material.pictures(), total=len(boxes), desc="poses from pictures", unit="frame", delay=2, disable=None
     )
-    xyz, conf, uv = _predicted(trained, iter(pictures), boxes, given, batch_size, target)
+    xyz, conf, uv = _predicted(trained, iter(pictures), boxes, given, batch_size, target, flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
     prediction = Prediction(poses, uv, material.names or tuple(f"frame {index}" for index in range(len(boxes))))
     if out is not None:
@@ -104,21 +109,30 @@ def predict(
 
 
 def predict_crops(
-    trained: TrainedPoseNet,
+    trained: PoseReader,
     crops: UInt8[Tensor, "picture size size 3"],
     boxes: Float[Tensor, "picture 3"],
     cameras: Camera,
     *,
+    flip_test: bool = False,
     device: torch.device | None = None,
 ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"], Float[Tensor, "picture joint 2"]]:
     """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes (x, y, side).
 
-    ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0.
+    ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0. ``flip_test``:
+    the mean of what the picture and its mirror image say. Raises EpiposeError for a network that knows no lengths.
     """
+    if not bool(trained.bone_lengths.any()):
+        raise EpiposeError(
+            "This network has seen 2D alone and knows no depth. Train it on labelled clips: --init MODEL"
+        )
     target = device or torch.device("cpu")
-    net = trained.net.to(target).eval()
-    with torch.inference_mode():
-        uvd, conf = (part.cpu() for part in net(to_input(crops.to(target))))
+    uvd, conf = trained.read(crops, target)
+    if flip_test:
+        order = list(trained.skeleton.flip)
+        mirrored, mirrored_conf = trained.read(crops.flip(2), target)
+        mirrored = mirrored[:, order] * torch.tensor([-1.0, 1.0, 1.0])
+        uvd, conf = (uvd + mirrored) / 2, (conf + mirrored_conf[:, order]) / 2
     cameras = cameras.to(torch.float32)
     some = boxes[:, 2] > 0
     safe = torch.where(some[:, None], boxes, torch.tensor([0.0, 0.0, 1.0]))
@@ -129,9 +143,10 @@ def predict_crops(
 
 def predict_clip(
     folder: Path,
-    trained: TrainedPoseNet,
+    trained: PoseReader,
     frames: tuple[int, int],
     *,
+    flip_test: bool = False,
     batch_size: int | None = None,
     device: str = "auto",
 ) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
@@ -150,21 +165,22 @@ def predict_clip(
     for row, view in enumerate(clip.views):
         boxes = _boxes(found.xy[row, :, 0], found.conf[row, :, 0], found.skeleton, trained)[first : last + 1]
         pictures = clip.read(view, range(first, last + 1))
-        results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target))
+        results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
 
 
 def _predicted(
-    trained: TrainedPoseNet,
+    trained: PoseReader,
     pictures: Iterator[np.ndarray],
     boxes: Float[Tensor, "picture 3"],
     given: Camera | None,
     batch_size: int | None,
     target: torch.device,
+    flip_test: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """`predict_crops` of a stream: of a picture only its crop is kept, of all pictures only the poses."""
-    size = trained.net.sizes["input_size"]
+    size = trained.input_size
     stream = (
         (torch.from_numpy(crop_picture(image, box.numpy(), size)), box, _camera_of(image, given))
         for image, box in zip(pictures, boxes, strict=True)
@@ -172,9 +188,8 @@ def _predicted(
     parts = []
     while batch := list(itertools.islice(stream, batch_size or (8 if target.type == "cpu" else 32))):
         crops, rows, cameras = zip(*batch, strict=True)
-        parts.append(
-            predict_crops(trained, torch.stack(crops), torch.stack(rows), stack_cameras(cameras), device=target)
-        )
+        stacked = torch.stack(crops), torch.stack(rows), stack_cameras(cameras)
+        parts.append(predict_crops(trained, *stacked, flip_test=flip_test, device=target))
     xyz, conf, uv = (torch.cat(part) for part in zip(*parts, strict=True))
     return xyz, conf, uv
 
@@ -201,7 +216,7 @@ def _material(source: Path) -> _Material:
     return _Material((source.name,), 1, lambda: iter([read_image(source)]), None)
 
 
-def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) -> Float[Tensor, "picture 3"]:
+def _main_person(material: _Material, detector: str, trained: PoseReader) -> Float[Tensor, "picture 3"]:
     """A box per picture round the one person to read; side 0 where nobody was found."""
     from epipose.detect import detector_named
     from epipose.detect.tracks import tracks_of
@@ -227,11 +242,9 @@ def _main_person(material: _Material, detector: str, trained: TrainedPoseNet) ->
     return _boxes(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), finder.skeleton, trained)
 
 
-def _boxes(xy: Tensor, conf: Tensor, found: Skeleton, trained: TrainedPoseNet) -> Float[Tensor, "picture 3"]:
+def _boxes(xy: Tensor, conf: Tensor, found: Skeleton, trained: PoseReader) -> Float[Tensor, "picture 3"]:
     """Boxes round the joints as the model knows them, so that they are as wide as in training."""
-    weights = found.mapping_to(trained.skeleton)
-    unseen = ((weights > 0) & (conf[..., None, :] == 0)).any(-1) | ~weights.any(-1)
-    return box_around(weights @ xy, (~unseen).float(), trained.margin)
+    return box_around(*in_skeleton(xy, conf, found, trained.skeleton), trained.margin)
 
 
 def _camera_for(source: Path, path: Path) -> Camera:

@@ -20,15 +20,17 @@ from epipose.calibrate import calibrate, check_rig
 from epipose.calibration_page import calibration_page
 from epipose.camera import Rig
 from epipose.clip import Clip
+from epipose.data.supervision import Mode, check_supervision, supervision
 from epipose.detect import detect, detector_named, resolved
 from epipose.detect.given import given
 from epipose.errors import EpiposeError, RejectedError
 from epipose.files import already_done, fingerprint, read_json, write_json, write_record
 from epipose.intrinsics import FocalChoice, known_rig_from, lens_for
-from epipose.label import label
+from epipose.label import GATE, MIN_PARALLAX_DEG, label
 from epipose.people import associate
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, Poses3D
 from epipose.scale import measuring
+from epipose.skeleton import H36M17
 from epipose.starts import SyncMethod, gap_warnings, synchronised_by
 from epipose.subject import choose_subject, doubts
 from epipose.timeline import on_timeline
@@ -156,29 +158,40 @@ def calibrate_clip(
 def label_clip(
     folder: Path,
     *,
+    mode: Mode = "self",
     people: Literal["subject", "all"] = "subject",
-    min_parallax_deg: float = 5.0,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
+    gate: float = GATE,
+    smoothness: float | None = None,
     force: bool = False,
 ) -> bool:
     """``poses2d.npz`` and ``rig.json`` to ``poses3d.npz``; where there are several people, they are told apart first.
 
-    Raises RejectedError for cameras that calibration rejected, unless ``force``.
+    Other modes than "self" read the folder ``truth/`` and write to ``labels/<mode>/`` (see `supervision`). Raises
+    RejectedError for cameras that calibration rejected, unless ``force``.
     """
-    if not force:
+    if mode == "self" and not force:
         check_not_rejected(folder)
-    clip, poses, rig = Clip.load(folder), Poses2D.load(folder / "poses2d.npz"), Rig.load(folder / "rig.json")
-    record, output = folder / "label.json", folder / "poses3d.npz"
-    options = {"people": people, "min_parallax_deg": min_parallax_deg}
-    inputs = fingerprint([folder / "poses2d.npz", folder / "rig.json"])
+    found = supervision(folder, mode) if mode == "self" else check_supervision(folder, mode)
+    clip = Clip.load(folder)
+    poses = None if found.poses2d is None else Poses2D.load(found.poses2d)
+    rig = Rig.load(found.rig).select(clip.names)
+    record, output = found.labels / "label.json", found.labels / "poses3d.npz"
+    gates = {"gate": gate, "min_parallax_deg": min_parallax_deg, "smoothness": smoothness}
+    options, inputs = {"people": people, **gates}, fingerprint(found.inputs())
     if already_done(record, options, inputs, (output,)):
         return False
-    poses = poses.with_sides_exchanged(_exchanged_throughout(folder, poses.views))
     persons, sentences = [0], list[str]()
-    if poses.conf.shape[2] > 1:
-        found = associate(poses, rig, clip.fps)
-        poses, sentences = found.poses, found.sentences()
-        persons = found.real if people == "all" else [0]
-    labels = label(poses, rig, persons=persons, min_parallax_deg=min_parallax_deg)
+    if poses is None:
+        labels = Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17)
+    else:
+        if found.poses2d == folder / "poses2d.npz":
+            poses = poses.with_sides_exchanged(_exchanged_throughout(folder, poses.views))
+        if poses.conf.shape[2] > 1:
+            several = associate(poses, rig, clip.fps)
+            poses, sentences = several.poses, several.sentences()
+            persons = several.real if people == "all" else [0]
+        labels = label(poses, rig, persons=persons, **gates)
     share = float((labels.conf[:, 0] > 0).float().mean())
     if share == 0:
         raise EpiposeError(
@@ -187,6 +200,8 @@ def label_clip(
         )
     record.unlink(missing_ok=True)
     labels.save(output)
+    if found.labels != folder:
+        rig.save(found.labels / "rig.json")
     measures = {"labelled_share": share, "mean_confidence": float(labels.conf[:, 0].mean())}  # of the subject
     write_record(record, options, inputs, **measures, persons=persons, people_found=sentences)
     return True

@@ -1,42 +1,42 @@
 """Training: labelled clip folders in, a network that reads one picture out.
 
-One linear loop. Every random draw is a function of (seed, epoch, sample) and not of what ran before, so a run that was
-cut off and resumed gives the same network as one that was not: on a CPU to the last bit. The folder holds train.json
-(options), log.jsonl (one line per epoch), checkpoint.pt (while running), and in the end model.safetensors and
-config.json.
+Here is what belongs to files: which labels are used, which folder is whose, what was trained before. The loop itself is
+in loop.py. The model folder holds train.json (options), log.jsonl (one line per epoch), checkpoint.pt (while running),
+and in the end model.safetensors and config.json.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import math
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
-from tqdm import tqdm
 
-from epipose.data.augment import augment
-from epipose.data.samples import WINDOW, Samples, clip_samples, joined
+from epipose.checkpoint import remove_checkpoint
+from epipose.data.pictures2d import samples_2d
+from epipose.data.samples import LabelWeight, Samples, clip_samples, joined
+from epipose.data.source import Shuffled, Source
+from epipose.data.supervision import Mode, check_supervision, supervision
+from epipose.distributed import Team, team
 from epipose.errors import EpiposeError
-from epipose.files import already_done, fingerprint, read_json, replacing, write_record
-from epipose.model.losses import smooth_l1
-from epipose.model.posenet import PoseNet, TrainedPoseNet, device_named, to_input
+from epipose.files import already_done, fingerprint, read_json, write_record
+from epipose.loop import Recipe, fit
+from epipose.model.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
 from epipose.model.weights import imagenet_weights
+from epipose.schedule import Schedule
+from epipose.skeleton import H36M17
+from epipose.stages import label_clip
 
 
 def train(
     folders: Sequence[Path],
     out: Path,
     *,
+    mode: Mode = "self",
+    pictures_2d: Sequence[Path] = (),
+    stream: Source | None = None,
     backbone: str = "resnet50",
     input_size: int = 256,
     depth_bins: int = 64,
@@ -46,12 +46,18 @@ def train(
     frames: tuple[int, int] | None = None,
     views: Sequence[str] | None = None,
     margin: float = 1.25,
+    label_weight: LabelWeight = "confidence",
+    min_confidence: float = 0.0,
     epochs: int = 140,
     batch_size: int = 32,
     lr: float = 1e-3,
     backbone_lr: float = 1.0,
     frozen_norm: bool = False,
+    schedule: Schedule = "steps",
+    warmup: float = 0.0,
     lr_drops: Sequence[int] = (90, 120),
+    clip_gradient: float = 0.0,
+    ema: float = 0.0,
     beta: float = 0.02,
     rotation: float = math.pi / 6,
     scale: tuple[float, float] = (0.8, 1.2),
@@ -61,80 +67,125 @@ def train(
     flip: float = 0.0,
     seed: int = 0,
     device: str = "auto",
-    checkpoint_every: int = 5,
+    compile: bool = False,
+    checkpoint_steps: int | None = None,
+    checkpoint_seconds: float = 300.0,
     overwrite: bool = False,
 ) -> TrainedPoseNet:
     """Train a PoseNet on the labels of clip folders; resumes a run that was cut off, returns a finished one as it is.
 
-    Sizes are those of `PoseNet`, variations those of `augment` (rotation in radians), ``beta`` that of `smooth_l1`;
-    ``frames`` (first, last) and ``views`` say what of each clip to use. Adam, with the rate x 0.1 after each epoch of
-    ``lr_drops``; the backbone's rate is ``backbone_lr`` times that, and ``frozen_norm`` keeps the statistics of its
-    batch normalisation as they were loaded. ``init`` is an ImageNet weight file of the backbone, "imagenet" to fetch it
-    (only EfficientNet-Lite0's), or the folder of a trained model to go on from.
-    Raises EpiposeError for unlabelled folders and for an ``out`` with another run's options (unless ``overwrite``).
+    ``mode`` says where labels come from (see `supervision`); missing ones are made. Of ``pictures_2d`` (see
+    `samples_2d`) only the joints in the picture are learned; alone they are a pre-training. ``stream`` takes the place
+    of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of `augment`
+    (rotation in radians), the way of training is `Recipe`'s; ``frames`` (first, last) and ``views`` say what of each
+    clip to use, ``label_weight`` and ``min_confidence`` how labels count. ``init`` is an ImageNet weight file of the
+    backbone, "imagenet" to fetch it (only EfficientNet-Lite0's), or the folder of a trained model to go on from.
+    Started by torchrun, all processes train together. Raises EpiposeError for unlabelled folders and for an ``out``
+    with another run's options (unless ``overwrite``).
     """
     options = {key: _plain(value) for key, value in locals().items() if key not in _HOW_ONLY}
+    if stream is not None:
+        options["stream"] = repr(stream)
     target = device_named(device)
-    if seed < 0:
-        raise EpiposeError(f"Got seed {seed}; seeds are whole numbers from 0 on.")
-    if batch_size < 1:
-        raise EpiposeError(f"Got batch size {batch_size}; a step needs at least one picture, better several.")
-    inputs = fingerprint(_inputs(folders, init))
-    if not overwrite and _finished(out, options, inputs):
-        return TrainedPoseNet.load(out)
-    samples = joined([clip_samples(f, input_size, margin=margin, frames=frames, views=views) for f in folders])
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        joints = len(samples.skeleton.joints)
-        net = PoseNet(
-            backbone, joints, input_size=input_size, depth_bins=depth_bins, channels=channels, deconvs=deconvs
-        )
-    if init is not None:
-        _initialise(net, imagenet_weights(backbone) if init == "imagenet" else Path(init))
-    net.to(target, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    head = [*net.head.parameters(), *net.volume.parameters()]
-    optimizer = torch.optim.Adam([{"params": list(net.backbone.parameters())}, {"params": head}], lr)
-    _claim(out, options, inputs, overwrite)  # not before everything that can be wrong with the call was tried
-    first = _resume(out, net, optimizer)
+    recipe = Recipe(
+        epochs, batch_size, lr, backbone_lr, frozen_norm, schedule, warmup, tuple(lr_drops), clip_gradient, ema, beta,
+        mode == "unfrozen", seed,
+    )  # fmt: skip
     variation = {
-        "rotation": rotation,
-        "scale": scale,
-        "shift": shift,
-        "colour": colour,
-        "occlusion": occlusion,
-        "flip": flip,
-    }
-    for module in net.train().backbone.modules():
-        if frozen_norm and isinstance(module, torch.nn.BatchNorm2d):
-            module.eval()
-    steps, saved = math.ceil(len(samples) / batch_size), time.monotonic()
-    with tqdm(total=epochs * steps, initial=first * steps, desc="train", unit="step", delay=2, disable=None) as bar:
-        for epoch in range(first, epochs):
-            rate = lr * 0.1 ** sum(epoch >= drop for drop in lr_drops)
-            for group, share in zip(optimizer.param_groups, (backbone_lr, 1.0), strict=True):
-                group["lr"] = share * rate
-            started = time.perf_counter()
-            batches = _batches(samples, input_size, steps, (seed, epoch), variation, pin=target.type == "cuda")
-            loss = _one_epoch(net, optimizer, batches, target, beta, bar, epoch + 1)
-            seconds = time.perf_counter() - started
-            _log(out, epoch=epoch, loss=loss, lr=rate, seconds=seconds, images_per_second=len(samples) / seconds)
-            due = (epoch + 1) % checkpoint_every == 0 or time.monotonic() - saved > _CHECKPOINT_SECONDS
-            if due and epoch + 1 < epochs:
-                _checkpoint(out, net, optimizer, epoch + 1)
-                saved = time.monotonic()
-
-    lengths = torch.from_numpy(samples.bone_lengths)
-    trained = TrainedPoseNet(net.cpu().eval(), samples.skeleton, lengths, samples.metric, margin)
-    trained.save(out)
-    (out / "checkpoint.pt").unlink(missing_ok=True)
-    return trained
+        "rotation": rotation, "scale": scale, "shift": shift, "colour": colour, "occlusion": occlusion, "flip": flip,
+    }  # fmt: skip
+    if mode == "unfrozen":  # the way from crop to camera is the box alone
+        variation |= {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "flip": 0.0}
+    _check(folders, pictures_2d, stream, recipe)
+    with team(target) as processes:
+        labels = processes.told(_labelled(folders, mode, stream) if processes.first else None)
+        inputs = fingerprint(_inputs(folders, labels, pictures_2d, init)) if processes.first else ""
+        if processes.told(processes.first and not overwrite and _finished(out, options, inputs)):
+            return TrainedPoseNet.load(out)
+        source = stream
+        if source is None:
+            of = {"margin": margin, "min_confidence": min_confidence}
+            chosen = {**of, "label_weight": label_weight, "frames": frames, "views": views}
+            parts = [
+                clip_samples(clip, input_size, labels_in=where, **chosen)
+                for clip, where in zip(folders, labels, strict=True)
+            ]
+            source = Shuffled(_with_2d(parts, pictures_2d, input_size, margin), seed, pairs=recipe.unfrozen)
+        sizes = {"input_size": input_size, "depth_bins": depth_bins, "channels": channels, "deconvs": deconvs}
+        net = _network(backbone, len(source.skeleton.joints), sizes, init, seed)
+        if processes.first:  # not before everything that can be wrong with the call was tried
+            _claim(out, options, inputs, overwrite)
+        net = fit(
+            net, source, recipe, variation, out, processes, compiled=compile, checkpoint_steps=checkpoint_steps,
+            checkpoint_seconds=checkpoint_seconds,
+        )  # fmt: skip
+        return _trained(net, source, margin, out, processes)
 
 
 # How and where to run, not what to train. (A GPU computes in bfloat16, so its network is not the CPU's to the last bit.)
-_HOW_ONLY = ("folders", "out", "device", "checkpoint_every", "overwrite")
-_CHECKPOINT_SECONDS = 600.0  # with slow epochs, a checkpoint is written after fewer than checkpoint_every
-_AHEAD = 4  # batches that are prepared while the network works on one
+_HOW_ONLY = (
+    "folders", "out", "pictures_2d", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
+)  # fmt: skip
+
+
+def _check(folders: Sequence[Path], pictures_2d: Sequence[Path], stream: Source | None, recipe: Recipe) -> None:
+    if recipe.seed < 0:
+        raise EpiposeError(f"Got seed {recipe.seed}; seeds are whole numbers from 0 on.")
+    if recipe.batch_size < 1:
+        raise EpiposeError(f"Got batch size {recipe.batch_size}; a step needs at least one picture, better several.")
+    if not 0 <= recipe.ema < 1:
+        raise EpiposeError(f"Got an average that keeps {recipe.ema} per step; it must be 0 (off) to less than 1.")
+    if recipe.unfrozen and (pictures_2d or stream is not None or recipe.batch_size % 2):
+        raise EpiposeError(
+            "The mode 'unfrozen' reads pairs of views: give clip folders alone, and an even batch size "
+            f"(got {recipe.batch_size})."
+        )
+    if stream is None and not folders and not pictures_2d:
+        raise EpiposeError("There is nothing to train on. Give labelled clip folders, or pictures with 2D poses.")
+    if stream is not None and (folders or pictures_2d):
+        raise EpiposeError("Give either a stream or folders to train on, not both.")
+
+
+def _labelled(folders: Sequence[Path], mode: Mode, stream: Source | None) -> list[Path]:
+    """The folder of each clip's labels, made where they are missing; those of other modes also when they are old."""
+    for folder in () if stream is not None else folders:
+        if mode == "self":
+            ready = (folder / "rig.json").exists() and (folder / "poses2d.npz").exists()
+            if ready and not (folder / "poses3d.npz").exists():
+                label_clip(folder)
+        elif not check_supervision(folder, mode).labelled():
+            label_clip(folder, mode=mode)
+    return [supervision(folder, mode).labels for folder in folders]
+
+
+def _with_2d(parts: list[Samples], pictures_2d: Sequence[Path], input_size: int, margin: float) -> Samples:
+    """The clips' samples, and those of pictures with 2D alone in the same joints."""
+    skeleton = parts[0].skeleton if parts else H36M17
+    flat = [samples_2d(folder, input_size, skeleton=skeleton, margin=margin) for folder in pictures_2d]
+    return joined(parts + flat)
+
+
+def _network(
+    backbone: str, joints: int, sizes: dict[str, int], init: Literal["imagenet"] | Path | None, seed: int
+) -> PoseNet:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = PoseNet(backbone, joints, **sizes)
+    if init is not None:
+        _initialise(net, imagenet_weights(backbone) if init == "imagenet" else Path(init))
+    return net
+
+
+def _trained(net: PoseNet, source: Source, margin: float, out: Path, processes: Team) -> TrainedPoseNet:
+    """The outcome, written by the first process."""
+    plain = build_posenet(net.sizes)  # without what training with several processes changed
+    plain.load_state_dict({key: value.cpu() for key, value in net.state_dict().items()})
+    lengths = torch.from_numpy(source.bone_lengths)
+    trained = TrainedPoseNet(plain.eval(), source.skeleton, lengths, source.metric, margin)
+    if processes.first:
+        trained.save(out)
+        remove_checkpoint(out)
+    return trained
 
 
 def _plain(value: Any) -> Any:
@@ -142,24 +193,30 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple | list) else value
 
 
-def _inputs(folders: Sequence[Path], init: Literal["imagenet"] | Path | None) -> list[Path]:
+def _inputs(
+    folders: Sequence[Path],
+    labels: Sequence[Path],
+    pictures_2d: Sequence[Path],
+    init: Literal["imagenet"] | Path | None,
+) -> list[Path]:
     """The files that decide what is learned: labels, and the weights to begin with (imagenet's never change)."""
-    paths = [folder / name for folder in folders for name in _needed(folder)]
+    paths = [path for folder, where in zip(folders, labels, strict=True) for path in _needed(folder, where)]
+    paths += [folder / "poses2d.npz" for folder in pictures_2d if (folder / "poses2d.npz").exists()]
     if init is not None and init != "imagenet":
         weights = Path(init) / "model.safetensors" if Path(init).is_dir() else Path(init)
         paths += [weights] if weights.exists() else []  # reading them says what is wrong
     return paths
 
 
-def _needed(folder: Path) -> tuple[str, ...]:
-    names = ("clip.json", "rig.json", "poses3d.npz")
-    missing = [name for name in names if not (folder / name).exists()]
+def _needed(folder: Path, labels: Path) -> list[Path]:
+    paths = [folder / "clip.json", labels / "rig.json", labels / "poses3d.npz"]
+    missing = [path.name for path in paths if not path.exists()]
     if missing:
         raise EpiposeError(
             f"{folder} lacks {', '.join(missing)}: training needs a labelled clip. "
             f"Run epipose detect, calibrate and label on it first."
         )
-    return names
+    return paths
 
 
 def _finished(out: Path, options: dict[str, Any], inputs: str) -> bool:
@@ -201,90 +258,3 @@ def _initialise(net: PoseNet, init: Path) -> None:
     if before.net.sizes != net.sizes:
         raise EpiposeError(f"The model in {init} has sizes {before.net.sizes}; this run has {net.sizes}. Use the same.")
     net.load_state_dict(before.net.state_dict())
-
-
-def _batches(
-    samples: Samples, size: int, steps: int, seed: tuple[int, int], variation: dict[str, Any], *, pin: bool = False
-) -> Iterator[tuple[UInt8[Tensor, "batch size size 3"], Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]]:
-    """Augmented samples in random order, in ``steps`` batches as even as can be (batch normalisation needs several).
-
-    Threads prepare the next ones while the network works on one. ``pin`` puts them where a GPU can fetch them by itself.
-    """
-
-    def prepare(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        rng = np.random.default_rng((*seed, 1 + index))  # (*seed, 0) would be the stream of (*seed,)
-        return augment(
-            samples.stored(index),
-            samples.uvd[index],
-            samples.weight[index],
-            size,
-            rng,
-            window=WINDOW,
-            flip_order=samples.skeleton.flip,
-            **variation,
-        )
-
-    order = np.random.default_rng(seed).permutation(len(samples))
-    with ThreadPoolExecutor() as pool:
-        chunks = ([pool.submit(prepare, int(index)) for index in chunk] for chunk in np.array_split(order, steps))
-        waiting = deque(itertools.islice(chunks, _AHEAD))
-        while waiting:
-            parts = zip(*(future.result() for future in waiting.popleft()), strict=True)
-            waiting.extend(itertools.islice(chunks, 1))
-            batch = [torch.from_numpy(np.stack(part)) for part in parts]
-            yield tuple(part.pin_memory() if pin else part for part in batch)  # type: ignore[misc]
-
-
-def _one_epoch(
-    net: PoseNet,
-    optimizer: torch.optim.Optimizer,
-    batches: Iterator,
-    target: torch.device,
-    beta: float,
-    bar: tqdm,
-    epoch: int,
-) -> float:
-    """Mean loss over the epoch's batches."""
-    losses = []
-    for pictures, uvd, weight in batches:
-        pictures, uvd, weight = (part.to(target, non_blocking=True) for part in (pictures, uvd, weight))
-        with torch.autocast(target.type, torch.bfloat16, enabled=target.type == "cuda"):  # on CPUs bf16 was slower
-            predicted, _ = net(to_input(pictures))
-        loss = smooth_l1(predicted, uvd, weight, beta)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-        if bar.update():  # only where it was drawn: to read the loss is to wait for the GPU
-            bar.set_postfix(epoch=epoch, loss=f"{float(losses[-1]):.4f}", refresh=False)
-    mean = float(torch.stack(losses).mean())
-    if not math.isfinite(mean):
-        raise EpiposeError(
-            "The loss became infinite: training diverged. Use a smaller learning rate, in another --out."
-        )
-    return mean
-
-
-def _log(out: Path, epoch: int, **values: float) -> None:
-    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"epoch": epoch, **{key: float(f"{value:.6g}") for key, value in values.items()}}) + "\n")
-
-
-def _checkpoint(out: Path, net: PoseNet, optimizer: torch.optim.Optimizer, epoch: int) -> None:
-    with replacing(out / "checkpoint.pt") as part:
-        torch.save({"epoch": epoch, "net": net.state_dict(), "optimizer": optimizer.state_dict()}, part)
-
-
-def _resume(out: Path, net: PoseNet, optimizer: torch.optim.Optimizer) -> int:
-    """Load the checkpoint where there is one and cut the log back to it; the epoch to go on with."""
-    path, log, epoch = out / "checkpoint.pt", out / "log.jsonl", 0
-    if path.exists():
-        state = torch.load(path, map_location="cpu", weights_only=True)  # loading moves what belongs on the GPU
-        net.load_state_dict(state["net"])
-        optimizer.load_state_dict(state["optimizer"])
-        epoch = int(state["epoch"])
-    if log.exists():
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)[:epoch]
-        with replacing(log) as part:
-            part.write_text("".join(lines), encoding="utf-8")
-    return epoch

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 def augment(
     stored: UInt8[np.ndarray, "stored stored 3"],
     uvd: Float[np.ndarray, "joint 3"],
-    weight: Float[np.ndarray, "joint"],
+    weight: Float[np.ndarray, "joint 2"],
     size: int,
     rng: np.random.Generator,
     *,
@@ -29,8 +29,8 @@ def augment(
     colour: tuple[float, float] = (0.8, 1.2),
     occlusion: float = 0.5,
     flip: float = 0.0,
-) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "joint 3"], Float[np.ndarray, "joint"]]:
-    """A random variation of one sample: picture of size x size, (u, v, d), weight.
+) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "joint 3"], Float[np.ndarray, "joint 2"]]:
+    """A random variation of one sample: picture of size x size, (u, v, d), weights (of (u, v) and of d).
 
     ``stored`` shows ``window`` x the box, so that there is picture to turn and shift into view. ``rotation`` is the
     largest angle in radians either way, ``scale`` and ``colour`` (per channel) are ranges of factors, ``shift`` the
@@ -53,7 +53,7 @@ def augment(
     brightened = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)
     picture = cv2.LUT(picture, brightened[None])
     moved = np.concatenate([uvd[:, :2] @ linear.T + offset, factor * uvd[:, 2:]], -1).astype(np.float32)
-    return picture, moved, weight * (np.abs(moved) < 0.5).all(-1)
+    return picture, moved, weight * (np.abs(moved) < 0.5).all(-1, keepdims=True)
 
 
 def centre(stored: UInt8[np.ndarray, "stored stored 3"], size: int, window: float) -> UInt8[np.ndarray, "size size 3"]:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
 from tqdm import tqdm
 
-from epipose.camera import Camera, Rig
+from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.data.crops import box_around, crop_picture, pose_to_crop
 from epipose.errors import EpiposeError
@@ -25,47 +27,75 @@ from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 
 WINDOW = 1.5  # side of a stored crop over the side of its box
+LabelWeight = Literal["confidence", "uniform"]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where crops lie: the moment each shows (a number of its own per clip and frame), its box, its camera."""
+
+    moment: Int[np.ndarray, "sample"]
+    box: Float[Tensor, "sample 3"]  # centre and side in pixels
+    camera: Camera  # a batch, one for each sample
+
+    def of(self, rows: Int[np.ndarray, "row"]) -> Placement:
+        """The placement of some crops."""
+        index = torch.from_numpy(rows)
+        return Placement(self.moment[rows], self.box[index], self.camera[index])
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Crops as JPEG (``WINDOW`` x the box) with their normalised poses and weights.
+    """Crops as JPEG (``WINDOW`` x the box) with their normalised poses, and weights of (u, v) and of d.
 
-    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen); metres where ``metric``.
+    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen); metres where ``metric``. Pictures of which only 2D is
+    known have depth weight 0, no bone lengths and no placement.
     """
 
     jpegs: tuple[bytes, ...]
     uvd: Float[np.ndarray, "sample joint 3"]
-    weight: Float[np.ndarray, "sample joint"]
+    weight: Float[np.ndarray, "sample joint 2"]
     bone_lengths: Float[np.ndarray, "bone"]
     skeleton: Skeleton
     metric: bool
+    place: Placement | None = None
 
     def __len__(self) -> int:
         return len(self.jpegs)
 
     def stored(self, index: int) -> UInt8[np.ndarray, "stored stored 3"]:
         """The stored RGB crop of one sample."""
-        picture = cv2.imdecode(np.frombuffer(self.jpegs[index], np.uint8), cv2.IMREAD_COLOR)
-        assert picture is not None  # we encoded it
-        return np.ascontiguousarray(picture[..., ::-1])
+        return decoded(self.jpegs[index])
+
+
+def decoded(jpeg: bytes) -> UInt8[np.ndarray, "stored stored 3"]:
+    """The RGB picture in a JPEG that `encoded` made."""
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def encoded(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """An RGB picture as JPEG."""
+    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """Samples of several clips as one set; EpiposeError when their skeletons differ.
 
-    Where all clips are metric, a bone's length is averaged over the samples of the clips that have seen it. Otherwise
-    every clip has a unit of its own, and the first clip's lengths are kept: the ratios of bones are what a network
-    without metric labels can know.
+    Where all clips (pictures with 2D alone apart) are metric, a bone's length is averaged over the samples of the clips
+    that have seen it. Otherwise every clip has a unit of its own, and the first clip's lengths are kept: the ratios of
+    bones are what a network without metric labels can know.
     """
     names = {part.skeleton.name for part in parts}
     if len(names) > 1:
         raise EpiposeError(f"The labels have different skeletons ({', '.join(sorted(names))}). Label the clips alike.")
-    metric = all(part.metric for part in parts)
-    lengths = parts[0].bone_lengths
+    scaled = [part for part in parts if part.bone_lengths.any()]
+    metric = bool(scaled) and all(part.metric for part in scaled)
+    lengths = (scaled or parts)[0].bone_lengths
     if metric:
-        each = np.stack([part.bone_lengths for part in parts])
-        weights = np.array([[len(part)] for part in parts]) * (each > 0)
+        each = np.stack([part.bone_lengths for part in scaled])
+        weights = np.array([[len(part)] for part in scaled]) * (each > 0)
         lengths = (weights * each).sum(0) / np.maximum(weights.sum(0), 1)
     return Samples(
         tuple(itertools.chain.from_iterable(part.jpegs for part in parts)),
@@ -74,6 +104,18 @@ def joined(parts: Sequence[Samples]) -> Samples:
         lengths.astype(np.float32),
         parts[0].skeleton,
         metric,
+        _joined_places([part.place for part in parts]),
+    )
+
+
+def _joined_places(parts: Sequence[Placement | None]) -> Placement | None:
+    places = [part for part in parts if part is not None]
+    if len(places) < len(parts):
+        return None
+    before = np.cumsum([0, *(place.moment.max() + 1 for place in places[:-1])])
+    moment = np.concatenate([place.moment + first for place, first in zip(places, before, strict=True)])
+    return Placement(
+        moment, torch.cat([place.box for place in places]), cat_cameras([place.camera for place in places])
     )
 
 
@@ -81,6 +123,9 @@ def clip_samples(
     folder: Path,
     input_size: int,
     *,
+    labels_in: Path | None = None,
+    label_weight: LabelWeight = "confidence",
+    min_confidence: float = 0.0,
     margin: float = 1.25,
     frames: tuple[int, int] | None = None,
     views: Sequence[str] | None = None,
@@ -88,13 +133,20 @@ def clip_samples(
 ) -> Samples:
     """One sample per view and frame of a labelled clip folder (clip.json, rig.json, poses3d.npz).
 
-    ``frames`` are the first and last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled
-    and inside the picture. Raises EpiposeError for missing files, views or frames, and when no sample is left.
+    ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
+    confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
+    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the picture. Raises
+    EpiposeError for missing files, views or frames, and when no sample is left.
     """
-    clip, labels = Clip.load(folder), Poses3D.load(folder / "poses3d.npz")
-    rig = Rig.load(folder / "rig.json").select(clip.names)
+    labels_in = labels_in or folder
+    clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
+    labels = _weighted(labels, label_weight, min_confidence)
+    rig = Rig.load(labels_in / "rig.json").select(clip.names)
     if len(labels.xyz) != clip.frames:
-        raise EpiposeError(f"{folder}: {len(labels.xyz)} labels for {clip.frames} frames. Run: epipose label {folder}")
+        raise EpiposeError(
+            f"{folder}: {len(labels.xyz)} labels for {clip.frames} frames. Run: epipose label {folder} (and where the "
+            "labels come from truth/, epipose detect with --sync none: the truth is of the videos as they are)"
+        )
     first, last = frames or (0, clip.frames - 1)
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
@@ -112,7 +164,7 @@ def clip_samples(
             shown = [min(max(frame + late, 0), clip.frames - 1) for frame in usable]
             for frame, picture in zip(usable, clip.read(view, shown), strict=True):
                 box = boxes[row, frame] * np.array([1, 1, WINDOW])
-                jpegs.append(_jpeg(crop_picture(picture, box, round(WINDOW * input_size))))
+                jpegs.append(encoded(crop_picture(picture, box, round(WINDOW * input_size))))
                 kept.append((row, frame))
             bar.update()
     if not jpegs:
@@ -122,7 +174,15 @@ def clip_samples(
         )
     rows, columns = (list(column) for column in zip(*kept, strict=True))
     lengths = _bone_lengths(labels, first, last)
-    return Samples(tuple(jpegs), uvd[rows, columns], weight[rows, columns], lengths, labels.skeleton, labels.metric)
+    weights = np.repeat(weight[rows, columns, :, None], 2, -1)
+    place = Placement(np.array(columns), torch.from_numpy(boxes[rows, columns]), camera[torch.tensor(rows)])
+    return Samples(tuple(jpegs), uvd[rows, columns], weights, lengths, labels.skeleton, labels.metric, place)
+
+
+def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float) -> Poses3D:
+    """The labels with the confidence that they are to count with."""
+    conf = labels.conf * (labels.conf >= min_confidence)
+    return replace(labels, conf=(conf > 0).to(conf) if label_weight == "uniform" else conf)
 
 
 def _targets(
@@ -152,7 +212,3 @@ def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, "
     known = (conf[:, children] > 0) & (conf[:, parents] > 0)
     median = torch.where(known, lengths, torch.nan).nanmedian(0).values
     return torch.nan_to_num(median).numpy()
-
-
-def _jpeg(picture: np.ndarray) -> bytes:
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()

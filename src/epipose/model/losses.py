@@ -1,7 +1,12 @@
-"""What training minimises: a robust distance between normalised poses, weighted by how far a label can be trusted."""
+"""What training minimises: a robust distance between normalised poses, weighted by how far a label can be trusted.
+
+A weight is two numbers per joint: one for the place in the picture (u and v), one for the depth. Pictures of which only
+2D is known have depth weight 0.
+"""
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
@@ -10,14 +15,22 @@ from torch.nn import functional
 def smooth_l1(
     predicted: Float[Tensor, "batch joint 3"],
     target: Float[Tensor, "batch joint 3"],
-    weight: Float[Tensor, "batch joint"],
+    weight: Float[Tensor, "batch joint 2"],
     beta: float = 0.02,
-) -> Float[Tensor, ""]:
-    """Weighted mean over joints of smooth-L1: quadratic below ``beta`` crop widths, linear above.
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Smooth-L1, quadratic below ``beta`` crop widths and linear above, summed with the weights; and their sum.
 
-    The usual transition at 1 is out of reach for coordinates in [-0.5, 0.5] and makes the loss plain L2. The default
-    0.02 is about 5 cm on a person who fills the crop: errors of a good network stay quadratic, wrong labels
-    pull with a constant force. Weight 0 means missing; a batch without any weight has loss 0.
+    The first over the second is the mean. Both are given because a batch may be spread over processes, whose sums add
+    up and whose means do not. The usual transition at 1 is out of reach for coordinates in [-0.5, 0.5] and makes the
+    loss plain L2. The default 0.02 is about 5 cm on a person who fills the crop: errors of a good network stay
+    quadratic, wrong labels pull with a constant force. Weight 0 means missing.
     """
-    distance = functional.smooth_l1_loss(predicted.float(), target, beta=beta, reduction="none").mean(-1)
-    return (distance * weight).sum() / weight.sum().clamp(min=1e-6)
+    distance = functional.smooth_l1_loss(predicted.float(), target, beta=beta, reduction="none")
+    each = weight[..., [0, 0, 1]]
+    return (distance * each).sum(), each.sum()
+
+
+def spread(pose: Float[Tensor, "batch joint 3"]) -> Float[Tensor, ""]:
+    """Mean distance of the joints from the middle of their pose, in crop widths; 0 where poses collapsed to a point."""
+    with torch.no_grad():
+        return (pose - pose.mean(1, keepdim=True)).norm(dim=-1).mean()

@@ -151,19 +151,37 @@ class TrainedPoseNet:
     metric: bool
     margin: float
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and ``config.json`` to the folder."""
-        from safetensors.torch import save_file
+    @property
+    def input_size(self) -> int:
+        """Side of the crops that it reads, in pixels."""
+        return self.net.sizes["input_size"]
 
+    def read(
+        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        """(u, v, d) in crop widths and confidence of RGB crops, computed on the device, given on the CPU."""
+        net = self.net.to(device).eval()
+        with torch.inference_mode():
+            uvd, conf = net(to_input(crops.to(device)))
+        return uvd.cpu(), conf.cpu()
+
+    def config(self) -> dict[str, Any]:
+        """Sizes and what is needed to read the output, as JSON takes it."""
         bones = {
             self.skeleton.joints[child]: round(float(length), 6)
             for (_, child), length in zip(self.skeleton.bones, self.bone_lengths, strict=True)
         }
+        reading = {"skeleton": self.skeleton.name, "metric": self.metric, "margin": self.margin, "bone_lengths": bones}
+        return {"format": "epipose-posenet-1", **self.net.sizes, **reading}
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` to the folder."""
+        from safetensors.torch import save_file
+
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
         with replacing(folder / "model.safetensors") as part:
             save_file(state, part)
-        reading = {"skeleton": self.skeleton.name, "metric": self.metric, "margin": self.margin, "bone_lengths": bones}
-        write_json(folder / "config.json", {"format": "epipose-posenet-1", **self.net.sizes, **reading})
+        write_json(folder / "config.json", self.config())
 
     @staticmethod
     def load(folder: Path) -> TrainedPoseNet:
@@ -175,11 +193,16 @@ class TrainedPoseNet:
             )
         config = read_json(path)
         try:
-            skeleton = skeleton_named(config["skeleton"])
-            lengths = [config["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones]
-            metric, margin = bool(config["metric"]), float(config["margin"])
+            reading = reading_of(config)
             net = build_posenet(config)
             net.load_state_dict(read_state(folder / "model.safetensors"))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise EpiposeError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
-        return TrainedPoseNet(net.eval(), skeleton, torch.tensor(lengths), metric, margin)
+        return TrainedPoseNet(net.eval(), *reading)
+
+
+def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, "bone"], bool, float]:
+    """Skeleton, bone lengths, whether they are metric, and margin from what `TrainedPoseNet.config` gave."""
+    skeleton = skeleton_named(config["skeleton"])
+    lengths = [config["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones]
+    return skeleton, torch.tensor(lengths), bool(config["metric"]), float(config["margin"])

@@ -1,0 +1,88 @@
+"""Pictures of which only the joints in the picture are known: they teach where joints are, and nothing about depth.
+
+They come from clip folders (whatever their cameras), or from a folder of pictures with a poses2d.npz beside them. Used
+alone they are the 2D pre-training of the method, beside labelled clips they keep the network in touch with more people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.clip import Clip
+from epipose.data.crops import box_around, crop_picture
+from epipose.data.samples import WINDOW, Samples, encoded
+from epipose.errors import EpiposeError
+from epipose.poses import Poses2D
+from epipose.skeleton import H36M17, Skeleton
+from epipose.video import IMAGE_SUFFIXES, read_image
+
+
+def samples_2d(
+    folder: Path,
+    input_size: int,
+    *,
+    skeleton: Skeleton = H36M17,
+    min_confidence: float = 0.3,
+    margin: float = 1.25,
+    min_joints: float = 0.7,
+) -> Samples:
+    """One sample per picture in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
+
+    A clip folder (clip.json, poses2d.npz), or a folder of pictures whose poses2d.npz has one view, its frames the
+    pictures in the order of their names. Raises EpiposeError when these do not fit, and when no sample is left.
+    """
+    poses = Poses2D.load(folder / "poses2d.npz")
+    xy, conf = in_skeleton(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, skeleton)
+    conf = conf * (conf >= min_confidence)
+    usable = (conf > 0).float().mean(-1) >= min_joints
+    boxes = box_around(xy, conf, margin)
+    boxes[..., 2].clamp_(min=1.0)
+    jpegs, rows = [], []
+    for view in range(len(xy)):
+        frames = usable[view].nonzero()[:, 0].tolist()
+        for frame, picture in zip(frames, _pictures(folder, poses, view, frames), strict=True):
+            box = boxes[view, frame].numpy() * np.array([1, 1, WINDOW])
+            jpegs.append(encoded(crop_picture(picture, box, round(WINDOW * input_size))))
+            rows.append((view, frame))
+    if not jpegs:
+        raise EpiposeError(f"{folder}: no picture shows {min_joints:.0%} of the joints of {skeleton.name} in 2D.")
+    index = tuple(torch.tensor(rows).T)
+    box = boxes[index][:, None]
+    seen = (conf[index] > 0)[..., None]
+    uv = torch.where(seen, (xy[index] - box[..., :2]) / box[..., 2:], torch.zeros(()))
+    uvd = torch.cat([uv, torch.zeros_like(uv[..., :1])], -1)
+    weight = torch.stack([conf[index], torch.zeros_like(conf[index])], -1)
+    lengths = np.zeros(len(skeleton.bones), np.float32)
+    return Samples(tuple(jpegs), uvd.numpy(), weight.numpy(), lengths, skeleton, False)
+
+
+def in_skeleton(
+    xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], found: Skeleton, wanted: Skeleton
+) -> tuple[Float[Tensor, "*batch target 2"], Float[Tensor, "*batch target"]]:
+    """Joints in a picture in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
+    weights = found.mapping_to(wanted).to(xy)
+    parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
+    return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))
+
+
+def _pictures(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Iterator[np.ndarray]:
+    """The pictures of some frames of a view."""
+    if (folder / "clip.json").exists():
+        clip = Clip.load(folder)
+        chosen = next((of for of in clip.views if of.name == poses.views[view]), None)
+        if chosen is None or poses.xy.shape[1] != clip.frames:
+            raise EpiposeError(f"{folder}: poses2d.npz does not belong to clip.json. Run: epipose detect")
+        return clip.read(chosen, frames)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    if poses.xy.shape[:2] != (1, len(paths)):
+        raise EpiposeError(
+            f"{folder} holds {len(paths)} pictures, its poses2d.npz has {poses.xy.shape[0]} views of "
+            f"{poses.xy.shape[1]} frames; expected one view with a frame for each picture, in the order of their names."
+        )
+    return (read_image(paths[frame]) for frame in frames)

@@ -1,0 +1,60 @@
+"""A trained network as ONNX, for programs without PyTorch.
+
+Input ``pictures``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
+``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the file
+alone is enough to predict with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import warnings
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from epipose.extras import optional
+from epipose.files import replacing
+from epipose.model.posenet import TrainedPoseNet, to_input
+
+OPSET = 18
+
+
+class _FromBytes(nn.Module):
+    """The network behind the step from bytes to what it takes."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, pictures: UInt8[Tensor, "batch size size 3"]
+    ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
+        return self.net(to_input(pictures))
+
+
+def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
+    """Write ``out``, whole or not at all; raises EpiposeError where the packages of the extra ``onnx`` are missing."""
+    optional("onnx", "onnx")
+    optional("onnxscript", "onnx")
+    size = trained.input_size
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # the exporter's, on its own workings
+        program = torch.onnx.export(
+            _FromBytes(trained.net.cpu().eval()),
+            (example,),
+            input_names=["pictures"],
+            output_names=["uvd", "confidence"],
+            dynamic_shapes={"pictures": {0: torch.export.Dim.DYNAMIC}},
+            opset_version=OPSET,
+            dynamo=True,
+        )
+    assert program is not None
+    program.model.metadata_props["epipose"] = json.dumps(trained.config())
+    with replacing(out) as part:
+        program.save(part, external_data=False)
