@@ -217,7 +217,9 @@ def _target_files(folder: Path) -> dict[tuple[str, ...], Path]:
     files = {words: macro / f"universal-{'-'.join(words)}" for words in universal}
     files |= {words: macro / "-".join(words) for words in product(_ANCESTRY, _SEX, _AGE)}
     for folder_name, values in (("height", _HEIGHT), ("proportions", _PROPORTIONS)):
-        files |= {(*words, value): macro / folder_name / "-".join((*words, value)) for words in universal for value in values}
+        files |= {
+            (*words, value): macro / folder_name / "-".join((*words, value)) for words in universal for value in values
+        }
     for file, measure in MEASURES.items():
         files |= {(f"{sign}{measure}",): folder / f"{file}-{end}" for sign, end in (("-", "decr"), ("+", "incr"))}
     return files

@@ -29,7 +29,7 @@ _STATURE = ((1.64, 0.065), (1.77, 0.07))
 _GROWN = ((14.0, 16.0, 18.0), ((0.975, 0.99, 1.0), (0.925, 0.98, 1.0)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Body:
     """One person in rest pose (arms hanging obliquely): metres, z up, facing -y, feet on z = 0.
 
@@ -127,7 +127,11 @@ def _traits(
     ages = zip(("child", "young", "old"), np.eye(3), strict=True)
     traits |= {word: float(np.interp(age, _YEARS, row)) for word, row in ages}
     traits |= dict(zip(("african", "asian", "caucasian"), ancestry.tolist(), strict=True))
-    traits |= {f"{sign}{name}": max(value * (-1 if sign == "-" else 1), 0.0) for name, value in measures.items() for sign in "-+"}
+    traits |= {
+        f"{sign}{name}": max(value * (-1 if sign == "-" else 1), 0.0)
+        for name, value in measures.items()
+        for sign in "-+"
+    }
     return traits
 
 

@@ -1,0 +1,79 @@
+"""Rotation matrices of whole clips at once, in NumPy: what motion files are written in and what poses are made of.
+
+All functions broadcast over leading axes; matrices act on columns; angles are radians.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+
+def unit(v: Float[np.ndarray, "*batch 3"]) -> Float64[np.ndarray, "*batch 3"]:
+    """Vectors of length 1; zero stays zero."""
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
+
+
+def about(
+    axis: Float[np.ndarray, "*#batch 3"], angle: Float[np.ndarray, "*#batch"]
+) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Rotation about an axis (any length but 0) by an angle: Rodrigues' formula."""
+    x, y, z = np.moveaxis(unit(axis), -1, 0)
+    zero = np.zeros_like(x)
+    hat = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*x.shape, 3, 3)
+    angle = np.asarray(angle)[..., None, None]
+    return np.eye(3) + np.sin(angle) * hat + (1 - np.cos(angle)) * (hat @ hat)
+
+
+def from_euler(axes: str, angles: Float[np.ndarray, "*batch axis"]) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Turns about own axes, one after the other: "zxy" is Rz Rx Ry (the order in which BVH lists its channels)."""
+    turn = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+    for column, axis in enumerate(axes):
+        turn = turn @ about(np.eye(3)["xyz".index(axis)], angles[..., column])
+    return turn
+
+
+def from_quaternion(q: Float[np.ndarray, "*batch 4"]) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Rotation of a quaternion (w, x, y, z) of any length but 0."""
+    w, x, y, z = np.moveaxis(q / np.linalg.norm(q, axis=-1, keepdims=True), -1, 0)
+    rows = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+    ]
+    return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def axes_of(
+    first: Float[np.ndarray, "*batch 3"], second: Float[np.ndarray, "*#batch 3"]
+) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Right-handed axes in columns: the first is exactly along ``first``, the second as near to ``second`` as can be."""
+    a = unit(first)
+    c = unit(np.cross(a, second))
+    return np.stack([a, np.cross(c, a), c], -1)
+
+
+def shortest(a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"]) -> Float64[np.ndarray, "*batch 3 3"]:
+    """The smallest rotation that takes the direction of a to that of b; about any normal where they are opposite."""
+    a, b = np.broadcast_arrays(unit(a), unit(b))
+    axis, cosine = np.cross(a, b), (a * b).sum(-1)
+    sine = np.linalg.norm(axis, axis=-1)
+    normal = np.cross(a, np.eye(3)[np.abs(a).argmin(-1)])  # whichever, for a turn by half a circle or by none
+    return about(np.where(sine[..., None] > 1e-9, axis, normal), np.arctan2(sine, cosine))
+
+
+def part_of(turn: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, "*rest"]:
+    """A share of a rotation: about the same axis, by that share of the angle. Several shares: a new leading axis."""
+    v = np.stack(
+        [turn[..., 2, 1] - turn[..., 1, 2], turn[..., 0, 2] - turn[..., 2, 0], turn[..., 1, 0] - turn[..., 0, 1]], -1
+    )
+    angle = np.arctan2(np.linalg.norm(v, axis=-1), np.trace(turn, axis1=-2, axis2=-1) - 1)
+    # At half a circle v vanishes; there the axis is the largest column of turn + 1.
+    columns = np.moveaxis(turn + np.eye(3), -1, -2)
+    largest = np.linalg.norm(columns, axis=-1).argmax(-1)[..., None, None]
+    half = np.take_along_axis(columns, largest, -2)[..., 0, :]
+    axis = np.where(angle[..., None] < 3.1, np.where(angle[..., None] < 1e-9, [1.0, 0, 0], v), half)
+    shares = np.asarray(share, float)
+    return about(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)

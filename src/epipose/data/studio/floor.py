@@ -1,0 +1,68 @@
+"""How high a posed body is over the floor, and how high it should be.
+
+The captured person touches the floor with a foot, a knee, a hand or the back. Another body in the same pose touches it
+elsewhere, so its root can not be where the captured one was. Both have a clearance, the height of the lowest point;
+the body is moved up or down until its clearance is the captured person's.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Float64, Int
+
+from epipose.data.studio.bodies import Body, Skinning
+from epipose.skeleton import H36M17
+
+# How high a joint is over the floor where its body part lies on it, metres; the lowest ankle of a clip stands flat.
+_FLESH = {"pelvis": 0.11, "spine": 0.1, "thorax": 0.1, "neck_nose": 0.08, "head": 0.1}
+_FLESH |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("knee", "elbow", "wrist", "ankle")}
+_FLESH |= {f"{side}_{joint}": 0.1 for side in ("left", "right") for joint in ("hip", "shoulder")}
+_SLACK = 0.06  # metres: a captured person this near to the floor stands or lies on it (tiptoe lifts the ankle)
+_BLOCK = 256  # frames at a time
+
+
+def grounded(
+    body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], xyz: Float64[np.ndarray, "frame joint 3"]
+) -> Skinning:
+    """The pose moved along z until its clearance is that of ``xyz``: the captured joints at the body's scale."""
+    lifted = pose.copy()
+    lifted[..., 2, 3] += (captured_clearance(xyz) - lowest(body, pose))[:, None]
+    return lifted.astype(np.float32)
+
+
+def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, "frame"]:
+    """How far a captured person (H36M17) is off the floor: 0 while any part of it is on the floor.
+
+    The floor is where the ankles are lowest in the clip (5th percentile), or the floor's z = 0 if that is higher.
+    """
+    flesh = np.array([_FLESH[joint] for joint in H36M17.joints])
+    ankles = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
+    flesh[ankles] = np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5), 0.0, 0.15)
+    return np.maximum((xyz[..., 2] - flesh).min(1) - _SLACK, 0.0)
+
+
+def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, "frame"]:
+    """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest)."""
+    hull = _outermost(body)
+    bones, weights = body.bone_index[hull], body.bone_weight[hull].astype(np.float64)
+    homogeneous = np.concatenate([body.vertices[hull], np.ones((len(hull), 1))], -1).astype(np.float64)
+    height = [
+        np.einsum("vk,fvkb,vb->fv", weights, block[:, bones, 2], homogeneous, optimize=True).min(1)
+        for block in np.array_split(pose, max(len(pose) // _BLOCK, 1))
+    ]
+    return np.concatenate(height)
+
+
+@lru_cache(maxsize=4)
+def _outermost(body: Body) -> Int[np.ndarray, "hull"]:
+    """Per bone the vertices that are farthest in some direction at rest."""
+    axis = np.linspace(-1, 1, 5)
+    directions = np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3)
+    chosen = []
+    for bone in range(len(body.bones)):
+        mine = np.flatnonzero(body.bone_index[:, 0] == bone)
+        if len(mine):
+            chosen.append(mine[np.unique((body.vertices[mine] @ directions.T).argmax(0))])
+    return np.unique(np.concatenate(chosen))
