@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from synthetic import moving_skeleton
 
 from epipose.data.studio.bodies import REGIONS, Body
 from epipose.skeleton import H36M17
+
+from synthetic import moving_skeleton
 
 _RADIUS = {"head": 0.1, "thorax": 0.14, "spine": 0.14, "hip": 0.09, "knee": 0.075, "ankle": 0.055, "wrist": 0.035}
 _REGION = {

@@ -63,7 +63,13 @@ def random_look(rng: np.random.Generator) -> Look:
         bottom,
         random_pattern(rng, TEXTURE_SIZE, plain=0.7),
     )
-    thickness = (0.0, 0.0 if bald else rng.uniform(0.006, 0.035), rng.uniform(0.003, 0.022), rng.uniform(0.003, 0.02), 0.008)
+    thickness = (
+        0.0,
+        0.0 if bald else rng.uniform(0.006, 0.035),
+        rng.uniform(0.003, 0.022),
+        rng.uniform(0.003, 0.02),
+        0.008,
+    )
     return Look(
         textures=np.stack(textures),
         thickness=np.array(thickness, np.float32),

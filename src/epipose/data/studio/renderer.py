@@ -19,13 +19,13 @@ from epipose.camera import Camera
 from epipose.data.studio import shaders
 from epipose.data.studio.bodies import Body
 from epipose.data.studio.look import Look
-from epipose.data.studio.wardrobe import dressed, face_of, simplified
 from epipose.data.studio.room import Light, Room
+from epipose.data.studio.wardrobe import dressed, face_of, simplified
 from epipose.errors import EpiposeError
 
 _MOST_BONES = 256
-_GRID = 24  # cells along each side of the picture within which rays are interpolated
-_SHADOW_SIZE, _SHADOW_HALF = 256, 3.0  # pixels; metres
+_GRID = 16  # cells along each side of the picture within which rays are interpolated
+_SHADOW_SIZE, _SHADOW_HALF = 128, 2.2  # pixels; metres
 _REACH = (0.2, 60.0)  # metres before the camera that are drawn
 
 
@@ -73,6 +73,11 @@ class Renderer:
     def close(self) -> None:
         """Give everything on the card back."""
         self._gl.release()
+
+    @property
+    def card(self) -> str:
+        """What draws: the name of the graphics card, or llvmpipe, which is the processor."""
+        return self._gl.info["GL_RENDERER"]
 
     def dress(self, body: Body, look: Look, detail: float = 0.0) -> None:
         """Take this person, dressed like this, from now on; ``detail`` (metres) is the least that still has to show."""
@@ -142,9 +147,7 @@ class Renderer:
         _set(self._patch, patch_of_floor=patch, depth_of_shadow=light.shadow_on_floor, blur=light.blur)
         self._shade_target.use()
         self._shade_target.clear()
-        self._gl.disable(self._gl.CULL_FACE)
         self._thrown.render()
-        self._gl.enable(self._gl.CULL_FACE)
         self._shade.build_mipmaps()
 
     def _look_through(self, camera: Camera) -> None:
@@ -169,7 +172,9 @@ class Renderer:
         """Where to draw (several samples a pixel) and where to read, for pictures of this size."""
         if (width, height) not in self._targets:
             size, gl = (width, height), self._gl
-            drawing = gl.framebuffer([gl.renderbuffer(size, 3, samples=self._samples)], gl.depth_renderbuffer(size, samples=self._samples))
+            drawing = gl.framebuffer(
+                [gl.renderbuffer(size, 3, samples=self._samples)], gl.depth_renderbuffer(size, samples=self._samples)
+            )
             self._targets[width, height] = drawing, gl.framebuffer([gl.renderbuffer(size, 3)])
         return self._targets[width, height]
 
@@ -192,7 +197,9 @@ def gl_context() -> Any:
     try:
         import moderngl
     except ImportError as error:
-        raise EpiposeError("The studio draws with moderngl, which is missing. Run: pip install 'epipose[studio]'") from error
+        raise EpiposeError(
+            "The studio draws with moderngl, which is missing. Run: pip install 'epipose[studio]'"
+        ) from error
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws in this process: the studio runs one on each core
     try:
         return moderngl.create_context(standalone=True, backend="egl")

@@ -70,8 +70,8 @@ def random_light(rng: np.random.Generator) -> Light:
     return Light(
         direction=np.array(direction),
         direct=direct * tint(),
-        sky=(1.0 - 0.6 * direct) * tint(),
-        ground=(0.65 - 0.4 * direct) * tint(),
+        sky=(0.85 - 0.55 * direct) * tint(),
+        ground=(0.55 - 0.35 * direct) * tint(),
         shadow=float(rng.uniform(0.2, 0.9)),
         blur=float(rng.uniform(0.0, 3.5)),
     )
@@ -103,8 +103,14 @@ def _surface(rng: np.random.Generator, photos: Sequence[Path], name: str) -> Tex
     if photos and rng.random() < (1.0 if name == "backdrop" else 0.4):
         return _cut_out(rng, read_image(photos[rng.integers(len(photos))]))
     if name in ("floor", "ceiling"):
-        return random_pattern(rng, _SIZE, plain=0.5)
-    return _littered(rng) if rng.random() < 0.8 else random_pattern(rng, _SIZE)
+        return _faded(rng, random_pattern(rng, _SIZE, plain=0.5))
+    return _faded(rng, _littered(rng) if rng.random() < 0.8 else random_pattern(rng, _SIZE))
+
+
+def _faded(rng: np.random.Generator, texture: Texture) -> Texture:
+    """With less contrast, as the surroundings mostly have: people do not stand before camouflage."""
+    mean = texture.mean((0, 1))
+    return (mean + rng.uniform(0.25, 0.9) * (texture - mean)).astype(np.uint8)
 
 
 def _cut_out(rng: np.random.Generator, photo: UInt8[np.ndarray, "height width 3"]) -> Texture:
