@@ -22,12 +22,12 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from epipose.camera import Camera, Rig
+from epipose.data.motion import motion_files, read_motion
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp, nearest_rotation
 from epipose.poses import Poses2D
 from epipose.skeleton import H36M17
 
-from mocap import motion_files, read_motion
 from noise_model import NoiseModel, draw
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
@@ -203,7 +203,7 @@ def _random_motion(
     while sum(len(piece) for piece in pieces) < needed:
         motion = read_motion(files[int(rng.integers(len(files)))])
         times = np.arange(len(motion.xyz)) / motion.fps
-        dense = CubicSpline(times, motion.xyz.numpy())(np.arange(int(times[-1] * _DENSE)) / _DENSE)
+        dense = CubicSpline(times, motion.xyz)(np.arange(int(times[-1] * _DENSE)) / _DENSE)
         begin = int(rng.integers(max(len(dense) - needed, 0) + 1))
         piece = torch.from_numpy(dense[begin : begin + needed])
         if roam is None and float(_extent(piece)) > _REACH:  # leaves the room: another one

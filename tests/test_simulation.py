@@ -10,7 +10,6 @@ from epipose.geometry.rotation import angle_between
 from epipose.skeleton import H36M17
 
 from failures import KINDS, spoiled
-from mocap import read_motion
 from noise_model import NoiseModel, draw, seen_body
 from rivals import opencv_alone
 from simulation import simulate
@@ -134,31 +133,6 @@ def test_opencv_finds_exact_cameras():
     assert found is not None
     relative = [r.camera.R[1:] @ r.camera.R[:1].mT for r in (found, clip.rig)]
     assert float(torch.rad2deg(angle_between(*relative)).max()) < 0.1
-
-
-def test_a_cmu_file_becomes_metres_with_z_up(tmp_path):
-    """A figure with every bone of one unit (56 mm): y up becomes z up, and a knee bends about its own axis."""
-    chain = {"lowerback": "root", "thorax": "lowerback", "upperneck": "thorax", "head": "upperneck"}
-    for side in "lr":
-        chain |= {f"{side}hipjoint": "root", f"{side}femur": f"{side}hipjoint", f"{side}tibia": f"{side}femur"}
-        chain |= {f"{side}clavicle": "thorax", f"{side}humerus": f"{side}clavicle", f"{side}radius": f"{side}humerus"}
-    direction = dict.fromkeys(("lowerback", "thorax", "upperneck", "head"), "0 1 0")
-    bones = "".join(
-        f"begin\nname {name}\ndirection {direction.get(name, '0 -1 0')}\nlength 1\naxis 0 0 90 XYZ\n"
-        f"{'dof rx' if name == 'ltibia' else ''}\nend\n"
-        for name in chain
-    )
-    tree = "".join(f"{parent} {child}\n" for child, parent in chain.items())
-    (tmp_path / "1.asf").write_text(f":root\norder TX TY TZ RX RY RZ\n:bonedata\n{bones}:hierarchy\nbegin\n{tree}end\n")
-    (tmp_path / "1_1.amc").write_text(":DEGREES\n1\nroot 0 10 0 0 0 0\nltibia 0\n2\nroot 0 10 0 0 90 0\nltibia 90\n")
-    motion = read_motion(tmp_path / "1_1.amc")
-    unit = 0.0254 / 0.45
-    joint = {name: motion.xyz[:, i] / unit for i, name in enumerate(H36M17.joints)}
-    assert motion.fps == 120
-    assert joint["head"][0].tolist() == pytest.approx([0, 0, 14])
-    assert joint["left_ankle"][0].tolist() == pytest.approx([0, 0, 7])
-    # rx of a bone whose axes are turned by 90 degrees about z is a turn about y: a bone along -y does not feel it.
-    assert joint["left_ankle"][1].tolist() == pytest.approx([0, 0, 7])
 
 
 def test_a_folder_without_motion_is_an_error(tmp_path):

@@ -2,7 +2,7 @@
 
 The captured person touches the floor with a foot, a knee, a hand or the back. Another body in the same pose touches it
 elsewhere, so its root can not be where the captured one was. Both have a clearance, the height of the lowest point;
-the body is moved up or down until its clearance is the captured person's.
+the body is moved up or down, frame by frame, until its clearance is the captured person's.
 """
 
 from __future__ import annotations
@@ -15,32 +15,37 @@ from jaxtyping import Float, Float64, Int
 from epipose.data.studio.bodies import Body, Skinning
 from epipose.skeleton import H36M17
 
-# How high a joint is over the floor where its body part lies on it, metres; the lowest ankle of a clip stands flat.
+# How high a joint is over the floor where its body part lies or stands on it, metres.
 _FLESH = {"pelvis": 0.11, "spine": 0.1, "thorax": 0.1, "neck_nose": 0.08, "head": 0.1}
-_FLESH |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("knee", "elbow", "wrist", "ankle")}
+_FLESH |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("knee", "elbow", "wrist")}
 _FLESH |= {f"{side}_{joint}": 0.1 for side in ("left", "right") for joint in ("hip", "shoulder")}
+_FLESH |= {"left_ankle": 0.09, "right_ankle": 0.09}
 _SLACK = 0.06  # metres: a captured person this near to the floor stands or lies on it (tiptoe lifts the ankle)
 _BLOCK = 256  # frames at a time
 
 
 def grounded(
-    body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], xyz: Float64[np.ndarray, "frame joint 3"]
+    body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], clearance: Float64[np.ndarray, "frame"]
 ) -> Skinning:
-    """The pose moved along z until its clearance is that of ``xyz``: the captured joints at the body's scale."""
+    """The pose moved along z until its lowest point is as high as ``clearance`` says (metres)."""
     lifted = pose.copy()
-    lifted[..., 2, 3] += (captured_clearance(xyz) - lowest(body, pose))[:, None]
+    lifted[..., 2, 3] += (clearance - lowest(body, pose))[:, None]
     return lifted.astype(np.float32)
 
 
 def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, "frame"]:
-    """How far a captured person (H36M17) is off the floor: 0 while any part of it is on the floor.
-
-    The floor is where the ankles are lowest in the clip (5th percentile), or the floor's z = 0 if that is higher.
-    """
+    """How far a captured person (H36M17, metres) is off the floor: 0 while any part of it is on the floor."""
     flesh = np.array([_FLESH[joint] for joint in H36M17.joints])
+    return np.maximum((xyz[..., 2] - flesh).min(1) - floor_height(xyz) - _SLACK, 0.0)
+
+
+def floor_height(xyz: Float64[np.ndarray, "frame joint 3"]) -> float:
+    """z of the floor under a captured person: where the ankles are lowest in the clip (5th percentile) less their height.
+
+    At most 0.4 m from the z = 0 that the motion claims: who only hangs and climbs has no foot on the floor.
+    """
     ankles = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
-    flesh[ankles] = np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5), 0.0, 0.15)
-    return np.maximum((xyz[..., 2] - flesh).min(1) - _SLACK, 0.0)
+    return float(np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5) - _FLESH["left_ankle"], -0.4, 0.4))
 
 
 def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, "frame"]:

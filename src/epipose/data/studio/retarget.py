@@ -17,7 +17,7 @@ from jaxtyping import Float64
 from epipose.data.motion.motion import Motion
 from epipose.data.motion.rotations import about, axes_of, part_of, shortest, unit
 from epipose.data.studio.bodies import Body, Skinning
-from epipose.data.studio.floor import grounded
+from epipose.data.studio.floor import captured_clearance, floor_height, grounded
 from epipose.skeleton import H36M17
 
 Turns = Float64[np.ndarray, "frame 3 3"]
@@ -27,24 +27,27 @@ _STRAIGHT, _BENT = 0.15, 0.5  # sine of the angle at an elbow or knee: below the
 _SHRUG = np.radians(
     30
 )  # of the collar bone when the arm points up (a third of 120 degrees is the scapula's: Inman 1944)
+_HAND, _FLAT_HAND = 0.2, 0.04  # metres: length of a hand, and height of the wrist over one that lies on the floor
 _CURL = np.radians(20)  # of every joint of a relaxed finger
 
 
 def retarget(body: Body, motion: Motion) -> Skinning:
     """One matrix per frame and bone that takes the body's rest points to the world."""
     joint = {name: motion.xyz[:, i] for i, name in enumerate(H36M17.joints)}
+    floor = floor_height(motion.xyz)
     rest = {name: place for name, (_, place) in body.landmarks.items()}
     turns = _trunk(joint, rest)
     turns |= _head(joint, rest, turns["spine_03"], motion.face)
     for row, side in enumerate(("left", "right")):
         turns |= _arm(body, joint, rest, side, turns["spine_03"])
+        turns |= _hand(body, side[0], turns[f"lowerarm_{side[0]}"], joint[f"{side}_wrist"][:, 2] - floor)
         turns |= _leg(joint, rest, side, turns["pelvis"])
         toes = None if motion.toes is None else motion.toes[:, row] - joint[f"{side}_ankle"]
         foot = _foot(turns[f"calf_{side[0]}"], joint[f"{side}_ankle"], toes, motion.fps)
         turns |= {f"foot_{side[0]}": foot, f"ball_{side[0]}": foot}
-    stride = _leg_length(rest) / _leg_length({name: place for name, place in joint.items()})
+    stride = _leg_length(rest) / _leg_length(joint)
     pose = _chained(body, turns, joint["pelvis"] * stride)
-    return grounded(body, pose, motion.xyz * stride)
+    return grounded(body, pose, captured_clearance(motion.xyz) * stride)
 
 
 def _trunk(joint: dict[str, np.ndarray], rest: dict[str, np.ndarray]) -> dict[str, Turns]:
@@ -87,14 +90,21 @@ def _arm(
     raised = np.arcsin(np.clip(height / np.linalg.norm(joint[names[1]] - joint[names[0]], axis=-1), -1, 1))
     shrug = _SHRUG * np.clip((raised + np.pi / 3) / (5 * np.pi / 6), 0, 1) ** 2
     turns = {f"clavicle_{end}": chest @ about(_FORWARD, sign * shrug), f"upperarm_{end}": upper}
-    return turns | {f"lowerarm_{end}": lower, f"hand_{end}": lower} | _fingers(body, end, lower)
+    return turns | {f"lowerarm_{end}": lower}
 
 
-def _fingers(body: Body, end: str, hand: Turns) -> dict[str, Turns]:
-    """Slightly bent, as in a hand that does nothing; about the line of the knuckles."""
+def _hand(body: Body, end: str, forearm: Turns, height: Float64[np.ndarray, "frame"]) -> dict[str, Turns]:
+    """Along the forearm, fingers slightly bent about the line of the knuckles; near the floor bent back to lie on it.
+
+    ``height``: of the wrist over the floor, metres.
+    """
     place = dict(zip(body.bones, body.heads, strict=True))
+    along = forearm @ unit(place[f"middle_01_{end}"] - place[f"hand_{end}"])
+    room = np.clip((height - _FLAT_HAND) / _HAND, 0, 1)  # sine of how far the hand may point down
+    back = np.maximum(np.arcsin(np.clip(-along[:, 2], -1, 1)) - np.arcsin(room), 0)
+    hand = about(np.cross(along, _UP), back) @ forearm
+    turns = {f"hand_{end}": hand}
     knuckles = place[f"index_01_{end}"] - place[f"pinky_01_{end}"]
-    turns = {}
     for finger in ("index", "middle", "ring", "pinky", "thumb"):
         for number in (1, 2, 3):
             curl = np.array(number * _CURL * (0.3 if finger == "thumb" else 1.0) * (1 if end == "l" else -1))
