@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 
+from epipose.data.studio.actor import Actor, centred
 from epipose.data.studio.bodies import REGIONS, Body
+from epipose.data.studio.look import random_look
 from epipose.skeleton import H36M17
 
 from synthetic import moving_skeleton
+
+# Standing at the origin, facing -y, arms hanging obliquely; metres, order of H36M17.
+REST = np.array(
+    [
+        [0, 0, 0.93], [-0.1, 0, 0.92], [-0.11, 0, 0.5], [-0.12, 0, 0.08], [0.1, 0, 0.92], [0.11, 0, 0.5],
+        [0.12, 0, 0.08], [0, 0, 1.17], [0, 0, 1.41], [0, -0.06, 1.52], [0, 0, 1.66], [0.18, 0, 1.39], [0.38, 0, 1.2],
+        [0.56, 0, 1.03], [-0.18, 0, 1.39], [-0.38, 0, 1.2], [-0.56, 0, 1.03],
+    ]
+)  # fmt: skip
 
 _RADIUS = {"head": 0.1, "thorax": 0.14, "spine": 0.14, "hip": 0.09, "knee": 0.075, "ankle": 0.055, "wrist": 0.035}
 _REGION = {
@@ -17,9 +31,8 @@ _REGION = {
 }  # fmt: skip
 
 
-def capsule_body(rest: np.ndarray | None = None) -> Body:
-    """One capsule per bone of a pose (17 joints, default: that of the moving skeleton), each moved by one bone."""
-    rest = moving_skeleton(1, seed=3)[0].numpy() if rest is None else rest
+def capsule_body(rest: np.ndarray = REST) -> Body:
+    """One capsule per bone of a pose (17 joints), each moved by one bone."""
     vertices, normals, faces, region, index = [], [], [], [], []
     for bone, (parent, child) in enumerate(H36M17.bones):
         kind = H36M17.joints[child].removeprefix("left_").removeprefix("right_")
@@ -87,3 +100,9 @@ def _capsule(start: np.ndarray, end: np.ndarray, radius: float, around: int = 10
     after = (np.arange(rings - 1)[:, None] * around + (np.arange(around) + 1) % around).reshape(-1)
     triangles = np.stack([first, after, first + around, after, after + around, first + around], -1).reshape(-1, 3)
     return np.concatenate(points), np.concatenate(outward), triangles
+
+
+def capsule_actor(rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float) -> Actor:
+    """Somebody made of capsules who walks about; takes the place of `random_actor`."""
+    xyz = moving_skeleton(frames, seed=int(rng.integers(1000)), roam=0.8).numpy()
+    return centred(Actor(capsule_body(), random_look(rng), skinning(REST, xyz), xyz, "capsules"))

@@ -6,7 +6,7 @@ rate, and turned to a random heading.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,6 +43,9 @@ class Actor:
         skinning = self.skinning.copy()
         skinning[..., 3] += offset[:, None].astype(np.float32)
         return replace(self, skinning=skinning, xyz=self.xyz + offset[:, None])
+
+
+Cast = Callable[[np.random.Generator, Sequence[Path], int, float], Actor]  # as `random_actor`
 
 
 def random_actor(rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float) -> Actor:

@@ -5,7 +5,7 @@ crop that the network is to see is drawn. Scenes are made by worker processes an
 people. Sample k of a stream is a function of (seed, k), whatever the number of workers and whatever came before: a
 training run that was cut off goes on at its step as if nothing had happened.
 
-The mixing has no end and no barrier: there are ``LANES`` rows of scenes, sample k comes from lane k mod ``LANES``, and
+The mixing has no end and no barrier: there are some lanes of scenes, sample k comes from lane k modulo their number, and
 the lanes begin their scenes at different times, so that workers are asked for one new scene every few samples.
 """
 
@@ -30,7 +30,7 @@ from jaxtyping import Bool, Float, Float32, UInt8
 from epipose.camera import Camera
 from epipose.data.crops import box_around, pose_to_crop
 from epipose.data.samples import WINDOW
-from epipose.data.studio.actor import random_actor
+from epipose.data.studio.actor import Cast, random_actor
 from epipose.data.studio.bodies import random_body
 from epipose.data.studio.cameras import RigKind, random_rig
 from epipose.data.studio.effects import imaged, random_imaging, random_occluder
@@ -39,8 +39,6 @@ from epipose.data.studio.room import random_light, random_room
 from epipose.errors import EpiposeError
 from epipose.skeleton import H36M17, Skeleton
 
-LANES = 16
-PER_SCENE = 24
 _AHEAD = 2  # scenes that every worker prepares
 _POSE_RATE = 3.0  # poses a second of the motion that become samples
 _DETAIL = 1.0  # pixels below which faces of the body are merged
@@ -57,14 +55,16 @@ class Drawn(NamedTuple):
     crops: UInt8[np.ndarray, "batch side side 3"]
     uvd: Float32[np.ndarray, "batch joint 3"]
     weight: Float32[np.ndarray, "batch joint 2"]
-    place: None = None
+    place: None = None  # no two crops show the same moment
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What scenes are made of. ``side`` of a stored crop in pixels, which shows ``WINDOW`` x the box.
 
-    ``smooth``: outlines with four samples a pixel; free on a graphics card, twice the time without one.
+    ``per_scene`` samples show the same person in the same room, ``lanes`` scenes are mixed.
+    ``smooth``: outlines with four samples a pixel; free on a graphics card, twice the time without one. ``cast`` finds
+    somebody to draw.
     """
 
     side: int
@@ -74,6 +74,9 @@ class Recipe:
     rigs: tuple[RigKind | Path, ...] = ("ring", "phones", "h36m")
     margin: float = 1.25
     smooth: bool = False
+    lanes: int = 16
+    per_scene: int = 24
+    cast: Cast = random_actor
 
 
 class Stream:
@@ -106,7 +109,7 @@ class Stream:
     def batches(self, start_step: int, batch_size: int) -> Iterator[Drawn]:
         """Batches from step ``start_step`` on, for ever. Close the iterator (or let it go) to end the workers."""
         begin = start_step * batch_size
-        first = min(place_of(sample)[0] for sample in range(begin, begin + LANES))
+        first = min(self._place(sample)[0] for sample in range(begin, begin + self.recipe.lanes))
         scenes = (
             _drawn_here(self.recipe, first) if self.workers == 0 else _from_workers(self.recipe, first, self.workers)
         )
@@ -115,35 +118,44 @@ class Stream:
             for start in itertools.count(begin, batch_size):
                 rows = []
                 for sample in range(start, start + batch_size):
-                    scene, item = place_of(sample)
+                    scene, item = self._place(sample)
                     while scene not in held:
                         number, made = next(scenes)
                         held[number] = made
-                    rows.append([field[item] for field in held[scene][:3]])
-                    if item == PER_SCENE - 1:
+                    drawn = held[scene]
+                    rows.append((drawn.crops[item], drawn.uvd[item], drawn.weight[item]))
+                    if item == self.recipe.per_scene - 1:
                         del held[scene]
-                yield Drawn(*(np.stack(field) for field in zip(*rows, strict=True)))
+                yield _stacked(rows)
+
+    def _place(self, sample: int) -> tuple[int, int]:
+        return place_of(sample, self.recipe.lanes, self.recipe.per_scene)
 
 
-def place_of(sample: int) -> tuple[int, int]:
+def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
     """Scene and item of a sample. The scenes from any sample on are all those from one number on."""
-    round_, lane = divmod(sample, LANES)
-    number, item = divmod(round_ + (LANES - 1 - lane) * PER_SCENE // LANES, PER_SCENE)
-    return number * LANES + lane, item
+    round_, lane = divmod(sample, lanes)
+    number, item = divmod(round_ + (lanes - 1 - lane) * per_scene // lanes, per_scene)
+    return number * lanes + lane, item
 
 
 def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> Drawn:
     """All samples of scene ``number``, a function of (seed, number)."""
     rng = np.random.default_rng((recipe.seed, number))
-    actor = random_actor(rng, recipe.motions, PER_SCENE, _POSE_RATE)
+    actor = recipe.cast(rng, recipe.motions, recipe.per_scene, _POSE_RATE)
     renderer.dress(actor.body, actor.look, _DETAIL * _HEIGHT * WINDOW / recipe.side)
     renderer.furnish(random_room(rng, _FAR, recipe.photos))
     parts = []
-    for frame in rng.permutation(PER_SCENE):
+    for frame in rng.permutation(recipe.per_scene):
         kind = recipe.rigs[int(rng.integers(len(recipe.rigs)))]
         camera = random_rig(rng, kind, 1).camera[0]
         parts.append(_sample(renderer, recipe, rng, actor.skinning[frame], actor.xyz[frame], camera))
-    return Drawn(*(np.stack(field) for field in zip(*parts, strict=True)))
+    return _stacked(parts)
+
+
+def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Drawn:
+    crops, uvd, weight = (np.stack(field) for field in zip(*rows, strict=True))
+    return Drawn(crops, uvd, weight)
 
 
 def _sample(
