@@ -1,4 +1,4 @@
-"""Clothes end where the look says, textures tile, rooms hold the cameras, faults of the camera do what they are named for."""
+"""Clothes end where the look says, textures tile, rooms hold the cameras, a camera's faults do what they say."""
 
 from dataclasses import replace
 

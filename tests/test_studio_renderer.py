@@ -57,8 +57,9 @@ def ball(centre: np.ndarray, radius: float) -> Body:
     body = capsule_body()
     one = body.bone_index[:, 0] == 0
     points = body.normals[one] * radius + centre
+    faces = body.faces[body.faces.max(-1) < one.sum()]
     return replace(
-        body, vertices=points.astype(np.float32), normals=body.normals[one], faces=body.faces[body.faces.max(-1) < one.sum()],
+        body, vertices=points.astype(np.float32), normals=body.normals[one], faces=faces,
         uv=body.uv[one], region=body.region[one], bone_index=body.bone_index[one], bone_weight=body.bone_weight[one],
         bones=("only",),
     )  # fmt: skip
