@@ -131,13 +131,11 @@ def _error(seen: list[np.ndarray], xy: np.ndarray, conf: np.ndarray) -> np.ndarr
 
 
 def write_sheet(path: Path, motions: tuple[Path, ...], columns: int = 10, rows: int = 4) -> None:
-    """A sheet of samples as training sees them, one of each scene."""
-    stream = Stream(Recipe(256, 7, motions, smooth=True))
-    pictures = []
-    for step, batch in enumerate(stream.batches(0, 8 * columns)):
-        pictures += list(batch.crops[:columns])
-        if step == rows - 1:
-            break
+    """A sheet of samples as training sees them, each of another scene."""
+    stream = Stream(Recipe(256, 7, motions, smooth=True, lanes=1, per_scene=2))
+    batches = stream.batches(0, 2 * columns * rows)
+    pictures = list(next(batches).crops[::2])
+    batches.close()
     write_picture(path, contact_sheet(pictures, columns, 160))
 
 

@@ -200,7 +200,7 @@ def _pictures(
         if imaging.shutter > 0:
             moments = frame + imaging.shutter * fps * (np.arange(_SUB_FRAMES) / (_SUB_FRAMES - 1) - 0.5)
             drawn = [renderer.draw(_between(actor.skinning, moment), camera, light) for moment in moments]
-            picture = (np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES).astype(np.uint8)
+            picture = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES, np.uint8)
         else:
             picture = renderer.draw(actor.skinning[frame], camera, light)
         yield imaged(picture, imaging, rng, occluder)
@@ -224,7 +224,7 @@ def _visible(
     xy: Float[np.ndarray, "frame joint 2"], size: tuple[int, int], occluder: Occluder | None
 ) -> Bool[np.ndarray, "frame joint"]:
     """Joints within the picture and not behind what stands before the person (their own body may hide them)."""
-    inside = ((xy >= 0) & (xy <= np.array(size) - 1)).all(-1)
+    inside = np.asarray(((xy >= 0) & (xy <= np.array(size) - 1)).all(-1))
     if occluder is None:
         return inside
     column, row = np.clip(np.rint(xy).astype(int), 0, np.array(size) - 1).transpose(2, 0, 1)

@@ -202,7 +202,8 @@ def gl_context() -> Any:
         ) from error
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws in this process: the studio runs one on each core
     try:
-        return moderngl.create_context(standalone=True, backend="egl")
+        without_window: dict[str, Any] = {"standalone": True, "backend": "egl"}
+        return moderngl.create_context(**without_window)
     except Exception as error:  # moderngl and glcontext raise bare Exceptions
         raise EpiposeError(
             f"No OpenGL without a window ({error}). The studio needs EGL and a driver: on Debian and Ubuntu "

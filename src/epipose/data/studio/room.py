@@ -101,7 +101,7 @@ def photos_in(folder: Path) -> tuple[Path, ...]:
 
 def _surface(rng: np.random.Generator, photos: Sequence[Path], name: str) -> Texture:
     if photos and rng.random() < (1.0 if name == "backdrop" else 0.4):
-        return _cut_out(rng, read_image(photos[rng.integers(len(photos))]))
+        return _cut_out(rng, read_image(photos[int(rng.integers(len(photos)))]))
     if name in ("floor", "ceiling"):
         return _faded(rng, random_pattern(rng, _SIZE, plain=0.5))
     return _faded(rng, _littered(rng) if rng.random() < 0.8 else random_pattern(rng, _SIZE))

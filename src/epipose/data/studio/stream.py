@@ -15,7 +15,7 @@ import itertools
 import math
 import multiprocessing
 import queue
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -106,7 +106,7 @@ class Stream:
             lengths.append(np.linalg.norm(rest[children] - rest[parents], axis=-1))
         return np.mean(lengths, 0).astype(np.float32)
 
-    def batches(self, start_step: int, batch_size: int) -> Iterator[Drawn]:
+    def batches(self, start_step: int, batch_size: int) -> Generator[Drawn, None, None]:
         """Batches from step ``start_step`` on, for ever. Close the iterator (or let it go) to end the workers."""
         begin = start_step * batch_size
         first = min(self._place(sample)[0] for sample in range(begin, begin + self.recipe.lanes))
