@@ -27,6 +27,7 @@ _Verb = (
     | Annotated[config.Export, tyro.conf.subcommand("export")]
     | Annotated[config.View, tyro.conf.subcommand("view")]
     | Annotated[config.Run, tyro.conf.subcommand("run")]
+    | Annotated[config.Studio, tyro.conf.subcommand("studio")]
 )
 
 
@@ -62,6 +63,25 @@ def _sample(verb: config.Sample) -> None:
     print(
         f"{verb.out}: {len(clip.views)} views, {clip.frames} frames. Next: epipose detect {verb.out} --out {verb.out}"
     )
+
+
+def _studio(verb: config.Studio) -> None:
+    from epipose.data.motion import motion_files
+    from epipose.data.studio.clip import Order, film, picture_size, rig_named
+    from epipose.data.studio.room import photos_in
+
+    order = Order(
+        verb.frames,
+        verb.views,
+        verb.fps,
+        picture_size(verb.size),
+        rig_named(verb.rig),
+        tuple(motion_files(verb.mocap)) if verb.mocap else (),
+        photos_in(verb.backgrounds) if verb.backgrounds else (),
+        verb.seed,
+    )
+    folders = film(verb.out, verb.clips, order, verb.workers)
+    print(f"{len(folders)} clips in {verb.out}. Next: epipose detect {folders[0]} --out {folders[0]}")
 
 
 def _weights(verb: config.Weights) -> None:
@@ -202,6 +222,7 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.Export: _export,
     config.View: _view,
     config.Run: _run,
+    config.Studio: _studio,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,125 @@
+"""Sample k of a stream is a function of (seed, k), and crop, pose and weight of a sample agree."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from epipose.data.crops import box_around, crop_picture
+from epipose.data.samples import WINDOW
+from epipose.data.studio.cameras import h36m_rig
+from epipose.data.studio.renderer import Renderer
+from epipose.data.studio.stream import Recipe, Stream, draw_scene, place_of, through
+from epipose.errors import EpiposeError
+from epipose.skeleton import H36M17
+
+from capsules import capsule_actor
+
+pytest.importorskip("moderngl")
+LANES, PER_SCENE = 16, 24
+RECIPE = Recipe(48, 3, lanes=4, per_scene=3, cast=capsule_actor)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def egl():
+    try:
+        Renderer().close()
+    except EpiposeError as error:
+        pytest.skip(str(error))
+
+
+def few(stream, start, size, count):
+    batches = stream.batches(start, size)
+    made = [next(batches) for _ in range(count)]
+    batches.close()
+    return made
+
+
+def same(one, other):
+    return all((a == b).all() for a, b in zip(one[:3], other[:3], strict=True))
+
+
+def test_every_item_of_every_scene_is_seen_once_and_scenes_are_asked_for_one_by_one():
+    total = LANES * PER_SCENE * 3
+    places = [place_of(sample, LANES, PER_SCENE) for sample in range(total)]
+    assert len(set(places)) == total
+    for begin in range(0, total // 2, 37):
+        seen = list(dict.fromkeys(scene for scene, _ in places[begin:]))
+        after_first_round = seen[LANES:]
+        assert after_first_round == sorted(after_first_round)
+        assert sorted(seen) == list(range(min(seen), max(seen) + 1))
+    new = [sample for sample in range(LANES, total) if places[sample][1] == 0]
+    assert np.diff(new).min() >= LANES // 2  # never two at once: workers are not asked for sixteen scenes in one step
+    for start in range(0, total, LANES):  # neighbours in a batch are different people
+        assert len({scene for scene, _ in places[start : start + LANES]}) == LANES
+
+
+def test_a_stream_resumes_at_any_step():
+    stream = Stream(RECIPE)
+    whole = few(stream, 0, 12, 4)
+    later = few(stream, 2, 12, 2)
+    assert same(whole[2], later[0])
+    assert same(whole[3], later[1])
+    assert whole[0].crops.shape == (12, 48, 48, 3)
+    assert whole[0].uvd.shape == (12, 17, 3)
+    assert whole[0].weight.shape == (12, 17, 2)
+    assert not same(whole[0], whole[1])
+    assert not same(few(Stream(replace(RECIPE, seed=4)), 0, 12, 1)[0], whole[0])
+
+
+def test_workers_make_the_same_stream():
+    alone, together = (few(Stream(RECIPE, workers), 1, 10, 2) for workers in (0, 2))
+    assert all(same(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def refuse(rng, motions, frames, fps):
+    raise EpiposeError("nobody came")
+
+
+def test_an_error_in_a_worker_is_heard():
+    with pytest.raises(EpiposeError, match="nobody came"):
+        few(Stream(Recipe(48, 3, cast=refuse), workers=1), 0, 4, 1)
+
+
+def test_joints_lie_on_the_person():
+    with Renderer() as renderer:
+        drawn = draw_scene(renderer, RECIPE, 0)
+    uvd, weight = drawn.uvd, drawn.weight
+    assert np.abs(uvd[weight[..., 0] > 0][:, :2]).max() <= 0.5 / 1.25 + 1e-3  # the box has a margin
+    assert (uvd[:, H36M17.root, 2] == 0).all()
+    assert set(np.unique(weight)) <= {0.0, 1.0}
+    assert (weight[..., 0] == weight[..., 1]).all()
+    assert weight.mean() > 0.9
+
+
+def test_the_crop_is_that_of_a_real_picture():
+    # A picture of coordinates, cut by crop_picture, must show what the camera of the crop sees.
+    camera = h36m_rig().camera[0]
+    points = torch.tensor([[0.2, 0.1, 1.0], [-0.3, 0.4, 0.3], [0.1, -0.2, 1.6]], dtype=torch.float64)
+    xy = camera.project(points)
+    box = box_around(xy, torch.ones(3))
+    rows, columns = np.indices((1002, 1000))
+    picture = np.stack([columns // 4, rows // 4, np.zeros_like(rows)], -1).astype(np.uint8)
+    crop = crop_picture(picture, (box * torch.tensor([1, 1, WINDOW])).numpy(), 100)
+    view = through(camera, box, 100)
+    for pixel, expected in zip(view.project(points), xy, strict=True):
+        column, row = pixel.round().long().tolist()
+        assert np.abs(4 * crop[row, column, :2].astype(float) - expected.numpy()).max() < 6
+    uv = (xy - box[:2]) / box[2]
+    assert torch.allclose(view.project(points), uv * 100 / WINDOW + 49.5)
+
+
+def test_it_is_what_the_trainer_reads():
+    stream = Stream(RECIPE, pictures=1000)
+    assert stream.skeleton == H36M17
+    assert stream.metric
+    assert stream.pictures == 1000
+
+
+def test_bad_recipes_are_refused():
+    for recipe, workers in ((Recipe(48, -1), 0), (Recipe(8, 0), 0), (Recipe(48, 0), -1)):
+        with pytest.raises(EpiposeError, match="workers, seed"):
+            Stream(recipe, workers)
+    assert isinstance(Recipe(48, 0, motions=(Path("a"),)).motions, tuple)
