@@ -21,7 +21,7 @@ import torch
 from epipose.calibration_page import calibration_sections
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.config import SMALL
+from epipose.config_network import SMALL
 from epipose.detect.weights import best_cached
 from epipose.files import read_json, write_json
 from epipose.geometry.align import similarity_between

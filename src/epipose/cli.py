@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from epipose import config
+from epipose import config, config_network
 from epipose.errors import EpiposeError, RejectedError
 
 _Verb = (
@@ -22,9 +22,9 @@ _Verb = (
     | Annotated[config.Detect, tyro.conf.subcommand("detect")]
     | Annotated[config.Calibrate, tyro.conf.subcommand("calibrate")]
     | Annotated[config.Label, tyro.conf.subcommand("label")]
-    | Annotated[config.Train, tyro.conf.subcommand("train")]
-    | Annotated[config.Predict, tyro.conf.subcommand("predict")]
-    | Annotated[config.Export, tyro.conf.subcommand("export")]
+    | Annotated[config_network.Train, tyro.conf.subcommand("train")]
+    | Annotated[config_network.Predict, tyro.conf.subcommand("predict")]
+    | Annotated[config_network.Export, tyro.conf.subcommand("export")]
     | Annotated[config.View, tyro.conf.subcommand("view")]
     | Annotated[config.Run, tyro.conf.subcommand("run")]
     | Annotated[config.Studio, tyro.conf.subcommand("studio")]
@@ -147,7 +147,7 @@ def _label(verb: config.Label) -> None:
     _say(worked, labels / "poses3d.npz", f"epipose train {verb.folder} --out MODEL, or epipose view {verb.folder}")
 
 
-def _train(verb: config.Train) -> None:
+def _train(verb: config_network.Train) -> None:
     from epipose.train import train
 
     options = {name: value for name, value in vars(verb).items() if name not in ("folders", "out", "rotation_deg")}
@@ -155,7 +155,7 @@ def _train(verb: config.Train) -> None:
     _say(True, verb.out / "model.safetensors", f"epipose predict PICTURE --model {verb.out}")
 
 
-def _predict(verb: config.Predict) -> None:
+def _predict(verb: config_network.Predict) -> None:
     from epipose.predict import predict
 
     out = verb.out or verb.source.resolve().with_name(f"{verb.source.resolve().stem}-epipose")
@@ -164,7 +164,7 @@ def _predict(verb: config.Predict) -> None:
     _say(True, out / "predictions.npz", "look at overlay.jpg beside it")
 
 
-def _export(verb: config.Export) -> None:
+def _export(verb: config_network.Export) -> None:
     from epipose.export import export
 
     export(verb.model, verb.out)
@@ -217,9 +217,9 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.Detect: _detect,
     config.Calibrate: _calibrate,
     config.Label: _label,
-    config.Train: _train,
-    config.Predict: _predict,
-    config.Export: _export,
+    config_network.Train: _train,
+    config_network.Predict: _predict,
+    config_network.Export: _export,
     config.View: _view,
     config.Run: _run,
     config.Studio: _studio,

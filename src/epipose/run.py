@@ -16,7 +16,7 @@ import torch
 
 from epipose.calibration_page import calibration_sections
 from epipose.clip import Clip
-from epipose.config import SMALL
+from epipose.config_network import SMALL
 from epipose.plots import line_chart, skeleton_sheet
 from epipose.poses import Poses2D, Poses3D
 from epipose.report import Figure, Report
