@@ -85,7 +85,7 @@ def _against(e: Evidence) -> Iterator[str]:
             "The person came out mirrored: knees, elbows and face point the wrong way. The detector has left and right "
             "exchanged in all videos."
         )
-    if e.worst_sigma_deg > 2.5:
+    if e.worst_sigma_deg > 2.0:
         why = (
             "The person hardly moved from the spot."
             if e.roaming < 0.25
