@@ -100,9 +100,7 @@ def test_rays_of_the_room_meet_the_floor_where_the_camera_sees_it(studio):
     camera = lenses()[2]
     room = cell(0)
     stripe = room.textures.copy()
-    stripe[0, :, 4:] = (
-        255  # one texture in 16 m: its dark half lies at x from 0 to 8, its bright half at x from -8 to 0
-    )
+    stripe[0, :, 4:] = 255  # one texture in 16 m: dark where x is 0 to 8, bright where it is -8 to 0
     room = replace(room, textures=np.repeat(np.repeat(stripe, 32, 1), 32, 2), repeat=np.full(5, 1 / 16, np.float32))
     studio.furnish(room)
     studio.dress(ball(np.array([0.0, 0.0, 50.0]), 0.01), plain(0))
@@ -120,9 +118,9 @@ def test_rays_of_the_room_meet_the_floor_where_the_camera_sees_it(studio):
 def test_the_nearer_thing_is_in_front(studio):
     camera = lenses()[0]
     studio.furnish(cell(0))
-    middle = camera.center.numpy() * 0.5 + np.array([0, 0, 0.5])
-    near, far = ball(middle, 0.1), ball(middle * 0.9 + np.array([0, 0, 0.05]), 0.3)
     eye = camera.center.numpy()
+    middle = eye * 0.5 + np.array([0, 0, 0.5])
+    near, far = ball(middle, 0.1), ball(eye + 1.3 * (middle - eye), 0.3)
     assert np.linalg.norm(near.vertices.mean(0) - eye) < np.linalg.norm(far.vertices.mean(0) - eye) - 0.4
     both = replace(
         near,
