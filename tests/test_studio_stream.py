@@ -14,6 +14,7 @@ from epipose.data.studio.renderer import Renderer
 from epipose.data.studio.stream import Recipe, Stream, draw_scene, place_of, through
 from epipose.errors import EpiposeError
 from epipose.skeleton import H36M17
+from epipose.train import train
 
 from capsules import capsule_actor
 
@@ -123,3 +124,18 @@ def test_bad_recipes_are_refused():
         with pytest.raises(EpiposeError, match="workers, seed"):
             Stream(recipe, workers)
     assert isinstance(Recipe(48, 0, motions=(Path("a"),)).motions, tuple)
+
+
+def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
+    sizes = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "epochs": 2, "batch_size": 4}
+    recipe = replace(RECIPE, side=96)
+    stream = Stream(recipe, pictures=8)
+    first = train([], tmp_path / "model", stream=stream, **sizes)
+    assert first.metric
+    assert float(first.bone_lengths.max()) > 0.3
+    lines = (tmp_path / "model/log.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    again = train([], tmp_path / "model", stream=Stream(recipe, pictures=8), **sizes)
+    assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), again.net.parameters(), strict=True))
+    with pytest.raises(EpiposeError, match="stream"):
+        train([], tmp_path / "model", stream=Stream(replace(recipe, seed=4), pictures=8), **sizes)

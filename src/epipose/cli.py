@@ -9,12 +9,15 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from epipose import config, config_network
 from epipose.errors import EpiposeError, RejectedError
+
+if TYPE_CHECKING:
+    from epipose.data.source import Source
 
 _Verb = (
     Annotated[config.Sample, tyro.conf.subcommand("sample")]
@@ -150,9 +153,22 @@ def _label(verb: config.Label) -> None:
 def _train(verb: config_network.Train) -> None:
     from epipose.train import train
 
-    options = {name: value for name, value in vars(verb).items() if name not in ("folders", "out", "rotation_deg")}
-    train(verb.folders, verb.out, rotation=math.radians(verb.rotation_deg), **options)
+    apart = ("folders", "out", "rotation_deg", "studio", "mocap", "backgrounds", "pictures", "workers")
+    options = {name: value for name, value in vars(verb).items() if name not in apart}
+    stream = _stream(verb) if verb.studio else None
+    train(verb.folders, verb.out, stream=stream, rotation=math.radians(verb.rotation_deg), **options)
     _say(True, verb.out / "model.safetensors", f"epipose predict PICTURE --model {verb.out}")
+
+
+def _stream(verb: config_network.Train) -> Source:
+    from epipose.data.motion import motion_files
+    from epipose.data.samples import WINDOW
+    from epipose.data.studio.room import photos_in
+    from epipose.data.studio.stream import Recipe, Stream
+
+    motions = tuple(motion_files(verb.mocap)) if verb.mocap else ()
+    photos = photos_in(verb.backgrounds) if verb.backgrounds else ()
+    return Stream(Recipe(round(WINDOW * verb.input_size), verb.seed, motions, photos), verb.workers, verb.pictures)
 
 
 def _predict(verb: config_network.Predict) -> None:

@@ -29,6 +29,16 @@ class Train:
     pictures_2d: tuple[Path, ...] = ()
     """Clip folders, or folders of pictures with a poses2d.npz, of which only the joints in the pictures are learned;
     without any CLIP, that is a pre-training."""
+    studio: bool = False
+    """Learn from people whom the studio draws while the network trains, instead of from clips; needs epipose[studio]."""
+    mocap: Path | None = None
+    """With --studio: folder of motion capture to play; default: invented motion."""
+    backgrounds: Path | None = None
+    """With --studio: folder of photos to put behind people; default: made-up rooms."""
+    pictures: int = 50_000
+    """With --studio: how many pictures are called an epoch."""
+    workers: int = 1
+    """With --studio: processes that draw."""
     label_weight: Literal["confidence", "uniform"] = "confidence"
     """A joint counts by the confidence of its label, or all that have a label alike."""
     min_confidence: float = 0.0

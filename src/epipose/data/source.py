@@ -34,9 +34,13 @@ class Source(Protocol):
     """
 
     skeleton: Skeleton
-    bone_lengths: Float[np.ndarray, "bone"]
     metric: bool
     pictures: int
+
+    @property
+    def bone_lengths(self) -> Float[np.ndarray, "bone"]:
+        """Lengths of the skeleton's bones."""
+        ...
 
     def batches(self, start_step: int, batch_size: int) -> Iterator[StoredBatch]:
         """The batches from number ``start_step`` on; there are `epoch_steps` of them in an epoch."""

@@ -18,18 +18,19 @@ import queue
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32
 
 from epipose.camera import Camera
 from epipose.data.crops import box_around, pose_to_crop
 from epipose.data.samples import WINDOW
+from epipose.data.source import StoredBatch
 from epipose.data.studio.actor import Cast, random_actor
 from epipose.data.studio.bodies import random_body
 from epipose.data.studio.cameras import RigKind, random_rig
@@ -47,15 +48,6 @@ _FAR = 8.5  # metres from the middle within which all cameras stand
 _LEAST_SEEN = 0.6  # share of joints within the picture
 _OCCLUDED, _SMEARED = 0.25, 0.25  # shares of pictures
 _PEOPLE_MEASURED = 32
-
-
-class Drawn(NamedTuple):
-    """Stored crops (RGB, ``WINDOW`` x the box), (u, v, d) of the joints in their boxes, weights of (u, v) and of d."""
-
-    crops: UInt8[np.ndarray, "batch side side 3"]
-    uvd: Float32[np.ndarray, "batch joint 3"]
-    weight: Float32[np.ndarray, "batch joint 2"]
-    place: None = None  # no two crops show the same moment
 
 
 @dataclass(frozen=True)
@@ -94,26 +86,25 @@ class Stream:
             )
         self.recipe, self.workers, self.pictures = recipe, workers, pictures
 
-    @cached_property
+    def __repr__(self) -> str:
+        """What the samples follow from, files by their names: two streams that print alike give the same."""
+        of = {name: value for name, value in vars(self.recipe).items() if name != "cast"}
+        files = {name: [path.name for path in of[name]] for name in ("motions", "photos")}
+        return f"Stream({self.pictures}, {of | files})"
+
+    @property
     def bone_lengths(self) -> Float32[np.ndarray, "bone"]:
         """Mean lengths of the skeleton's bones over random bodies, metres."""
-        rng = np.random.default_rng(self.recipe.seed)
-        parents, children = (list(ends) for ends in zip(*self.skeleton.bones, strict=True))
-        lengths = []
-        for _ in range(_PEOPLE_MEASURED):
-            landmarks = random_body(rng).landmarks
-            rest = np.stack([landmarks[joint][1] for joint in self.skeleton.joints])
-            lengths.append(np.linalg.norm(rest[children] - rest[parents], axis=-1))
-        return np.mean(lengths, 0).astype(np.float32)
+        return _bone_lengths(self.recipe.seed)
 
-    def batches(self, start_step: int, batch_size: int) -> Generator[Drawn, None, None]:
+    def batches(self, start_step: int, batch_size: int) -> Generator[StoredBatch, None, None]:
         """Batches from step ``start_step`` on, for ever. Close the iterator (or let it go) to end the workers."""
         begin = start_step * batch_size
         first = min(self._place(sample)[0] for sample in range(begin, begin + self.recipe.lanes))
         scenes = (
             _drawn_here(self.recipe, first) if self.workers == 0 else _from_workers(self.recipe, first, self.workers)
         )
-        held: dict[int, Drawn] = {}
+        held: dict[int, StoredBatch] = {}
         with closing(scenes):
             for start in itertools.count(begin, batch_size):
                 rows = []
@@ -132,6 +123,18 @@ class Stream:
         return place_of(sample, self.recipe.lanes, self.recipe.per_scene)
 
 
+@lru_cache(maxsize=4)
+def _bone_lengths(seed: int) -> Float32[np.ndarray, "bone"]:
+    rng = np.random.default_rng(seed)
+    parents, children = (list(ends) for ends in zip(*Stream.skeleton.bones, strict=True))
+    lengths = []
+    for _ in range(_PEOPLE_MEASURED):
+        landmarks = random_body(rng).landmarks
+        rest = np.stack([landmarks[joint][1] for joint in Stream.skeleton.joints])
+        lengths.append(np.linalg.norm(rest[children] - rest[parents], axis=-1))
+    return np.mean(lengths, 0).astype(np.float32)
+
+
 def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
     """Scene and item of a sample. The scenes from any sample on are all those from one number on."""
     round_, lane = divmod(sample, lanes)
@@ -139,7 +142,7 @@ def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
     return number * lanes + lane, item
 
 
-def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> Drawn:
+def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> StoredBatch:
     """All samples of scene ``number``, a function of (seed, number)."""
     rng = np.random.default_rng((recipe.seed, number))
     actor = recipe.cast(rng, recipe.motions, recipe.per_scene, _POSE_RATE)
@@ -153,9 +156,9 @@ def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> Drawn:
     return _stacked(parts)
 
 
-def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Drawn:
+def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> StoredBatch:
     crops, uvd, weight = (np.stack(field) for field in zip(*rows, strict=True))
-    return Drawn(crops, uvd, weight)
+    return StoredBatch(crops, uvd, weight)
 
 
 def _sample(
@@ -219,13 +222,13 @@ def _framed(picture: np.ndarray, camera: Camera, box: torch.Tensor) -> np.ndarra
     return picture
 
 
-def _drawn_here(recipe: Recipe, first: int) -> Generator[tuple[int, Drawn], None, None]:
+def _drawn_here(recipe: Recipe, first: int) -> Generator[tuple[int, StoredBatch], None, None]:
     with Renderer(4 if recipe.smooth else 0) as renderer:
         for number in itertools.count(first):
             yield number, draw_scene(renderer, recipe, number)
 
 
-def _from_workers(recipe: Recipe, first: int, workers: int) -> Generator[tuple[int, Drawn], None, None]:
+def _from_workers(recipe: Recipe, first: int, workers: int) -> Generator[tuple[int, StoredBatch], None, None]:
     """Scenes in order, worker w draws every ``workers``-th of them."""
     spawn = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
     outs = [spawn.Queue(_AHEAD) for _ in range(workers)]
