@@ -5,8 +5,8 @@ by one process on each core. Belief: clips are filmed at 384 x 384 as `epipose s
 each picture on its own. A person is found where the median distance of the detector's joints from the true ones is
 below a fifth of the person's extent; the error is that of shoulders, elbows, wrists, hips, knees and ankles that are in
 the picture and not behind an occluder, of people found. BlazePose is made for people who are upright, and motion capture
-has cartwheels and crawling in it: the share found is that of people whose trunk is within 60 degrees of upright; the
-share of all people is given beside it.
+has cartwheels and crawling in it: beside the share of all people stands that of people whose trunk is within 60 degrees
+of upright.
 
     python benchmarks/studio_footage.py --mocap FOLDER --work FOLDER
 """
@@ -111,8 +111,8 @@ def belief(
         "detector_pictures": len(found),
         "detector_side_px": side,
         "detector_upright_pictures": int(np.sum(upright)),
-        "detector_found_share": round(float(np.mean(np.array(found)[upright])), 4),
-        "detector_found_share_all": round(float(np.mean(found)), 4),
+        "detector_found_share": round(float(np.mean(found)), 4),
+        "detector_found_share_upright": round(float(np.mean(np.array(found)[upright])), 4),
         "detector_px_median": round(float(np.median(errors)), 2),
         "detector_px_p90": round(float(np.quantile(errors, 0.9)), 2),
     }

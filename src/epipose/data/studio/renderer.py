@@ -22,6 +22,7 @@ from epipose.data.studio.look import Look
 from epipose.data.studio.room import Light, Room
 from epipose.data.studio.wardrobe import dressed, face_of, simplified
 from epipose.errors import EpiposeError
+from epipose.extras import optional
 
 _MOST_BONES = 256
 _GRID = 16  # cells along each side of the picture within which rays are interpolated
@@ -194,12 +195,7 @@ _VERTEX = np.dtype(
 
 def gl_context() -> Any:
     """An OpenGL context without a window; raises EpiposeError that says what to install where there is none."""
-    try:
-        import moderngl
-    except ImportError as error:
-        raise EpiposeError(
-            "The studio draws with moderngl, which is missing. Run: pip install 'epipose[studio]'"
-        ) from error
+    moderngl = optional("moderngl", "studio")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws in this process: the studio runs one on each core
     try:
         without_window: dict[str, Any] = {"standalone": True, "backend": "egl"}
