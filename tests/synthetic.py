@@ -1,54 +1,23 @@
 """A moving skeleton with exactly constant bones, seen by a real rig: the truth the geometry is tested against.
 
-The rig is subject S1's of Human3.6M, whose cameras are published (numbers below rounded to a tenth of a millimetre
-and 1e-6); its four consecutive pairs are 134, 48, 46 and 133 degrees apart.
+The rig is subject S1's of Human3.6M; neighbours are 134, 46, 133 and 48 degrees apart.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
-from epipose.camera import Camera, Rig
-from epipose.geometry.rotation import exp, nearest_rotation
+from epipose.camera import Rig
+from epipose.data.studio.cameras import h36m_rig
+from epipose.geometry.rotation import exp
 from epipose.skeleton import H36M17
-
-_S1 = {
-    "cam54138969": {
-        "K": [[1145.0494, 0.0, 512.5415], [0.0, 1143.7811, 515.4515], [0.0, 0.0, 1.0]],
-        "distortion": [-0.207099, 0.247775, -0.001424, -0.000976, -0.003075],
-        "R": [[-0.915362, 0.401808, 0.025748], [0.051548, 0.180374, -0.982246], [-0.399319, -0.897784, -0.18582]],
-        "t": [-0.3461, 0.547, 5.4745],
-    },
-    "cam55011271": {
-        "K": [[1149.6757, 0.0, 508.8486], [0.0, 1147.5916, 508.0649], [0.0, 0.0, 1.0]],
-        "distortion": [-0.194214, 0.240409, -0.002741, -0.001619, 0.00682],
-        "R": [[0.928168, 0.372154, 0.002248], [0.081664, -0.197772, -0.97684], [-0.36309, 0.906856, -0.213958]],
-        "t": [0.2514, 0.4209, 5.5882],
-    },
-    "cam58860488": {
-        "K": [[1149.1407, 0.0, 519.8158], [0.0, 1148.799, 501.4027], [0.0, 0.0, 1.0]],
-        "distortion": [-0.208338, 0.255488, -0.00076, 0.001484, -0.00246],
-        "R": [[-0.914155, -0.402778, -0.045723], [-0.045623, 0.214308, -0.9757], [0.402789, -0.889855, -0.214287]],
-        "t": [0.4805, 0.2538, 5.7042],
-    },
-    "cam60457274": {
-        "K": [[1145.5113, 0.0, 514.9682], [0.0, 1144.7739, 501.882], [0.0, 0.0, 1.0]],
-        "distortion": [-0.198384, 0.218324, -0.001813, -0.000587, -0.008948],
-        "R": [[0.914156, -0.400607, 0.061906], [-0.05641, -0.276953, -0.959226], [0.401418, 0.87339, -0.275777]],
-        "t": [0.0519, 0.3784, 4.4061],
-    },
-}
 
 
 def rig() -> Rig:
-    """The four cameras of S1, float64, metres, z up."""
-    fields = {
-        key: torch.tensor([camera[key] for camera in _S1.values()], dtype=torch.float64)
-        for key in ("K", "distortion", "R", "t")
-    }
-    size = torch.tensor([[1000, 1002], [1000, 1000], [1000, 1000], [1000, 1002]])
-    camera = Camera(fields["K"], fields["distortion"], nearest_rotation(fields["R"]), fields["t"], size)
-    return Rig(tuple(_S1), camera, metric=True)
+    """The four cameras of S1, float64, metres, z up; whether it is up nobody has said yet."""
+    return replace(h36m_rig(), upright=False)
 
 
 # Direction and length (metres) of each bone of a standing person who looks along +y, z up, x to the person's right.
