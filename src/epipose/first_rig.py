@@ -146,30 +146,33 @@ def _mirrored_video(
 ) -> float:
     """Cost of a view, placed by the other views' points, when its picture is mirrored, over its cost as it is.
 
-    In a mirrored video a detector takes left for right: ``flip`` undoes that, None where it was undone already. A
-    mirrored picture looks nearly like one taken from behind; perspective tells, as for the mirrored world. With two
-    views there is nothing to compare with, and the answer is infinite.
+    In a mirrored video a detector takes left for right: ``flip`` undoes that, None where it was undone already. Where
+    the picture is not mirrored and left and right are exchanged all the same, it is taken with that undone. A mirrored
+    picture looks nearly like one taken from behind; perspective tells, as for the mirrored world. With two views there
+    is nothing to compare with, and the answer is infinite.
     """
     if len(R) < 3:
         return math.inf
     others = [other for other in range(len(R)) if other != view]
     xyz, trust = triangulate_views(observed.views(others), R[others], t[others])
-    noise = observed.noise[view]
-    costs = []
-    order = list(flip) if flip is not None else list(range(noise.shape[1]))
-    mirrored = (observed.x[view] * torch.tensor([-1.0, 1.0], dtype=torch.float64))[:, order]
-    for x, confidence in ((observed.x[view], observed.weight[view]), (mirrored, observed.weight[view][:, order])):
+    seen = observed.views([view])
+    order = list(flip) if flip is not None else list(range(seen.x.shape[2]))
+    x, confidence, noise = (of[0] for of in (seen.x, seen.weight, seen.noise))
+
+    def cost(x: Tensor, confidence: Tensor) -> float:
         weight = confidence * trust
         pose = resect(xyz, x, weight, float(noise.median()))
         if pose is None:
-            costs.append(math.inf)
-            continue
+            return math.inf
         p = xyz @ pose[0].mT + pose[1]
         r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
-        costs.append(float((weight * r.square().sum(-1).log1p()).sum() / weight.sum()))
-    if not math.isfinite(costs[0]):
-        return 0.0 if math.isfinite(costs[1]) else math.inf  # neither way: nothing to tell by
-    return costs[1] / max(costs[0], 1e-12)
+        return float((weight * r.square().sum(-1).log1p()).sum() / weight.sum())
+
+    plain = min(cost(x, confidence), cost(x[:, order], confidence[:, order]))
+    mirrored = cost((x * x.new_tensor([-1.0, 1.0]))[:, order], confidence[:, order])
+    if not math.isfinite(plain):
+        return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to tell by
+    return mirrored / max(plain, 1e-12)
 
 
 def _unmirrored(

@@ -61,13 +61,15 @@ def judge(evidence: Evidence) -> Verdict:
 def _against(e: Evidence) -> Iterator[str]:
     """What makes a calibration worthless."""
     noisy = e.usual_inlier_share < 0.7  # in every camera: a bad detector rather than a wrong video
-    if e.worst_inlier_share < 0.75 and not noisy:
+    apart = e.usual_inlier_share - e.worst_inlier_share > 0.1 and e.worst_sigma_deg > 1.5
+    if (e.worst_inlier_share < 0.75 or apart) and not noisy:
         yield (
             f"{e.worst_camera} contradicts the other views: only {e.worst_inlier_share:.0%} of its joints are where they "
             f"say ({e.usual_inlier_share:.0%} are usual here). It may show another person or another take, be far out of "
             "sync, or have been moved. Look at it, and leave it out if need be."
         )
-    alike = e.mirror_cost is not None and e.mirror_cost < 1.03  # so bad that depth can be turned inside out
+    # so bad that depth can be turned inside out
+    alike = e.mirror_cost is not None and e.mirror_cost < (1.055 if e.handedness is None else 1.03)
     if noisy and (e.bone_spread > 0.5 or alike):
         yield (
             f"The views hardly agree on anything: bones change their length by {e.bone_spread:.0%} from frame to frame. "
@@ -78,14 +80,20 @@ def _against(e: Evidence) -> Iterator[str]:
             f"{e.drifting_camera} was moved on the way: the first half of the clip disagrees with the second by "
             f"{e.worst_drift_mrad:.0f} mrad. Cut the video where it was moved."
         )
-    if e.mirrored_video is not None and e.mirrored_video < (0.8 if noisy else 1.0):
+    settled = e.worst_sigma_deg < 0.7 and e.worst_inlier_share > 0.9  # a mirrored video leaves more doubt than that
+    if e.mirrored_video is not None and e.mirrored_video < (0.8 if noisy else 1.0) and not settled:
         yield "A video is mirrored (left and right as in a looking-glass). Mirror it back, as selfie cameras do it."
     if e.handedness is not None and e.handedness < 0:
         yield (
             "The person came out mirrored: knees, elbows and face point the wrong way. The detector has left and right "
             "exchanged in all videos."
         )
-    if e.worst_sigma_deg > 2.0:
+    if e.focal_doubt_pct > 50:
+        yield (
+            f"A focal length that was given cannot be right: the footage would change it by {e.focal_doubt_pct:.0f} %. "
+            "Either the intrinsics are of another camera, or one view shows another person."
+        )
+    if e.worst_sigma_deg > (2.0 if e.roaming < 0.25 else 2.5):
         why = (
             "The person hardly moved from the spot."
             if e.roaming < 0.25
@@ -119,7 +127,7 @@ def _doubts(e: Evidence) -> Iterator[str]:
             f"its joints are where they say; the worst camera errs by {e.worst_mrad:.1f} mrad, the usual one by "
             f"{e.usual_mrad:.1f}."
         )
-    if e.focal_doubt_pct > 8:
+    if 8 < e.focal_doubt_pct <= 50:
         yield (
             f"A focal length that was given does not fit: the footage would change it by {e.focal_doubt_pct:.0f} %. Check "
             "that the intrinsics belong to these videos, at this zoom, and in this order."
