@@ -267,7 +267,7 @@ def main() -> None:
     parser.add_argument("--motions", default="*", help="pattern of the motions' names")
     parser.add_argument("--humancalib", type=Path, help="a Python that has humancalib")
     parser.add_argument("--demo", type=Path, default=Path("demo"))
-    parser.add_argument("--failures", type=Path, nargs="*", help="what failures.py wrote for seeds from 4000 on")
+    parser.add_argument("--failures", type=Path, nargs="*", help="what failures.py wrote for seeds from 5000 on")
     parser.add_argument("--only", choices=list(PARTS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one seed, short clips: does it run")

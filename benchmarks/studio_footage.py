@@ -134,7 +134,7 @@ def write_sheet(path: Path, motions: tuple[Path, ...], columns: int = 10, rows: 
     """A sheet of samples as training sees them, each of another scene."""
     stream = Stream(Recipe(256, 7, motions, smooth=True, lanes=1, per_scene=2))
     batches = stream.batches(0, 2 * columns * rows)
-    pictures = list(next(batches).crops[::2])
+    pictures = [np.asarray(crop) for crop in next(batches).crops[::2]]
     batches.close()
     write_picture(path, contact_sheet(pictures, columns, 160))
 

@@ -68,8 +68,7 @@ def _against(e: Evidence) -> Iterator[str]:
             f"say ({e.usual_inlier_share:.0%} are usual here). It may show another person or another take, be far out of "
             "sync, or have been moved. Look at it, and leave it out if need be."
         )
-    # so bad that depth can be turned inside out
-    alike = e.mirror_cost is not None and e.mirror_cost < (1.055 if e.handedness is None else 1.03)
+    alike = e.mirror_cost is not None and e.mirror_cost < 1.03  # so bad that depth can be turned inside out
     if noisy and (e.bone_spread > 0.5 or alike):
         yield (
             f"The views hardly agree on anything: bones change their length by {e.bone_spread:.0%} from frame to frame. "
@@ -93,7 +92,7 @@ def _against(e: Evidence) -> Iterator[str]:
             f"A focal length that was given cannot be right: the footage would change it by {e.focal_doubt_pct:.0f} %. "
             "Either the intrinsics are of another camera, or one view shows another person."
         )
-    if e.worst_sigma_deg > (2.0 if e.roaming < 0.25 else 2.5):
+    if e.worst_sigma_deg > (1.3 if noisy else 2.0 if e.roaming < 0.25 else 2.5):
         why = (
             "The person hardly moved from the spot."
             if e.roaming < 0.25

@@ -95,7 +95,7 @@ def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[T
 
 def _whitening(H: Tensor) -> Float[Tensor, "shared shared"]:
     """W with W W^T = H^-1. What nothing is known of (an eigenvalue of zero) becomes very uncertain, not certain."""
-    unit = H.diagonal().clamp(min=1e-300).rsqrt()  # no unknown counts for more than another because of its unit
+    unit = H.diagonal().clamp(min=1e-15 * float(H.diagonal().max())).rsqrt()  # then no unknown's unit matters
     value, vector = torch.linalg.eigh(unit[:, None] * H * unit)
     return unit[:, None] * vector * value.clamp(min=1e-12).rsqrt()
 
