@@ -69,20 +69,10 @@ def _sample(verb: config.Sample) -> None:
 
 
 def _studio(verb: config.Studio) -> None:
-    from epipose.data.motion import motion_files
     from epipose.data.studio.clip import Order, film, picture_size, rig_named
-    from epipose.data.studio.room import photos_in
 
-    order = Order(
-        verb.frames,
-        verb.views,
-        verb.fps,
-        picture_size(verb.size),
-        rig_named(verb.rig),
-        tuple(motion_files(verb.mocap)) if verb.mocap else (),
-        photos_in(verb.backgrounds) if verb.backgrounds else (),
-        verb.seed,
-    )
+    size, rig = picture_size(verb.size), rig_named(verb.rig)
+    order = Order(verb.frames, verb.views, verb.fps, size, rig, *_motions_and_photos(verb), verb.seed)
     folders = film(verb.out, verb.clips, order, verb.workers)
     print(f"{len(folders)} clips in {verb.out}. Next: epipose detect {folders[0]} --out {folders[0]}")
 
@@ -161,14 +151,20 @@ def _train(verb: config_network.Train) -> None:
 
 
 def _stream(verb: config_network.Train) -> Source:
-    from epipose.data.motion import motion_files
     from epipose.data.samples import WINDOW
-    from epipose.data.studio.room import photos_in
     from epipose.data.studio.stream import Recipe, Stream
 
+    recipe = Recipe(round(WINDOW * verb.input_size), verb.seed, *_motions_and_photos(verb))
+    return Stream(recipe, verb.workers, verb.pictures)
+
+
+def _motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """The files in the folders that the studio was given; none where none was."""
+    from epipose.data.motion import motion_files
+    from epipose.data.studio.room import photos_in
+
     motions = tuple(motion_files(verb.mocap)) if verb.mocap else ()
-    photos = photos_in(verb.backgrounds) if verb.backgrounds else ()
-    return Stream(Recipe(round(WINDOW * verb.input_size), verb.seed, motions, photos), verb.workers, verb.pictures)
+    return motions, photos_in(verb.backgrounds) if verb.backgrounds else ()
 
 
 def _predict(verb: config_network.Predict) -> None:

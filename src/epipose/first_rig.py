@@ -155,9 +155,7 @@ def _mirrored_video(
         return math.inf
     others = [other for other in range(len(R)) if other != view]
     xyz, trust = triangulate_views(observed.views(others), R[others], t[others])
-    seen = observed.views([view])
-    order = list(flip) if flip is not None else list(range(seen.x.shape[2]))
-    x, confidence, noise = (of[0] for of in (seen.x, seen.weight, seen.noise))
+    x, confidence, noise = observed.x[view], observed.weight[view], observed.noise[view]
 
     def cost(x: Tensor, confidence: Tensor) -> float:
         weight = confidence * trust
@@ -168,8 +166,11 @@ def _mirrored_video(
         r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
         return float((weight * r.square().sum(-1).log1p()).sum() / weight.sum())
 
-    plain = min(cost(x, confidence), cost(x[:, order], confidence[:, order]))
-    mirrored = cost((x * x.new_tensor([-1.0, 1.0]))[:, order], confidence[:, order])
+    plain = cost(x, confidence)
+    if flip is not None:
+        x, confidence = x[:, list(flip)], confidence[:, list(flip)]
+        plain = min(plain, cost(x, confidence))
+    mirrored = cost(x * x.new_tensor([-1.0, 1.0]), confidence)
     if not math.isfinite(plain):
         return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to tell by
     return mirrored / max(plain, 1e-12)
