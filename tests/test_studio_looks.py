@@ -155,6 +155,8 @@ def test_faults_of_the_camera():
     assert brighter[0, 0].tolist() == [150, 100, 50]
     edge = grey.copy()
     edge[:, 80:] = 200
+    metered = [imaged(shade, replace(CLEAN, metering=1.0), rng).mean() for shade in (grey // 2, grey, 255 - grey // 2)]
+    np.testing.assert_allclose(metered, 110, atol=2)
     soft = imaged(edge, replace(CLEAN, blur=3.0), rng).astype(int)
     assert np.abs(np.diff(soft[60, :, 0])).max() < 30
     squeezed = imaged(np.ascontiguousarray(edge), replace(CLEAN, quality=30), rng)

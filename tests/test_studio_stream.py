@@ -57,6 +57,27 @@ def test_every_item_of_every_scene_is_seen_once_and_scenes_are_asked_for_one_by_
         assert len({scene for scene, _ in places[start : start + LANES]}) == LANES
 
 
+def test_samples_are_repeated_as_often_as_asked():
+    stream = Stream(replace(RECIPE, repeats=3))
+    crops = few(stream, 0, LANES * PER_SCENE * 6, 1)[0].crops
+    _, counts = np.unique(crops.reshape(len(crops), -1), axis=0, return_counts=True)
+    assert counts.max() == 3
+    assert (counts == 3).sum() >= LANES * PER_SCENE  # scenes that had begun before the first sample are cut short
+    assert same(few(stream, 2, 8, 3)[1], few(stream, 3, 8, 1)[0])
+
+
+def test_a_stream_may_be_flat_and_its_boxes_loose():
+    tight, loose = (few(Stream(replace(RECIPE, loosest=width)), 0, 64, 1)[0] for width in (1.25, 3.0))
+    flat = few(Stream(replace(RECIPE, depth=False)), 0, 64, 1)[0]
+    assert (flat.weight[..., 0] == tight.weight[..., 0]).all()
+    assert not flat.weight[..., 1].any()
+    assert tight.weight[..., 1].any()
+    assert not Stream(replace(RECIPE, depth=False)).bone_lengths.any()
+    extent = [np.ptp(batch.uvd[..., :2], axis=1).max(-1) for batch in (tight, loose)]
+    assert extent[1].min() < 0.4 < extent[0].min() + 0.1
+    assert np.median(extent[1]) < np.median(extent[0])
+
+
 def test_a_stream_resumes_at_any_step():
     stream = Stream(RECIPE)
     whole = few(stream, 0, 12, 4)

@@ -255,6 +255,10 @@ def _initialise(net: PoseNet, init: Path) -> None:
     if not init.is_dir():
         return net.backbone.load_imagenet(init)
     before = TrainedPoseNet.load(init)
-    if before.net.sizes != net.sizes:
-        raise EpiposeError(f"The model in {init} has sizes {before.net.sizes}; this run has {net.sizes}. Use the same.")
+    old, new = ({**sizes, "input_size": None} for sizes in (before.net.sizes, net.sizes))
+    if old != new:  # the network is convolutional: pictures may be larger than those it began with
+        raise EpiposeError(
+            f"The model in {init} has sizes {before.net.sizes}; this run has {net.sizes}. Use the same (the input's side "
+            "may differ)."
+        )
     net.load_state_dict(before.net.state_dict())

@@ -16,13 +16,16 @@ from jaxtyping import Bool, Float, UInt8
 from epipose.data.studio.patterns import random_pattern
 
 Picture = UInt8[np.ndarray, "height width 3"]
+_LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look
+_MIDDLE_GREY = 110.0  # what a light meter makes of a scene
 _NOISE_PLACES = 256  # along each side of the sheet that noise is cut from
 
 
 @dataclass(frozen=True)
 class Imaging:
     """One camera's faults. ``gain`` per channel, ``gamma``; ``blur`` of the lens (sigma, pixels); ``noise`` (sigma, grey
-    levels); ``shutter``: seconds that it is open, 0: no time at all; ``quality`` of JPEG, 0: none.
+    levels); ``shutter``: seconds that it is open, 0: no time at all; ``quality`` of JPEG, 0: none. ``metering``: how far
+    the exposure follows the scene, from 0 (not at all) to 1 (every picture comes out middle grey).
     """
 
     gain: Float[np.ndarray, "3"]
@@ -31,6 +34,7 @@ class Imaging:
     noise: float
     shutter: float
     quality: int
+    metering: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,10 @@ def random_imaging(rng: np.random.Generator, height: int) -> Imaging:
         gain=np.clip(exposure * (1 + rng.normal(0, 0.06, 3)), 0.35, 2.2),
         gamma=float(np.exp(rng.normal(0, 0.18))),
         blur=float(unit * (0.4 + rng.exponential(0.35))) if rng.random() < 0.8 else 0.0,
-        noise=float(min(rng.exponential(3.5), 16.0)),
+        noise=float(min(rng.exponential(3.0), 12.0)),
         shutter=float(rng.uniform(0.008, 0.04)) if rng.random() < 0.3 else 0.0,
         quality=int(rng.integers(35, 96)) if rng.random() < 0.7 else 0,
+        metering=float(rng.uniform(0.3, 0.9)),
     )
 
 
@@ -95,7 +100,9 @@ def imaged(
         picture = np.where(occluder.mask[..., None], occluder.picture, picture)
     if imaging.blur > 0:
         picture = cv2.GaussianBlur(picture, (0, 0), imaging.blur)
-    levels = np.arange(256)[:, None] / 255
+    brightness = max(float(np.dot(cv2.mean(picture)[:3], _LUMA)), 1.0)
+    exposure = (_MIDDLE_GREY / brightness) ** imaging.metering
+    levels = np.clip(exposure, 0.5, 3.0) * np.arange(256)[:, None] / 255
     curve = 255 * np.clip(imaging.gain * levels, 0, 1) ** imaging.gamma
     picture = cv2.LUT(picture, np.ascontiguousarray(np.rint(curve).astype(np.uint8)[None]))
     if imaging.noise > 0.3:

@@ -53,7 +53,7 @@ def random_look(rng: np.random.Generator) -> Look:
     skin = _between(rng, _SKIN_TONES)
     hair = _between(rng, _HAIR_COLOURS) if rng.random() < 0.9 else random_colour(rng)
     bald, hat = rng.random() < 0.08, rng.random() < 0.12
-    top, bottom = random_pattern(rng, TEXTURE_SIZE), random_pattern(rng, TEXTURE_SIZE, plain=0.6)
+    top, bottom = random_pattern(rng, TEXTURE_SIZE, plain=0.5), random_pattern(rng, TEXTURE_SIZE, plain=0.6)
     if rng.random() < 0.1:  # overalls and dresses
         bottom = top
     textures = (

@@ -18,7 +18,7 @@ Colour = Float[np.ndarray, "3"]
 
 def random_colour(rng: np.random.Generator) -> Colour:
     """An RGB colour in [0, 255] as things have them: more often dull, dark or grey than glaring."""
-    grey = rng.uniform(10, 245)
+    grey = rng.uniform(40, 235)  # black cloth sends back 2 % of the light, white paint 85 %
     saturation = rng.beta(1.2, 2.0)
     hue = rng.uniform(0, 255, 3)
     return np.clip(grey + saturation * (hue - hue.mean()) * 1.6, 0, 255)

@@ -55,8 +55,11 @@ class Recipe:
     """What scenes are made of. ``side`` of a stored crop in pixels, which shows ``WINDOW`` x the box.
 
     ``per_scene`` samples show the same person in the same room, ``lanes`` scenes are mixed.
-    ``smooth``: outlines with four samples a pixel; free on a graphics card, twice the time without one. ``cast`` finds
-    somebody to draw.
+    ``repeats``: how often each sample is given before its scene is let go; what is made of it in training varies each
+    time, and drawing is dear where there is no graphics card. Boxes are ``margin`` x the person, or up to ``loosest`` x,
+    wide ones seldom: a network that is to find people must have seen them small. ``depth``: whether depth is told;
+    without it the stream is for a pre-training in 2D. ``smooth``: outlines with four samples a pixel; free on a graphics
+    card, twice the time without one. ``cast`` finds somebody to draw.
     """
 
     side: int
@@ -65,6 +68,9 @@ class Recipe:
     photos: tuple[Path, ...] = ()
     rigs: tuple[RigKind | Path, ...] = ("ring", "phones", "h36m")
     margin: float = 1.25
+    loosest: float = 1.25
+    repeats: int = 1
+    depth: bool = True
     smooth: bool = False
     lanes: int = 16
     per_scene: int = 24
@@ -94,8 +100,8 @@ class Stream:
 
     @property
     def bone_lengths(self) -> Float32[np.ndarray, "bone"]:
-        """Mean lengths of the skeleton's bones over random bodies, metres."""
-        return _bone_lengths(self.recipe.seed)
+        """Mean lengths of the skeleton's bones over random bodies, metres; 0 where no depth is told."""
+        return _bone_lengths(self.recipe.seed) * np.float32(self.recipe.depth)
 
     def batches(self, start_step: int, batch_size: int) -> Generator[StoredBatch, None, None]:
         """Batches from step ``start_step`` on, for ever. Close the iterator (or let it go) to end the workers."""
@@ -113,14 +119,14 @@ class Stream:
                     while scene not in held:
                         number, made = next(scenes)
                         held[number] = made
-                    drawn = held[scene]
-                    rows.append((drawn.crops[item], drawn.uvd[item], drawn.weight[item]))
-                    if item == self.recipe.per_scene - 1:
+                    drawn, row = held[scene], item % self.recipe.per_scene
+                    rows.append((drawn.crops[row], drawn.uvd[row], drawn.weight[row]))
+                    if item == self.recipe.per_scene * self.recipe.repeats - 1:
                         del held[scene]
                 yield _stacked(rows)
 
     def _place(self, sample: int) -> tuple[int, int]:
-        return place_of(sample, self.recipe.lanes, self.recipe.per_scene)
+        return place_of(sample, self.recipe.lanes, self.recipe.per_scene * self.recipe.repeats)
 
 
 @lru_cache(maxsize=4)
@@ -166,7 +172,8 @@ def _sample(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One crop of a pose that is put somewhere in the camera's picture: stored crop, (u, v, d), weights."""
     offset, xy, inside = _placed(rng, xyz, camera)
-    box = box_around(xy, inside.float(), recipe.margin)
+    margin = recipe.margin * (recipe.loosest / recipe.margin) ** (rng.random() ** 3)
+    box = box_around(xy, inside.float(), margin)
     zoom = recipe.side / (WINDOW * float(box[2]))
     view = through(camera, box, recipe.side)
     moved = pose.copy()
@@ -180,7 +187,7 @@ def _sample(
     picture = _framed(imaged(picture, imaging, rng, occluder, smear), camera, box)
     in_frame = camera.into_frame(torch.from_numpy(xyz + offset))
     uvd = pose_to_crop(in_frame, camera, box, H36M17.root)
-    weight = inside.float()[:, None].expand(-1, 2)
+    weight = inside.float()[:, None] * torch.tensor([1.0, float(recipe.depth)])
     return picture, uvd.float().numpy(), weight.numpy()
 
 

@@ -1,0 +1,79 @@
+"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D.
+
+The first stage (2D, small pictures, from ImageNet weights) is also where the networks of modes.py begin. Every fifth
+motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
+
+    OMP_NUM_THREADS=1 python benchmarks/shipped.py --mocap FOLDER --work FOLDER
+
+The network lies in FOLDER/shipped afterwards; --install copies it into the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+from typing import Any
+
+from epipose.data.motion import motion_files
+from epipose.data.samples import WINDOW
+from epipose.data.studio.cameras import RigKind
+from epipose.data.studio.stream import Recipe, Stream
+from epipose.model.posenet import TrainedPoseNet
+from epipose.model.shipped import SHIPPED
+from epipose.train import train
+
+HELD_OUT_EVERY = 5
+RIGS: tuple[RigKind, ...] = ("ring", "phones")
+NETWORK: dict[str, Any] = {"backbone": "efficientnet_lite0", "deconvs": 2, "depth_bins": 32, "channels": 128}
+TRAINING: dict[str, Any] = {
+    "epochs": 1, "batch_size": 32, "backbone_lr": 0.5, "schedule": "cosine", "clip_gradient": 1.0, "occlusion": 0.3,
+    "flip": 0.5,
+}  # fmt: skip
+PRETRAINED: dict[str, Any] = {"input_size": 96, "init": "imagenet", "warmup": 0.05}
+
+
+def main() -> None:
+    """Train both stages; a run that was cut off goes on where it was."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the networks")
+    parser.add_argument("--flat", type=int, default=40_000, help="pictures of the first stage")
+    parser.add_argument("--deep", type=int, default=60_000, help="pictures of the second stage")
+    parser.add_argument("--repeats", type=int, default=4, help="how often a drawn picture is used")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--install", action="store_true", help="put the network into the package")
+    arguments = parser.parse_args()
+    work: Path = arguments.work
+    motions, _ = split(arguments.mocap)
+    for name, depth, pictures, settings in (
+        ("pretrained", False, arguments.flat, PRETRAINED),
+        ("shipped", True, arguments.deep, {"input_size": 128, "init": work / "pretrained", "warmup": 0.02}),
+    ):
+        side = round(WINDOW * settings["input_size"])
+        recipe = Recipe(
+            side, 1 + depth, motions, rigs=RIGS, loosest=2.5, repeats=arguments.repeats, depth=depth, lanes=64
+        )
+        stream = Stream(recipe, arguments.workers, pictures)
+        train([], work / name, stream=stream, **NETWORK, **TRAINING, **settings)
+    if arguments.install:
+        TrainedPoseNet.load(work / "shipped")  # it must be whole
+        SHIPPED.mkdir(exist_ok=True)
+        for name in ("model.safetensors", "config.json"):
+            shutil.copyfile(work / "shipped" / name, SHIPPED / name)
+
+
+def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Motion files to train on, and those kept for tests."""
+    files = motion_files(mocap)
+    names = sorted({_name(path) for path in files})
+    kept = set(names[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
+    return tuple(path for path in files if _name(path) not in kept), tuple(p for p in files if _name(p) in kept)
+
+
+def _name(path: Path) -> str:
+    return path.stem.removesuffix("_mirror")
+
+
+if __name__ == "__main__":
+    main()
