@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
     parser.add_argument("--work", type=Path, required=True, help="folder for the networks")
     parser.add_argument("--flat", type=int, default=40_000, help="pictures of the first stage")
-    parser.add_argument("--deep", type=int, default=60_000, help="pictures of the second stage")
+    parser.add_argument("--deep", type=int, default=40_000, help="pictures of the second stage")
     parser.add_argument("--repeats", type=int, default=4, help="how often a drawn picture is used")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--install", action="store_true", help="put the network into the package")
