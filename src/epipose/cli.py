@@ -74,7 +74,8 @@ def _studio(verb: config.Studio) -> None:
     size, rig = picture_size(verb.size), rig_named(verb.rig)
     order = Order(verb.frames, verb.views, verb.fps, size, rig, *_motions_and_photos(verb), verb.seed)
     folders = film(verb.out, verb.clips, order, verb.workers)
-    print(f"{len(folders)} clips in {verb.out}. Next: epipose detect {folders[0]} --out {folders[0]}")
+    then = f"epipose detect {folders[0]} --out {folders[0]} --sync none"  # the videos of a clip start together
+    print(f"{len(folders)} clips in {verb.out}. Next: {then}")
 
 
 def _weights(verb: config.Weights) -> None:
