@@ -169,8 +169,13 @@ def _motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tup
 
 
 def _predict(verb: config_network.Predict) -> None:
+    from epipose.detect import resolved
     from epipose.predict import predict
 
+    if verb.detector == "auto":
+        finder = resolved("auto")
+        better = "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "shipped" else ""
+        print(f"who finds the person: {finder}{better}")
     out = verb.out or verb.source.resolve().with_name(f"{verb.source.resolve().stem}-epipose")
     options = {name: value for name, value in vars(verb).items() if name not in ("source", "model", "out")}
     predict(verb.source, verb.model, out, **options)
