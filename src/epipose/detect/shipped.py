@@ -27,8 +27,8 @@ SIDES = (1.25, 0.9, 0.6, 0.4)  # of the squares that are searched, over the pict
 KEPT = 8  # squares that are followed up
 ROUNDS = 2  # times that a square is put round the joints that it showed
 PROBES = ((0.15, 0.1, 1.3), (-0.15, -0.1, 1.3))  # squares to compare with: moved by this, and as wide, in sides
-SPREAD = 0.05  # sides; by how much readings of one joint differ, one standard deviation
-LEAST_SCORE = 0.4
+SPREAD = 0.07  # sides; by how much readings of one joint differ, one standard deviation
+LEAST_SCORE = 0.3
 LEAST_SIDE = 32.0  # pixels; whoever is smaller cannot be read
 
 
@@ -40,13 +40,10 @@ class _Reading:
     uvd: Float[Tensor, "box joint 3"]
     xy: Float[Tensor, "box joint 2"]  # pixels
     conf: Float[Tensor, "box joint"]  # 0 outside the picture
-
-    @property
-    def score(self) -> Float[Tensor, "box"]:
-        return self.conf.mean(-1)
+    score: Float[Tensor, "box"]  # how sure it is that there is a person
 
     def at(self, rows: Tensor) -> _Reading:
-        return _Reading(self.box[rows], self.uvd[rows], self.xy[rows], self.conf[rows])
+        return _Reading(self.box[rows], self.uvd[rows], self.xy[rows], self.conf[rows], self.score[rows])
 
 
 class NetworkFinder:
@@ -87,21 +84,24 @@ class NetworkFinder:
         return self._checked(image, self._around(main))
 
     def _checked(self, image: np.ndarray, boxes: Float[Tensor, "box 3"]) -> _Reading:
-        """What squares show, each joint as sure as what the squares beside say of it is alike."""
+        """What squares show; the score is the share of it (by confidence) that squares beside them show too."""
         moves = torch.tensor([(0.0, 0.0, 1.0), *PROBES])[:, None]
         probes = torch.cat([boxes[:, :2] + moves[..., :2] * boxes[:, 2:], moves[..., 2:] * boxes[:, 2:]], -1)
         all_ = self._read(image, probes.flatten(0, 1))
         xy, conf = (part.unflatten(0, (len(moves), -1)) for part in (all_.xy, all_.conf))
         apart = (xy[1:] - xy[0]).norm(dim=-1).amax(0) / boxes[:, 2:]
         alike = torch.exp(-0.5 * (apart / SPREAD) ** 2)
-        return _Reading(boxes, all_.uvd[: len(boxes)], xy[0], (conf[0] * alike).clamp(min=1e-3) * (conf[0] > 0))
+        score = (conf[0] * alike).sum(-1) / conf[0].sum(-1).clamp(min=1e-6)
+        sure = (conf[0] * alike).clamp(min=1e-3) * (conf[0] > 0)
+        return _Reading(boxes, all_.uvd[: len(boxes)], xy[0], sure, score)
 
     def _read(self, image: np.ndarray, boxes: Float[Tensor, "box 3"]) -> _Reading:
         crops = np.stack([crop_picture(image, box.numpy(), self._network.input_size) for box in boxes])
         uvd, conf = self._network.read(torch.from_numpy(crops), torch.device("cpu"))
         xy = pixels_from_crop(uvd[..., :2], boxes)
         size = torch.tensor([image.shape[1], image.shape[0]])
-        return _Reading(boxes, uvd, xy, conf * ((xy >= -0.5) & (xy <= size - 0.5)).all(-1))
+        conf = conf * ((xy >= -0.5) & (xy <= size - 0.5)).all(-1)
+        return _Reading(boxes, uvd, xy, conf, conf.mean(-1))
 
     def _around(self, reading: _Reading) -> Float[Tensor, "box 3"]:
         """The squares round what was read; where that lies outside the picture, the same squares again."""
