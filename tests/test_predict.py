@@ -10,16 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from epipose import detect
+from epipose import pictures as pictures_module
 from epipose import predict as predict_module
 from epipose.camera import assumed_camera, stack_cameras
 from epipose.data.crops import crop_picture
 from epipose.detect.base import Detection
 from epipose.errors import EpiposeError
 from epipose.files import read_npz
+from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses3D
-from epipose.predict import _main_person, _Material, predict, predict_clip, predict_crops
+from epipose.predict import predict, predict_clip, predict_crops
 from epipose.skeleton import H36M17
 from epipose.video import probe, read_image
 
@@ -49,7 +50,7 @@ class Finder:
 @pytest.fixture(autouse=True)
 def finder(monkeypatch) -> Finder:
     made = Finder()
-    monkeypatch.setattr(detect, "detector_named", lambda name: made)
+    monkeypatch.setattr(predict_module, "detector_named", lambda name: made)
     return made
 
 
@@ -119,56 +120,11 @@ def test_video(model: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "clip" / "overlay.mp4").exists()
 
 
-class Script:
-    """A detector that says, picture after picture, what it was given."""
-
-    skeleton = H36M17
-
-    def __init__(self, *frames) -> None:
-        self.frames = iter(frames)
-
-    def __call__(self, image):
-        return next(self.frames)
-
-    def reset(self) -> None:
-        pass
-
-
-def boxes_of(frames, model: Path, monkeypatch, fps: float | None) -> torch.Tensor:
-    monkeypatch.setattr(detect, "detector_named", lambda name: Script(*frames))
-    blank = np.zeros((200, 400, 3), np.uint8)
-    material = _Material(None, len(frames), lambda: iter([blank] * len(frames)), fps)
-    return _main_person(material, "script", TrainedPoseNet.load(model))
-
-
-def seen(track: int, shift: float) -> Detection:
-    return Detection(JOINTS + np.array([shift, 0]), np.ones(17), 0.9, None, track)
-
-
-def test_who_comes_back_into_a_video_late_is_read_again(model: Path, monkeypatch) -> None:
-    """Out of sight for 1.5 s, then elsewhere: another track, and the rest of the video is not lost."""
-    beside = [seen(5, 300)]  # somebody else, for less long
-    frames = [[seen(0, 0), *(beside if k < 5 else [])] for k in range(10)] + [[]] * 15 + [[seen(1, 150)]] * 8
-    boxes = boxes_of(frames, model, monkeypatch, fps=10.0)
-    assert (boxes[:, 2] > 0).tolist() == [k < 10 or k >= 25 for k in range(33)]
-    assert boxes[:10, 0].tolist() == pytest.approx([70.0] * 10, abs=0.1)
-    assert boxes[25:, 0].tolist() == pytest.approx([220.0] * 8, abs=0.1)
-
-
-def test_joints_without_confidence_do_not_make_a_person_large(model: Path, monkeypatch) -> None:
-    half = np.ones(17)
-    half[16] = 0
-    small = Detection(np.where(half[:, None] > 0, JOINTS * 0.5, 5000), half, 0.9, None, 1)
-    nobody = Detection(JOINTS, np.zeros(17), 1.0, None, 2)
-    people = [small, nobody, seen(0, 200)]
-    assert boxes_of([people, [nobody]], model, monkeypatch, fps=None)[:, 0].tolist() == pytest.approx([270.0, 0.0])
-
-
 def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
-    read, passes = predict_module.read_frames, []
-    monkeypatch.setattr(predict_module, "read_frames", lambda path: passes.append(path) or read(path))
-    monkeypatch.setattr(predict_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
+    read, passes = pictures_module.read_frames, []
+    monkeypatch.setattr(pictures_module, "read_frames", lambda path: passes.append(path) or read(path))
+    monkeypatch.setattr(pictures_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
     prediction = predict(clip / "cam1.mp4", model, batch_size=2)
     assert len(passes) == 2
     assert prediction.names == tuple(f"frame {index}" for index in range(5))
@@ -191,6 +147,16 @@ def test_pictures_are_not_kept(model: Path) -> None:
     )
     assert len(xyz) == 6
     assert max(alive) <= 2
+
+
+def test_without_a_model_the_one_that_comes_with_epipose_reads(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(shipped, "SHIPPED", model)
+    torch.testing.assert_close(predict(photos / "a.png").poses.xyz, predict(photos / "a.png", model).poses.xyz)
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path)
+    with pytest.raises(EpiposeError, match=r"lacks config.json and model.safetensors .* Install epipose again"):
+        predict(photos / "a.png")
 
 
 def test_intrinsics_are_used_and_checked(model: Path, photos: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from epipose.data.source import Shuffled
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
+from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses3D
 from epipose.predict import predict_clip
@@ -168,7 +169,7 @@ def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) 
         train([folder], tmp_path / "out", **TINY, lr=1e30, epochs=3, frames=(0, 1))
 
 
-def test_starts_from_given_weights(folder: Path, tmp_path: Path) -> None:
+def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) -> None:
     torch.manual_seed(5)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     torch.save(net.backbone.state_dict(), tmp_path / "imagenet.pth")
@@ -186,6 +187,13 @@ def test_starts_from_given_weights(folder: Path, tmp_path: Path) -> None:
     assert read_json(tmp_path / "b" / "train.json")["options"]["init"] == str(tmp_path / "a")
     with pytest.raises(EpiposeError, match="has sizes"):
         train([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "a")
+    from_shipped = train([folder], tmp_path / "d", init="shipped", **run)
+    assert torch.equal(from_shipped.net.volume.weight, backbone.net.volume.weight)
+    assert read_json(tmp_path / "d" / "train.json")["options"]["init"] == "shipped"
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "b" / "none")
+    with pytest.raises(EpiposeError, match="Install epipose again"):
+        train([folder], tmp_path / "e", init="shipped", **run)
 
 
 def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:

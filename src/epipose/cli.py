@@ -74,7 +74,8 @@ def _studio(verb: config.Studio) -> None:
     size, rig = picture_size(verb.size), rig_named(verb.rig)
     order = Order(verb.frames, verb.views, verb.fps, size, rig, *_motions_and_photos(verb), verb.seed)
     folders = film(verb.out, verb.clips, order, verb.workers)
-    print(f"{len(folders)} clips in {verb.out}. Next: epipose detect {folders[0]} --out {folders[0]}")
+    then = f"epipose detect {folders[0]} --out {folders[0]} --sync none"  # the videos of a clip start together
+    print(f"{len(folders)} clips in {verb.out}. Next: {then}")
 
 
 def _weights(verb: config.Weights) -> None:
@@ -168,8 +169,13 @@ def _motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tup
 
 
 def _predict(verb: config_network.Predict) -> None:
+    from epipose.detect import resolved
     from epipose.predict import predict
 
+    if verb.detector == "auto":
+        finder = resolved("auto")
+        better = "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "shipped" else ""
+        print(f"who finds the person: {finder}{better}")
     out = verb.out or verb.source.resolve().with_name(f"{verb.source.resolve().stem}-epipose")
     options = {name: value for name, value in vars(verb).items() if name not in ("source", "model", "out")}
     predict(verb.source, verb.model, out, **options)

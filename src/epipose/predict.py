@@ -7,7 +7,7 @@ turn the normalised pose into joints in the camera's frame, relative to the root
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,15 +19,16 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
-from epipose.data.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop
-from epipose.data.pictures2d import in_skeleton
+from epipose.data.crops import crop_picture, pixels_from_crop, pose_from_crop
+from epipose.detect import detector_named, resolved
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
+from epipose.main_person import boxes_round, main_person
 from epipose.model.posenet import device_named
 from epipose.model.reader import PoseReader, Runtime, load_reader
+from epipose.model.shipped import shipped_model
+from epipose.pictures import Pictures, pictures_in
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import Skeleton
-from epipose.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
 
 _SHEET = 12  # pictures on a contact sheet
 
@@ -67,11 +68,11 @@ class Prediction:
 
 def predict(
     source: Path,
-    model: Path,
+    model: Path | None = None,
     out: Path | None = None,
     *,
     intrinsics: Path | None = None,
-    detector: str = "blazepose",
+    detector: str = "auto",
     flip_test: bool = False,
     runtime: Runtime = "auto",
     batch_size: int | None = None,
@@ -79,32 +80,30 @@ def predict(
 ) -> Prediction:
     """3D poses of the main person in a photo, a folder of photos, or a video.
 
-    In every photo the largest confident person is taken, in a video the one who is seen longest (and,
-    while that one is out of sight, who else is). Without ``intrinsics`` (JSON as for calibrate: one camera, or one
-    called like the file) those of `assumed_camera` are taken. ``model`` is a model folder or an ONNX file (see
-    `load_reader`), ``flip_test`` as for `predict_crops`. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
+    `main_person` says who that is, ``detector`` who finds them (see `resolved`). Without ``intrinsics`` (JSON as for
+    calibrate: one camera, or one called like the file) those of `assumed_camera` are taken. ``model`` is a model folder
+    or an ONNX file (see `load_reader`), by default the network that comes with epipose; ``flip_test`` as for
+    `predict_crops`. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
     With ``out`` it writes predictions.npz, predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises
     EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
     """
     target = device_named(device)
-    trained = load_reader(model, runtime)
-    material = _material(source)
-    boxes = _main_person(material, detector, trained)
+    trained = load_reader(model or shipped_model(), runtime)
+    pictures = pictures_in(source)
+    boxes = main_person(pictures, detector_named(resolved(detector)), trained.skeleton, trained.margin)
     if not bool((boxes[:, 2] > 0).any()):
         raise EpiposeError(
             f"No person was found in {source} ({len(boxes)} pictures). Give pictures that show a whole "
             "person, upright and at least 100 pixels tall."
         )
     given = None if intrinsics is None else _camera_for(source, intrinsics)
-    pictures = tqdm(
-        material.pictures(), total=len(boxes), desc="poses from pictures", unit="frame", delay=2, disable=None
-    )
-    xyz, conf, uv = _predicted(trained, iter(pictures), boxes, given, batch_size, target, flip_test)
+    stream = tqdm(pictures.read(), total=len(boxes), desc="poses from pictures", unit="frame", delay=2, disable=None)
+    xyz, conf, uv = _predicted(trained, iter(stream), boxes, given, batch_size, target, flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
-    prediction = Prediction(poses, uv, material.names or tuple(f"frame {index}" for index in range(len(boxes))))
+    prediction = Prediction(poses, uv, pictures.names or tuple(f"frame {index}" for index in range(len(boxes))))
     if out is not None:
         prediction.save(out)
-        _draw(prediction, material, out)
+        _draw(prediction, pictures, out)
     return prediction
 
 
@@ -163,7 +162,8 @@ def predict_clip(
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
     results = []
     for row, view in enumerate(clip.views):
-        boxes = _boxes(found.xy[row, :, 0], found.conf[row, :, 0], found.skeleton, trained)[first : last + 1]
+        xy, seen = found.xy[row, first : last + 1, 0], found.conf[row, first : last + 1, 0]
+        boxes = boxes_round(xy, seen, found.skeleton, trained.skeleton, trained.margin)
         pictures = clip.read(view, range(first, last + 1))
         results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
@@ -194,59 +194,6 @@ def _predicted(
     return xyz, conf, uv
 
 
-@dataclass(frozen=True)
-class _Material:
-    names: tuple[str, ...] | None  # None for a video, whose frames have numbers
-    total: int  # how many pictures; for a video what its header says, which may be a frame or two off
-    pictures: Callable[[], Iterator[np.ndarray]]  # decodes anew at every call: memory does not grow with length
-    fps: float | None  # None for photos, which have nothing to do with each other
-
-
-def _material(source: Path) -> _Material:
-    if not source.exists():
-        raise EpiposeError(f"There is no file or folder {source}.")
-    if source.is_dir():
-        paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        if not paths:
-            raise EpiposeError(f"The folder {source} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-        return _Material(tuple(path.name for path in paths), len(paths), lambda: map(read_image, paths), None)
-    if source.suffix.lower() in VIDEO_SUFFIXES:
-        info = probe(source)
-        return _Material(None, info.frames, lambda: read_frames(source), info.fps)
-    return _Material((source.name,), 1, lambda: iter([read_image(source)]), None)
-
-
-def _main_person(material: _Material, detector: str, trained: PoseReader) -> Float[Tensor, "picture 3"]:
-    """A box per picture round the one person to read; side 0 where nobody was found."""
-    from epipose.detect import detector_named
-    from epipose.detect.tracks import tracks_of
-
-    finder = detector_named(detector)
-    joints, frames = len(finder.skeleton.joints), []
-    for picture in tqdm(
-        material.pictures(), total=material.total, desc="people in pictures", unit="frame", delay=2, disable=None
-    ):
-        if material.fps is None:
-            finder.reset()
-        frames.append(finder(picture))
-    xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
-    if material.fps is not None:
-        for track in tracks_of(frames, joints, material.fps):  # longest first; who comes back late is another track
-            if not conf[track.seen].any():
-                xy[track.seen], conf[track.seen] = track.xy[track.seen], track.conf[track.seen]
-    else:
-        for row, people in enumerate(frames):
-            if people := [person for person in people if person.conf.any()]:
-                main = max(people, key=lambda person: person.score * np.ptp(person.xy[person.conf > 0], axis=0).max())
-                xy[row], conf[row] = main.xy, main.conf
-    return _boxes(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), finder.skeleton, trained)
-
-
-def _boxes(xy: Tensor, conf: Tensor, found: Skeleton, trained: PoseReader) -> Float[Tensor, "picture 3"]:
-    """Boxes round the joints as the model knows them, so that they are as wide as in training."""
-    return box_around(*in_skeleton(xy, conf, found, trained.skeleton), trained.margin)
-
-
 def _camera_for(source: Path, path: Path) -> Camera:
     """The one camera of an intrinsics file, or the one called like the source."""
     rig = Rig.load(path, intrinsics_only=True)
@@ -271,7 +218,7 @@ def _camera_of(image: np.ndarray, given: Camera | None) -> Camera:
     return given
 
 
-def _draw(prediction: Prediction, material: _Material, out: Path) -> None:
+def _draw(prediction: Prediction, pictures: Pictures, out: Path) -> None:
     """overlay.jpg: the photo, or a sheet of up to twelve pictures; and overlay.mp4 for a video."""
     from epipose.overlay import contact_sheet, overlay, write_picture, write_video
 
@@ -280,16 +227,16 @@ def _draw(prediction: Prediction, material: _Material, out: Path) -> None:
     sheet = []
 
     def drawn() -> Iterator[np.ndarray]:
-        for index, picture in enumerate(material.pictures()):
-            if material.fps is not None or index in on_sheet:
+        for index, picture in enumerate(pictures.read()):
+            if pictures.fps is not None or index in on_sheet:
                 xyz, conf = poses.xyz[index, 0], poses.conf[index, 0]
                 result = overlay(picture, prediction.uv[index], xyz, conf, poses.skeleton)
                 if index in on_sheet:
                     sheet.append(result)
                 yield result
 
-    if material.fps is not None:
-        write_video(out / "overlay.mp4", drawn(), material.fps)
+    if pictures.fps is not None:
+        write_video(out / "overlay.mp4", drawn(), pictures.fps)
     else:
         list(drawn())
     write_picture(out / "overlay.jpg", contact_sheet(sheet, height=sheet[0].shape[0] if count == 1 else 360))

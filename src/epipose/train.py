@@ -24,6 +24,7 @@ from epipose.errors import EpiposeError
 from epipose.files import already_done, fingerprint, read_json, write_record
 from epipose.loop import Recipe, fit
 from epipose.model.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
+from epipose.model.shipped import shipped_model
 from epipose.model.weights import imagenet_weights
 from epipose.schedule import Schedule
 from epipose.skeleton import H36M17
@@ -42,7 +43,7 @@ def train(
     depth_bins: int = 64,
     channels: int = 256,
     deconvs: int = 3,
-    init: Literal["imagenet"] | Path | None = None,
+    init: Literal["imagenet", "shipped"] | Path | None = None,
     frames: tuple[int, int] | None = None,
     views: Sequence[str] | None = None,
     margin: float = 1.25,
@@ -79,13 +80,15 @@ def train(
     of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of `augment`
     (rotation in radians), the way of training is `Recipe`'s; ``frames`` (first, last) and ``views`` say what of each
     clip to use, ``label_weight`` and ``min_confidence`` how labels count. ``init`` is an ImageNet weight file of the
-    backbone, "imagenet" to fetch it (only EfficientNet-Lite0's), or the folder of a trained model to go on from.
+    backbone, "imagenet" to fetch it (only EfficientNet-Lite0's), or the folder of a trained model to go on from;
+    "shipped" is that of the network that comes with epipose.
     Started by torchrun, all processes train together. Raises EpiposeError for unlabelled folders and for an ``out``
     with another run's options (unless ``overwrite``).
     """
     options = {key: _plain(value) for key, value in locals().items() if key not in _HOW_ONLY}
     if stream is not None:
         options["stream"] = repr(stream)
+    start = shipped_model() if init == "shipped" else init
     target = device_named(device)
     recipe = Recipe(
         epochs, batch_size, lr, backbone_lr, frozen_norm, schedule, warmup, tuple(lr_drops), clip_gradient, ema, beta,
@@ -99,7 +102,7 @@ def train(
     _check(folders, pictures_2d, stream, recipe)
     with team(target) as processes:
         labels = processes.told(_labelled(folders, mode, stream) if processes.first else None)
-        inputs = fingerprint(_inputs(folders, labels, pictures_2d, init)) if processes.first else ""
+        inputs = fingerprint(_inputs(folders, labels, pictures_2d, start)) if processes.first else ""
         if processes.told(processes.first and not overwrite and _finished(out, options, inputs)):
             return TrainedPoseNet.load(out)
         source = stream
@@ -112,7 +115,7 @@ def train(
             ]
             source = Shuffled(_with_2d(parts, pictures_2d, input_size, margin), seed, pairs=recipe.unfrozen)
         sizes = {"input_size": input_size, "depth_bins": depth_bins, "channels": channels, "deconvs": deconvs}
-        net = _network(backbone, len(source.skeleton.joints), sizes, init, seed)
+        net = _network(backbone, len(source.skeleton.joints), sizes, start, seed)
         if processes.first:  # not before everything that can be wrong with the call was tried
             _claim(out, options, inputs, overwrite)
         net = fit(

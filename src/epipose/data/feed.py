@@ -21,7 +21,7 @@ from torch import Tensor
 from epipose.camera import Camera
 from epipose.data.augment import augment
 from epipose.data.samples import WINDOW, decoded
-from epipose.data.source import Source
+from epipose.data.source import Source, StoredBatch
 from epipose.distributed import Team
 
 _AHEAD = 4  # batches that are prepared while the network works on one
@@ -63,41 +63,29 @@ def feed(
 
     ``size`` is the side of the pictures in pixels; ``group`` neighbouring pictures of a batch stay together.
     """
-    return _ahead(_prepared(source, start_step, batch_size, size, seed, variation, team, group), _AHEAD)
 
+    def varied(stored: StoredBatch, step: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        crop = stored.crops[row]
+        crop = decoded(crop) if isinstance(crop, bytes) else crop
+        rng = np.random.default_rng((seed, step, 1 + row))  # (seed, step, 0) would be the stream of (seed, step)
+        return augment(
+            crop, stored.uvd[row], stored.weight[row], size, rng, window=WINDOW, flip_order=source.skeleton.flip,
+            **variation,
+        )  # fmt: skip
 
-def _prepared(
-    source: Source,
-    start_step: int,
-    batch_size: int,
-    size: int,
-    seed: int,
-    variation: dict[str, Any],
-    team: Team,
-    group: int,
-) -> Generator[Batch, None, None]:
+    def prepared(stored: StoredBatch, step: int) -> Batch:
+        rows = range(len(stored.crops))[team.share(len(stored.crops), group)]
+        parts = zip(*pool.map(lambda row: varied(stored, step, row), rows), strict=True)
+        pictures, uvd, weight = (torch.from_numpy(np.stack(part)) for part in parts)
+        batch = Batch(pictures, uvd, weight)
+        if stored.place is not None:
+            place = stored.place.of(np.array(rows))
+            batch = Batch(pictures, uvd, weight, place.box, place.camera)
+        return batch.pinned() if team.device.type == "cuda" else batch
+
     with ThreadPoolExecutor() as pool:
-        for step, stored in enumerate(source.batches(start_step, batch_size), start_step):
-
-            def varied(row: int, stored=stored, step=step) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-                crop = stored.crops[row]
-                crop = decoded(crop) if isinstance(crop, bytes) else crop
-                rng = np.random.default_rng(
-                    (seed, step, 1 + row)
-                )  # (seed, step, 0) would be the stream of (seed, step)
-                return augment(
-                    crop, stored.uvd[row], stored.weight[row], size, rng, window=WINDOW,
-                    flip_order=source.skeleton.flip, **variation,
-                )  # fmt: skip
-
-            rows = range(len(stored.crops))[team.share(len(stored.crops), group)]
-            parts = zip(*pool.map(varied, rows), strict=True)
-            pictures, uvd, weight = (torch.from_numpy(np.stack(part)) for part in parts)
-            batch = Batch(pictures, uvd, weight)
-            if stored.place is not None:
-                place = stored.place.of(np.array(rows))
-                batch = Batch(pictures, uvd, weight, place.box, place.camera)
-            yield batch.pinned() if team.device.type == "cuda" else batch
+        numbered = enumerate(source.batches(start_step, batch_size), start_step)
+        yield from _ahead((prepared(stored, step) for step, stored in numbered), _AHEAD)
 
 
 def _ahead(batches: Generator[Batch, None, None], count: int) -> Generator[Batch, None, None]:

@@ -21,21 +21,22 @@ from epipose.video import read_frames
 
 __all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved"]
 
-# name -> "module:function"; imported on first use, called without arguments
+# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved`)
 DETECTORS = {
-    "blazepose": "epipose.detect.blazepose:best",
     "blazepose-full": "epipose.detect.blazepose:full",
     "blazepose-heavy": "epipose.detect.blazepose:heavy",
+    "shipped": "epipose.detect.shipped:finder",
 }
 
 
 def detector_named(name: str) -> Detector:
     """Build a detector by name; raises EpiposeError that lists the names there are."""
+    name = resolved(name)
     plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
     if name in plugins and name not in DETECTORS:
         return plugins[name].load()()
     if name not in DETECTORS:
-        known = ", ".join([*DETECTORS, *plugins])
+        known = ", ".join(["auto", "blazepose", *DETECTORS, *plugins])
         raise EpiposeError(f"There is no detector '{name}'; there are {known}.")
     module, _, function = DETECTORS[name].partition(":")
     build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
@@ -43,12 +44,16 @@ def detector_named(name: str) -> Detector:
 
 
 def resolved(name: str) -> str:
-    """The detector that a name stands for now: "blazepose" is blazepose-heavy or -full, others are what they say."""
-    if name != "blazepose":
-        return name
-    from epipose.detect.weights import best_cached
+    """The detector that a name stands for now.
 
-    return f"blazepose-{best_cached()}"
+    "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
+    "shipped", which needs no download, where the cache has neither. Other names are what they say.
+    """
+    if name not in ("auto", "blazepose"):
+        return name
+    from epipose.detect.weights import any_cached, best_cached
+
+    return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "shipped"
 
 
 def detect(clip: Clip, detector: Detector) -> Poses2D:

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 
 from epipose.detect.base import Detection
 from epipose.detect.roi import Roi
-from epipose.detect.weights import best_cached, weights
+from epipose.detect.weights import weights
 from epipose.skeleton import BLAZEPOSE33, Skeleton
 
 DETECTOR_SIZE = 224
@@ -178,8 +178,3 @@ def full() -> BlazePose:
 def heavy() -> BlazePose:
     """BlazePose with the heavy landmark network (28 MB, slower)."""
     return BlazePose(*weights("heavy"))
-
-
-def best() -> BlazePose:
-    """BlazePose with the heavy network where its weights are in the cache already, else with the full one."""
-    return BlazePose(*weights(best_cached()))

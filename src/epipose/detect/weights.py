@@ -87,6 +87,11 @@ def best_cached() -> str:
     return "heavy" if LANDMARKS["heavy"].cached else "full"
 
 
+def any_cached() -> bool:
+    """Whether the cache has the person detector and a landmark network, so that BlazePose runs without a download."""
+    return DETECTION.cached and any(file.cached for file in LANDMARKS.values())
+
+
 def _brought(file: WeightFile, by_hand: Path | None) -> Path:
     if file.cached:
         return file.path

@@ -4,4 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from epipose.errors import EpiposeError
+
 SHIPPED = Path(__file__).parent / "shipped_weights"
+
+
+def shipped_model() -> Path:
+    """The folder of the network that comes with epipose; raises EpiposeError where its files are missing."""
+    missing = [name for name in ("config.json", "model.safetensors") if not (SHIPPED / name).exists()]
+    if missing:
+        raise EpiposeError(
+            f"The network that comes with epipose lacks {' and '.join(missing)} in {SHIPPED}. Install epipose again, or "
+            "name another network: --model MODEL"
+        )
+    return SHIPPED
