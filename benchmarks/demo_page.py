@@ -20,14 +20,7 @@ from epipose.report import Figure, Report
 from epipose.run import label_section, network_section
 
 from demo_network import TEST, TRAIN
-
-# What gives an answer to a picture, in words; the keys are those of `demo_network.network_results`.
-ANSWERS = {
-    "shipped": "the network that comes with epipose",
-    "adapted": "the same, adapted to this footage",
-    "blazepose_world_landmarks": "BlazePose full, world landmarks",
-    "mean_training_pose": "mean pose of the training frames (no looking)",
-}
+from demo_tables import ANSWERS
 
 
 def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:
@@ -105,7 +98,8 @@ def _degrees(errors: dict[str, Any]) -> list[str]:
 def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
         "3D from a single picture",
-        "epipose comes with a network that learned from drawn people alone; it had never seen a photograph of a person. "
+        "epipose comes with a network that learned poses from drawn people alone, after learning to name the objects in "
+        "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. "
         f"Here it went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
         f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one picture at a time: the same "
         "man before the same cameras, a third of a second later. After adaptation it knows this man and this room "
