@@ -70,6 +70,11 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def number(value: float | None, digits: int) -> str:
+    """A figure; a dash where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
 def figures(result: Result) -> str:
     """Every figure at the top of the JSON beside its goal, and whether that is met."""
     rows = []
@@ -78,7 +83,7 @@ def figures(result: Result) -> str:
         met = value is not None and (value >= figure.goal if figure.at_least else value <= figure.goal)
         goal = f"{'>=' if figure.at_least else '<='} {figure.goal:g}"
         rows.append(
-            [f"{figure.words} (`{figure.key}`)", _number(value, figure.digits), goal, "yes" if met else "**no**"]
+            [f"{figure.words} (`{figure.key}`)", number(value, figure.digits), goal, "yes" if met else "**no**"]
         )
     return markdown(("figure", "measured", "goal", "met"), rows)
 
@@ -86,7 +91,7 @@ def figures(result: Result) -> str:
 def short(result: Result) -> str:
     """The few figures of the README."""
     of_key = {figure.key: figure for figure in _FIGURES}
-    rows = [[of_key[key].words, _number(result[key], of_key[key].digits)] for key in _SHORT]
+    rows = [[of_key[key].words, number(result[key], of_key[key].digits)] for key in _SHORT]
     return markdown(("what", "measured"), rows)
 
 
@@ -100,7 +105,7 @@ def simulation(result: Result) -> str:
     for row in result["simulation"]["table"]:
         noise = f"{row['amount']:g} px + 3 %" if row["noise"] == "simple" else f"detector x {row['amount']:g}"
         case = noise if row["walks"] else f"{noise}, as captured"
-        errors = [_number(row[key], digits) for key, digits in (_ERRORS | {"label_gap_mm": 2, "seconds": 1}).items()]
+        errors = [number(row[key], digits) for key, digits in (_ERRORS | {"label_gap_mm": 2, "seconds": 1}).items()]
         rows.append([f"{case}: {row['method']}", str(row["found"]), *errors])
     headers = ("noise: method", "clips with cameras", *_ERROR_HEADERS, "labels, added by the cameras mm", "seconds")
     return markdown(headers, rows)
@@ -121,21 +126,21 @@ def unknowns(result: Result) -> str:
     found = result["unknowns_simulated"]
     columns = {"focal_error_pct": 2, "rotation_deg_median": 2, "center_mm_mean": 1}
     lenses = [
-        [f"simulated clip {clip}", *_numbers(run, columns), _number(run["label_gap_mm"], 2), "-"]
+        [f"simulated clip {clip}", *_numbers(run, columns), number(run["label_gap_mm"], 2), "-"]
         for clip, run in enumerate(found["focal"], 1)
     ]
     starts = [
-        ["simulated, up to 10 s apart", "share exact", _number(result["sim_offset_exact_share"], 3), "-"],
+        ["simulated, up to 10 s apart", "share exact", number(result["sim_offset_exact_share"], 3), "-"],
         ["simulated, up to 3 frames apart", "frames", *_middle_and_largest(found["part_offsets_frames"])],
     ]
     for detector, real in result["unknowns_sample"].items():
         hidden = real["without_focal"]
         lenses.append(
-            [f"sample, BlazePose {detector}", *_numbers(hidden, columns), "-", _number(hidden["label_pmpjpe_mm"], 1)]
+            [f"sample, BlazePose {detector}", *_numbers(hidden, columns), "-", number(hidden["label_pmpjpe_mm"], 1)]
         )
         for step, words in (("synchronised", "by motion alone"), ("calibrated", "and calibration")):
             offsets = real["offsets"][step]
-            values = [_number(offsets[key], 2) for key in ("median", "largest")]
+            values = [number(offsets[key], 2) for key in ("median", "largest")]
             starts.append([f"sample cut, BlazePose {detector}, {words}", "frames", *values])
     lens_headers = ("one focal length, unknown", "focal length, %", *_ERROR_HEADERS[:1], _ERROR_HEADERS[2])
     added = ("labels, added by cameras and lens mm", "labels against the reference's, PMPJPE mm")
@@ -179,23 +184,23 @@ def speed(result: Result) -> str:
     """Seconds of both sides, and what they reached."""
     found = result["speed"]
     bundle, points, calibration = found["bundle"], found["triangulation"], found["calibration"]
-    rotation = [_number(bundle[f"{name}_rotation_deg_median"], 3) for name in ("ours", "ceres")]
+    rotation = [number(bundle[f"{name}_rotation_deg_median"], 3) for name in ("ours", "ceres")]
     rows = [
         [
             f"bundle adjustment, {bundle['points']:.0f} points, 4 cameras: Ceres",
-            *(_number(bundle[f"{name}_seconds"], 2) for name in ("ours", "ceres")),
-            _number(bundle["ba_speed_over_ceres"], 2),
+            *(number(bundle[f"{name}_seconds"], 2) for name in ("ours", "ceres")),
+            number(bundle["ba_speed_over_ceres"], 2),
             f"rotation {rotation[0]} and {rotation[1]} degrees",
         ],
         [
             f"triangulation, {points['points']:.0f} points, 2 cameras: OpenCV",
-            *(_number(points[f"{name}_seconds"], 4) for name in ("ours", "opencv")),
-            _number(points["triangulation_speed_over_opencv"], 1),
+            *(number(points[f"{name}_seconds"], 4) for name in ("ours", "opencv")),
+            number(points["triangulation_speed_over_opencv"], 1),
             f"median difference {points['difference_mm_median']:.1g} mm",
         ],
         [
             f"the whole calibration, {calibration['frames']:.0f} frames, {calibration['views']:.0f} cameras",
-            _number(calibration["calibrate_1000_frames_s"], 1),
+            number(calibration["calibrate_1000_frames_s"], 1),
             "-",
             "-",
             "-",
@@ -204,16 +209,12 @@ def speed(result: Result) -> str:
     return markdown(("what: against", "ours, seconds", "theirs, seconds", "ratio", "reached, ours and theirs"), rows)
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def _numbers(row: Result, columns: dict[str, int]) -> list[str]:
     """A row's columns; a dash where the method gave up before it came to that."""
-    return [_number(row.get(key), digits) for key, digits in columns.items()]
+    return [number(row.get(key), digits) for key, digits in columns.items()]
 
 
 def _middle_and_largest(values: list[float]) -> list[str]:
     ordered = sorted(values)
     middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-    return [_number(middle, 3), _number(ordered[-1], 3)]
+    return [number(middle, 3), number(ordered[-1], 3)]

@@ -27,13 +27,13 @@ from epipose.data.studio.clip import Order, film
 from epipose.data.studio.renderer import Renderer
 from epipose.data.studio.stream import Recipe, Stream, draw_scene
 from epipose.detect import detector_named, resolved
-from epipose.files import write_json
 from epipose.overlay import contact_sheet, write_picture
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import BLAZEPOSE33, H36M17
 
+from studio_results import STUDIO, merge_results
+
 _JOINTS = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
-_RESULTS = Path(__file__).parent / "results" / "studio_footage.json"
 _SHEET = Path(__file__).parent.parent / "docs" / "pictures" / "studio.jpg"
 
 
@@ -44,13 +44,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the clips that the detector is shown")
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure the speed")
-    parser.add_argument("--out", type=Path, default=_RESULTS)
+    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the numbers")
     parser.add_argument("--sheet", type=Path, default=_SHEET)
     arguments = parser.parse_args()
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
     write_sheet(arguments.sheet, motions)
     results = speed(motions, arguments.seconds) | belief(arguments.work, motions, arguments.pictures)
-    write_json(arguments.out, results)
+    merge_results(arguments.out, results)
     for name, value in results.items():
         print(f"{name:32s} {value}")
 

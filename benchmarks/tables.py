@@ -16,10 +16,13 @@ from typing import Any
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 
+import demo_tables
 import geometry_tables
+import studio_tables
 from geometry_tables import markdown
 
 _ROOT = Path(__file__).resolve().parent.parent
+_RESULTS = _ROOT / "benchmarks" / "results"
 _PAGES = ("README.md", "docs/benchmarks.md", "docs/log.md")
 
 
@@ -64,59 +67,7 @@ def with_tables(text: str) -> tuple[str, list[str]]:
 
 
 def _results(name: str) -> dict[str, Any]:
-    return read_json(_ROOT / "benchmarks" / "results" / f"{name}.json")
-
-
-def _demo_cameras() -> str:
-    demo = _results("demo")
-    rows = [
-        _camera_row("epipose, BlazePose full", demo, demo["label_pmpjpe_mm"]),
-        _camera_row("epipose, BlazePose heavy", demo["heavy"], demo["heavy"]["label_pmpjpe_mm"]),
-    ]
-    for name, errors in (("full", demo), ("heavy", demo["heavy"])):
-        recipe = errors["paper_recipe"]
-        rows.append(
-            [
-                f"the paper's recipe (F from one frame), BlazePose {name}",
-                f"{recipe['rotation_deg_median']:.1f}",
-                f"{recipe['rotation_deg_max']:.1f}",
-                "-",
-                "-",
-            ]
-        )
-    headers = ("cameras from", "rotation, median deg", "rotation, worst pair", "centres, mean mm", "labels, PMPJPE mm")
-    return markdown(headers, rows)
-
-
-def _camera_row(name: str, errors: dict[str, Any], labels: float) -> list[str]:
-    return [
-        name,
-        f"{errors['rotation_deg_median']:.2f}",
-        f"{errors['rotation_deg_max']:.2f}",
-        f"{errors['center_mm_mean']:.0f}",
-        f"{labels:.1f}",
-    ]
-
-
-def _demo_network() -> str:
-    names = {
-        "epipose": "epipose, trained on frames 0-69 of this clip",
-        "blazepose_world_landmarks": "BlazePose full, world landmarks",
-        "mean_training_pose": "each camera's mean training pose (no looking)",
-    }
-    network = _results("demo")["network"]
-    rows = [
-        [names[key], *(f"{network[key][metric]:.0f}" for metric in ("pmpjpe_mm", "nmpjpe_mm", "mpjpe_mm"))]
-        for key in names
-    ]
-    return markdown(("single picture, frames 80-99", "PMPJPE mm", "NMPJPE mm", "MPJPE mm"), rows)
-
-
-def _demo_cost() -> str:
-    demo = _results("demo")
-    rows = [[step, f"{seconds:.0f}"] for step, seconds in demo["seconds"].items()]
-    rows.append(["all that counts", f"{demo['demo_seconds']:.0f}"])
-    return markdown(("step", "seconds"), rows) + f"\n\nPeak memory {demo['peak_rss_mb']} MB."
+    return read_json(_RESULTS / f"{name}.json")
 
 
 def _ablation() -> str:
@@ -140,23 +91,31 @@ def _letterbox() -> str:
     return markdown(("the video's picture is", *(f"{name}, rms px" for name in result)), rows)
 
 
-def _geometry(table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
-    return lambda: table(_results("geometry"))
+def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    return lambda: table(_results(name))
+
+
+def _studio(table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    """Of the JSON to which several scripts put their part: what is missing is a dash."""
+    return lambda: table(_results("studio") if (_RESULTS / "studio.json").exists() else {})
 
 
 _TABLES: dict[str, Callable[[], str]] = {
-    "demo_cameras": _demo_cameras,
-    "demo_network": _demo_network,
-    "demo_cost": _demo_cost,
+    "demo_cameras": _of("demo", demo_tables.cameras),
+    "demo_network": _of("demo", demo_tables.network),
+    "demo_held_out": _of("demo", demo_tables.held_out),
+    "demo_cost": _of("demo", demo_tables.cost),
+    "studio_footage": _studio(studio_tables.footage),
+    "studio_inference": _studio(studio_tables.inference),
     "ablation": _ablation,
     "letterbox": _letterbox,
-    "geometry_figures": _geometry(geometry_tables.figures),
-    "geometry_short": _geometry(geometry_tables.short),
-    "geometry_simulation": _geometry(geometry_tables.simulation),
-    "geometry_sample": _geometry(geometry_tables.sample),
-    "geometry_unknowns": _geometry(geometry_tables.unknowns),
-    "geometry_verdict": _geometry(geometry_tables.verdict),
-    "geometry_speed": _geometry(geometry_tables.speed),
+    "geometry_figures": _of("geometry", geometry_tables.figures),
+    "geometry_short": _of("geometry", geometry_tables.short),
+    "geometry_simulation": _of("geometry", geometry_tables.simulation),
+    "geometry_sample": _of("geometry", geometry_tables.sample),
+    "geometry_unknowns": _of("geometry", geometry_tables.unknowns),
+    "geometry_verdict": _of("geometry", geometry_tables.verdict),
+    "geometry_speed": _of("geometry", geometry_tables.speed),
 }
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from epipose.model.shipped import SHIPPED
+
 Backbone = Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"]
 
 
@@ -132,19 +134,19 @@ class Export:
     """File to write."""
 
 
-# The network that trains in minutes without a GPU, used by `run --network small` and the demo.
-SMALL: dict[str, Any] = {
-    "backbone": "efficientnet_lite0",
-    "init": "imagenet",
-    "input_size": 96,
-    "deconvs": 2,
-    "depth_bins": 32,
-    "channels": 64,
-    "epochs": 20,
+# How the network that comes with epipose adapts to one clip in minutes without a GPU: `run --network small`, the demo.
+# Its sizes are `shipped_sizes`.
+ADAPT: dict[str, Any] = {
+    "init": SHIPPED,
+    "epochs": 5,
     "batch_size": 16,
+    "lr": 3e-4,
     "backbone_lr": 0.1,
     "frozen_norm": True,
-    "lr_drops": (14, 18),
+    "schedule": "cosine",
+    "warmup": 0.2,
+    "clip_gradient": 1.0,
     "rotation": 0.26,
     "occlusion": 0.3,
+    "flip": 0.5,
 }

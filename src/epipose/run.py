@@ -16,7 +16,8 @@ import torch
 
 from epipose.calibration_page import calibration_sections
 from epipose.clip import Clip
-from epipose.config_network import SMALL
+from epipose.config_network import ADAPT
+from epipose.model.shipped import shipped_sizes
 from epipose.plots import line_chart, skeleton_sheet
 from epipose.poses import Poses2D, Poses3D
 from epipose.report import Figure, Report
@@ -63,7 +64,7 @@ def run(
     if network != "none":
         full = network == "full" or (network == "auto" and torch.cuda.is_available())
         model = out / "model"
-        train([out], model, overwrite=overwrite, **({} if full else SMALL))
+        train([out], model, overwrite=overwrite, **({} if full else shipped_sizes() | ADAPT))
     label_section(report, out)
     if model is not None:
         network_section(report, model)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from epipose.errors import EpiposeError
+from epipose.files import read_json
 
 SHIPPED = Path(__file__).parent / "shipped_weights"
 
@@ -18,3 +20,12 @@ def shipped_model() -> Path:
             "name another network: --model MODEL"
         )
     return SHIPPED
+
+
+def shipped_sizes() -> dict[str, Any]:
+    """What `epipose.train.train` must be told to go on from the shipped network: its sizes and its crop's margin.
+
+    Raises EpiposeError where the package has lost it.
+    """
+    config = read_json(shipped_model() / "config.json")
+    return {key: config[key] for key in ("backbone", "input_size", "depth_bins", "channels", "deconvs", "margin")}
