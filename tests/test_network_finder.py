@@ -24,7 +24,7 @@ BODY[0], BODY[1], BODY[2] = (0.5, 0.5), (0, 0), (1, 1)
 
 @dataclass
 class Sees:
-    """Reads the joints of the largest bright square; where there is none, it invents somebody who fills the crop."""
+    """Reads the joints of the largest bright square, neither too small nor too large; else it invents somebody."""
 
     input_size: int = 64
     skeleton = H36M17
@@ -35,14 +35,15 @@ class Sees:
 
     def read(self, crops, device):
         self.batches.append(len(crops))
-        uvd = torch.stack([torch.from_numpy(self._pose(crop.numpy())).float() for crop in crops])
-        return uvd, torch.full(uvd.shape[:2], 0.9)
+        poses, sure = zip(*(self._pose(crop.numpy()) for crop in crops), strict=True)
+        return torch.from_numpy(np.stack(poses)).float(), torch.tensor(sure)[:, None].repeat(1, 17)
 
     def _pose(self, crop):
         _, _, stats, _ = cv2.connectedComponentsWithStats((crop[..., 0] > 128).astype(np.uint8))
-        left, top, width, height = max(stats[1:], key=lambda row: row[4], default=np.array([6, 6, 51, 51, 0]))[:4]
+        seen = [row for row in stats[1:] if 0.3 < max(row[2:4]) / self.input_size < 0.95]
+        left, top, width, height = max(seen, key=lambda row: row[4], default=np.array([6, 6, 51, 51, 0]))[:4]
         place = (np.array([left, top]) + BODY * [width, height]) / self.input_size - 0.5
-        return np.concatenate([place, np.zeros((17, 1))], -1)
+        return np.concatenate([place, np.zeros((17, 1))], -1), 0.9 if seen else 0.8
 
 
 def picture(*squares, size=(400, 300)):
