@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from epipose.errors import EpiposeError
-from epipose.files import read_json
 
 SHIPPED = Path(__file__).parent / "shipped_weights"
 
@@ -16,6 +15,8 @@ def shipped_sizes() -> dict[str, Any]:
 
     Raises EpiposeError where the package has lost it.
     """
+    from epipose.files import read_json  # here, because the command line asks for SHIPPED before it knows its verb
+
     if not (SHIPPED / "config.json").exists():
         raise EpiposeError(f"The network that comes with epipose is missing in {SHIPPED}. Install epipose again.")
     config = read_json(SHIPPED / "config.json")
