@@ -16,6 +16,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -79,7 +80,7 @@ def in_onnx(network: TrainedPoseNet, work: Path, threads: int) -> OnnxPoseNet:
     return replace(OnnxPoseNet.load(path), session=session)
 
 
-def rates(readers: dict[str, PoseReader], batch: int, rounds: int, seconds: float) -> dict[str, list[float]]:
+def rates(readers: Mapping[str, PoseReader], batch: int, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Pictures per second of every reader in every round; a round lets each have a turn."""
     generator = torch.Generator().manual_seed(0)
     crops = {
