@@ -22,7 +22,7 @@ from epipose.skeleton import H36M17
 from against_reference import camera_errors
 
 _GATES = (1.5, 2.5, 4.0, 1e6)  # 2.5 is the default of `label`, the last lets everything pass
-_SMOOTHNESS = (None, 0.1, 0.03, 0.01)  # metres a frame squared
+_SMOOTHNESS = (0.1, 0.03, 0.01)  # metres a frame squared
 
 
 def label_quality(clips: list[Path]) -> dict[str, Any]:
@@ -32,10 +32,11 @@ def label_quality(clips: list[Path]) -> dict[str, Any]:
     }
     found = [(Poses2D.load(clip / "poses2d.npz"), Rig.load(clip / "rig.json")) for clip in clips]
     truths = [Poses3D.load(clip / "truth" / "poses3d.npz") for clip in clips]
-    for name, values in (("gate", _GATES), ("smoothness", _SMOOTHNESS)):
-        for value in values:
-            labels = [label(poses, rig, **{name: value}) for poses, rig in found]
-            rows[f"self, {name} {value:g}" if value is not None else f"self, no {name}"] = _errors(labels, truths)
+    for gate in _GATES:
+        rows[f"self, gate {gate:g}"] = _errors([label(poses, rig, gate=gate) for poses, rig in found], truths)
+    for smoothness in _SMOOTHNESS:
+        labels = [label(poses, rig, smoothness=smoothness) for poses, rig in found]
+        rows[f"self, smoothness {smoothness:g}"] = _errors(labels, truths)
     cameras = [camera_errors(Rig.load(c / "rig.json"), Rig.load(c / "truth" / "rig.json")) for c in clips]
     rows["rotation_deg_median"] = float(np.median([camera["rotation_deg_median"] for camera in cameras]))
     rows["rotation_deg_worst"] = float(np.max([camera["rotation_deg_max"] for camera in cameras]))

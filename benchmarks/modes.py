@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from studio_results import STUDIO, merge_results
+from jaxtyping import Float
+from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.clip import Clip
@@ -32,7 +33,7 @@ from epipose.data.supervision import Mode
 from epipose.detect import resolved
 from epipose.errors import EpiposeError, RejectedError
 from epipose.files import read_json
-from epipose.label import label
+from epipose.label import in_camera_frames, label
 from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
@@ -44,6 +45,7 @@ from label_worth import label_quality
 from shipped import NETWORK, TRAINING, split
 
 from rivals import paper_recipe
+from studio_results import STUDIO, merge_results
 
 _MODES: tuple[Mode, ...] = ("full", "self", "self+rig", "true2d", "unfrozen")
 _RUNS = (*_MODES, "paper", "self, unweighted")
@@ -69,6 +71,7 @@ def main() -> None:
         return
     tests = test_clips(arguments.work, unseen)
     rows = {run: tested(trained(run, clips, arguments.work, arguments.nets), tests) for run in _RUNS}
+    rows["mean pose"] = mean_pose(clips, tests)
     rows["shipped"] = tested(TrainedPoseNet.load(arguments.nets / "shipped"), tests)
     for run in _RUNS:
         rows[run]["spread"] = last_spread(arguments.work / "nets" / run)
@@ -152,23 +155,39 @@ def trained(run: str, clips: list[Path], work: Path, nets: Path) -> TrainedPoseN
 
 def tested(network: TrainedPoseNet, folders: list[Path]) -> dict[str, float]:
     """Errors over every picture in which the detector found somebody; root-relative, H36M-17, in the camera's frame."""
-    parts = []
+    said, true, found = [], [], []
     for folder in folders:
-        frames = Clip.load(folder).frames
-        xyz, conf, _ = predict_clip(folder, network, (0, frames - 1), batch_size=32)
-        rig, truth = Rig.load(folder / "truth" / "rig.json"), Poses3D.load(folder / "truth" / "poses3d.npz")
-        true = rig.camera.to(torch.float32).spread(2).into_frame(truth.mapped_to(H36M17).xyz[:, 0].float())
-        parts.append((xyz.flatten(0, 1), true.flatten(0, 1), (conf > 0).any(-1).flatten()))
-    p, q, found = (torch.cat(part) for part in zip(*parts, strict=True))
-    total, p, q = len(p), p[found], q[found]
-    distance = ((p - p[:, :1]) - (q - q[:, :1])).norm(dim=-1)
+        xyz, conf, _ = predict_clip(folder, network, (0, Clip.load(folder).frames - 1), batch_size=32)
+        said.append(xyz.flatten(0, 1))
+        true.append(true_poses(folder))
+        found.append((conf > 0).any(-1).flatten())
+    some = torch.cat(found)
+    return {**errors(torch.cat(said)[some], torch.cat(true)[some]), "found_share": float(some.float().mean())}
+
+
+def mean_pose(clips: list[Path], tests: list[Path]) -> dict[str, float]:
+    """What is reached without a look at the picture: the mean of all true training poses as the answer to all."""
+    seen, true = (torch.cat([true_poses(folder) for folder in folders]) for folders in (clips, tests))
+    mean = (seen - seen[:, H36M17.root, None]).mean(0)
+    return errors(mean.expand_as(true), true)
+
+
+def true_poses(folder: Path) -> Float[Tensor, "picture joint 3"]:
+    """The person as each camera sees them, view after view."""
+    rig, truth = Rig.load(folder / "truth" / "rig.json"), Poses3D.load(folder / "truth" / "poses3d.npz")
+    return in_camera_frames(truth.mapped_to(H36M17), rig)[:, :, 0].float().flatten(0, 1)
+
+
+def errors(p: Float[Tensor, "picture joint 3"], q: Float[Tensor, "picture joint 3"]) -> dict[str, float]:
+    """The metrics of poses p against the truth q."""
+    root = H36M17.root
+    distance = ((p - p[:, root, None]) - (q - q[:, root, None])).norm(dim=-1)
     return {
-        "mpjpe_mm": float(mpjpe_mm(p, q, H36M17.root).mean()),
-        "nmpjpe_mm": float(nmpjpe_mm(p, q, H36M17.root).mean()),
+        "mpjpe_mm": float(mpjpe_mm(p, q, root).mean()),
+        "nmpjpe_mm": float(nmpjpe_mm(p, q, root).mean()),
         "pmpjpe_mm": float(pmpjpe_mm(p, q).mean()),
         "pck_150": float((distance <= 0.15).float().mean()),
-        "pictures": total,
-        "found_share": len(p) / total,
+        "pictures": len(p),
     }
 
 

@@ -1,10 +1,11 @@
-"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D.
+"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then twice in 3D.
 
 The first stage (2D, small pictures, from ImageNet weights) is also where the networks of modes.py begin. Every fifth
 motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
 
     OMP_NUM_THREADS=1 python benchmarks/shipped.py --mocap FOLDER --work FOLDER
 
+Under torchrun, several processes share the work: two of one thread each are nearly twice as fast as one of two.
 The network lies in FOLDER/shipped afterwards; --install copies it into the package.
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from epipose.data.motion import motion_files
 from epipose.data.samples import WINDOW
@@ -30,32 +31,49 @@ TRAINING: dict[str, Any] = {
     "epochs": 1, "batch_size": 32, "backbone_lr": 0.5, "schedule": "cosine", "clip_gradient": 1.0, "occlusion": 0.3,
     "flip": 0.5,
 }  # fmt: skip
-PRETRAINED: dict[str, Any] = {"input_size": 96, "init": "imagenet", "warmup": 0.05}
+
+
+class Stage(NamedTuple):
+    """One training: where it begins, on what, and with which seed of the stream; ``warmup`` in epochs."""
+
+    name: str
+    after: str | None  # None: ImageNet weights
+    pictures: int
+    input_size: int
+    depth: bool
+    warmup: float
+    seed: int
+
+
+STAGES = (
+    Stage("pretrained", None, 40_000, 96, False, 0.05, 1),
+    Stage("deep", "pretrained", 40_000, 128, True, 0.02, 2),
+    Stage("shipped", "deep", 40_000, 128, True, 0.02, 3),
+)
 
 
 def main() -> None:
-    """Train both stages; a run that was cut off goes on where it was."""
+    """Train all stages; a run that was cut off goes on where it was."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
     parser.add_argument("--work", type=Path, required=True, help="folder for the networks")
-    parser.add_argument("--flat", type=int, default=40_000, help="pictures of the first stage")
-    parser.add_argument("--deep", type=int, default=40_000, help="pictures of the second stage")
     parser.add_argument("--repeats", type=int, default=4, help="how often a drawn picture is used")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--install", action="store_true", help="put the network into the package")
     arguments = parser.parse_args()
     work: Path = arguments.work
     motions, _ = split(arguments.mocap)
-    for name, depth, pictures, settings in (
-        ("pretrained", False, arguments.flat, PRETRAINED),
-        ("shipped", True, arguments.deep, {"input_size": 128, "init": work / "pretrained", "warmup": 0.02}),
-    ):
-        side = round(WINDOW * settings["input_size"])
+    for stage in STAGES:
+        side = round(WINDOW * stage.input_size)
         recipe = Recipe(
-            side, 1 + depth, motions, rigs=RIGS, loosest=2.5, repeats=arguments.repeats, depth=depth, lanes=64
+            side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=arguments.repeats, depth=stage.depth, lanes=64
         )
-        stream = Stream(recipe, arguments.workers, pictures)
-        train([], work / name, stream=stream, **NETWORK, **TRAINING, **settings)
+        stream = Stream(recipe, arguments.workers, stage.pictures)
+        init = "imagenet" if stage.after is None else work / stage.after
+        train(
+            [], work / stage.name, stream=stream, input_size=stage.input_size, init=init, warmup=stage.warmup, **NETWORK,
+            **TRAINING,
+        )  # fmt: skip
     if arguments.install:
         TrainedPoseNet.load(work / "shipped")  # it must be whole
         SHIPPED.mkdir(exist_ok=True)
