@@ -20,7 +20,8 @@ from epipose.data.motion import motion_files
 from epipose.data.samples import WINDOW
 from epipose.data.studio.cameras import RigKind
 from epipose.data.studio.stream import Recipe, Stream
-from epipose.model.posenet import TrainedPoseNet
+from epipose.distributed import team
+from epipose.model.posenet import TrainedPoseNet, device_named
 from epipose.model.shipped import SHIPPED
 from epipose.train import train
 
@@ -63,22 +64,25 @@ def main() -> None:
     arguments = parser.parse_args()
     work: Path = arguments.work
     motions, _ = split(arguments.mocap)
-    for stage in STAGES:
-        side = round(WINDOW * stage.input_size)
-        recipe = Recipe(
-            side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=arguments.repeats, depth=stage.depth, lanes=64
-        )
-        stream = Stream(recipe, arguments.workers, stage.pictures)
-        init = "imagenet" if stage.after is None else work / stage.after
-        train(
-            [], work / stage.name, stream=stream, input_size=stage.input_size, init=init, warmup=stage.warmup, **NETWORK,
-            **TRAINING,
-        )  # fmt: skip
+    with team(device_named("auto")):  # once for all stages
+        for stage in STAGES:
+            train_stage(stage, motions, work, arguments.repeats, arguments.workers)
     if arguments.install:
         TrainedPoseNet.load(work / "shipped")  # it must be whole
         SHIPPED.mkdir(exist_ok=True)
         for name in ("model.safetensors", "config.json"):
             shutil.copyfile(work / "shipped" / name, SHIPPED / name)
+
+
+def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: int, workers: int) -> None:
+    """Train one stage from where the one before ended."""
+    side = round(WINDOW * stage.input_size)
+    recipe = Recipe(side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=repeats, depth=stage.depth, lanes=64)
+    init = "imagenet" if stage.after is None else work / stage.after
+    train(
+        [], work / stage.name, stream=Stream(recipe, workers, stage.pictures), input_size=stage.input_size, init=init,
+        warmup=stage.warmup, **NETWORK, **TRAINING,
+    )  # fmt: skip
 
 
 def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
