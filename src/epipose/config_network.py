@@ -138,15 +138,12 @@ class Export:
 # Its sizes are `shipped_sizes`.
 ADAPT: dict[str, Any] = {
     "init": SHIPPED,
-    "epochs": 5,
+    "epochs": 10,
     "batch_size": 16,
-    "lr": 3e-4,
-    "backbone_lr": 0.1,
-    "frozen_norm": True,
+    "backbone_lr": 0.5,
     "schedule": "cosine",
     "warmup": 0.2,
     "clip_gradient": 1.0,
     "rotation": 0.26,
     "occlusion": 0.3,
-    "flip": 0.5,
 }
