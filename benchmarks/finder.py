@@ -23,14 +23,14 @@ from epipose.data.motion import motion_files
 from epipose.data.pictures2d import in_skeleton
 from epipose.data.studio.clip import Order, film
 from epipose.detect.shipped import LEAST_SCORE, NetworkFinder
-from epipose.files import write_json
 from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import SHIPPED
 from epipose.poses import Poses2D
 from epipose.skeleton import H36M17
 
+from studio_results import STUDIO, merge_results
+
 _LIMITS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
-_RESULTS = Path(__file__).parent / "results" / "finder.json"
 _LEAST_PART = 100  # pixels; parts without a person that are narrower are left out
 
 
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--clip", type=Path, help="a clip folder with poses2d.npz")
     parser.add_argument("--clips", type=int, default=40, help="clips of the studio, of 2 views and 2 frames each")
-    parser.add_argument("--out", type=Path, default=_RESULTS)
+    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
     arguments = parser.parse_args()
     finder = NetworkFinder(TrainedPoseNet.load(arguments.model), least_score=0.0)
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
@@ -51,7 +51,7 @@ def main() -> None:
     results = {"studio": table(finder, [(folder, folder / "truth" / "poses2d.npz", 1) for folder in folders])}
     if arguments.clip:
         results["clip"] = table(finder, [(arguments.clip, arguments.clip / "poses2d.npz", 20)])
-    write_json(arguments.out, {"least_score": LEAST_SCORE, **results})
+    merge_results(arguments.out, {"finder": {"least_score": LEAST_SCORE, **results}})
     for name, rows in results.items():
         print(f"{name}: {rows['pictures']} pictures, {rows['parts_without_a_person']} parts without a person")
         for limit in map(str, _LIMITS):

@@ -77,6 +77,19 @@ _LABELS = {
 }
 
 
+def finder(result: Result) -> str:
+    """How well the shipped network finds people, by the least score that counts (benchmarks/finder.py)."""
+    found = result.get("finder", {})
+    parts = [found.get(name, {}) for name in ("studio", "clip")]
+    limits = list(parts[0].get("found", {}))
+    rows = [
+        [limit, *(number(part.get(key, {}).get(limit), 3) for part in parts for key in ("found", "false_alarms"))]
+        for limit in limits
+    ]
+    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "somebody beside them")]
+    return markdown(("least score", *headers), rows)
+
+
 def inference(result: Result) -> str:
     """Pictures per second of the shipped network beside one of the paper's size (benchmarks/inference.py)."""
     rows = [

@@ -107,6 +107,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "demo_cost": _of("demo", demo_tables.cost),
     "studio_footage": _studio(studio_tables.footage),
     "studio_inference": _studio(studio_tables.inference),
+    "studio_finder": _studio(studio_tables.finder),
     "studio_modes": _studio(studio_tables.modes),
     "studio_labels": _studio(studio_tables.labels),
     "ablation": _ablation,
