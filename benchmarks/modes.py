@@ -41,10 +41,10 @@ from epipose.predict import predict_clip
 from epipose.skeleton import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
-from label_worth import label_quality
-from shipped import NETWORK, TRAINING, split
 
+from label_worth import label_quality
 from rivals import paper_recipe
+from shipped import NETWORK, TRAINING, last_line, split
 from studio_results import STUDIO, merge_results
 
 _MODES: tuple[Mode, ...] = ("full", "self", "self+rig", "true2d", "unfrozen")
@@ -74,7 +74,7 @@ def main() -> None:
     rows["mean pose"] = mean_pose(clips, tests)
     rows["shipped"] = tested(TrainedPoseNet.load(arguments.nets / "shipped"), tests)
     for run in _RUNS:
-        rows[run]["spread"] = last_spread(arguments.work / "nets" / run)
+        rows[run]["spread"] = last_line(arguments.work / "nets" / run / "log.jsonl")["spread"]
         rows[run]["ratio_to_full"] = rows[run]["nmpjpe_mm"] / rows["full"]["nmpjpe_mm"]
     merge_results(
         STUDIO,
@@ -189,12 +189,6 @@ def errors(p: Float[Tensor, "picture joint 3"], q: Float[Tensor, "picture joint 
         "pck_150": float((distance <= 0.15).float().mean()),
         "pictures": len(p),
     }
-
-
-def last_spread(folder: Path) -> float:
-    """Mean distance of the joints from the middle of their pose in the last epoch, in crop widths."""
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    return float(lines[-1].split('"spread": ')[1].split(",")[0])
 
 
 def setting(clips: list[Path], tests: list[Path]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ The network lies in FOLDER/shipped afterwards; --install copies it into the pack
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,8 @@ from epipose.distributed import team
 from epipose.model.posenet import TrainedPoseNet, device_named
 from epipose.model.shipped import SHIPPED
 from epipose.train import train
+
+from studio_results import STUDIO, merge_results
 
 HELD_OUT_EVERY = 5
 RIGS: tuple[RigKind, ...] = ("ring", "phones")
@@ -72,6 +75,8 @@ def main() -> None:
         SHIPPED.mkdir(exist_ok=True)
         for name in ("model.safetensors", "config.json"):
             shutil.copyfile(work / "shipped" / name, SHIPPED / name)
+        logs = {stage.name: last_line(work / stage.name / "log.jsonl") for stage in STAGES}
+        merge_results(STUDIO, {"shipped_training": logs})
 
 
 def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: int, workers: int) -> None:
@@ -83,6 +88,11 @@ def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: in
         [], work / stage.name, stream=Stream(recipe, workers, stage.pictures), input_size=stage.input_size, init=init,
         warmup=stage.warmup, **NETWORK, **TRAINING,
     )  # fmt: skip
+
+
+def last_line(log: Path) -> dict[str, float]:
+    """The last epoch of a training's log."""
+    return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
 
 
 def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

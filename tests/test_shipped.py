@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
-from epipose.model import shipped
+from epipose.model import shipped as package
 from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import SHIPPED, shipped_model
 from epipose.skeleton import H36M17
+
+from shipped import split
 
 
 def test_it_is_whole_and_small() -> None:
@@ -32,7 +34,17 @@ def test_its_card_says_what_it_is() -> None:
 
 
 def test_a_damaged_installation_says_so(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(shipped, "SHIPPED", tmp_path)
+    monkeypatch.setattr(package, "SHIPPED", tmp_path)
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EpiposeError, match=r"lacks model.safetensors in .*Install epipose again"):
         shipped_model()
+
+
+def test_a_motion_and_its_mirror_image_are_held_out_together(tmp_path) -> None:
+    for name in "abcdefghij":
+        (tmp_path / f"{name}.bvh").touch()
+    (tmp_path / "e_mirror.bvh").touch()
+    (tmp_path / "f_mirror.bvh").touch()
+    learned, held_out = split(tmp_path)
+    assert [path.stem for path in held_out] == ["e", "e_mirror", "j"]
+    assert sorted(path.stem for path in learned) == ["a", "b", "c", "d", "f", "f_mirror", "g", "h", "i"]
