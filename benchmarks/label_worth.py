@@ -21,7 +21,7 @@ from epipose.skeleton import H36M17
 
 from against_reference import camera_errors
 
-_GATES = (1.5, 2.5, 4.0, 1e6)  # 2.5 is the default of `label`, the last lets everything pass
+_GATES = (1.5, 4.0, 1e6)  # beside the 2.5 that is the default of `label`; the last lets everything pass
 _SMOOTHNESS = (0.1, 0.03, 0.01)  # metres a frame squared
 
 

@@ -5,7 +5,7 @@ motion, by name (a motion and its mirror image are one), and the Human3.6M rig a
 
     OMP_NUM_THREADS=1 python benchmarks/shipped.py --mocap FOLDER --work FOLDER
 
-Under torchrun, several processes share the work: two of one thread each are nearly twice as fast as one of two.
+Under torchrun, several processes share the work; on a processor give each a thread of its own.
 The network lies in FOLDER/shipped afterwards; --install copies it into the package.
 """
 

@@ -30,26 +30,26 @@ def footage(result: Result) -> str:
 
 def modes(result: Result) -> str:
     """What each way to supervise gives, on people, motions and cameras that no training has seen (benchmarks/modes.py)."""
-    found = result.get("modes", {})
     columns = {"mpjpe_mm": 0, "nmpjpe_mm": 0, "pmpjpe_mm": 0, "pck_150": 3, "ratio_to_full": 3, "spread": 3}
-    rows = [
-        [words, *(number(found.get(key, {}).get(column), digits) for column, digits in columns.items())]
-        for key, words in _SUPERVISED.items()
-    ]
+    rows = _rows(result.get("modes", {}), _SUPERVISED, columns)
     headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "PCK@150", "NMPJPE over full's", "spread in training")
     return markdown(("labels from", *headers), rows)
 
 
 def labels(result: Result) -> str:
     """The labels themselves against the truth, and what gates and smoothing change (benchmarks/label_worth.py)."""
-    found = result.get("modes_labels", {})
     columns = {"pmpjpe_mm": 1, "pmpjpe_mm_weighted": 1, "rank_correlation": 2, "labelled_share": 3}
-    rows = [
-        [words, *(number(found.get(key, {}).get(column), digits) for column, digits in columns.items())]
-        for key, words in _LABELS.items()
-    ]
+    rows = _rows(result.get("modes_labels", {}), _LABELS, columns)
     headers = ("error mm", "weighted by confidence", "rank correlation with confidence", "share of joints labelled")
     return markdown(("labels", *headers), rows)
+
+
+def _rows(found: Result, names: dict[str, str], columns: dict[str, int]) -> list[list[str]]:
+    """A row for every name (key -> words), with the figures of these columns (key -> digits)."""
+    return [
+        [words, *(number(found.get(key, {}).get(column), digits) for column, digits in columns.items())]
+        for key, words in names.items()
+    ]
 
 
 _SUPERVISED = {

@@ -8,8 +8,6 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from epipose.model.shipped import SHIPPED
-
 Backbone = Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"]
 
 
@@ -137,7 +135,7 @@ class Export:
 # How the network that comes with epipose adapts to one clip in minutes without a GPU: `run --network small`, the demo.
 # Its sizes are `shipped_sizes`.
 ADAPT: dict[str, Any] = {
-    "init": SHIPPED,
+    "init": "shipped",
     "epochs": 10,
     "batch_size": 16,
     "backbone_lr": 0.5,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.data.crops import crop_picture, pixels_from_crop, pose_from_crop
-from epipose.detect import detector_named, resolved
+from epipose.detect import detector_named
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
 from epipose.main_person import boxes_round, main_person
@@ -90,7 +90,7 @@ def predict(
     target = device_named(device)
     trained = load_reader(model or shipped_model(), runtime)
     pictures = pictures_in(source)
-    boxes = main_person(pictures, detector_named(resolved(detector)), trained.skeleton, trained.margin)
+    boxes = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
     if not bool((boxes[:, 2] > 0).any()):
         raise EpiposeError(
             f"No person was found in {source} ({len(boxes)} pictures). Give pictures that show a whole "

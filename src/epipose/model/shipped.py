@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from epipose.errors import EpiposeError
+from epipose.files import read_json
 
 SHIPPED = Path(__file__).parent / "shipped_weights"
 
@@ -26,7 +27,5 @@ def shipped_sizes() -> dict[str, Any]:
 
     Raises EpiposeError where the package has lost it.
     """
-    from epipose.files import read_json  # here, because the command line asks for SHIPPED before it knows its verb
-
     config = read_json(shipped_model() / "config.json")
     return {key: config[key] for key in ("backbone", "input_size", "depth_bins", "channels", "deconvs", "margin")}
