@@ -94,7 +94,7 @@ def training_clips(work: Path, motions: tuple[Path, ...]) -> list[Path]:
     """Film the training set; detect, calibrate."""
     folders = []
     for number, (kind, size, count) in enumerate(_TRAIN):
-        order = Order(_FRAMES, 4, _FPS, size, kind, motions, (), 100 + number)
+        order = Order(_FRAMES, 4, _FPS, size, kind, motions, (), 100 + number, full_chance_s=0.0)
         folders += film(work / f"train-{kind}", count, order, workers=1)
     for folder in folders:
         detect_clip([folder], folder, sync="none")
@@ -133,7 +133,7 @@ def label_as_paper(folder: Path) -> None:
 
 def test_clips(work: Path, motions: tuple[Path, ...]) -> list[Path]:
     """Film the test set, detect; ``rig.json`` is the true one, whose intrinsics are given to the networks."""
-    order = Order(_TEST_FRAMES, 4, _TEST_FPS, (500, 500), "h36m", motions, (), 200)
+    order = Order(_TEST_FRAMES, 4, _TEST_FPS, (500, 500), "h36m", motions, (), 200, full_chance_s=0.0)
     folders = film(work / "test-h36m", _TEST_CLIPS, order, workers=1)
     for folder in folders:
         detect_clip([folder], folder, sync="none")

@@ -1,4 +1,4 @@
-"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then twice in 3D.
+"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D.
 
 The first stage (2D, small pictures, from ImageNet weights) is also where the networks of modes.py begin. Every fifth
 motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from epipose.data.motion import motion_files
 from epipose.data.samples import WINDOW
+from epipose.data.studio.actor import FULL_CHANCE_S
 from epipose.data.studio.cameras import RigKind
 from epipose.data.studio.stream import Recipe, Stream
 from epipose.distributed import team
@@ -38,7 +39,10 @@ TRAINING: dict[str, Any] = {
 
 
 class Stage(NamedTuple):
-    """One training: where it begins, on what, and with which seed of the stream; ``warmup`` in epochs."""
+    """One training: where it begins, on what, and with which seed of the stream; ``warmup`` in epochs.
+
+    ``full_chance_s``: how long a motion must be to be played as often as any (see `random_stretch`).
+    """
 
     name: str
     after: str | None  # None: ImageNet weights
@@ -46,13 +50,15 @@ class Stage(NamedTuple):
     input_size: int
     depth: bool
     warmup: float
+    full_chance_s: float
     seed: int
 
 
 STAGES = (
-    Stage("pretrained", None, 40_000, 96, False, 0.05, 1),
-    Stage("deep", "pretrained", 40_000, 128, True, 0.02, 2),
-    Stage("shipped", "deep", 40_000, 128, True, 0.02, 3),
+    Stage("pretrained", None, 40_000, 96, False, 0.05, 0.0, 1),
+    Stage("deep", "pretrained", 40_000, 128, True, 0.02, 0.0, 2),
+    Stage("deeper", "deep", 40_000, 128, True, 0.02, 0.0, 3),
+    Stage("shipped", "deeper", 100_000, 128, True, 0.01, FULL_CHANCE_S, 4),
 )
 
 
@@ -82,7 +88,10 @@ def main() -> None:
 def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: int, workers: int) -> None:
     """Train one stage from where the one before ended."""
     side = round(WINDOW * stage.input_size)
-    recipe = Recipe(side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=repeats, depth=stage.depth, lanes=64)
+    recipe = Recipe(
+        side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=repeats, depth=stage.depth, lanes=64,
+        full_chance_s=stage.full_chance_s,
+    )  # fmt: skip
     init = "imagenet" if stage.after is None else work / stage.after
     train(
         [], work / stage.name, stream=Stream(recipe, workers, stage.pictures), input_size=stage.input_size, init=init,

@@ -102,7 +102,9 @@ def _capsule(start: np.ndarray, end: np.ndarray, radius: float, around: int = 10
     return np.concatenate(points), np.concatenate(outward), triangles
 
 
-def capsule_actor(rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float) -> Actor:
+def capsule_actor(
+    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float
+) -> Actor:
     """Somebody made of capsules who walks about; takes the place of `random_actor`."""
     xyz = moving_skeleton(frames, seed=int(rng.integers(1000)), roam=0.8).numpy()
     return centred(Actor(capsule_body(), random_look(rng), skinning(REST, xyz), xyz, "capsules"))

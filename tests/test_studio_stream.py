@@ -96,7 +96,7 @@ def test_workers_make_the_same_stream():
     assert all(same(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def refuse(rng, motions, frames, fps):
+def refuse(rng, motions, frames, fps, full_chance_s):
     raise EpiposeError("nobody came")
 
 

@@ -23,6 +23,7 @@ from epipose.data.studio.look import Look, random_look
 from epipose.data.studio.retarget import retarget
 from epipose.skeleton import H36M17
 
+FULL_CHANCE_S = 10.0
 _RATE = 60.0  # frames a second at which motions are kept in memory
 _SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 _IN_VIEW = 0.98  # share of joints that have to be in the pictures
@@ -45,25 +46,31 @@ class Actor:
         return replace(self, skinning=skinning, xyz=self.xyz + offset[:, None])
 
 
-Cast = Callable[[np.random.Generator, Sequence[Path], int, float], Actor]  # as `random_actor`
+Cast = Callable[[np.random.Generator, Sequence[Path], int, float, float], Actor]  # as `random_actor`
 
 
-def random_actor(rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float) -> Actor:
+def random_actor(
+    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
+) -> Actor:
     """A random person in a random stretch of one of the motions; the middle of their path is the origin."""
     body = random_body(rng)
-    motion = random_stretch(rng, motions, frames, fps)
+    motion = random_stretch(rng, motions, frames, fps, full_chance_s)
     skinning = turned(retarget(body, motion), rng.uniform(0, 2 * np.pi))
     return centred(Actor(body, random_look(rng), skinning, body.joints(skinning, H36M17.name), motion.name))
 
 
-def random_stretch(rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float) -> Motion:
+def random_stretch(
+    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
+) -> Motion:
     """So many frames of a random motion, at that rate, from a random moment on; without motions one is invented.
 
+    All motions of ``full_chance_s`` seconds and more have the same chance, shorter ones have less, in proportion:
+    otherwise a folder's dozen one-second kicks would be seen as often as its dozen minutes of everyday life.
     A motion that is too short is played forwards and backwards.
     """
     if not motions:
         return _at(random_motion(rng, (frames + 1) / fps, fps), np.arange(frames))
-    motion = _kept(motions[int(rng.integers(len(motions)))])
+    motion = _random_motion(rng, motions, full_chance_s)
     last = len(motion.xyz) - 1
     length = (frames - 1) * motion.fps / fps
     begin = rng.uniform(0, max(last - length, 0.0))
@@ -102,6 +109,14 @@ def within_view(actor: Actor, rig: Rig) -> Actor:
         if float(inside.double().mean()) >= _IN_VIEW:
             break
     return moved
+
+
+def _random_motion(rng: np.random.Generator, motions: Sequence[Path], full_chance_s: float) -> Motion:
+    while True:  # asks only for the length of those that come up: a folder may hold thousands
+        motion = _kept(motions[int(rng.integers(len(motions)))])
+        seconds = len(motion.xyz) / motion.fps
+        if seconds >= full_chance_s or rng.random() < seconds / full_chance_s:
+            return motion
 
 
 @lru_cache(maxsize=256)

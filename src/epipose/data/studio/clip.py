@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
-from epipose.data.studio.actor import Actor, Cast, random_actor, within_view
+from epipose.data.studio.actor import FULL_CHANCE_S, Actor, Cast, random_actor, within_view
 from epipose.data.studio.bodies import Skinning
 from epipose.data.studio.cameras import RigKind, random_rig
 from epipose.data.studio.effects import Imaging, Occluder, imaged, random_imaging, random_occluder
@@ -41,7 +41,10 @@ _SUB_FRAMES = 3  # pictures that are averaged where the shutter is open for long
 
 @dataclass(frozen=True)
 class Order:
-    """What to film; ``size`` is (width, height), None for what the rig brings; ``cast`` finds somebody to film."""
+    """What to film; ``size`` is (width, height), None for what the rig brings.
+
+    ``cast`` finds somebody to film, with motions as `random_stretch`.
+    """
 
     frames: int
     views: int
@@ -52,6 +55,7 @@ class Order:
     photos: tuple[Path, ...]
     seed: int
     cast: Cast = random_actor
+    full_chance_s: float = FULL_CHANCE_S
 
 
 def film(out: Path, clips: int, order: Order, workers: int = 0) -> list[Path]:
@@ -146,7 +150,7 @@ def _film_in_worker(folder: Path, number: int, order: Order) -> None:
 def _film_one(renderer: Renderer, folder: Path, number: int, order: Order) -> None:
     rng = np.random.default_rng((order.seed, number))
     rig = random_rig(rng, order.rig, order.views, order.size)
-    actor = within_view(order.cast(rng, order.motions, order.frames, order.fps), rig)
+    actor = within_view(order.cast(rng, order.motions, order.frames, order.fps, order.full_chance_s), rig)
     reach = float(rig.camera.center[:, :2].norm(dim=-1).max()) + 0.5
     renderer.dress(actor.body, actor.look)
     renderer.furnish(random_room(rng, reach, order.photos))

@@ -31,7 +31,7 @@ from epipose.camera import Camera
 from epipose.data.crops import box_around, pose_to_crop
 from epipose.data.samples import WINDOW
 from epipose.data.source import StoredBatch
-from epipose.data.studio.actor import Cast, random_actor
+from epipose.data.studio.actor import FULL_CHANCE_S, Cast, random_actor
 from epipose.data.studio.bodies import random_body
 from epipose.data.studio.cameras import RigKind, random_rig
 from epipose.data.studio.effects import imaged, random_imaging, random_occluder
@@ -59,7 +59,7 @@ class Recipe:
     time, and drawing is dear where there is no graphics card. Boxes are ``margin`` x the person, or up to ``loosest`` x,
     wide ones seldom: a network that is to find people must have seen them small. ``depth``: whether depth is told;
     without it the stream is for a pre-training in 2D. ``smooth``: outlines with four samples a pixel; free on a graphics
-    card, twice the time without one. ``cast`` finds somebody to draw.
+    card, twice the time without one. ``cast`` finds somebody to draw, with motions as `random_stretch`.
     """
 
     side: int
@@ -75,6 +75,7 @@ class Recipe:
     lanes: int = 16
     per_scene: int = 24
     cast: Cast = random_actor
+    full_chance_s: float = FULL_CHANCE_S
 
 
 class Stream:
@@ -151,7 +152,7 @@ def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
 def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> StoredBatch:
     """All samples of scene ``number``, a function of (seed, number)."""
     rng = np.random.default_rng((recipe.seed, number))
-    actor = recipe.cast(rng, recipe.motions, recipe.per_scene, _POSE_RATE)
+    actor = recipe.cast(rng, recipe.motions, recipe.per_scene, _POSE_RATE, recipe.full_chance_s)
     renderer.dress(actor.body, actor.look, _DETAIL * _HEIGHT * WINDOW / recipe.side)
     renderer.furnish(random_room(rng, _FAR, recipe.photos))
     parts = []
