@@ -24,6 +24,7 @@ from epipose.files import read_json, write_json
 from epipose.label import label
 from epipose.model.shipped import SHIPPED, shipped_sizes
 from epipose.poses import Poses2D, Poses3D
+from epipose.refine import refine
 from epipose.sample import sample
 from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
@@ -106,10 +107,12 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     full, three, held_out = out / "full", out / "three", reference.names[-1]
     options = shipped_sizes() | ADAPT
     train([full], out / "model", frames=TRAIN, **options)
+    refine([full], out / "model", frames=TRAIN)
     clock.done("adapt to four cameras")
     clip_without(full, held_out, three, out / "sample" / "intrinsics.json")
     clock.done("calibrate and label three cameras")
     train([three], out / "model_three", frames=TRAIN, **options)
+    refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
     models = {"shipped": SHIPPED, "adapted": out / "model", "adapted_without": out / "model_three"}
     network = network_results(full, models, held_out, reference)

@@ -10,6 +10,9 @@ frames 0-69; what is read, one picture at a time, before and after, is
   alone: its pictures; the joints that the detector sees in them, which say where the person is; its lens; and its part
   in the reference. Frames 80-99 are new in camera and time, all frames in camera only.
 
+Each network is asked with its refiner, which is how it is used, and alone. The refiner also reads the joints that the
+detector saw in the picture; it was adapted on the same labels, seen by virtual cameras.
+
 Every answer is compared with the same reference: joints triangulated from all four videos with the laboratory's
 cameras. Beside the network stand BlazePose's own 3D of the same pictures, and the mean pose of frames 0-69 as each
 camera sees it: the answer that never looks, and yet is told the reference and where the camera stands.
@@ -17,6 +20,7 @@ camera sees it: the answer that never looks, and yet is told the reference and w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,27 +69,55 @@ def network_results(folder: Path, models: dict[str, Path], held_out: str, refere
     ``models``: "shipped", "adapted" (to all views of the clip in ``folder``), "adapted_without" (the view ``held_out``).
     """
     poses = Poses2D.load(folder / "poses2d.npz")
-    known, frames = reference_poses(poses, reference), poses.xy.shape[1]
-    read = {
-        name: predict_clip(folder, TrainedPoseNet.load(model), (0, frames - 1))[0] for name, model in models.items()
-    }
+    known, views = reference_poses(poses, reference), poses.views
+    everything = (0, poses.xy.shape[1] - 1)
+    shipped = answers_of(models["shipped"], folder, known, views, everything)
     others = {"blazepose_world_landmarks": detectors_own(poses), "mean_training_pose": mean_pose(known, TRAIN)}
-    four = {"shipped": read["shipped"], "adapted": read["adapted"], **others}
-    alone = {"shipped": read["shipped"], "adapted": read["adapted_without"], **others}
-    view = [poses.views.index(held_out)]
+    four = _named(shipped, answers_of(models["adapted"], folder, known, views, TEST)) | others
+    without = answers_of(models["adapted_without"], folder, known, (held_out,), everything)
+    alone = _named(shipped, without) | others
+    view = [views.index(held_out)]
     return {
         "four_cameras": errors(four, known, range(len(poses.views)), TEST),
         "held_out_camera": {
             "camera": held_out,
             "new_frames": errors(alone, known, view, TEST),
-            "all_frames": errors(alone, known, view, (0, frames - 1)),
+            "all_frames": errors(alone, known, view, everything),
         },
+    }
+
+
+def answers_of(
+    model: Path, folder: Path, known: Reference, views: tuple[str, ...], frames: tuple[int, int]
+) -> dict[str, Poses]:
+    """What a model says with its refiner ("refined") and without ("alone"); 0 for the pictures that it was not asked."""
+    trained, clip = TrainedPoseNet.load(model), Clip.load(folder)
+    rows = [clip.names.index(name) for name in views]
+    answers = {}
+    for name, reader in {"refined": trained, "alone": replace(trained, refiner=None)}.items():
+        answers[name] = torch.zeros_like(known.xyz)
+        xyz = predict_clip(folder, reader, frames, views=views)[0]
+        answers[name][rows, frames[0] : frames[1] + 1] = xyz.to(known.xyz)
+    return answers
+
+
+def _named(shipped: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Poses]:
+    return {
+        "shipped": shipped["refined"],
+        "shipped_alone": shipped["alone"],
+        "adapted": adapted["refined"],
+        "adapted_alone": adapted["alone"],
     }
 
 
 def headline(network: dict[str, Any]) -> dict[str, float]:
     """The figures on the held-out camera that the documentation quotes: frames 80-99, and all frames."""
-    short = {"shipped": "shipped", "adapted": "adapted", "blazepose_world_landmarks": "blazepose"}
+    short = {
+        "shipped": "shipped",
+        "adapted": "adapted",
+        "adapted_alone": "adapted_alone",
+        "blazepose_world_landmarks": "blazepose",
+    }
     parts = {"": "new_frames", "_all_frames": "all_frames"}
     return {
         f"{name}_pmpjpe_mm{ending}": network["held_out_camera"][part][row]["pmpjpe_mm"]

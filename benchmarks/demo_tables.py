@@ -11,7 +11,9 @@ Result = dict[str, Any]
 # What gives an answer to a picture, in words; the keys are those of `demo_network.network_results`.
 ANSWERS = {
     "shipped": "the network that comes with epipose",
+    "shipped_alone": "- without its refiner",
     "adapted": "the same, adapted to this footage",
+    "adapted_alone": "- without its refiner",
     "blazepose_world_landmarks": "BlazePose full, world landmarks",
     "mean_training_pose": "mean pose of the training frames (no looking)",
 }

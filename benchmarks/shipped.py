@@ -1,4 +1,5 @@
-"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D.
+"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D;
+and its refiner, on the motions alone.
 
 The first stage (2D, small pictures, from ImageNet weights) is also where the networks of modes.py begin. Every fifth
 motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +26,9 @@ from epipose.data.studio.cameras import RigKind
 from epipose.data.studio.stream import Recipe, Stream
 from epipose.distributed import team
 from epipose.model.posenet import TrainedPoseNet, device_named
+from epipose.model.refiner import WEIGHTS
 from epipose.model.shipped import SHIPPED
+from epipose.refine import refine
 from epipose.train import train
 
 from studio_results import STUDIO, merge_results
@@ -36,6 +40,7 @@ TRAINING: dict[str, Any] = {
     "epochs": 1, "batch_size": 32, "backbone_lr": 0.5, "schedule": "cosine", "clip_gradient": 1.0, "occlusion": 0.3,
     "flip": 0.5,
 }  # fmt: skip
+REFINER: dict[str, Any] = {"people": 2000, "steps": 8000, "lr": 1e-3, "seed": 5}
 
 
 class Stage(NamedTuple):
@@ -76,10 +81,13 @@ def main() -> None:
     with team(device_named("auto")):  # once for all stages
         for stage in STAGES:
             train_stage(stage, motions, work, arguments.repeats, arguments.workers)
+    if os.environ.get("RANK", "0") != "0":
+        return  # the refiner is too small to share
+    refine((), work / "shipped", mocap=motions, init="none", **REFINER)
     if arguments.install:
         TrainedPoseNet.load(work / "shipped")  # it must be whole
         SHIPPED.mkdir(exist_ok=True)
-        for name in ("model.safetensors", "config.json"):
+        for name in ("model.safetensors", "config.json", WEIGHTS):
             shutil.copyfile(work / "shipped" / name, SHIPPED / name)
         logs = {stage.name: last_line(work / stage.name / "log.jsonl") for stage in STAGES}
         merge_results(STUDIO, {"shipped_training": logs})

@@ -14,6 +14,7 @@ from epipose.files import read_json
 from epipose.label import in_camera_frames
 from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import H36M17
 
@@ -111,11 +112,16 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
     four, alone = found["four_cameras"], found["held_out_camera"]
     assert [part["shipped"]["poses"] for part in (four, alone["new_frames"], alone["all_frames"])] == [6, 2, 6]
     assert four["blazepose_world_landmarks"]["pmpjpe_mm"] < 60 < four["shipped"]["pmpjpe_mm"]
+    assert four["shipped"] == four["shipped_alone"], "nobody trained a refiner"
+    Refiner(H36M17, width=16).save(models["adapted"] / WEIGHTS)
+    refined = network_results(folder, models, "cam3", rig(3))["four_cameras"]
+    assert refined["adapted"] != refined["adapted_alone"] == four["adapted_alone"]
+    (models["adapted"] / WEIGHTS).unlink()
     same = network_results(folder, {**models, "adapted": models["shipped"]}, "cam3", rig(3))
     assert same["four_cameras"]["adapted"] == four["shipped"] != four["adapted"]
     assert same["held_out_camera"] == alone, "what adapted to all cameras has no say about the one held out"
     figures = headline(found)
-    assert len(figures) == 6
+    assert len(figures) == 8
     assert figures["adapted_pmpjpe_mm"] == alone["new_frames"]["adapted"]["pmpjpe_mm"]
     assert figures["blazepose_pmpjpe_mm_all_frames"] == alone["all_frames"]["blazepose_world_landmarks"]["pmpjpe_mm"]
 

@@ -30,7 +30,7 @@ class Script:
 def boxes_of(frames, fps: float | None) -> torch.Tensor:
     blank = np.zeros((200, 400, 3), np.uint8)
     pictures = Pictures(None, len(frames), lambda: iter([blank] * len(frames)), fps)
-    return main_person(pictures, Script(*frames), H36M17, 1.25)
+    return main_person(pictures, Script(*frames), H36M17, 1.25).box
 
 
 def seen(track: int, shift: float) -> Detection:

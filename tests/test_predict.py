@@ -1,6 +1,7 @@
 """Prediction: photos, folders and videos in; files, pictures and clear errors out. The detector is a stand-in."""
 
 import json
+import shutil
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,10 @@ from epipose.data.crops import crop_picture
 from epipose.detect.base import Detection
 from epipose.errors import EpiposeError
 from epipose.files import read_npz
+from epipose.main_person import Seen
 from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.predict import predict, predict_clip, predict_crops
 from epipose.skeleton import H36M17
@@ -77,6 +80,11 @@ def _crops(image: np.ndarray, boxes: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.stack([crop_picture(image, box.numpy(), 64) for box in boxes]))
 
 
+def unseen(boxes: torch.Tensor) -> Seen:
+    """Boxes of people whose joints no detector saw."""
+    return Seen(boxes, torch.zeros(len(boxes), 17, 2), torch.zeros(len(boxes), 17))
+
+
 def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
     prediction = predict(photos / "a.png", model, tmp_path)
     poses = Poses3D.load(tmp_path / "predictions.npz")
@@ -90,7 +98,7 @@ def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
     sure_person = torch.tensor([[70.0, 75.0, 1.25 * 90]])  # not the larger, unlikely one
     camera = stack_cameras([assumed_camera(160, 160)])
     crop = _crops(read_image(photos / "a.png"), sure_person)
-    _, _, expected = predict_crops(TrainedPoseNet.load(model), crop, sure_person, camera)
+    _, _, expected = predict_crops(TrainedPoseNet.load(model), crop, unseen(sure_person), camera)
     np.testing.assert_allclose(uv, expected, atol=1e-3)
     readable = json.loads((tmp_path / "predictions.json").read_text())
     assert readable["unit"] == "metre"
@@ -141,9 +149,9 @@ def test_pictures_are_not_kept(model: Path) -> None:
             alive.append(sum(ref() is not None for ref in made))
             yield image
 
-    boxes = torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1)
+    people = unseen(torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1))
     xyz, _, _ = predict_module._predicted(
-        TrainedPoseNet.load(model), pictures(), boxes, None, None, torch.device("cpu")
+        TrainedPoseNet.load(model), pictures(), people, None, None, torch.device("cpu")
     )
     assert len(xyz) == 6
     assert max(alive) <= 2
@@ -183,8 +191,8 @@ def test_the_result_moves_with_the_picture(model: Path) -> None:
     moved = camera.cropped(-130, -100, 320, 300)
     box = torch.tensor([[70.0, 75.0, 100.0]])
     box_there = box + torch.tensor([130.0, 100.0, 0.0])
-    here = predict_crops(trained, _crops(image, box), box, camera)
-    there = predict_crops(trained, _crops(larger, box_there), box_there, moved)
+    here = predict_crops(trained, _crops(image, box), unseen(box), camera)
+    there = predict_crops(trained, _crops(larger, box_there), unseen(box_there), moved)
     torch.testing.assert_close(here[0], there[0], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(here[2] + torch.tensor([130.0, 100.0]), there[2], atol=0.01, rtol=0)
 
@@ -222,14 +230,40 @@ def test_flip_test_is_the_mean_of_the_picture_and_its_mirror_image(model: Path) 
     image = picture(JOINTS, 160)
     box, camera = torch.tensor([[79.5, 75.0, 100.0]]), stack_cameras([assumed_camera(160, 160)])
     crops = _crops(image, box)
-    plain = predict_crops(trained, crops, box, camera)
-    here = predict_crops(trained, crops, box, camera, flip_test=True)
-    there = predict_crops(trained, crops.flip(2), box, camera, flip_test=True)
+    plain = predict_crops(trained, crops, unseen(box), camera)
+    here = predict_crops(trained, crops, unseen(box), camera, flip_test=True)
+    there = predict_crops(trained, crops.flip(2), unseen(box), camera, flip_test=True)
     order, mirror = list(H36M17.flip), torch.tensor([-1.0, 1.0, 1.0])
     torch.testing.assert_close(there[0][:, order] * mirror, here[0], atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(there[1][:, order], here[1])
     assert float((here[0] - plain[0]).norm(dim=-1).max()) > 1e-3
-    other = predict_crops(trained, crops.flip(2), box, camera)
+    other = predict_crops(trained, crops.flip(2), unseen(box), camera)
     middle = torch.tensor([79.5, 0.0])
     mean = (plain[2] + (other[2][:, order] - middle) * mirror[:2] + middle) / 2
     torch.testing.assert_close(here[2], mean, atol=1e-3, rtol=0)
+
+
+def test_a_refiner_compares_what_was_read_with_what_was_seen(model: Path, photos: Path, tmp_path: Path) -> None:
+    """An untrained refiner leaves joints where the detector saw them, and where it saw none, where the network did."""
+    plain = predict(photos / "a.png", model)
+    mended = tmp_path / "mended"
+    shutil.copytree(model, mended)
+    refiner = Refiner(H36M17, width=32)
+    for answer in refiner.answers:
+        torch.nn.init.zeros_(answer.weight)
+        torch.nn.init.zeros_(answer.bias)
+    refiner.save(mended / WEIGHTS)
+    refined = predict(photos / "a.png", mended)
+    np.testing.assert_allclose(refined.uv[0], JOINTS, atol=1e-3)
+    assert float((plain.uv[0] - refined.uv[0]).norm(dim=-1).max()) > 5
+    torch.testing.assert_close(refined.poses.conf, plain.poses.conf)
+    assert float(refined.poses.xyz[0, 0, :, 2].std()) < float(plain.poses.xyz[0, 0, :, 2].std()) / 10, "no depth at all"
+
+    trained = TrainedPoseNet.load(mended)
+    assert trained.refiner is not None
+    box, camera = torch.tensor([[70.0, 75.0, 100.0]]), stack_cameras([assumed_camera(160, 160)])
+    crops = _crops(read_image(photos / "a.png"), box)
+    alone = predict_crops(trained, crops, unseen(box), camera)
+    torch.testing.assert_close(alone[2], predict_crops(replace(trained, refiner=None), crops, unseen(box), camera)[2])
+    nobody = predict_crops(trained, crops, unseen(0 * box), camera)
+    assert not any(bool(part.any()) for part in nobody)

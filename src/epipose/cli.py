@@ -26,6 +26,7 @@ _Verb = (
     | Annotated[config.Calibrate, tyro.conf.subcommand("calibrate")]
     | Annotated[config.Label, tyro.conf.subcommand("label")]
     | Annotated[config_network.Train, tyro.conf.subcommand("train")]
+    | Annotated[config_network.Refine, tyro.conf.subcommand("refine")]
     | Annotated[config_network.Predict, tyro.conf.subcommand("predict")]
     | Annotated[config_network.Export, tyro.conf.subcommand("export")]
     | Annotated[config.View, tyro.conf.subcommand("view")]
@@ -161,11 +162,23 @@ def _stream(verb: config_network.Train) -> Source:
 
 def _motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The files in the folders that the studio was given; none where none was."""
-    from epipose.data.motion import motion_files
     from epipose.data.studio.room import photos_in
 
-    motions = tuple(motion_files(verb.mocap)) if verb.mocap else ()
-    return motions, photos_in(verb.backgrounds) if verb.backgrounds else ()
+    return _motions_in(verb.mocap), photos_in(verb.backgrounds) if verb.backgrounds else ()
+
+
+def _motions_in(folder: Path | None) -> tuple[Path, ...]:
+    from epipose.data.motion import motion_files
+
+    return tuple(motion_files(folder)) if folder else ()
+
+
+def _refine(verb: config_network.Refine) -> None:
+    from epipose.refine import refine
+
+    options = {key: value for key, value in vars(verb).items() if key not in ("folders", "model", "mocap")}
+    refine(verb.folders, verb.model, mocap=_motions_in(verb.mocap), **options)
+    _say(True, verb.model / "refiner.safetensors", f"epipose predict PICTURE --model {verb.model}")
 
 
 def _predict(verb: config_network.Predict) -> None:
@@ -236,6 +249,7 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.Calibrate: _calibrate,
     config.Label: _label,
     config_network.Train: _train,
+    config_network.Refine: _refine,
     config_network.Predict: _predict,
     config_network.Export: _export,
     config.View: _view,

@@ -1,4 +1,4 @@
-"""The verbs of the network as frozen dataclasses: train, predict, export (see config.py for the others)."""
+"""The verbs of the network as frozen dataclasses: train, refine, predict, export (see config.py for the others)."""
 
 from __future__ import annotations
 
@@ -97,6 +97,35 @@ class Train:
     """Seconds from one checkpoint to the next."""
     overwrite: bool = False
     """Replace another run in the model folder."""
+
+
+@dataclass(frozen=True)
+class Refine:
+    """Train a model's refiner, which mends what the network read: on how people move, without a single picture.
+
+    It learns from labelled clips, motion capture or both, seen by virtual cameras all round; epipose predict uses it.
+    """
+
+    model: Path
+    """Model folder that gets it: refiner.safetensors."""
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")] = ()
+    """Labelled clip folders: how this person moves. Without --mocap, invented poses are mixed in."""
+    mocap: Path | None = None
+    """Folder of motion capture, ASF/AMC, BVH or DeepMimic; needs epipose[studio]. How people move."""
+    people: int = 600
+    """With --mocap: how many random bodies play it, 150 poses each."""
+    frames: tuple[int, int] | None = None
+    """First and last frame of the clips to learn from; default all."""
+    init: Literal["shipped", "none"] | Path = "shipped"
+    """shipped: go on from the refiner that comes with epipose. Or a model folder with one; none: from nothing."""
+    steps: int = 600
+    """Steps; some thousands from nothing."""
+    batch_size: int = 512
+    """Poses per step."""
+    lr: float = 5e-4
+    """Highest learning rate of AdamW; 1e-3 from nothing."""
+    seed: int = 0
+    """Seed of the first weights, the views and the errors."""
 
 
 @dataclass(frozen=True)

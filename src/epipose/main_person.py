@@ -6,6 +6,8 @@ sight, who else is).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -20,12 +22,18 @@ from epipose.pictures import Pictures
 from epipose.skeleton import Skeleton
 
 
-def main_person(
-    pictures: Pictures, detector: Detector, skeleton: Skeleton, margin: float
-) -> Float[Tensor, "picture 3"]:
-    """A box (x, y, side) per picture round the one person to read; side 0 where nobody was found.
+class Seen(NamedTuple):
+    """One person per picture: the box (x, y, side; side 0 where nobody was found), and the joints with confidence."""
 
-    ``skeleton`` and ``margin`` are those of the network that is to read (see `boxes_round`).
+    box: Float[Tensor, "picture 3"]
+    xy: Float[Tensor, "picture joint 2"]
+    conf: Float[Tensor, "picture joint"]
+
+
+def main_person(pictures: Pictures, detector: Detector, skeleton: Skeleton, margin: float) -> Seen:
+    """The one person to read in every picture.
+
+    ``skeleton`` and ``margin`` are those of the network that is to read (see `person_of`).
     """
     frames = []
     for picture in tqdm(
@@ -36,20 +44,19 @@ def main_person(
         frames.append(detector(picture))
     joints = len(detector.skeleton.joints)
     xy, conf = _largest(frames, joints) if pictures.fps is None else _longest(frames, joints, pictures.fps)
-    return boxes_round(
-        torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), detector.skeleton, skeleton, margin
-    )
+    return person_of(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), detector.skeleton, skeleton, margin)
 
 
-def boxes_round(
+def person_of(
     xy: Float[Tensor, "picture joint 2"],
     conf: Float[Tensor, "picture joint"],
     found: Skeleton,
     wanted: Skeleton,
     margin: float,
-) -> Float[Tensor, "picture 3"]:
-    """Boxes round the joints that a network ``wanted`` in training, ``margin`` x as wide, so that they are alike."""
-    return box_around(*in_skeleton(xy, conf, found, wanted), margin)
+) -> Seen:
+    """Joints ``found`` as those ``wanted`` by a network, and ``margin`` x their extent: boxes like those of training."""
+    xy, conf = in_skeleton(xy, conf, found, wanted)
+    return Seen(box_around(xy, conf, margin), xy, conf)
 
 
 def _largest(frames: list[list[Detection]], joints: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ turn the normalised pose into joints in the camera's frame, relative to the root
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,11 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
-from epipose.data.crops import crop_picture, pixels_from_crop, pose_from_crop
+from epipose.data.crops import crop_from_pixels, crop_picture, pixels_from_crop, pose_from_crop
 from epipose.detect import detector_named
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
-from epipose.main_person import boxes_round, main_person
+from epipose.main_person import Seen, main_person, person_of
 from epipose.model.posenet import device_named
 from epipose.model.reader import PoseReader, Runtime, load_reader
 from epipose.model.shipped import shipped_model
@@ -90,17 +90,17 @@ def predict(
     target = device_named(device)
     trained = load_reader(model or shipped_model(), runtime)
     pictures = pictures_in(source)
-    boxes = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
-    if not bool((boxes[:, 2] > 0).any()):
+    seen = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
+    if not bool((seen.box[:, 2] > 0).any()):
         raise EpiposeError(
-            f"No person was found in {source} ({len(boxes)} pictures). Give pictures that show a whole "
+            f"No person was found in {source} ({len(seen.box)} pictures). Give pictures that show a whole "
             "person, upright and at least 100 pixels tall."
         )
     given = None if intrinsics is None else _camera_for(source, intrinsics)
-    stream = tqdm(pictures.read(), total=len(boxes), desc="poses from pictures", unit="frame", delay=2, disable=None)
-    xyz, conf, uv = _predicted(trained, iter(stream), boxes, given, batch_size, target, flip_test)
+    stream = tqdm(pictures.read(), total=len(seen.box), desc="poses from pictures", unit="frame", delay=2, disable=None)
+    xyz, conf, uv = _predicted(trained, iter(stream), seen, given, batch_size, target, flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
-    prediction = Prediction(poses, uv, pictures.names or tuple(f"frame {index}" for index in range(len(boxes))))
+    prediction = Prediction(poses, uv, pictures.names or tuple(f"frame {index}" for index in range(len(seen.box))))
     if out is not None:
         prediction.save(out)
         _draw(prediction, pictures, out)
@@ -110,16 +110,17 @@ def predict(
 def predict_crops(
     trained: PoseReader,
     crops: UInt8[Tensor, "picture size size 3"],
-    boxes: Float[Tensor, "picture 3"],
+    seen: Seen,
     cameras: Camera,
     *,
     flip_test: bool = False,
     device: torch.device | None = None,
 ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"], Float[Tensor, "picture joint 2"]]:
-    """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes (x, y, side).
+    """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes.
 
     ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0. ``flip_test``:
-    the mean of what the picture and its mirror image say. Raises EpiposeError for a network that knows no lengths.
+    the mean of what the picture and its mirror image say. A model's refiner compares that with the joints ``seen``.
+    Raises EpiposeError for a network that knows no lengths.
     """
     if not bool(trained.bone_lengths.any()):
         raise EpiposeError(
@@ -133,8 +134,11 @@ def predict_crops(
         mirrored = mirrored[:, order] * torch.tensor([-1.0, 1.0, 1.0])
         uvd, conf = (uvd + mirrored) / 2, (conf + mirrored_conf[:, order]) / 2
     cameras = cameras.to(torch.float32)
-    some = boxes[:, 2] > 0
-    safe = torch.where(some[:, None], boxes, torch.tensor([0.0, 0.0, 1.0]))
+    some = seen.box[:, 2] > 0
+    safe = torch.where(some[:, None], seen.box, torch.tensor([0.0, 0.0, 1.0]))
+    if trained.refiner is not None:
+        with torch.inference_mode():
+            uvd = trained.refiner(uvd, crop_from_pixels(seen.xy, safe), seen.conf)
     xyz = pose_from_crop(uvd, cameras, safe, trained.skeleton, trained.bone_lengths)
     uv = pixels_from_crop(uvd[..., :2], safe)
     return xyz * some[:, None, None], conf * some[:, None], uv * some[:, None, None]
@@ -145,11 +149,12 @@ def predict_clip(
     trained: PoseReader,
     frames: tuple[int, int],
     *,
+    views: Sequence[str] | None = None,
     flip_test: bool = False,
     batch_size: int | None = None,
     device: str = "auto",
 ) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
-    """Single-picture predictions for frames (first, last) of every view of a calibrated clip folder.
+    """Single-picture predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
 
     The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json. Root-relative, each in the
     frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
@@ -161,11 +166,11 @@ def predict_clip(
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
     results = []
-    for row, view in enumerate(clip.views):
+    for row in range(len(clip.views)) if views is None else [clip.names.index(name) for name in views]:
         xy, seen = found.xy[row, first : last + 1, 0], found.conf[row, first : last + 1, 0]
-        boxes = boxes_round(xy, seen, found.skeleton, trained.skeleton, trained.margin)
-        pictures = clip.read(view, range(first, last + 1))
-        results.append(_predicted(trained, pictures, boxes, rig.camera[row], batch_size, target, flip_test))
+        person = person_of(xy, seen, found.skeleton, trained.skeleton, trained.margin)
+        pictures = clip.read(clip.views[row], range(first, last + 1))
+        results.append(_predicted(trained, pictures, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
 
@@ -173,7 +178,7 @@ def predict_clip(
 def _predicted(
     trained: PoseReader,
     pictures: Iterator[np.ndarray],
-    boxes: Float[Tensor, "picture 3"],
+    seen: Seen,
     given: Camera | None,
     batch_size: int | None,
     target: torch.device,
@@ -182,13 +187,14 @@ def _predicted(
     """`predict_crops` of a stream: of a picture only its crop is kept, of all pictures only the poses."""
     size = trained.input_size
     stream = (
-        (torch.from_numpy(crop_picture(image, box.numpy(), size)), box, _camera_of(image, given))
-        for image, box in zip(pictures, boxes, strict=True)
+        (torch.from_numpy(crop_picture(image, box.numpy(), size)), (box, xy, conf), _camera_of(image, given))
+        for image, box, xy, conf in zip(pictures, *seen, strict=True)
     )
     parts = []
     while batch := list(itertools.islice(stream, batch_size or (8 if target.type == "cpu" else 32))):
         crops, rows, cameras = zip(*batch, strict=True)
-        stacked = torch.stack(crops), torch.stack(rows), stack_cameras(cameras)
+        people = Seen(*(torch.stack(field) for field in zip(*rows, strict=True)))
+        stacked = torch.stack(crops), people, stack_cameras(cameras)
         parts.append(predict_crops(trained, *stacked, flip_test=flip_test, device=target))
     xyz, conf, uv = (torch.cat(part) for part in zip(*parts, strict=True))
     return xyz, conf, uv

@@ -46,6 +46,7 @@ def run(
 
     Where the cameras are rejected, report.html says why, and RejectedError is raised, unless ``force``.
     """
+    from epipose.refine import refine
     from epipose.train import train
     from epipose.view import view
 
@@ -65,6 +66,7 @@ def run(
         full = network == "full" or (network == "auto" and torch.cuda.is_available())
         model = out / "model"
         train([out], model, overwrite=overwrite, **({} if full else shipped_sizes() | ADAPT))
+        refine([out], model)
     label_section(report, out)
     if model is not None:
         network_section(report, model)

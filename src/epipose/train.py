@@ -24,6 +24,7 @@ from epipose.errors import EpiposeError
 from epipose.files import already_done, fingerprint, read_json, write_record
 from epipose.loop import Recipe, fit
 from epipose.model.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
+from epipose.model.refiner import REFINED
 from epipose.model.shipped import shipped_model
 from epipose.model.weights import imagenet_weights
 from epipose.schedule import Schedule
@@ -248,7 +249,7 @@ def _finished(out: Path, options: dict[str, Any], inputs: str) -> bool:
 def _claim(out: Path, options: dict[str, Any], inputs: str, overwrite: bool) -> None:
     """Make ``out`` this run's folder: the record comes before the first epoch, so that a cut-off run is known again."""
     if overwrite:
-        for name in ("model.safetensors", "config.json", "checkpoint.pt", "log.jsonl", "train.json"):
+        for name in ("model.safetensors", "config.json", "checkpoint.pt", "log.jsonl", "train.json", *REFINED):
             (out / name).unlink(missing_ok=True)
     if not (out / "train.json").exists():
         write_record(out / "train.json", options, inputs)

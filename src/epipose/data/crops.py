@@ -55,7 +55,7 @@ def pose_to_crop(
     xyz_cam: Float[Tensor, "*batch joint 3"], camera: Camera, box: Float[Tensor, "*batch 3"], root: int
 ) -> Float[Tensor, "*batch joint 3"]:
     """Joints in the camera's frame (all in front of it) to (u, v, d) of the box; one camera of the batch per pose."""
-    uv = (camera.spread(1).project_in_frame(xyz_cam) - box[..., None, :2]) / box[..., None, 2:]
+    uv = crop_from_pixels(camera.spread(1).project_in_frame(xyz_cam), box)
     z = xyz_cam[..., 2]
     z_root = z[..., root, None]
     d = (z - z_root) * camera.focal[..., None] / z_root / box[..., 2:]
@@ -83,6 +83,13 @@ def pose_from_crop(
     known = (bone_lengths > 0).to(lengths)
     root_distance = bone_lengths.sum() / (lengths * known).sum(-1).clamp(min=1e-9)
     return points * root_distance[..., None, None]
+
+
+def crop_from_pixels(
+    xy: Float[Tensor, "*batch joint 2"], box: Float[Tensor, "*batch 3"]
+) -> Float[Tensor, "*batch joint 2"]:
+    """Pixels of the picture to crop coordinates (u, v)."""
+    return (xy - box[..., None, :2]) / box[..., None, 2:]
 
 
 def pixels_from_crop(

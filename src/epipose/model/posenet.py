@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from epipose.errors import EpiposeError
 from epipose.files import read_json, replacing, write_json
 from epipose.model.efficientnet import EfficientNetLite0
+from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.model.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton, skeleton_named
 
@@ -142,7 +143,8 @@ class TrainedPoseNet:
     """A network and what is needed to read its output: which joints, how large a person, how wide a crop.
 
     ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen in training), metres where ``metric``. ``margin`` is the
-    side of the crop over the longer side of the person's joints.
+    side of the crop over the longer side of the person's joints. ``refiner`` mends what the network read, where the
+    model has one.
     """
 
     net: PoseNet
@@ -150,6 +152,7 @@ class TrainedPoseNet:
     bone_lengths: Float[Tensor, "bone"]
     metric: bool
     margin: float
+    refiner: Refiner | None = None
 
     @property
     def input_size(self) -> int:
@@ -181,6 +184,8 @@ class TrainedPoseNet:
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
         with replacing(folder / "model.safetensors") as part:
             save_file(state, part)
+        if self.refiner is not None:
+            self.refiner.save(folder / WEIGHTS)
         write_json(folder / "config.json", self.config())
 
     @staticmethod
@@ -198,7 +203,7 @@ class TrainedPoseNet:
             net.load_state_dict(read_state(folder / "model.safetensors"))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise EpiposeError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
-        return TrainedPoseNet(net.eval(), *reading)
+        return TrainedPoseNet(net.eval(), *reading, load_refiner(folder / WEIGHTS, reading[0]))
 
 
 def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, "bone"], bool, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from epipose.errors import EpiposeError
 from epipose.extras import optional
 from epipose.model.posenet import TrainedPoseNet, reading_of
+from epipose.model.refiner import Refiner, load_refiner, refiner_beside
 from epipose.skeleton import Skeleton
 
 Runtime = Literal["auto", "torch", "onnx"]
@@ -48,6 +49,11 @@ class PoseReader(Protocol):
         """Side of a crop over the longer side of the person's joints."""
         ...
 
+    @property
+    def refiner(self) -> Refiner | None:
+        """What mends its readings, where the model has one."""
+        ...
+
     def read(
         self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
     ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
@@ -57,7 +63,7 @@ class PoseReader(Protocol):
 
 @dataclass(frozen=True)
 class OnnxPoseNet:
-    """A network in an ONNX file that `epipose.export.onnx` wrote."""
+    """A network in an ONNX file that `epipose.export.onnx` wrote; its refiner lies beside the file."""
 
     session: Any  # onnxruntime.InferenceSession
     input_size: int
@@ -65,6 +71,7 @@ class OnnxPoseNet:
     bone_lengths: Float[Tensor, "bone"]
     metric: bool
     margin: float
+    refiner: Refiner | None = None
 
     def read(
         self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
@@ -82,11 +89,12 @@ class OnnxPoseNet:
         try:
             session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
             config = json.loads(session.get_modelmeta().custom_metadata_map["epipose"])
-            return OnnxPoseNet(session, int(config["input_size"]), *reading_of(config))
+            size, reading = int(config["input_size"]), reading_of(config)
         except Exception as error:  # onnxruntime raises a dozen types of its own for a damaged file
             raise EpiposeError(
                 f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
             ) from error
+        return OnnxPoseNet(session, size, *reading, load_refiner(refiner_beside(path), reading[0]))
 
 
 def load_reader(model: Path, runtime: Runtime = "auto") -> PoseReader:

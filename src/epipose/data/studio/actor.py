@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64
+from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.data.motion import Motion, read_motion
@@ -24,6 +25,7 @@ from epipose.data.studio.retarget import retarget
 from epipose.skeleton import H36M17
 
 FULL_CHANCE_S = 10.0
+_INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second
 _RATE = 60.0  # frames a second at which motions are kept in memory
 _SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 _IN_VIEW = 0.98  # share of joints that have to be in the pictures
@@ -57,6 +59,18 @@ def random_actor(
     motion = random_stretch(rng, motions, frames, fps, full_chance_s)
     skinning = turned(retarget(body, motion), rng.uniform(0, 2 * np.pi))
     return centred(Actor(body, random_look(rng), skinning, body.joints(skinning, H36M17.name), motion.name))
+
+
+def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) -> Float32[np.ndarray, "pose joint 3"]:
+    """Joints of H36M17 (metres, z up) of random bodies, ``poses`` of each; three in ten do what nobody was filmed doing."""
+    rng = np.random.default_rng(seed)
+    xyz = []
+    for _ in tqdm(range(people), desc="poses", unit="person", delay=2, disable=None):
+        body = random_body(rng)
+        files = () if rng.random() < _INVENTED else motions
+        motion = random_stretch(rng, files, poses, _POSE_RATE)
+        xyz.append(body.joints(retarget(body, motion), H36M17.name).astype(np.float32))
+    return np.concatenate(xyz)
 
 
 def random_stretch(

@@ -1,0 +1,196 @@
+"""Refinement: motion, captured or labelled, in; a refiner beside a model's network out.
+
+No picture and no 3D label of the footage is needed. Poses come from motion capture (played by the studio's bodies), from
+the labels that geometry gave a clip, or from both; each is seen by a new virtual camera every time, and misread at
+random (`epipose.data.virtual_views`), and the refiner learns to find it again. On labels of a few dozen frames it learns
+how this person moves, for viewpoints too where none of the cameras stood.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from epipose.camera import Rig
+from epipose.data.motion.sampler import random_motion
+from epipose.data.virtual_views import misread, virtual_views
+from epipose.errors import EpiposeError
+from epipose.files import already_done, fingerprint, write_record
+from epipose.model.posenet import TrainedPoseNet
+from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.model.shipped import shipped_model
+from epipose.poses import Poses3D
+from epipose.skeleton import Skeleton
+from epipose.world import rotation_to_z
+
+_WEIGHT_DECAY = 1e-4
+
+
+class PoseSet(NamedTuple):
+    """Poses of one kind, z up, any unit; joints with confidence 0 are missing."""
+
+    xyz: Float[Tensor, "pose joint 3"]
+    conf: Float[Tensor, "pose joint"]
+
+
+def refine(
+    folders: Sequence[Path],
+    model: Path,
+    *,
+    mocap: Sequence[Path] = (),
+    people: int = 600,
+    frames: tuple[int, int] | None = None,
+    init: Literal["shipped", "none"] | Path = "shipped",
+    steps: int = 600,
+    batch_size: int = 512,
+    lr: float = 5e-4,
+    seed: int = 0,
+) -> Refiner:
+    """Train a refiner for the network of a model folder, and write it there (``refiner.safetensors``, ``refine.json``).
+
+    ``folders`` are labelled clips, of which ``frames`` (first, last) are used; ``mocap`` are motion files, played by
+    ``people`` random bodies. Where there are both, each is half of every batch; clips alone are joined by invented poses,
+    lest it forget what else people do. It begins with the refiner of ``init``: a
+    model folder, "shipped" for that of epipose, "none" for nothing. One that is there from the same poses and options is
+    returned as it is. Raises EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init``
+    without a refiner.
+    """
+    if not folders and not mocap:
+        raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
+    skeleton = TrainedPoseNet.load(model).skeleton
+    start = shipped_model() if init == "shipped" else None if init == "none" else Path(init)
+    needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
+    options = {
+        "frames": frames, "people": people if mocap else 0, "steps": steps, "batch_size": batch_size, "lr": lr,
+        "seed": seed,
+    }  # fmt: skip
+    first = None if start is None else _begun(start, skeleton)
+    needed += [] if start is None else [start / WEIGHTS]
+    inputs, record = fingerprint(needed), model / "refine.json"
+    if already_done(record, options, inputs, (model / WEIGHTS,)) and (done := load_refiner(model / WEIGHTS, skeleton)):
+        return done
+    sets = [labelled_poses(folders, skeleton, frames)] if folders else []
+    sets += [captured_poses(mocap, people, seed) if mocap else invented_poses(seed)]
+    refiner = fit_refiner(sets, skeleton, first, steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    record.unlink(missing_ok=True)
+    refiner.save(model / WEIGHTS)
+    write_record(record, options, inputs, poses=[len(one.xyz) for one in sets])
+    return refiner
+
+
+def fit_refiner(
+    sets: Sequence[PoseSet],
+    skeleton: Skeleton,
+    start: Refiner | None = None,
+    *,
+    steps: int = 600,
+    batch_size: int = 512,
+    lr: float = 5e-4,
+    seed: int = 0,
+) -> Refiner:
+    """Train a refiner, from ``start`` on where one is given; every set has the same share of each batch.
+
+    The loss is the mean distance along each axis, of both answers (`Refiner.both`), in crop widths. The rate rises and
+    falls once (Smith and Topin 2018). The outcome follows from the seed.
+    """
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # for the weights at the start, and dropout
+        refiner = (Refiner(skeleton) if start is None else copy.deepcopy(start)).train()
+        optimiser = torch.optim.AdamW(refiner.parameters(), lr, weight_decay=_WEIGHT_DECAY)
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
+        for _ in tqdm(range(steps), desc="refiner", unit="step", delay=2, disable=None):
+            xyz, conf = _drawn(sets, batch_size, random)
+            uvd = virtual_views(xyz, conf, skeleton, random)
+            read, seen, found = misread(uvd, skeleton, random)
+            answers = refiner.both(read, seen, found * (conf > 0))
+            loss = sum(((answer - _at_root(uvd, skeleton)).abs().mean(-1) * conf).sum() for answer in answers)
+            optimiser.zero_grad()
+            (loss / conf.sum()).backward()
+            optimiser.step()
+            rate.step()
+    return refiner.eval()
+
+
+def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[int, int] | None) -> PoseSet:
+    """The poses of labelled clips with z up, of people whose root is labelled; EpiposeError where there is none."""
+    parts = []
+    for folder in folders:
+        labels, rig = Poses3D.load(folder / "poses3d.npz").mapped_to(skeleton), Rig.load(folder / "rig.json")
+        first, last = frames or (0, len(labels.xyz) - 1)
+        xyz, conf = (field[first : last + 1].flatten(0, 1) for field in (labels.xyz, labels.conf))
+        whole = conf[:, skeleton.root] > 0
+        parts.append((xyz[whole] @ _upright(rig).T, conf[whole]))
+    xyz, conf = (torch.cat(field) for field in zip(*parts, strict=True))
+    if not len(xyz):
+        names = ", ".join(str(folder) for folder in folders)
+        raise EpiposeError(f"{names}: no pose with a {skeleton.joints[skeleton.root]} is labelled in these frames.")
+    return PoseSet(_filled(xyz, conf, skeleton), conf)
+
+
+def captured_poses(motions: Sequence[Path], people: int, seed: int, each: int = 150) -> PoseSet:
+    """``each`` poses of so many random bodies that play random motions; three in ten people play an invented one."""
+    from epipose.data.studio.actor import posed_joints
+
+    xyz = torch.from_numpy(posed_joints(motions, people, each, seed))
+    return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
+
+
+def invented_poses(seed: int, people: int = 200, seconds: float = 15.0, fps: float = 8.0) -> PoseSet:
+    """Poses that bodies can take, by chance (`random_motion`)."""
+    rng = np.random.default_rng(seed)
+    motions = [random_motion(rng, seconds, fps).xyz for _ in range(people)]
+    xyz = torch.from_numpy(np.concatenate(motions)).float()
+    return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
+
+
+def _drawn(sets: Sequence[PoseSet], batch_size: int, random: torch.Generator) -> PoseSet:
+    share = -(-batch_size // len(sets))
+    rows = [torch.randint(len(one.xyz), (share,), generator=random) for one in sets]
+    xyz, conf = (torch.cat([one[field][row] for one, row in zip(sets, rows, strict=True)]) for field in (0, 1))
+    return PoseSet(xyz, conf)
+
+
+def _at_root(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton) -> Float[Tensor, "batch joint 3"]:
+    depth = uvd[..., 2:] - uvd[:, skeleton.root, None, 2:]
+    return torch.cat([uvd[..., :2], depth], -1)
+
+
+def _filled(
+    xyz: Float[Tensor, "pose joint 3"], conf: Float[Tensor, "pose joint"], skeleton: Skeleton
+) -> Float[Tensor, "pose joint 3"]:
+    """Missing joints where their parents are: they count nothing, and must not be nowhere."""
+    xyz = xyz.clone()
+    for parent, child in skeleton.bones:  # parents come first
+        xyz[:, child] = torch.where(conf[:, child, None] > 0, xyz[:, child], xyz[:, parent])
+    return xyz
+
+
+def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
+    """The rotation that turns the rig's world z up; where nobody knows up, cameras are taken for level."""
+    if rig.upright:
+        return torch.eye(3)
+    R = rig.camera.R.float()
+    return rotation_to_z(torch.nn.functional.normalize(-R[:, 1].mean(0), dim=-1), R[0, 0])
+
+
+def _begun(start: Path, skeleton: Skeleton) -> Refiner:
+    refiner = load_refiner(start / WEIGHTS, skeleton)
+    if refiner is None:
+        raise EpiposeError(f"{start} has no {WEIGHTS} to begin with. Give another --init, or --init none.")
+    return refiner
+
+
+def _needed(folder: Path) -> list[Path]:
+    paths = [folder / "poses3d.npz", folder / "rig.json"]
+    if missing := [path.name for path in paths if not path.exists()]:
+        raise EpiposeError(f"{folder} lacks {', '.join(missing)}. Run epipose calibrate and label on it first.")
+    return paths

@@ -1,0 +1,161 @@
+"""The refiner: it answers better than what it reads, from poses alone, for viewpoints and people's poses it never saw."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from epipose import refine as module
+from epipose.camera import Rig
+from epipose.cli import main
+from epipose.data.virtual_views import misread, virtual_views
+from epipose.errors import EpiposeError
+from epipose.files import read_json
+from epipose.model import shipped
+from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.poses import Poses3D
+from epipose.refine import PoseSet, fit_refiner, labelled_poses, refine
+from epipose.skeleton import H36M17
+
+from drawn import clip_folder
+from synthetic import moving_skeleton
+
+ROOT = H36M17.root
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), True, 1.25).save(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return clip_folder(tmp_path / "clip", frames=6, views=2)
+
+
+def pose_set(count: int, seed: int) -> PoseSet:
+    xyz = moving_skeleton(count, seed=seed).float()
+    return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
+
+
+def test_it_learns_depth_from_poses_alone() -> None:
+    """Other moments of the motion, seen from new viewpoints: depth comes out far better than it was read."""
+    refiner = fit_refiner([pose_set(400, 0)], H36M17, steps=250, batch_size=128)
+    random = torch.Generator().manual_seed(9)
+    others = pose_set(801, 0)
+    uvd = virtual_views(others.xyz[1::2], others.conf[1::2], H36M17, random)
+    read, seen, conf = misread(uvd, H36M17, random)
+    with torch.inference_mode():
+        answer = refiner(read, seen, conf)
+    before, after = (float((pose - uvd)[..., 2].abs().mean()) for pose in (read, answer))
+    assert after < 0.6 * before
+    assert float((answer - uvd)[..., :2].norm(dim=-1).mean()) < float((read - uvd)[..., :2].norm(dim=-1).mean())
+    assert bool((answer[:, ROOT, 2] == 0).all())
+
+
+def test_the_outcome_follows_from_the_seed_and_the_start() -> None:
+    few = {"steps": 3, "batch_size": 16}
+    one, same, other = (fit_refiner([pose_set(20, 0)], H36M17, seed=seed, **few) for seed in (0, 0, 1))
+    assert torch.equal(one.enter.weight, same.enter.weight)
+    assert not torch.equal(one.enter.weight, other.enter.weight)
+    further = fit_refiner([pose_set(20, 0)], H36M17, one, lr=1e-6, **few)
+    torch.testing.assert_close(further.enter.weight, one.enter.weight, atol=1e-4, rtol=0)
+
+
+def test_joints_that_nobody_labelled_teach_nothing() -> None:
+    """Wherever a joint without confidence is said to be: the same refiner."""
+    here = pose_set(30, 0)
+    conf = here.conf.clone()
+    conf[:, 13] = 0
+    elsewhere = here.xyz.clone()
+    elsewhere[:, 13] += 5.0
+    filled = [module._filled(xyz, conf, H36M17) for xyz in (here.xyz, elsewhere)]
+    assert torch.equal(filled[0], filled[1])
+    assert torch.equal(filled[0][:, 13], here.xyz[:, 12])
+    refiner = fit_refiner([PoseSet(filled[0], conf)], H36M17, steps=40, batch_size=32)
+    assert all(bool(value.isfinite().all()) for value in refiner.state_dict().values())
+
+
+def test_what_the_detector_missed_is_taken_from_the_network() -> None:
+    torch.manual_seed(0)
+    refiner = Refiner(H36M17, width=32).eval()
+    random = torch.Generator().manual_seed(0)
+    read, seen = torch.rand(2, 17, 3, generator=random), torch.rand(2, 17, 2, generator=random)
+    conf = torch.ones(2, 17)
+    conf[0, 3] = conf[1] = 0
+    moved = seen.clone()
+    moved[0, 3] += 9
+    moved[1] -= 9
+    with torch.inference_mode():
+        assert torch.equal(refiner(read, seen, conf), refiner(read, moved, conf))
+        assert not torch.equal(refiner(read, seen, conf)[0], refiner(read, seen, torch.ones(2, 17))[0])
+
+
+def test_labels_are_turned_upright(clip: Path) -> None:
+    """World frames of a rig that knows no up are those of a level camera: the head is above the feet afterwards."""
+    rig, labels = Rig.load(clip / "rig.json"), Poses3D.load(clip / "poses3d.npz")
+    known = labelled_poses([clip], H36M17, None)
+    turn = rig.camera.R[0].float()
+    Rig(rig.names, rig.moved(1.0, rig.camera.R[0], torch.zeros(3).double()).camera, False, False).save(
+        clip / "rig.json"
+    )
+    Poses3D(labels.xyz @ turn.T, labels.conf, H36M17).save(clip / "poses3d.npz")
+    found = labelled_poses([clip], H36M17, None)
+    rise = [(s.xyz[:, H36M17.index("head")] - s.xyz[:, ROOT])[:, 2] for s in (known, found)]
+    assert float(rise[1].min()) > 0
+    torch.testing.assert_close(rise[0], rise[1], atol=0.15, rtol=0.3)
+    assert len(labelled_poses([clip], H36M17, (1, 2)).xyz) == 2
+
+
+def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> None:
+    few = ("--init", "none", "--steps", "3", "--batch-size", "16")
+    assert main(["refine", str(clip), "--model", str(model), *few]) == 0
+    assert "epipose predict" in capsys.readouterr().out
+    first = (model / WEIGHTS).read_bytes()
+    assert TrainedPoseNet.load(model).refiner is not None
+    assert read_json(model / "refine.json")["poses"] == [6, 24_000]
+    (model / WEIGHTS).touch()
+    stamp = (model / WEIGHTS).stat().st_mtime_ns
+    assert main(["refine", str(clip), "--model", str(model), *few]) == 0
+    assert (model / WEIGHTS).stat().st_mtime_ns == stamp, "it was there already"
+    assert main(["refine", str(clip), "--model", str(model), *few, "--seed", "1"]) == 0
+    assert (model / WEIGHTS).read_bytes() != first
+
+
+def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(shipped, "SHIPPED", model)
+    with pytest.raises(EpiposeError, match=r"has no refiner\.safetensors to begin with"):
+        refine([clip], model)
+    start = Refiner(H36M17, width=32)
+    start.save(model / WEIGHTS)
+    other = tmp_path / "other"
+    TrainedPoseNet.load(model).save(other)
+    refined = refine([clip], other, steps=1, batch_size=8, lr=1e-9)
+    torch.testing.assert_close(refined.enter.weight, start.enter.weight)
+
+
+def test_bad_input_says_so(model: Path, clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(EpiposeError, match="nothing to refine with"):
+        refine([], model)
+    with pytest.raises(EpiposeError, match="no trained model"):
+        refine([clip], tmp_path)
+    (clip / "poses3d.npz").rename(tmp_path / "poses3d.npz")
+    with pytest.raises(EpiposeError, match=r"lacks poses3d\.npz. Run epipose calibrate and label"):
+        refine([clip], model, init="none")
+    labels = Poses3D.load(tmp_path / "poses3d.npz")
+    Poses3D(labels.xyz, 0 * labels.conf, H36M17).save(clip / "poses3d.npz")
+    with pytest.raises(EpiposeError, match="no pose with a pelvis"):
+        refine([clip], model, init="none")
+    (model / WEIGHTS).write_bytes(b"nothing")
+    with pytest.raises(EpiposeError, match="cannot be read as weights"):
+        load_refiner(model / WEIGHTS, H36M17)
+    Refiner(H36M17, width=8).save(model / WEIGHTS)
+    state = {"enter.weight": torch.zeros(8, 5)}
+    from safetensors.torch import save_file
+
+    save_file(state, model / WEIGHTS)
+    with pytest.raises(EpiposeError, match="is no refiner of the joints h36m17"):
+        load_refiner(model / WEIGHTS, H36M17)

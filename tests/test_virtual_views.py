@@ -1,0 +1,85 @@
+"""Virtual views: what an exact camera would have seen, whatever the unit; and readings with errors of the stated kind."""
+
+import pytest
+import torch
+
+from epipose.data import virtual_views as module
+from epipose.data.virtual_views import misread, virtual_views
+from epipose.skeleton import H36M17
+
+from synthetic import moving_skeleton
+
+ROOT = H36M17.root
+
+
+@pytest.fixture(scope="module")
+def xyz() -> torch.Tensor:
+    return moving_skeleton(300, seed=3).float()
+
+
+def views(xyz: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    return virtual_views(xyz, torch.ones(xyz.shape[:-1]), H36M17, torch.Generator().manual_seed(seed))
+
+
+def test_what_cameras_see_is_the_pose_moved_and_turned(xyz: torch.Tensor, monkeypatch) -> None:
+    """In the cameras' frames nobody changed shape; heads are up, and people stand between 2 and 8 m away."""
+    taken = []
+    exact = module.pose_to_crop
+    monkeypatch.setattr(module, "pose_to_crop", lambda *given: taken.append(given[0]) or exact(*given))
+    uvd = views(xyz)
+    torch.testing.assert_close(torch.cdist(taken[0], taken[0]), torch.cdist(xyz, xyz), atol=1e-4, rtol=1e-4)
+    assert (
+        torch.linalg.det(taken[0][:, [1, 4, 11]] - taken[0][:, [9]])
+        .sign()
+        .eq(torch.linalg.det(xyz[:, [1, 4, 11]] - xyz[:, [9]]).sign())
+        .all()
+    ), "not mirrored in space"
+    assert 1.9 < float(taken[0][:, ROOT, 2].min()) < 3 < 6 < float(taken[0][:, ROOT, 2].max()) < 8.2
+    head, feet = uvd[:, H36M17.index("head"), 1], uvd[:, H36M17.index("left_ankle"), 1]
+    assert float((head < feet).float().mean()) > 0.99
+    assert bool((uvd[:, ROOT, 2] == 0).all())
+    extent = uvd[..., :2].amax(1) - uvd[..., :2].amin(1)
+    torch.testing.assert_close(extent.amax(-1), torch.full((300,), 1 / module.MARGIN))
+    headings = torch.atan2(*(uvd[:, H36M17.index("left_hip")] - uvd[:, H36M17.index("right_hip")])[:, [0, 2]].T)
+    assert len(torch.histc(headings, 8, -torch.pi, torch.pi).nonzero()) == 8, "from all round"
+
+
+def test_unit_and_place_do_not_matter(xyz: torch.Tensor) -> None:
+    torch.testing.assert_close(views(40.0 * xyz + torch.tensor([300.0, -20.0, 7.0])), views(xyz), atol=2e-4, rtol=1e-3)
+    assert not torch.allclose(views(xyz, seed=1), views(xyz), atol=0.01)
+
+
+def test_half_of_the_views_are_mirrored(xyz: torch.Tensor) -> None:
+    """Somebody whose left arm alone is raised: seen with the right one raised as often."""
+    one = xyz[:1].repeat(400, 1, 1)
+    one[:, H36M17.index("left_wrist"), 2] += 0.6
+    one[:, H36M17.index("right_wrist"), 2] -= 0.2
+    uvd = views(one)
+    left_up = uvd[:, H36M17.index("left_wrist"), 1] < uvd[:, H36M17.index("right_wrist"), 1]
+    assert 0.4 < float(left_up.float().mean()) < 0.6
+
+
+def test_missing_joints_are_no_part_of_the_crop(xyz: torch.Tensor) -> None:
+    far, conf = xyz.clone(), torch.ones(xyz.shape[:-1])
+    conf[:, H36M17.index("left_wrist")] = 0
+    far[:, H36M17.index("left_wrist"), 2] += 0.5
+    seen = [virtual_views(poses, conf, H36M17, torch.Generator().manual_seed(0)) for poses in (far, xyz)]
+    others = [j for j in range(17) if j not in (H36M17.index("left_wrist"), H36M17.index("right_wrist"))]
+    size = [float((s[:, others, :2].amax(1) - s[:, others, :2].amin(1)).amax(-1).max()) for s in seen]
+    assert max(size) <= 1 / module.MARGIN + 1e-5
+
+
+def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:
+    uvd = views(xyz.repeat(10, 1, 1))
+    read, seen, conf = misread(uvd, H36M17, torch.Generator().manual_seed(1))
+    assert set(conf.unique().tolist()) == {0.0, 1.0}
+    assert 0.04 < float((conf.sum(1) == 0).float().mean()) < 0.06
+    error = (seen - uvd[..., :2]).norm(dim=-1)
+    assert 0.006 < float(error.median()) < 0.011
+    assert 0.03 < float((error > 0.08).float().mean()) < 0.12
+    joint = H36M17.index
+    arm = [read[:, joint(name)] - uvd[:, joint(name)] for name in ("left_elbow", "left_wrist", "right_wrist")]
+    together = torch.corrcoef(torch.stack([part[:, 0] for part in arm]))
+    assert together[0, 1] > together[0, 2] + 0.1, "an elbow that is misplaced takes the wrist along"
+    again = misread(uvd, H36M17, torch.Generator().manual_seed(1))
+    assert all(torch.equal(a, b) for a, b in zip(again, (read, seen, conf), strict=True))
