@@ -7,7 +7,9 @@ pre-trained one (2D alone, `benchmarks/shipped.py`) and is trained with the same
 nothing was chosen by looking at a result. Boxes of the test come from the detector, too.
 
 Besides the modes of `epipose train` there are "paper": as self, but with cameras by the paper's recipe (F from a single
-frame, see rivals.py) and no gate on labels; and "self, unweighted": as self, all labels counted alike.
+frame, see rivals.py) and no gate on labels; and "self, unweighted": as self, all labels counted alike. None of these
+has a refiner. For comparison the network that comes with epipose reads the same pictures, with its refiner and without,
+and BlazePose's own 3D of them stands beside it.
 
     OMP_NUM_THREADS=1 python benchmarks/modes.py --mocap FOLDER --nets FOLDER --work FOLDER
 
@@ -18,6 +20,7 @@ the work.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,7 @@ from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
 
 from against_reference import pose_errors
+from demo_network import detectors_own
 from label_worth import label_quality
 from rivals import paper_recipe
 from shipped import NETWORK, TRAINING, last_line, split
@@ -72,7 +76,9 @@ def main() -> None:
     tests = test_clips(arguments.work, unseen)
     rows = {run: tested(trained(run, clips, arguments.work, arguments.nets), tests) for run in _RUNS}
     rows["mean pose"] = mean_pose(clips, tests)
-    rows["shipped"] = tested(TrainedPoseNet.load(arguments.nets / "shipped"), tests)
+    shipped = TrainedPoseNet.load(arguments.nets / "shipped")
+    rows["shipped"], rows["shipped alone"] = tested(shipped, tests), tested(replace(shipped, refiner=None), tests)
+    rows["blazepose"] = detectors_row(tests)
     for run in _RUNS:
         rows[run]["spread"] = last_line(arguments.work / "nets" / run / "log.jsonl")["spread"]
         rows[run]["ratio_to_full"] = rows[run]["nmpjpe_mm"] / rows["full"]["nmpjpe_mm"]
@@ -163,6 +169,14 @@ def tested(network: TrainedPoseNet, folders: list[Path]) -> dict[str, float]:
         found.append((conf > 0).any(-1).flatten())
     some = torch.cat(found)
     return {**errors(torch.cat(said)[some], torch.cat(true)[some]), "found_share": float(some.float().mean())}
+
+
+def detectors_row(folders: list[Path]) -> dict[str, float]:
+    """Errors of the detector's own 3D on the same pictures."""
+    poses = [Poses2D.load(folder / "poses2d.npz") for folder in folders]
+    said = torch.cat([detectors_own(part).flatten(0, 1) for part in poses])
+    some = torch.cat([(part.conf[:, :, 0] > 0).any(-1).flatten() for part in poses])
+    return errors(said[some], torch.cat([true_poses(folder) for folder in folders])[some])
 
 
 def mean_pose(clips: list[Path], tests: list[Path]) -> dict[str, float]:

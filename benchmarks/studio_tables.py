@@ -62,6 +62,8 @@ _SUPERVISED = {
     "unfrozen": "the network itself (`unfrozen`)",
     "mean pose": "no looking: the mean of all true training poses",
     "shipped": "for comparison: the network that comes with epipose",
+    "shipped alone": "the same without its refiner",
+    "blazepose": "BlazePose heavy, its own 3D",
 }
 _LABELS = {
     "true2d": "true 2D, true cameras",

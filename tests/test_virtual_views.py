@@ -60,13 +60,15 @@ def test_half_of_the_views_are_mirrored(xyz: torch.Tensor) -> None:
 
 
 def test_missing_joints_are_no_part_of_the_crop(xyz: torch.Tensor) -> None:
+    """Whatever is said of a head that nobody saw, the others fill the crop."""
+    head = H36M17.index("head")
     far, conf = xyz.clone(), torch.ones(xyz.shape[:-1])
-    conf[:, H36M17.index("left_wrist")] = 0
-    far[:, H36M17.index("left_wrist"), 2] += 0.5
-    seen = [virtual_views(poses, conf, H36M17, torch.Generator().manual_seed(0)) for poses in (far, xyz)]
-    others = [j for j in range(17) if j not in (H36M17.index("left_wrist"), H36M17.index("right_wrist"))]
-    size = [float((s[:, others, :2].amax(1) - s[:, others, :2].amin(1)).amax(-1).max()) for s in seen]
-    assert max(size) <= 1 / module.MARGIN + 1e-5
+    conf[:, head] = 0
+    far[:, head, 2] += 0.5
+    uvd = virtual_views(far, conf, H36M17, torch.Generator().manual_seed(0))
+    others = uvd[:, [joint for joint in range(17) if joint != head], :2]
+    extent = (others.amax(1) - others.amin(1)).amax(-1)
+    torch.testing.assert_close(extent, torch.full((300,), 1 / module.MARGIN))
 
 
 def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:
@@ -77,9 +79,9 @@ def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:
     error = (seen - uvd[..., :2]).norm(dim=-1)
     assert 0.006 < float(error.median()) < 0.011
     assert 0.03 < float((error > 0.08).float().mean()) < 0.12
-    joint = H36M17.index
-    arm = [read[:, joint(name)] - uvd[:, joint(name)] for name in ("left_elbow", "left_wrist", "right_wrist")]
-    together = torch.corrcoef(torch.stack([part[:, 0] for part in arm]))
-    assert together[0, 1] > together[0, 2] + 0.1, "an elbow that is misplaced takes the wrist along"
+    own = (read - uvd).norm(dim=-1).mean(1) < 0.1  # not somebody else's pose
+    arm = [(read - uvd)[own, H36M17.index(name), 0] for name in ("left_elbow", "left_wrist", "right_wrist")]
+    together = torch.corrcoef(torch.stack(arm))
+    assert together[0, 1] > together[0, 2] + 0.3, "an elbow that is misplaced takes the wrist along"
     again = misread(uvd, H36M17, torch.Generator().manual_seed(1))
     assert all(torch.equal(a, b) for a, b in zip(again, (read, seen, conf), strict=True))
