@@ -16,7 +16,7 @@ from epipose.geometry.align import similarity_between
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
 from epipose.geometry.rotation import angle_between
 from epipose.label import label
-from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
+from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm, poses_that_count
 from epipose.poses import Poses2D, Poses3D
 
 
@@ -72,7 +72,7 @@ def pose_errors(
     root: int,
 ) -> dict[str, float]:
     """The three errors, averaged over poses in which the root and at least ten joints count."""
-    enough = ((counted > 0).sum(-1) >= 10) & (counted[..., root] > 0)
+    enough = poses_that_count(counted, root, joints=10)
     if not bool(enough.any()):
         raise EpiposeError("No pose has enough joints to be compared.")
     p, q, w = predicted[enough], true[enough], counted[enough]

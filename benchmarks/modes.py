@@ -37,6 +37,7 @@ from epipose.detect import resolved
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.label import in_camera_frames, label
+from epipose.metrics import distances_mm, pck
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
 from epipose.predict import predict_clip
@@ -195,9 +196,8 @@ def true_poses(folder: Path) -> Float[Tensor, "picture joint 3"]:
 def errors(p: Float[Tensor, "picture joint 3"], q: Float[Tensor, "picture joint 3"]) -> dict[str, float]:
     """`pose_errors` of poses p against the truth q, of which every joint counts, and PCK at 150 mm."""
     root = H36M17.root
-    distance = ((p - p[:, root, None]) - (q - q[:, root, None])).norm(dim=-1)
-    pck = float((distance <= 0.15).float().mean())
-    return {**pose_errors(p, q, torch.ones_like(p[..., 0]), root), "pck_150": pck}
+    share = float(pck(distances_mm(p, q, root)).mean())
+    return {**pose_errors(p, q, torch.ones_like(p[..., 0]), root), "pck_150": share}
 
 
 def setting(clips: list[Path], tests: list[Path]) -> dict[str, Any]:
