@@ -45,7 +45,8 @@ def main() -> None:
     for round_ in range(arguments.rounds):
         part, loop_poses = _made(_PART, round_), _made(arguments.loop_poses, round_)
         started = time.perf_counter()
-        by_loop = looped(*(field.numpy() for field in loop_poses), score.centres.numpy())
+        p, q, w = (field.numpy() for field in loop_poses)
+        by_loop = looped(p, q, w, score.centres.numpy())
         loop_s = (time.perf_counter() - started) / arguments.loop_poses
         started = time.perf_counter()
         computed(*part, score)

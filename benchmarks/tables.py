@@ -91,6 +91,18 @@ def _letterbox() -> str:
     return markdown(("the video's picture is", *(f"{name}, rms px" for name in result)), rows)
 
 
+def _metrics() -> str:
+    result = _results("metrics")
+    rows = [
+        ["poses", f"{result['poses']}", "-"],
+        ["seconds, all metrics", f"{result['seconds']:.1f}", "< 60"],
+        ["poses a second (`poses_per_s`)", f"{result['poses_per_s']}", "-"],
+        ["times as fast as the loop (`speed_over_loop`)", f"{result['speed_over_loop']:.1f}", ">= 20"],
+        ["peak memory of the whole run, MB", f"{result['peak_rss_mb']}", "-"],
+    ]
+    return markdown((", ".join(result["metrics"]), "measured", "goal"), rows)
+
+
 def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results(name))
 
@@ -110,6 +122,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_finder": _studio(studio_tables.finder),
     "studio_modes": _studio(studio_tables.modes),
     "studio_labels": _studio(studio_tables.labels),
+    "metrics": _metrics,
     "ablation": _ablation,
     "letterbox": _letterbox,
     "geometry_figures": _of("geometry", geometry_tables.figures),
