@@ -107,6 +107,7 @@ def test_shares_of_joints_and_of_poses_agree_with_counting():
         assert float(correct) == sum(all(d[w > 0] <= limit) for limit in range(1, 301))
     assert 0 == float(cps(distance, weight).min()) < 100 < float(cps(distance, weight).max()) < 300
     assert cps(torch.zeros(1, 17)).tolist() == [300]
+    assert cps(torch.zeros(1, 17), torch.zeros(1, 17)).tolist() == [0], "nothing counts"
     assert cps(torch.tensor([[0.0, 300.5]])).tolist() == [0]
 
 

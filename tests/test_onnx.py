@@ -12,6 +12,7 @@ from epipose.export import export
 from epipose.extras import optional
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.reader import OnnxPoseNet, load_reader
+from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.predict import predict
 from epipose.skeleton import H36M17
@@ -60,6 +61,13 @@ def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
         assert main([*arguments, *which]) == 0
         found = Poses3D.load(tmp_path / "out" / "predictions.npz")
         torch.testing.assert_close(found.xyz, expected.poses.xyz, atol=1e-3, rtol=0)
+    Refiner(H36M17, width=16).save(model / WEIGHTS)
+    refined = predict(tmp_path / "photo.png", model, detector="stand-in")
+    same = predict(tmp_path / "photo.png", model, detector="stand-in", runtime="onnx")
+    torch.testing.assert_close(same.poses.xyz, refined.poses.xyz, atol=1e-3, rtol=0)
+    assert load_reader(model / "model.onnx").refiner is None
+    (model / WEIGHTS).unlink()
+    assert not torch.allclose(refined.poses.xyz, expected.poses.xyz, atol=1e-2)
     alone = tmp_path / "alone.onnx"
     alone.write_bytes((model / "model.onnx").read_bytes())  # the file is enough
     assert load_reader(alone).input_size == 64

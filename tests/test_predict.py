@@ -245,7 +245,7 @@ def test_flip_test_is_the_mean_of_the_picture_and_its_mirror_image(model: Path) 
 
 def test_a_refiner_compares_what_was_read_with_what_was_seen(model: Path, photos: Path, tmp_path: Path) -> None:
     """An untrained refiner leaves joints where the detector saw them, and where it saw none, where the network did."""
-    plain = predict(photos / "a.png", model)
+    plain = predict(photos / "a.png", model, detector="stand-in")
     mended = tmp_path / "mended"
     shutil.copytree(model, mended)
     refiner = Refiner(H36M17, width=32)
@@ -253,11 +253,14 @@ def test_a_refiner_compares_what_was_read_with_what_was_seen(model: Path, photos
         torch.nn.init.zeros_(answer.weight)
         torch.nn.init.zeros_(answer.bias)
     refiner.save(mended / WEIGHTS)
-    refined = predict(photos / "a.png", mended)
+    refined = predict(photos / "a.png", mended, detector="stand-in")
     np.testing.assert_allclose(refined.uv[0], JOINTS, atol=1e-3)
     assert float((plain.uv[0] - refined.uv[0]).norm(dim=-1).max()) > 5
     torch.testing.assert_close(refined.poses.conf, plain.poses.conf)
     assert float(refined.poses.xyz[0, 0, :, 2].std()) < float(plain.poses.xyz[0, 0, :, 2].std()) / 10, "no depth at all"
+
+    same_eyes = predict(photos / "a.png", mended, detector="shipped")
+    torch.testing.assert_close(same_eyes.uv, plain.uv)
 
     trained = TrainedPoseNet.load(mended)
     assert trained.refiner is not None

@@ -1,13 +1,16 @@
 """The refiner: it answers better than what it reads, from poses alone, for viewpoints and people's poses it never saw."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from epipose import refine as module
 from epipose.camera import Rig
 from epipose.cli import main
+from epipose.data.motion.sampler import random_motion
 from epipose.data.virtual_views import misread, virtual_views
 from epipose.errors import EpiposeError
 from epipose.files import read_json
@@ -15,7 +18,7 @@ from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D
-from epipose.refine import PoseSet, fit_refiner, labelled_poses, refine
+from epipose.refine import PoseSet, captured_poses, fit_refiner, labelled_poses, refine
 from epipose.skeleton import H36M17
 
 from drawn import clip_folder
@@ -46,7 +49,7 @@ def test_it_learns_depth_from_poses_alone() -> None:
     refiner = fit_refiner([pose_set(400, 0)], H36M17, steps=250, batch_size=128)
     random = torch.Generator().manual_seed(9)
     others = pose_set(801, 0)
-    uvd = virtual_views(others.xyz[1::2], others.conf[1::2], H36M17, random)
+    uvd, _ = virtual_views(others.xyz[1::2], others.conf[1::2], H36M17, random)
     read, seen, conf = misread(uvd, H36M17, random)
     with torch.inference_mode():
         answer = refiner(read, seen, conf)
@@ -66,17 +69,20 @@ def test_the_outcome_follows_from_the_seed_and_the_start() -> None:
 
 
 def test_joints_that_nobody_labelled_teach_nothing() -> None:
-    """Wherever a joint without confidence is said to be: the same refiner."""
-    here = pose_set(30, 0)
-    conf = here.conf.clone()
+    """Wherever a joint without confidence is said to be: no answer follows it there."""
+    one = pose_set(60, 0)
+    conf = one.conf.clone()
     conf[:, 13] = 0
-    elsewhere = here.xyz.clone()
+    elsewhere = one.xyz.clone()
     elsewhere[:, 13] += 5.0
-    filled = [module._filled(xyz, conf, H36M17) for xyz in (here.xyz, elsewhere)]
-    assert torch.equal(filled[0], filled[1])
-    assert torch.equal(filled[0][:, 13], here.xyz[:, 12])
-    refiner = fit_refiner([PoseSet(filled[0], conf)], H36M17, steps=40, batch_size=32)
-    assert all(bool(value.isfinite().all()) for value in refiner.state_dict().values())
+    filled = module._filled(elsewhere, conf, H36M17)
+    assert torch.equal(filled[:, 13], one.xyz[:, 12])
+    refiner = fit_refiner([PoseSet(filled, conf)], H36M17, steps=150, batch_size=64, lr=2e-3)
+    uvd, _ = virtual_views(one.xyz, one.conf, H36M17, torch.Generator().manual_seed(4))
+    with torch.inference_mode():
+        answer = refiner(uvd, uvd[..., :2], torch.ones(60, 17))
+    forearm = [(pose[:, 16] - pose[:, 15])[:, :2].norm(dim=-1).mean() for pose in (uvd, answer)]
+    assert float(forearm[1] / forearm[0]) > 0.75, "the right wrist, whose mirror image was missing, is not drawn in"
 
 
 def test_what_the_detector_missed_is_taken_from_the_network() -> None:
@@ -127,12 +133,12 @@ def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> 
 
 def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(shipped, "SHIPPED", model)
-    with pytest.raises(EpiposeError, match=r"has no refiner\.safetensors to begin with"):
-        refine([clip], model)
-    start = Refiner(H36M17, width=32)
-    start.save(model / WEIGHTS)
     other = tmp_path / "other"
     TrainedPoseNet.load(model).save(other)
+    with pytest.raises(EpiposeError, match=r"has no refiner\.safetensors to begin with"):
+        refine([clip], other)
+    start = Refiner(H36M17, width=32)
+    start.save(model / WEIGHTS)
     refined = refine([clip], other, steps=1, batch_size=8, lr=1e-9)
     torch.testing.assert_close(refined.enter.weight, start.enter.weight)
 
@@ -147,8 +153,18 @@ def test_bad_input_says_so(model: Path, clip: Path, tmp_path: Path) -> None:
         refine([clip], model, init="none")
     labels = Poses3D.load(tmp_path / "poses3d.npz")
     Poses3D(labels.xyz, 0 * labels.conf, H36M17).save(clip / "poses3d.npz")
-    with pytest.raises(EpiposeError, match="no pose with a pelvis"):
+    with pytest.raises(EpiposeError, match="no pose has a pelvis and 70% of the joints"):
         refine([clip], model, init="none")
+    labels.save(clip / "poses3d.npz")
+    with pytest.raises(EpiposeError, match="has frames 0 to 5; 2 to 9 were asked for"):
+        refine([clip], model, init="none", frames=(2, 9))
+    for wrong in ({"steps": 0}, {"batch_size": 1}, {"people": 0}, {"seed": -1}):
+        with pytest.raises(EpiposeError, match="at least one person, one step of two"):
+            refine([clip], model, init="none", **wrong)
+    with pytest.raises(EpiposeError, match="give the first and the last"):
+        refine([clip], model, init="none", frames=(3, 2))
+    with pytest.raises(EpiposeError, match="cannot begin with its own refiner"):
+        refine([clip], model, init=model)
     (model / WEIGHTS).write_bytes(b"nothing")
     with pytest.raises(EpiposeError, match="cannot be read as weights"):
         load_refiner(model / WEIGHTS, H36M17)
@@ -159,3 +175,24 @@ def test_bad_input_says_so(model: Path, clip: Path, tmp_path: Path) -> None:
     save_file(state, model / WEIGHTS)
     with pytest.raises(EpiposeError, match="is no refiner of the joints h36m17"):
         load_refiner(model / WEIGHTS, H36M17)
+    few = {"init": "none", "steps": 2, "batch_size": 8}
+    assert refine([clip], model, **few), "a damaged one is replaced"
+    (model / WEIGHTS).write_bytes(b"nothing")
+    assert refine([clip], model, **few), "also where the record says that it is done"
+    assert TrainedPoseNet.load(model).refiner is not None
+    replace(TrainedPoseNet.load(model), refiner=None).save(model)
+    assert not (model / WEIGHTS).exists(), "a network that is written anew has no refiner yet"
+
+
+def test_motion_capture_is_played_by_random_bodies(model: Path, tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("anny")
+    monkeypatch.setattr("epipose.data.studio.actor._kept", lambda path: random_motion(np.random.default_rng(1), 3.0))
+    motion = tmp_path / "some.bvh"
+    motion.write_text("read by nobody")
+    poses = captured_poses((motion,), people=2, seed=0, each=5)
+    assert poses.xyz.shape == (10, 17, 3)
+    lengths = torch.stack([(poses.xyz[:, c] - poses.xyz[:, p]).norm(dim=-1) for p, c in H36M17.bones], -1)
+    torch.testing.assert_close(lengths[:5], lengths[:1].expand(5, -1), atol=1e-4, rtol=0)
+    assert not torch.allclose(lengths[0], lengths[5], atol=1e-3), "another body"
+    refine((), model, mocap=(motion,), people=2, init="none", steps=2, batch_size=8)
+    assert read_json(model / "refine.json")["poses"] == [300]

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from epipose.data.crops import box_around, crop_picture
+from epipose.data.motion import Motion
 from epipose.data.samples import WINDOW
+from epipose.data.studio import actor
 from epipose.data.studio.cameras import h36m_rig
 from epipose.data.studio.renderer import Renderer
 from epipose.data.studio.stream import Recipe, Stream, draw_scene, place_of, through
@@ -160,3 +162,14 @@ def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), again.net.parameters(), strict=True))
     with pytest.raises(EpiposeError, match="stream"):
         train([], tmp_path / "model", stream=Stream(replace(recipe, seed=4), pictures=8), **sizes)
+
+
+def test_short_motions_have_a_smaller_chance(monkeypatch) -> None:
+    """Two seconds against ten and more: a fifth of the chance; with no limit all files alike."""
+    frames = {"kick": 60, "walk": 300, "day": 3000}
+    monkeypatch.setattr(actor, "_kept", lambda path: Motion(path.name, np.zeros((frames[path.name], 17, 3)), fps=30.0))
+    files = [Path(name) for name in frames]
+    rng = np.random.default_rng(0)
+    for limit, expected in ((10.0, [1 / 11, 5 / 11, 5 / 11]), (0.0, [1 / 3, 1 / 3, 1 / 3])):
+        names = [actor.random_stretch(rng, files, 2, 2.0, limit).name for _ in range(2000)]
+        assert [names.count(name) / 2000 for name in frames] == pytest.approx(expected, abs=0.04)

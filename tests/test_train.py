@@ -16,6 +16,7 @@ from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
 from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
+from epipose.model.refiner import REFINED
 from epipose.poses import Poses3D
 from epipose.predict import predict_clip
 from epipose.train import train
@@ -92,7 +93,10 @@ def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
     assert all(torch.equal(value, _weights(again)[key]) for key, value in _weights(first).items())
     with pytest.raises(EpiposeError, match=r"lr 0.001 \(now 0.01\).*--overwrite"):
         train([folder], tmp_path, **run, lr=0.01)
+    for name in REFINED:
+        (tmp_path / name).touch()
     other = train([folder], tmp_path, **run, seed=1, overwrite=True)
+    assert not any((tmp_path / name).exists() for name in REFINED), "they mended another network"
     assert any(not torch.equal(value, _weights(other)[key]) for key, value in _weights(first).items())
     (tmp_path / "train.json").unlink()
     with pytest.raises(EpiposeError, match="nobody knows"):

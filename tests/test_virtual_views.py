@@ -18,7 +18,7 @@ def xyz() -> torch.Tensor:
 
 
 def views(xyz: torch.Tensor, seed: int = 0) -> torch.Tensor:
-    return virtual_views(xyz, torch.ones(xyz.shape[:-1]), H36M17, torch.Generator().manual_seed(seed))
+    return virtual_views(xyz, torch.ones(xyz.shape[:-1]), H36M17, torch.Generator().manual_seed(seed))[0]
 
 
 def test_what_cameras_see_is_the_pose_moved_and_turned(xyz: torch.Tensor, monkeypatch) -> None:
@@ -65,10 +65,32 @@ def test_missing_joints_are_no_part_of_the_crop(xyz: torch.Tensor) -> None:
     far, conf = xyz.clone(), torch.ones(xyz.shape[:-1])
     conf[:, head] = 0
     far[:, head, 2] += 0.5
-    uvd = virtual_views(far, conf, H36M17, torch.Generator().manual_seed(0))
+    uvd, same = virtual_views(far, conf, H36M17, torch.Generator().manual_seed(0))
+    assert torch.equal(same, conf)
     others = uvd[:, [joint for joint in range(17) if joint != head], :2]
     extent = (others.amax(1) - others.amin(1)).amax(-1)
     torch.testing.assert_close(extent, torch.full((300,), 1 / module.MARGIN))
+
+
+def test_a_missing_joint_changes_sides_with_the_others(xyz: torch.Tensor) -> None:
+    """The left wrist lies on its elbow, as one that nobody labelled; in a mirrored view that is the right one."""
+    conf = torch.ones(xyz.shape[:-1])
+    conf[:, H36M17.index("left_wrist")] = 0
+    there = xyz.clone()
+    there[:, H36M17.index("left_wrist")] = xyz[:, H36M17.index("left_elbow")]
+    uvd, seen = virtual_views(there, conf, H36M17, torch.Generator().manual_seed(0))
+    for side in ("left", "right"):
+        wrist, elbow = H36M17.index(f"{side}_wrist"), H36M17.index(f"{side}_elbow")
+        together = (uvd[:, wrist] - uvd[:, elbow]).norm(dim=-1) < 1e-4
+        assert torch.equal(together, seen[:, wrist] == 0)
+        assert 0.4 < float(together.float().mean()) < 0.6
+
+
+def test_unlabelled_bones_do_not_bring_cameras_near(xyz: torch.Tensor) -> None:
+    conf = torch.ones(xyz.shape[:-1])
+    conf[:, [H36M17.index(name) for name in ("left_ankle", "left_knee", "right_wrist", "right_elbow")]] = 0
+    whole, part = (module._metre(xyz, c, H36M17) for c in (torch.ones_like(conf), conf))
+    torch.testing.assert_close(part, whole, rtol=0.25, atol=0)
 
 
 def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from epipose.errors import EpiposeError
 
+_AT_A_TIME = 10_000_000  # groups drawn before they are summed
+
 
 class Interval(NamedTuple):
     """A mean and the interval (percentiles) that it falls into in ``level`` of the draws."""
@@ -51,7 +53,9 @@ def bootstrap_mean(
     if groups == 1:
         return Interval(mean, -torch.inf, torch.inf, level, 1)
     random = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(groups, (draws, groups), generator=random)
-    means = sums[0][drawn].sum(1) / sums[1][drawn].sum(1)
+    means = torch.empty(draws, dtype=torch.float64)
+    for part in torch.arange(draws).split(max(1, _AT_A_TIME // groups)):
+        drawn = torch.randint(groups, (len(part), groups), generator=random)
+        means[part] = sums[0][drawn].sum(1) / sums[1][drawn].sum(1)
     low, high = torch.quantile(means, torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)).tolist()
     return Interval(mean, low, high, level, groups)

@@ -149,7 +149,9 @@ def _train(verb: config_network.Train) -> None:
     options = {name: value for name, value in vars(verb).items() if name not in apart}
     stream = _stream(verb) if verb.studio else None
     train(verb.folders, verb.out, stream=stream, rotation=math.radians(verb.rotation_deg), **options)
-    _say(True, verb.out / "model.safetensors", f"epipose predict PICTURE --model {verb.out}")
+    clips = " ".join(str(folder) for folder in verb.folders)
+    then = f"epipose refine {clips} --model {verb.out}" if clips else f"epipose predict PICTURE --model {verb.out}"
+    _say(True, verb.out / "model.safetensors", then)
 
 
 def _stream(verb: config_network.Train) -> Source:

@@ -83,7 +83,8 @@ def pck(distance: PerJoint, weight: Weight | None = None, limit: float | Float[T
     """Share of joints within a limit (inclusive), the same for all or one per pose.
 
     On `distances_mm` with "root" this is PCK, with "scale" NPCK (at 150 mm; Mehta et al., 3DV 2017; Rhodin et al., ECCV
-    2018). On pixels, with half the head's size as the limit, it is PCKh@0.5 (Andriluka et al., CVPR 2014).
+    2018). The root is at 0 then and counts, unless its weight is 0: published figures differ in that. On pixels, with
+    half the head's size as the limit, it is PCKh@0.5 (Andriluka et al., CVPR 2014).
     """
     bound = torch.as_tensor(limit, dtype=distance.dtype, device=distance.device)
     return mean_over_joints((distance <= bound[..., None]).to(distance), weight)
@@ -102,10 +103,12 @@ def cps(distance: PerJoint, weight: Weight | None = None) -> PerPose:
     """Correct poses score (Wandt et al., CVPR 2021), 0 to 300; its mean over poses is that of a set.
 
     A pose is correct at a limit where every joint that counts is within it, and the score is the number of limits among
-    1, 2, ..., 300 mm at which it is: the area under the share of correct poses.
+    1, 2, ..., 300 mm at which it is: the area under the share of correct poses. The alignment is that of ``distance``;
+    say which with the number.
     """
     counted = distance if weight is None else torch.where(weight > 0, distance, torch.zeros_like(distance))
-    return (_CPS_LIMITS + 1 - torch.ceil(counted.amax(-1)).clamp(min=1)).clamp(min=0)
+    correct = (_CPS_LIMITS + 1 - torch.ceil(counted.amax(-1)).clamp(min=1)).clamp(min=0)
+    return correct if weight is None else correct * (weight > 0).any(-1)
 
 
 def bone_length_error_mm(predicted: Pose, true: Pose, skeleton: Skeleton, weight: Weight | None = None) -> PerPose:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.data.crops import crop_from_pixels, crop_picture, pixels_from_crop, pose_from_crop
-from epipose.detect import detector_named
+from epipose.detect import detector_named, resolved
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
 from epipose.main_person import Seen, main_person, person_of
@@ -91,6 +91,8 @@ def predict(
     trained = load_reader(model or shipped_model(), runtime)
     pictures = pictures_in(source)
     seen = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
+    if resolved(detector) == "shipped":  # the same eyes: their errors are alike, and agreement would prove nothing
+        seen = seen._replace(conf=torch.zeros_like(seen.conf))
     if not bool((seen.box[:, 2] > 0).any()):
         raise EpiposeError(
             f"No person was found in {source} ({len(seen.box)} pictures). Give pictures that show a whole "
@@ -119,8 +121,8 @@ def predict_crops(
     """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes.
 
     ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0. ``flip_test``:
-    the mean of what the picture and its mirror image say. A model's refiner compares that with the joints ``seen``.
-    Raises EpiposeError for a network that knows no lengths.
+    the mean of what the picture and its mirror image say. A model's refiner compares that with the joints ``seen``; the
+    confidence stays the network's. Raises EpiposeError for a network that knows no lengths.
     """
     if not bool(trained.bone_lengths.any()):
         raise EpiposeError(

@@ -9,7 +9,9 @@ how this person moves, for viewpoints too where none of the cameras stood.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,8 +25,9 @@ from epipose.camera import Rig
 from epipose.data.motion.sampler import random_motion
 from epipose.data.virtual_views import misread, virtual_views
 from epipose.errors import EpiposeError
-from epipose.files import already_done, fingerprint, write_record
-from epipose.model.posenet import TrainedPoseNet
+from epipose.files import already_done, fingerprint, read_json, write_record
+from epipose.metrics import poses_that_count
+from epipose.model.posenet import TrainedPoseNet, reading_of
 from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.model.shipped import shipped_model
 from epipose.poses import Poses3D
@@ -32,6 +35,7 @@ from epipose.skeleton import Skeleton
 from epipose.world import rotation_to_z
 
 _WEIGHT_DECAY = 1e-4
+_LEAST_LABELLED = 0.7  # share of the joints, as for training
 
 
 class PoseSet(NamedTuple):
@@ -65,18 +69,25 @@ def refine(
     """
     if not folders and not mocap:
         raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
-    skeleton = TrainedPoseNet.load(model).skeleton
+    _check(people, frames, steps, batch_size, seed)
+    skeleton = _skeleton_of(model)
     start = shipped_model() if init == "shipped" else None if init == "none" else Path(init)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
     options = {
         "frames": frames, "people": people if mocap else 0, "steps": steps, "batch_size": batch_size, "lr": lr,
         "seed": seed,
     }  # fmt: skip
+    if start is not None and start.resolve() == model.resolve():
+        raise EpiposeError(
+            f"{model} cannot begin with its own refiner, which it replaces: copy the folder, or give another."
+        )
     first = None if start is None else _begun(start, skeleton)
     needed += [] if start is None else [start / WEIGHTS]
     inputs, record = fingerprint(needed), model / "refine.json"
-    if already_done(record, options, inputs, (model / WEIGHTS,)) and (done := load_refiner(model / WEIGHTS, skeleton)):
-        return done
+    if already_done(record, options, inputs, (model / WEIGHTS,)):
+        with suppress(EpiposeError):  # a damaged one is made again
+            if (done := load_refiner(model / WEIGHTS, skeleton)) is not None:
+                return done
     sets = [labelled_poses(folders, skeleton, frames)] if folders else []
     sets += [captured_poses(mocap, people, seed) if mocap else invented_poses(seed)]
     refiner = fit_refiner(sets, skeleton, first, steps=steps, batch_size=batch_size, lr=lr, seed=seed)
@@ -109,7 +120,7 @@ def fit_refiner(
         rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
         for _ in tqdm(range(steps), desc="refiner", unit="step", delay=2, disable=None):
             xyz, conf = _drawn(sets, batch_size, random)
-            uvd = virtual_views(xyz, conf, skeleton, random)
+            uvd, conf = virtual_views(xyz, conf, skeleton, random)
             read, seen, found = misread(uvd, skeleton, random)
             answers = refiner.both(read, seen, found * (conf > 0))
             loss = sum(((answer - _at_root(uvd, skeleton)).abs().mean(-1) * conf).sum() for answer in answers)
@@ -121,18 +132,23 @@ def fit_refiner(
 
 
 def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[int, int] | None) -> PoseSet:
-    """The poses of labelled clips with z up, of people whose root is labelled; EpiposeError where there is none."""
+    """The poses of labelled clips with z up that have a root and seven joints in ten; EpiposeError where there is none."""
     parts = []
     for folder in folders:
         labels, rig = Poses3D.load(folder / "poses3d.npz").mapped_to(skeleton), Rig.load(folder / "rig.json")
         first, last = frames or (0, len(labels.xyz) - 1)
+        if last >= len(labels.xyz):
+            raise EpiposeError(f"{folder} has frames 0 to {len(labels.xyz) - 1}; {first} to {last} were asked for.")
         xyz, conf = (field[first : last + 1].flatten(0, 1) for field in (labels.xyz, labels.conf))
-        whole = conf[:, skeleton.root] > 0
+        whole = poses_that_count(conf, skeleton.root, math.ceil(_LEAST_LABELLED * len(skeleton.joints)))
         parts.append((xyz[whole] @ _upright(rig).T, conf[whole]))
     xyz, conf = (torch.cat(field) for field in zip(*parts, strict=True))
     if not len(xyz):
         names = ", ".join(str(folder) for folder in folders)
-        raise EpiposeError(f"{names}: no pose with a {skeleton.joints[skeleton.root]} is labelled in these frames.")
+        raise EpiposeError(
+            f"{names}: no pose has a {skeleton.joints[skeleton.root]} and {_LEAST_LABELLED:.0%} of the joints labelled in "
+            "these frames. Give others, or better labels."
+        )
     return PoseSet(_filled(xyz, conf, skeleton), conf)
 
 
@@ -180,6 +196,23 @@ def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
         return torch.eye(3)
     R = rig.camera.R.float()
     return rotation_to_z(torch.nn.functional.normalize(-R[:, 1].mean(0), dim=-1), R[0, 0])
+
+
+def _check(people: int, frames: tuple[int, int] | None, steps: int, batch_size: int, seed: int) -> None:
+    if min(people, steps) < 1 or batch_size < 2 or seed < 0:
+        raise EpiposeError(
+            f"Got {people} people, {steps} steps of {batch_size} poses, seed {seed}; at least one person, one step of two "
+            "poses and a seed from 0 on are needed."
+        )
+    if frames is not None and not 0 <= frames[0] <= frames[1]:
+        raise EpiposeError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
+
+
+def _skeleton_of(model: Path) -> Skeleton:
+    """Of the network alone: a damaged refiner beside it must not be in the way of a new one."""
+    if not (model / "config.json").exists():
+        return TrainedPoseNet.load(model).skeleton  # says what is missing
+    return reading_of(read_json(model / "config.json"))[0]
 
 
 def _begun(start: Path, skeleton: Skeleton) -> Refiner:

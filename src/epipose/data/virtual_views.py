@@ -2,7 +2,8 @@
 
 A 3D pose is worth more than the pictures it came from: seen by ever new virtual cameras it says how depth follows from
 the joints in a picture, for any viewpoint. What a refiner will get at last is not such a perfect view but two faulty
-readings of it, so faults of both kinds are made up here; they are not measured on the footage that is read later.
+readings of it, so faults of both kinds are made up here. They are not fitted to any footage; their size was chosen once,
+by trying three (docs/log.md, "Why there is a refiner").
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ MARGIN = 1.25  # side of the crop over the longer side of the person's joints
 _NEAREST, _FARTHEST = 2.2, 7.0  # of the person, in units of 1.7 m; see `_metre`
 _BONES_PER_STATURE = 2.37  # summed length of the bones of Human3.6M's skeleton over stature, mean of 32 random bodies
 _PITCH, _PITCH_SPREAD, _ROLL_SPREAD = 0.15, 0.2, 0.08  # radians; cameras look somewhat down, and are held level
-_OFF_AXIS = 0.12  # tangent of the angle between the camera's axis and the person, one standard deviation
+_OFF_AXIS = (
+    0.12  # tangent of the angle from the camera's axis to the person, sideways and up: standard deviation of each
+)
 
 
 class Readings(NamedTuple):
@@ -35,14 +38,15 @@ class Readings(NamedTuple):
 
 def virtual_views(
     xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton, random: torch.Generator
-) -> Float[Tensor, "batch joint 3"]:
-    """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's picture; half of them mirrored.
+) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
+    """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's picture, and the confidence of these joints.
 
-    Poses may have any unit and place, z is up; joints with conf 0 are left out of the crop. Cameras stand all round, at
+    Half of them are mirrored, left and right exchanged. Poses may have any unit and place, z is up; joints with conf 0
+    are left out of the crop, and some bone must have both ends. Cameras stand all round, at
     2.2 to 7 m from somebody of 1.7 m, look at them about level, and somewhat past them.
     """
     batch, root = len(xyz), skeleton.root
-    metre = _metre(xyz, skeleton)
+    metre = _metre(xyz, conf, skeleton)
     away = torch.empty(batch).uniform_(_NEAREST, _FARTHEST, generator=random) * metre
     aside = _OFF_AXIS * torch.randn(batch, 2, generator=random)
     place = torch.cat([aside, torch.ones(batch, 1)], -1) * away[:, None]
@@ -52,8 +56,10 @@ def virtual_views(
     camera = _pinhole()
     box = box_around(camera.project_in_frame(in_frame), conf, MARGIN)
     uvd = pose_to_crop(in_frame, camera, box, root)
-    mirrored = uvd[:, list(skeleton.flip)] * torch.tensor([-1.0, 1.0, 1.0])
-    return torch.where(torch.rand(batch, 1, 1, generator=random) < 0.5, mirrored, uvd)
+    mirrored = torch.rand(batch, 1, generator=random) < 0.5
+    other = list(skeleton.flip)
+    uvd = torch.where(mirrored[..., None], uvd[:, other] * torch.tensor([-1.0, 1.0, 1.0]), uvd)
+    return uvd, torch.where(mirrored, conf[:, other], conf)
 
 
 def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: torch.Generator) -> Readings:
@@ -112,7 +118,11 @@ def _level_cameras(batch: int, random: torch.Generator) -> Float[Tensor, "batch 
     return torch.stack([roll.cos() * x + roll.sin() * y, roll.cos() * y - roll.sin() * x, z], 1)
 
 
-def _metre(xyz: Float[Tensor, "batch joint 3"], skeleton: Skeleton) -> Float[Tensor, "batch"]:
-    """A metre in the unit of the poses, taking the person for 1.7 m tall."""
+def _metre(
+    xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton
+) -> Float[Tensor, "batch"]:
+    """A metre in the unit of the poses, taking the person for 1.7 m tall; missing bones are as long as the others' mean."""
     parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    return (xyz[:, children] - xyz[:, parents]).norm(dim=-1).sum(-1) / (_BONES_PER_STATURE * 1.7)
+    known = ((conf[:, children] > 0) & (conf[:, parents] > 0)).to(xyz)
+    lengths = (xyz[:, children] - xyz[:, parents]).norm(dim=-1)
+    return (known * lengths).sum(-1) / known.mean(-1) / (_BONES_PER_STATURE * 1.7)

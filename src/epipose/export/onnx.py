@@ -2,7 +2,7 @@
 
 Input ``pictures``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
 ``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the file
-alone is enough to predict with. A refiner is a small file beside it (see `refiner_beside`).
+alone is enough to predict with. The refiner is not in it: it mends what any program read, where the model folder is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from epipose.extras import optional
 from epipose.files import replacing
 from epipose.model.posenet import TrainedPoseNet, to_input
-from epipose.model.refiner import refiner_beside
 
 OPSET = 18
 
@@ -39,10 +38,7 @@ class _FromBytes(nn.Module):
 
 
 def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
-    """Write ``out``, and the model's refiner beside it where it has one; each file whole or not at all.
-
-    Raises EpiposeError where the packages of the extra ``onnx`` are missing.
-    """
+    """Write ``out``, whole or not at all; raises EpiposeError where the packages of the extra ``onnx`` are missing."""
     optional("onnx", "onnx")
     optional("onnxscript", "onnx")
     size = trained.input_size
@@ -60,10 +56,5 @@ def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
         )
     assert program is not None
     program.model.metadata_props["epipose"] = json.dumps(trained.config())
-    refiner = refiner_beside(out)
-    if trained.refiner is None:
-        refiner.unlink(missing_ok=True)  # another model's
-    else:
-        trained.refiner.save(refiner)
     with replacing(out) as part:
         program.save(part, external_data=False)

@@ -184,7 +184,9 @@ class TrainedPoseNet:
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
         with replacing(folder / "model.safetensors") as part:
             save_file(state, part)
-        if self.refiner is not None:
+        if self.refiner is None:
+            (folder / WEIGHTS).unlink(missing_ok=True)  # of another network
+        else:
             self.refiner.save(folder / WEIGHTS)
         write_json(folder / "config.json", self.config())
 

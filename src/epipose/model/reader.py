@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from epipose.errors import EpiposeError
 from epipose.extras import optional
 from epipose.model.posenet import TrainedPoseNet, reading_of
-from epipose.model.refiner import Refiner, load_refiner, refiner_beside
+from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.skeleton import Skeleton
 
 Runtime = Literal["auto", "torch", "onnx"]
@@ -63,7 +63,7 @@ class PoseReader(Protocol):
 
 @dataclass(frozen=True)
 class OnnxPoseNet:
-    """A network in an ONNX file that `epipose.export.onnx` wrote; its refiner lies beside the file."""
+    """A network in an ONNX file that `epipose.export.onnx` wrote."""
 
     session: Any  # onnxruntime.InferenceSession
     input_size: int
@@ -94,13 +94,19 @@ class OnnxPoseNet:
             raise EpiposeError(
                 f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
             ) from error
-        return OnnxPoseNet(session, size, *reading, load_refiner(refiner_beside(path), reading[0]))
+        return OnnxPoseNet(session, size, *reading)
 
 
 def load_reader(model: Path, runtime: Runtime = "auto") -> PoseReader:
-    """The network of a model folder or an ONNX file; "onnx" takes ``model.onnx`` from the folder."""
+    """The network of a model folder or an ONNX file; "onnx" takes ``model.onnx`` from the folder.
+
+    A folder's refiner comes along, whichever program computes the network; an ONNX file alone has none.
+    """
     if model.suffix == ".onnx":
         if runtime == "torch":
             raise EpiposeError(f"{model} is an ONNX file, which PyTorch does not run. Give the model folder.")
         return OnnxPoseNet.load(model)
-    return OnnxPoseNet.load(model / "model.onnx") if runtime == "onnx" else TrainedPoseNet.load(model)
+    if runtime != "onnx":
+        return TrainedPoseNet.load(model)
+    network = OnnxPoseNet.load(model / "model.onnx")
+    return replace(network, refiner=load_refiner(model / WEIGHTS, network.skeleton))

@@ -23,7 +23,7 @@ from epipose.skeleton import Skeleton
 WEIGHTS = "refiner.safetensors"  # beside the network's own, in a model folder
 REFINED = (WEIGHTS, "refine.json")  # what `epipose.refine` writes there
 _UNIT = 0.25  # crop widths: about the standard deviation of a joint's place, so that inputs are about 1
-_PER_JOINT = 6  # u, v as seen and whether; u, v, d as read
+_INPUTS = 6  # of a joint: u, v as seen and whether; u, v, d as read
 
 
 class Refiner(nn.Module):
@@ -34,7 +34,7 @@ class Refiner(nn.Module):
         super().__init__()
         self.skeleton, self.width = skeleton, width
         joints = len(skeleton.joints)
-        self.enter = nn.Linear(_PER_JOINT * joints, width)
+        self.enter = nn.Linear(_INPUTS * joints, width)
         self.blocks = nn.ModuleList([_Block(width, dropout) for _ in range(2)])
         self.answers = nn.ModuleList([nn.Linear(width, 3 * joints) for _ in range(2)])  # after each block
 
@@ -47,7 +47,7 @@ class Refiner(nn.Module):
         """The pose, its root at depth 0.
 
         ``read``: PoseNet's (u, v, d). ``seen``: the detector's (u, v) in the same crop, with confidence ``conf``; joints
-        that it did not see have confidence 0, and then those of ``read`` are taken.
+        that it did not see have confidence 0, and then those of ``read`` are taken; all others count alike.
         """
         return self.both(read, seen, conf)[-1]
 
@@ -79,11 +79,6 @@ class Refiner(nn.Module):
         state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
         with replacing(path) as part:
             save_file(state, part, metadata={"format": "epipose-refiner-1", "skeleton": self.skeleton.name})
-
-
-def refiner_beside(onnx: Path) -> Path:
-    """Where the refiner of an exported network lies: NAME.refiner.safetensors beside NAME.onnx."""
-    return onnx.with_suffix(".refiner.safetensors")
 
 
 def load_refiner(path: Path, skeleton: Skeleton) -> Refiner | None:

@@ -83,7 +83,7 @@ def random_stretch(
     A motion that is too short is played forwards and backwards.
     """
     if not motions:
-        return _at(random_motion(rng, (frames + 1) / fps, fps), np.arange(frames))
+        return _at(random_motion(rng, (frames + 1) / fps, fps), np.arange(float(frames)))
     motion = _random_motion(rng, motions, full_chance_s)
     last = len(motion.xyz) - 1
     length = (frames - 1) * motion.fps / fps
