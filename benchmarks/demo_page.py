@@ -99,10 +99,12 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
     report.section(
         "3D from a single picture",
         "epipose comes with a network that learned poses from drawn people alone, after learning to name the objects in "
-        "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. "
-        f"Here it went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
+        "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. A second small network, the "
+        "refiner, compares what it read with the joints that BlazePose saw in the picture; it learned from motion capture "
+        "how people move. "
+        f"Here both went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
         f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one picture at a time: the same "
-        "man before the same cameras, a third of a second later. After adaptation it knows this man and this room "
+        "man before the same cameras, a third of a second later. After adaptation they know this man and this room "
         "better than anybody else's.",
     )
     before, after = found["shipped"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]

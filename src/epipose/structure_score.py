@@ -40,7 +40,8 @@ class PoseStructureScore:
         """The nearest centre of each pose (any unit and place; a pose that is one point has the kind of the origin)."""
         flat = normalised(poses, self.skeleton.root).flatten(-2).reshape(-1, self.centres[0].numel())
         centres = self.centres.flatten(1).to(flat)
-        nearest = [torch.cdist(part, centres).argmin(-1) for part in flat.split(_CHUNK)]
+        size = centres.square().sum(-1)
+        nearest = [(size - 2 * part @ centres.T).argmin(-1) for part in flat.split(_CHUNK)]  # |x - c|^2 - |x|^2
         return torch.cat(nearest).reshape(poses.shape[:-2])
 
     def score(
