@@ -62,10 +62,9 @@ def refine(
 
     ``folders`` are labelled clips, of which ``frames`` (first, last) are used; ``mocap`` are motion files, played by
     ``people`` random bodies. Where there are both, each is half of every batch; clips alone are joined by invented poses,
-    lest it forget what else people do. It begins with the refiner of ``init``: a
-    model folder, "shipped" for that of epipose, "none" for nothing. One that is there from the same poses and options is
-    returned as it is. Raises EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init``
-    without a refiner.
+    lest it forget what else people do. It begins with the refiner of ``init``: a model folder, "shipped" for that of
+    epipose, "none" for nothing. One that is there from the same poses and options is returned as it is. Raises
+    EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
     """
     if not folders and not mocap:
         raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")

@@ -42,8 +42,8 @@ def virtual_views(
     """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's picture, and the confidence of these joints.
 
     Half of them are mirrored, left and right exchanged. Poses may have any unit and place, z is up; joints with conf 0
-    are left out of the crop, and some bone must have both ends. Cameras stand all round, at
-    2.2 to 7 m from somebody of 1.7 m, look at them about level, and somewhat past them.
+    are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from somebody of
+    1.7 m, look at them about level, and somewhat past them.
     """
     batch, root = len(xyz), skeleton.root
     metre = _metre(xyz, conf, skeleton)
