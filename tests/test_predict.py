@@ -162,6 +162,8 @@ def test_without_a_model_the_one_that_comes_with_epipose_reads(
 ) -> None:
     monkeypatch.setattr(shipped, "SHIPPED", model)
     torch.testing.assert_close(predict(photos / "a.png").poses.xyz, predict(photos / "a.png", model).poses.xyz)
+    with pytest.raises(EpiposeError, match=r"Write one, epipose export .* --model epipose\.onnx"):
+        predict(photos / "a.png", runtime="onnx")
     monkeypatch.setattr(shipped, "SHIPPED", tmp_path)
     with pytest.raises(EpiposeError, match=r"lacks config.json and model.safetensors .* Install epipose again"):
         predict(photos / "a.png")

@@ -88,6 +88,11 @@ def predict(
     EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
     """
     target = device_named(device)
+    if model is None and runtime == "onnx":
+        raise EpiposeError(
+            f"The network that comes with epipose has no ONNX file. Write one, epipose export {shipped_model()} --out "
+            "epipose.onnx, and give it: --model epipose.onnx"
+        )
     trained = load_reader(model or shipped_model(), runtime)
     pictures = pictures_in(source)
     seen = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
