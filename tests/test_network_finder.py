@@ -31,6 +31,7 @@ class Sees:
     bone_lengths = torch.full((16,), 0.25)
     metric: bool = True
     margin: float = 1.25
+    refiner = None
     batches: list[int] = field(default_factory=list)
 
     def read(self, crops, device):
