@@ -28,7 +28,7 @@ KEPT = 8  # squares that are followed up
 ROUNDS = 2  # times that a square is put round the joints that it showed
 PROBES = ((0.15, 0.1, 1.3), (-0.15, -0.1, 1.3))  # squares to compare with: moved by this, and as wide, in sides
 SPREAD = 0.07  # sides; by how much readings of one joint differ, one standard deviation
-LEAST_SCORE = 0.35
+LEAST_SCORE = 0.25
 LEAST_SIDE = 32.0  # pixels; whoever is smaller cannot be read
 
 
