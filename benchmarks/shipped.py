@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,10 +77,10 @@ def main() -> None:
     arguments = parser.parse_args()
     work: Path = arguments.work
     motions, _ = split(arguments.mocap)
-    with team(device_named("auto")):  # once for all stages
+    with team(device_named("auto")) as processes:  # once for all stages
         for stage in STAGES:
             train_stage(stage, motions, work, arguments.repeats, arguments.workers)
-    if os.environ.get("RANK", "0") != "0":
+    if not processes.first:
         return  # the refiner is too small to share
     refine((), work / "shipped", mocap=motions, init="none", **REFINER)
     if arguments.install:

@@ -41,7 +41,7 @@ def distances_mm(
         return 1000 * (similarity_between(predicted, true, weight).apply(predicted) - true).norm(dim=-1)
     p, q = (pose - pose[..., root : root + 1, :] for pose in (predicted, true))
     if alignment == "scale":
-        w = _ones(p) if weight is None else weight
+        w = torch.ones_like(p[..., 0]) if weight is None else weight
         tiny = torch.finfo(p.dtype).tiny
         scale = (w[..., None] * p * q).sum((-2, -1)) / (w[..., None] * p * p).sum((-2, -1)).clamp(min=tiny)
         p = scale[..., None, None] * p
@@ -113,15 +113,15 @@ def cps(distance: PerJoint, weight: Weight | None = None) -> PerPose:
 
 def bone_length_error_mm(predicted: Pose, true: Pose, skeleton: Skeleton, weight: Weight | None = None) -> PerPose:
     """Mean difference of the bones' lengths, without their sign; a bone counts as much as its lesser end."""
-    difference = 1000 * (_bone_lengths(predicted, skeleton) - _bone_lengths(true, skeleton)).abs()
-    return mean_over_joints(difference, _bone_weight(weight, skeleton))
+    difference = 1000 * (skeleton.bone_lengths(predicted) - skeleton.bone_lengths(true)).abs()
+    return mean_over_joints(difference, None if weight is None else skeleton.bone_weight(weight))
 
 
 def symmetry_error_mm(predicted: Pose, skeleton: Skeleton, weight: Weight | None = None) -> PerPose:
     """Mean difference between the lengths of left and right bones, of the prediction alone."""
     partner = list(skeleton.bone_flip)
     sided = [bone for bone, other in enumerate(partner) if other > bone]
-    lengths, counted = _bone_lengths(predicted, skeleton), _bone_weight(weight, skeleton)
+    lengths, counted = skeleton.bone_lengths(predicted), None if weight is None else skeleton.bone_weight(weight)
     difference = 1000 * (lengths - lengths[..., partner]).abs()[..., sided]
     both = None if counted is None else torch.minimum(counted, counted[..., partner])[..., sided]
     return mean_over_joints(difference, both)
@@ -137,19 +137,3 @@ def mean_over_joints(value: Float[Tensor, "*batch part"], weight: Float[Tensor, 
 def poses_that_count(weight: Weight, root: int, joints: int = 1) -> Bool[Tensor, "*batch"]:
     """The poses with a root and at least so many joints: those that root-centred metrics may be averaged over."""
     return ((weight > 0).sum(-1) >= joints) & (weight[..., root] > 0)
-
-
-def _bone_lengths(pose: Pose, skeleton: Skeleton) -> Float[Tensor, "*batch bone"]:
-    parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    return (pose[..., children, :] - pose[..., parents, :]).norm(dim=-1)
-
-
-def _bone_weight(weight: Weight | None, skeleton: Skeleton) -> Float[Tensor, "*batch bone"] | None:
-    if weight is None:
-        return None
-    parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    return torch.minimum(weight[..., parents], weight[..., children])
-
-
-def _ones(pose: Pose) -> Weight:
-    return torch.ones_like(pose[..., 0])

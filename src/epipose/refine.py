@@ -122,7 +122,7 @@ def fit_refiner(
             uvd, conf = virtual_views(xyz, conf, skeleton, random)
             read, seen, found = misread(uvd, skeleton, random)
             answers = refiner.both(read, seen, found * (conf > 0))
-            loss = sum(((answer - _at_root(uvd, skeleton)).abs().mean(-1) * conf).sum() for answer in answers)
+            loss = sum(((answer - uvd).abs().mean(-1) * conf).sum() for answer in answers)
             optimiser.zero_grad()
             (loss / conf.sum()).backward()
             optimiser.step()
@@ -172,11 +172,6 @@ def _drawn(sets: Sequence[PoseSet], batch_size: int, random: torch.Generator) ->
     rows = [torch.randint(len(one.xyz), (share,), generator=random) for one in sets]
     xyz, conf = (torch.cat([one[field][row] for one, row in zip(sets, rows, strict=True)]) for field in (0, 1))
     return PoseSet(xyz, conf)
-
-
-def _at_root(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton) -> Float[Tensor, "batch joint 3"]:
-    depth = uvd[..., 2:] - uvd[:, skeleton.root, None, 2:]
-    return torch.cat([uvd[..., :2], depth], -1)
 
 
 def _filled(

@@ -83,6 +83,19 @@ class Skeleton:
                 rows[row, self.joints.index(source)] = weight
         return rows
 
+    def bone_lengths(self, pose: Float[Tensor, "*batch joint 3"]) -> Float[Tensor, "*batch bone"]:
+        """Lengths of the bones of poses, in the order of `bones` and in the poses' unit."""
+        return (pose[..., self._ends[1], :] - pose[..., self._ends[0], :]).norm(dim=-1)
+
+    def bone_weight(self, weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, "*batch bone"]:
+        """The lesser of the weights (or confidences) of each bone's two ends: 0 where one of them is missing."""
+        return torch.minimum(weight[..., self._ends[0]], weight[..., self._ends[1]])
+
+    @cached_property
+    def _ends(self) -> tuple[list[int], list[int]]:
+        """Parents and children of the bones."""
+        return [parent for parent, _ in self.bones], [child for _, child in self.bones]
+
     def _as_mean_of_own(self, joint: str) -> dict[str, float]:
         if joint in self.joints:
             return {joint: 1.0}

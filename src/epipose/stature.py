@@ -43,14 +43,13 @@ def stature_of(
     xyz: Float[Tensor, "moment joint 3"], conf: Float[Tensor, "moment joint"], skeleton: Skeleton
 ) -> Stature:
     """Median length of every bone, left and right taken together, and how sure it is (from the quartiles)."""
-    parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    length = (xyz[:, children] - xyz[:, parents]).norm(dim=-1).clamp(min=1e-9).log()
-    known = (conf[:, children] > 0) & (conf[:, parents] > 0)
+    length = skeleton.bone_lengths(xyz).clamp(min=1e-9).log()
+    known = skeleton.bone_weight(conf) > 0
     partner = [skeleton.bones.index(bone) if bone in skeleton.bones else -1 for bone in _partners(skeleton)]
     both = torch.cat([length, length[:, partner]])
     both = torch.where(torch.cat([known, known[:, partner] & (torch.tensor(partner) >= 0)]), both, torch.nan)
     if not len(both):
-        nothing = length.new_full((len(parents),), torch.nan)
+        nothing = length.new_full((len(partner),), torch.nan)
         return Stature(nothing, nothing)
     low, middle, high = torch.nanquantile(both, torch.tensor([0.25, 0.5, 0.75]).to(both), 0)
     count = known.sum(0)

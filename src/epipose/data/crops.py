@@ -78,8 +78,7 @@ def pose_from_crop(
     depth = 1 + uvd[..., 2:] * box[..., None, 2:] / camera.focal[..., None, None]  # Z / Z_root
     points = torch.cat([rays, torch.ones_like(depth)], -1) * depth
     points = points - points[..., skeleton.root, None, :]
-    parents, children = zip(*skeleton.bones, strict=True)
-    lengths = (points[..., children, :] - points[..., parents, :]).norm(dim=-1)
+    lengths = skeleton.bone_lengths(points)
     known = (bone_lengths > 0).to(lengths)
     root_distance = bone_lengths.sum() / (lengths * known).sum(-1).clamp(min=1e-9)
     return points * root_distance[..., None, None]

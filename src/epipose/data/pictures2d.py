@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.clip import Clip
-from epipose.data.crops import box_around, crop_picture
+from epipose.data.crops import box_around, crop_from_pixels, crop_picture
 from epipose.data.samples import WINDOW, Samples, encoded
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
@@ -53,9 +53,8 @@ def samples_2d(
     if not jpegs:
         raise EpiposeError(f"{folder}: no picture shows {min_joints:.0%} of the joints of {skeleton.name} in 2D.")
     index = tuple(torch.tensor(rows).T)
-    box = boxes[index][:, None]
     seen = (conf[index] > 0)[..., None]
-    uv = torch.where(seen, (xy[index] - box[..., :2]) / box[..., 2:], torch.zeros(()))
+    uv = torch.where(seen, crop_from_pixels(xy[index], boxes[index]), torch.zeros(()))
     uvd = torch.cat([uv, torch.zeros_like(uv[..., :1])], -1)
     weight = torch.stack([conf[index], torch.zeros_like(conf[index])], -1)
     lengths = np.zeros(len(skeleton.bones), np.float32)

@@ -206,9 +206,7 @@ def _targets(
 
 def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, "bone"]:
     """Median length of every bone over those of the frames where both its ends are labelled; 0 where there is none."""
-    parents, children = (list(ends) for ends in zip(*labels.skeleton.bones, strict=True))
-    xyz, conf = labels.xyz[first : last + 1, 0], labels.conf[first : last + 1, 0]
-    lengths = (xyz[:, children] - xyz[:, parents]).norm(dim=-1)
-    known = (conf[:, children] > 0) & (conf[:, parents] > 0)
+    lengths = labels.skeleton.bone_lengths(labels.xyz[first : last + 1, 0])
+    known = labels.skeleton.bone_weight(labels.conf[first : last + 1, 0]) > 0
     median = torch.where(known, lengths, torch.nan).nanmedian(0).values
     return torch.nan_to_num(median).numpy()

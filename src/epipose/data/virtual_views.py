@@ -122,7 +122,5 @@ def _metre(
     xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton
 ) -> Float[Tensor, "batch"]:
     """A metre in the unit of the poses, taking the person for 1.7 m tall; missing bones are as long as the others' mean."""
-    parents, children = (list(ends) for ends in zip(*skeleton.bones, strict=True))
-    known = ((conf[:, children] > 0) & (conf[:, parents] > 0)).to(xyz)
-    lengths = (xyz[:, children] - xyz[:, parents]).norm(dim=-1)
-    return (known * lengths).sum(-1) / known.mean(-1) / (_BONES_PER_STATURE * 1.7)
+    known = (skeleton.bone_weight(conf) > 0).to(xyz)
+    return (known * skeleton.bone_lengths(xyz)).sum(-1) / known.mean(-1) / (_BONES_PER_STATURE * 1.7)

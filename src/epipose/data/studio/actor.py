@@ -24,7 +24,7 @@ from epipose.data.studio.look import Look, random_look
 from epipose.data.studio.retarget import retarget
 from epipose.skeleton import H36M17
 
-FULL_CHANCE_S = 10.0
+FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as any (see `random_stretch`)
 _INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second
 _RATE = 60.0  # frames a second at which motions are kept in memory
 _SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
