@@ -34,7 +34,7 @@ from epipose.label import in_camera_frames, label
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D
 from epipose.predict import predict_clip
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
 
 from against_reference import pose_errors

@@ -23,7 +23,7 @@ import torch
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from against_reference import camera_errors
 from noise_model import NoiseModel

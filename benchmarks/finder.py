@@ -26,7 +26,7 @@ from epipose.detect.shipped import LEAST_SCORE, NetworkFinder
 from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import SHIPPED
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from studio_results import STUDIO, merge_results
 

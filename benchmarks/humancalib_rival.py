@@ -22,7 +22,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.poses import Poses2D
-from epipose.skeleton import BODY25
+from epipose.skeletons import BODY25
 
 from rivals import Rival
 from simulation import Simulated

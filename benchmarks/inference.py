@@ -31,7 +31,7 @@ from epipose.extras import optional
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.reader import OnnxPoseNet, PoseReader
 from epipose.model.shipped import SHIPPED
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from studio_results import STUDIO, merge_results
 

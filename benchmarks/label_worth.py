@@ -17,7 +17,7 @@ from epipose.data.supervision import supervision
 from epipose.geometry.align import similarity_between
 from epipose.label import label
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from against_reference import camera_errors
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from epipose import metrics
 from epipose.files import write_json
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.structure_score import PoseStructureScore
 
 ROOT = H36M17.root

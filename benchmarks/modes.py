@@ -41,7 +41,7 @@ from epipose.metrics import distances_mm, pck
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
 from epipose.predict import predict_clip
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
 

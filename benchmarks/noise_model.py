@@ -40,7 +40,7 @@ from epipose.geometry.swaps import unswapped
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.observations import observe, person_size
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 _RESULT = Path(__file__).resolve().parent / "results" / "noise_model.json"
 _RANKS = 21  # confidences are kept as quantiles at 0, 5, ... 100 per cent

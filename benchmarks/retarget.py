@@ -20,7 +20,7 @@ from epipose.data.studio.bodies import Body, random_body
 from epipose.data.studio.floor import captured_clearance
 from epipose.data.studio.retarget import retarget
 from epipose.files import write_json
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 _PAIRS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 _LIMBS = [(f"{side}_{a}", f"{side}_{b}") for side in ("left", "right") for a, b in _PAIRS]

@@ -26,7 +26,7 @@ from epipose.data.motion import motion_files, read_motion
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp, nearest_rotation
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from noise_model import NoiseModel, draw
 

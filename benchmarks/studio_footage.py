@@ -29,7 +29,7 @@ from epipose.data.studio.stream import Recipe, Stream, draw_scene
 from epipose.detect import detector_named, resolved
 from epipose.overlay import contact_sheet, write_picture
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import BLAZEPOSE33, H36M17
+from epipose.skeletons import BLAZEPOSE33, H36M17
 
 from studio_results import STUDIO, merge_results
 

@@ -11,7 +11,7 @@ import torch
 from epipose.data.studio.actor import Actor, centred
 from epipose.data.studio.bodies import REGIONS, Body
 from epipose.data.studio.look import random_look
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton
 

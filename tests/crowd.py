@@ -8,7 +8,7 @@ import torch
 
 from epipose.camera import Rig
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton
 

@@ -11,7 +11,7 @@ import numpy as np
 from epipose.camera import Rig
 from epipose.detect.base import Detection
 from epipose.overlay import write_video
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton, rig
 

@@ -11,7 +11,7 @@ from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.overlay import write_video
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 # Metres; y down, as the cameras see it. Order of H36M17.
 _STANDING = np.array(

@@ -12,7 +12,7 @@ import torch
 from epipose.camera import Rig
 from epipose.data.studio.cameras import h36m_rig
 from epipose.geometry.rotation import exp
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 
 def rig() -> Rig:

@@ -11,7 +11,7 @@ from epipose.calibrate import calibrate
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.geometry.rotation import angle_between, exp
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

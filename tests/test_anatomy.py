@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from epipose.anatomy import handedness, limb_chain, part_length
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
-from epipose.skeleton import BLAZEPOSE33, COCO17, H36M17, SKELETONS
+from epipose.skeletons import BLAZEPOSE33, COCO17, H36M17, SKELETONS
 
 from synthetic import moving_skeleton
 from walker import walker

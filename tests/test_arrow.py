@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from epipose.geometry.arrow import Arrow, Tree, inverse_3x3
-from epipose.skeleton import BLAZEPOSE33, H36M17
+from epipose.skeletons import BLAZEPOSE33, H36M17
 
 # Two trees and two joints on their own; parents stand before and behind their children.
 FOREST = ((4, 0), (4, 5), (5, 2), (7, 6))

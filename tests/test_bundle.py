@@ -5,7 +5,7 @@ from scipy.optimize import least_squares, minimize
 from epipose.geometry.align import similarity_between
 from epipose.geometry.bundle import Free, Priors, bundle_adjust
 from epipose.geometry.rotation import angle_between, exp
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

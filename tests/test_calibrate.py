@@ -14,7 +14,7 @@ from epipose.geometry.rotation import angle_between, exp
 from epipose.label import label
 from epipose.observations import observe
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

@@ -11,7 +11,7 @@ from epipose.camera import Rig
 from epipose.cli import main
 from epipose.clip import Clip
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.verdict import Verdict
 
 from synthetic import detections, moving_skeleton

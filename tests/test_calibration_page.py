@@ -22,7 +22,7 @@ from epipose.geometry.rotation import exp
 from epipose.ground_plan import path_and_up
 from epipose.poses import Poses2D
 from epipose.scale import Scale
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.verdict import Verdict
 
 from synthetic import detections, moving_skeleton, rig

@@ -19,7 +19,7 @@ from epipose.geometry.rotation import angle_between
 from epipose.metrics import pmpjpe_mm
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.video import read_frames
 
 from synthetic import moving_skeleton

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose import Clip, EpiposeError, Poses2D, View
-from epipose.skeleton import COCO17
+from epipose.skeletons import COCO17
 from epipose.timeline import on_timeline
 from epipose.video import probe, read_frames
 

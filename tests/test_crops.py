@@ -8,7 +8,7 @@ import torch
 
 from epipose.camera import Camera
 from epipose.data.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop, pose_to_crop
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 PARENTS, CHILDREN = (list(ends) for ends in zip(*H36M17.bones, strict=True))
 

@@ -16,7 +16,7 @@ from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 import demo_network
 from demo_network import (

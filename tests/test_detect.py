@@ -10,7 +10,7 @@ from epipose import Clip, EpiposeError
 from epipose.detect import Detection, Detector, detect, detector_named, resolved
 from epipose.detect import weights as weights_module
 from epipose.detect.tracks import Track, linked, tracks_of, unswapped
-from epipose.skeleton import COCO17
+from epipose.skeletons import COCO17
 
 
 class Marks:

@@ -15,7 +15,7 @@ from epipose.model.losses import smooth_l1
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.resnet import ResNet
 from epipose.model.weights import imagenet_weights
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.train import train
 
 from drawn import clip_folder

@@ -15,7 +15,7 @@ from epipose.geometry.rotation import angle_between
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.observations import observe
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 from walker import walker

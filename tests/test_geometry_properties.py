@@ -20,7 +20,7 @@ from epipose.geometry.triangulate import (
 )
 from epipose.geometry.view_graph import reconstruct
 from epipose.observations import Observations
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton
 

@@ -7,7 +7,7 @@ import torch
 
 from epipose import Clip, EpiposeError, Poses2D, View
 from epipose.detect.given import given
-from epipose.skeleton import BODY25, COCO17
+from epipose.skeletons import BODY25, COCO17
 
 CLIP = Clip(tuple(View(name, Path(f"{name}.mp4"), 640, 480, 6, 25.0) for name in "ab"), 6, 25.0)
 

@@ -5,7 +5,7 @@ from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import widest_parallax
 from epipose.label import in_camera_frames, label
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

@@ -7,7 +7,7 @@ import torch
 from epipose.detect.base import Detection
 from epipose.main_person import main_person
 from epipose.pictures import Pictures
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
 

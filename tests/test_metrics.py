@@ -17,7 +17,7 @@ from epipose.metrics import (
     poses_that_count,
     symmetry_error_mm,
 )
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 
 def poses(seed, n=6):

@@ -10,7 +10,7 @@ from epipose.camera import Rig
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.mirror import mirrored_twin
 from epipose.geometry.rotation import angle_between, exp
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton, rig
 

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 from epipose.data.motion import motion_files, read_motion
 from epipose.data.motion.rotations import about, axes_of, from_euler, from_quaternion, part_of, shortest
 from epipose.errors import EpiposeError
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 
 def joint(motion, name):

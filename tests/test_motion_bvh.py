@@ -5,7 +5,7 @@ import pytest
 
 from epipose.data.motion import read_motion
 from epipose.errors import EpiposeError
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 # A person in metres, y up, facing z: name, parent, offset.
 PERSON = {

@@ -5,7 +5,7 @@ import pytest
 
 from epipose.data.motion.sampler import LIMITS, random_motion, random_pose
 from epipose.errors import EpiposeError
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 
 @pytest.fixture(scope="module")

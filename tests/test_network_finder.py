@@ -15,7 +15,7 @@ from epipose.model import shipped
 from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.reader import PoseReader
 from epipose.overlay import write_picture
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 # joints over the whole of a square from (0, 0) to (1, 1), the root at its centre
 BODY = np.stack([np.linspace(0, 1, 17), np.linspace(0, 1, 17)[np.random.default_rng(0).permutation(17)]], -1)

@@ -9,7 +9,7 @@ from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
 from epipose.observations import NOISE_SHARE, VELOCITY_REACH, delayed, observe, person_size
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

@@ -15,7 +15,7 @@ from epipose.model.reader import OnnxPoseNet, load_reader
 from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.predict import predict
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from test_predict import JOINTS, Finder
 
 from drawn import picture

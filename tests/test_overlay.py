@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from epipose.overlay import contact_sheet, overlay, write_picture, write_video
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.video import probe, read_frames, read_image
 
 

@@ -14,7 +14,7 @@ from epipose.errors import EpiposeError
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D
 from epipose.predict import predict_clip
-from epipose.skeleton import BLAZEPOSE33, H36M17
+from epipose.skeletons import BLAZEPOSE33, H36M17
 from epipose.train import train
 
 from drawn import clip_folder, picture

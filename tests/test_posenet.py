@@ -8,7 +8,7 @@ import torch
 from epipose.errors import EpiposeError
 from epipose.model.losses import smooth_l1
 from epipose.model.posenet import PoseNet, TrainedPoseNet, device_named, soft_argmax, to_input
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 SMALL = {"input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 2}
 

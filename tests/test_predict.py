@@ -24,7 +24,7 @@ from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.predict import predict, predict_clip, predict_crops
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.video import probe, read_image
 
 from drawn import clip_folder, picture, rig

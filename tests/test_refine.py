@@ -19,7 +19,7 @@ from epipose.model.posenet import PoseNet, TrainedPoseNet
 from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D
 from epipose.refine import PoseSet, captured_poses, fit_refiner, labelled_poses, refine
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from drawn import clip_folder
 from synthetic import moving_skeleton

@@ -24,7 +24,8 @@ from epipose.plots import (
     skeleton_sheet,
 )
 from epipose.report import Figure, Report
-from epipose.skeleton import BLAZEPOSE33, COCO17, H36M17, SKELETONS, Skeleton
+from epipose.skeleton import Skeleton
+from epipose.skeletons import BLAZEPOSE33, COCO17, H36M17, SKELETONS
 
 import synthetic
 

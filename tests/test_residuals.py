@@ -9,7 +9,7 @@ import torch
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.residuals import Bundle, Free, Priors, Problem
 from epipose.geometry.rotation import exp
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton, rig
 

@@ -9,7 +9,7 @@ from epipose.data.motion.sampler import random_motion
 from epipose.data.studio.bodies import random_body
 from epipose.data.studio.floor import lowest
 from epipose.data.studio.retarget import retarget
-from epipose.skeleton import BODY25, H36M17
+from epipose.skeletons import BODY25, H36M17
 
 LIMBS = [
     (f"{side}_{a}", f"{side}_{b}")

@@ -12,7 +12,7 @@ from epipose.data.crops import pose_from_crop
 from epipose.data.samples import WINDOW, clip_samples, joined
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
-from epipose.skeleton import COCO17, H36M17
+from epipose.skeletons import COCO17, H36M17
 
 from drawn import clip_folder, picture
 

@@ -12,7 +12,7 @@ from epipose.calibrate import calibrate
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.scale import check_height, measuring, metric_scale, parse_bone, parse_camera_distance
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.world import CHAIN_SHARE
 
 import synthetic

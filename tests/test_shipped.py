@@ -9,7 +9,7 @@ from epipose.errors import EpiposeError
 from epipose.model import shipped as package
 from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import SHIPPED, shipped_model
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from shipped import split
 

@@ -7,7 +7,7 @@ import torch
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import angle_between
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from failures import KINDS, spoiled
 from noise_model import NoiseModel, draw, seen_body

@@ -3,7 +3,7 @@ import torch
 
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
-from epipose.skeleton import BLAZEPOSE33, BODY25, COCO17, H36M17, SKELETONS, skeleton_named
+from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, SKELETONS, skeleton_named
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)

@@ -8,7 +8,7 @@ from sklearn.cluster import KMeans
 from epipose.errors import EpiposeError
 from epipose.files import read_npz, write_npz
 from epipose.metrics import mpjpe_mm
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.structure_score import PoseStructureScore, fit_structure_score, normalised
 
 from synthetic import moving_skeleton

@@ -10,7 +10,7 @@ from epipose.data.studio import anny_model
 from epipose.data.studio.anny_model import load_model
 from epipose.data.studio.bodies import REGIONS, random_body
 from epipose.errors import EpiposeError
-from epipose.skeleton import COCO17, H36M17
+from epipose.skeletons import COCO17, H36M17
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from epipose.data.studio.cameras import h36m_rig
 from epipose.data.studio.renderer import Renderer
 from epipose.data.studio.stream import Recipe, Stream, draw_scene, place_of, through
 from epipose.errors import EpiposeError
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.train import train
 
 from capsules import capsule_actor

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from epipose import EpiposeError, Poses2D
-from epipose.skeleton import COCO17
+from epipose.skeletons import COCO17
 from epipose.subject import SURE, choose_subject, doubts, why
 
 FPS, FRAMES, VIEWS, JOINTS = 30.0, 120, 4, 17

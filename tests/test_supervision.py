@@ -16,7 +16,7 @@ from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.metrics import mpjpe_mm
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.stages import label_clip
 from epipose.train import train
 

@@ -3,7 +3,7 @@ import torch
 
 from epipose.geometry.swaps import undecided, unswapped
 from epipose.observations import Observations
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

@@ -6,7 +6,7 @@ import torch
 
 from epipose import Poses2D
 from epipose.geometry.lag import epipolar_scan, robust_costs
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.sync import Sync, _descended, agreed, synchronise
 
 from synthetic import detections, moving_skeleton, rig

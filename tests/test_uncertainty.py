@@ -7,7 +7,7 @@ from epipose.geometry.align import similarity_between
 from epipose.geometry.bundle import Free, bundle_adjust
 from epipose.geometry.rotation import angle_between, exp
 from epipose.geometry.uncertainty import _whitening, uncertainty
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton, rig
 

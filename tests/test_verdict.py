@@ -7,7 +7,7 @@ import pytest
 
 from epipose.calibrate import calibrate
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.verdict import Evidence, judge
 
 from synthetic import detections, moving_skeleton, rig

@@ -24,7 +24,7 @@ from epipose.geometry.rotation import exp
 from epipose.plots import draw_skeleton
 from epipose.poses import Poses3D
 from epipose.scene import load_scene, quaternion_from_z, staged, thumbnails
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.view import view
 
 import synthetic

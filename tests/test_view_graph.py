@@ -9,7 +9,7 @@ from epipose.geometry.rotation import angle_between, exp
 from epipose.geometry.view_graph import reconstruct, resect
 from epipose.metrics import pmpjpe_mm
 from epipose.observations import Observations
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import detections, moving_skeleton, rig
 

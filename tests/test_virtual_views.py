@@ -5,7 +5,7 @@ import torch
 
 from epipose.data import virtual_views as module
 from epipose.data.virtual_views import misread, virtual_views
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 from synthetic import moving_skeleton
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epipose.camera import Rig
 from epipose.geometry.rotation import exp
-from epipose.skeleton import BODY25, COCO17, H36M17, SKELETONS
+from epipose.skeletons import BODY25, COCO17, H36M17, SKELETONS
 from epipose.world import standing_places, stature, up_direction, upright
 
 import synthetic

@@ -20,7 +20,8 @@ from epipose.geometry.swaps import unswapped
 from epipose.geometry.triangulate import gated
 from epipose.observations import Observations, observe
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17, Skeleton
+from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
 
 GATE = 2.5  # expected errors by which a view may miss a joint and still support it
 MIN_PARALLAX_DEG = 5.0

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from epipose.errors import EpiposeError
 from epipose.files import read_npz, write_npz
-from epipose.skeleton import Skeleton, skeleton_named
+from epipose.skeleton import Skeleton
+from epipose.skeletons import skeleton_named
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.geometry.align import Similarity
 from epipose.poses import Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.world import stature, upright
 
 # Metres, for a world without scale: the size given to a person, or to a rig where no person was seen.

@@ -30,7 +30,7 @@ from epipose.label import GATE, MIN_PARALLAX_DEG, label
 from epipose.people import associate
 from epipose.poses import Poses2D, Poses3D
 from epipose.scale import measuring
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.starts import SyncMethod, gap_warnings, synchronised_by
 from epipose.subject import choose_subject, doubts
 from epipose.timeline import on_timeline

@@ -21,7 +21,8 @@ from torch import Tensor
 from epipose.errors import EpiposeError
 from epipose.extras import optional
 from epipose.files import read_npz, write_npz
-from epipose.skeleton import Skeleton, skeleton_named
+from epipose.skeleton import Skeleton
+from epipose.skeletons import skeleton_named
 
 _CHUNK = 65_536  # poses whose distances to all centres are in memory at a time
 

@@ -28,7 +28,7 @@ from epipose.model.refiner import REFINED
 from epipose.model.shipped import shipped_model
 from epipose.model.weights import imagenet_weights
 from epipose.schedule import Schedule
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 from epipose.stages import label_clip
 
 

@@ -19,7 +19,8 @@ from epipose.data.crops import box_around, crop_from_pixels, crop_picture
 from epipose.data.samples import WINDOW, Samples, encoded
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
-from epipose.skeleton import H36M17, Skeleton
+from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
 from epipose.video import IMAGE_SUFFIXES, read_image
 
 

@@ -18,7 +18,8 @@ from jaxtyping import Float, UInt8
 from epipose.detect.base import Detection
 from epipose.detect.roi import Roi
 from epipose.detect.weights import weights
-from epipose.skeleton import BLAZEPOSE33, Skeleton
+from epipose.skeleton import Skeleton
+from epipose.skeletons import BLAZEPOSE33
 
 DETECTOR_SIZE = 224
 LANDMARK_SIZE = 256

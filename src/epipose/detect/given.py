@@ -13,7 +13,7 @@ from epipose.detect.tracks import linked, padded, tracks_of
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.poses import Poses2D
-from epipose.skeleton import BODY25, COCO17
+from epipose.skeletons import BODY25, COCO17
 
 # Numbers per person in "pose_keypoints_2d" -> the skeleton they are. COCO with 18 keypoints (an added neck in second
 # place) has no skeleton here: OpenPose's default is BODY_25.

@@ -23,7 +23,8 @@ from epipose.files import read_json, replacing, write_json
 from epipose.model.efficientnet import EfficientNetLite0
 from epipose.model.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.model.resnet import ResNet, read_state
-from epipose.skeleton import Skeleton, skeleton_named
+from epipose.skeleton import Skeleton
+from epipose.skeletons import skeleton_named
 
 # Logits are multiplied by this: a volume must turn from flat to peaked before it can point anywhere near the crop's
 # edge, which with Adam's even steps takes most of a short training.

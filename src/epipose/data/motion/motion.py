@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 
 class Motion(NamedTuple):

@@ -22,7 +22,7 @@ from epipose.data.motion.sampler import random_motion
 from epipose.data.studio.bodies import Body, Skinning, random_body
 from epipose.data.studio.look import Look, random_look
 from epipose.data.studio.retarget import retarget
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as any (see `random_stretch`)
 _INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second

@@ -16,7 +16,7 @@ from jaxtyping import Float, Float32, Float64, Int32, UInt8
 from epipose.data.studio.anny_model import MEASURES, UNIT, Model, load_model
 from epipose.data.studio.regions import REGIONS
 from epipose.errors import EpiposeError
-from epipose.skeleton import skeleton_named
+from epipose.skeletons import skeleton_named
 
 __all__ = ["REGIONS", "Body", "Skinning", "random_body"]
 

@@ -34,7 +34,7 @@ from epipose.errors import EpiposeError
 from epipose.files import already_done, read_json, write_record
 from epipose.overlay import write_video
 from epipose.poses import Poses2D, Poses3D
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 _SUB_FRAMES = 3  # pictures that are averaged where the shutter is open for long
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from epipose.data.studio.bodies import Body, Skinning
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 # How high a joint is over the floor where its body part lies or stands on it, metres.
 _FLESH = {"pelvis": 0.11, "spine": 0.1, "thorax": 0.1, "neck_nose": 0.08, "head": 0.1}

@@ -18,7 +18,7 @@ from epipose.data.motion.motion import Motion
 from epipose.data.motion.rotations import about, axes_of, part_of, shortest, unit
 from epipose.data.studio.bodies import Body, Skinning
 from epipose.data.studio.floor import captured_clearance, floor_height, grounded
-from epipose.skeleton import H36M17
+from epipose.skeletons import H36M17
 
 Turns = Float64[np.ndarray, "frame 3 3"]
 

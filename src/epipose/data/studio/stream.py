@@ -38,7 +38,8 @@ from epipose.data.studio.effects import imaged, random_imaging, random_occluder
 from epipose.data.studio.renderer import Renderer
 from epipose.data.studio.room import random_light, random_room
 from epipose.errors import EpiposeError
-from epipose.skeleton import H36M17, Skeleton
+from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
 
 _AHEAD = 2  # scenes that every worker prepares
 _POSE_RATE = 3.0  # poses a second of the motion that become samples
