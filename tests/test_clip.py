@@ -1,13 +1,16 @@
 """The clock that views share: other starts, other rates, frames that are missing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from epipose import Clip, EpiposeError, Poses2D, View
+from epipose.files import fingerprint
 from epipose.skeletons import COCO17
 from epipose.timeline import on_timeline
 from epipose.video import probe, read_frames
@@ -92,7 +95,7 @@ def test_dropped_frames_are_counted_and_shift_nothing(tmp_path):
 
 def test_a_clip_of_another_version_says_so(tmp_path):
     (tmp_path / "clip.json").write_text('{"format": "epipose-clip-1", "views": []}')
-    with pytest.raises(EpiposeError, match=r"format epipose-clip-1, expected epipose-clip-2. Make it again"):
+    with pytest.raises(EpiposeError, match=r"format epipose-clip-1, expected epipose-clip-3. Make it again"):
         Clip.load(tmp_path)
 
 
@@ -151,3 +154,36 @@ def test_hidden_files_are_no_videos(tmp_path):
         grey_video(tmp_path / name, range(40), 25)
     (tmp_path / "._a.mp4").write_bytes(b"no video")
     assert Clip.from_videos([tmp_path]).names == ("a", "b")
+
+
+def folder_of_grey(path, levels):
+    path.mkdir(parents=True)
+    for k, level in enumerate(levels):
+        Image.new("RGB", (64, 48), (level,) * 3).save(path / f"img_{k:06d}.png")
+    (path / "notes.txt").write_text("no picture")
+    return path
+
+
+def test_folders_of_pictures_are_views(tmp_path):
+    for name in ("left", "right"):
+        folder_of_grey(tmp_path / "shots" / name, range(0, 240, 8))
+    clip = Clip.from_videos([tmp_path / "shots"])
+    assert clip.names == ("left", "right")
+    assert (clip.frames, clip.fps) == (30, 25.0)
+    assert [picture[0, 0, 0] for picture in clip.read(clip.views[1], [3, 3, 29])] == [24, 24, 232]
+    before = fingerprint([tmp_path / "shots" / "left"])
+    (tmp_path / "shots" / "left" / "img_000000.png").unlink()
+    assert fingerprint([tmp_path / "shots" / "left"]) != before
+    with pytest.raises(EpiposeError, match="ends before frame 29"):
+        list(clip.read(clip.views[0]))
+
+
+def test_a_view_may_take_every_other_frame_of_its_file(tmp_path):
+    folder_of_grey(tmp_path / "a", range(0, 240, 4))
+    whole = View("a", tmp_path / "a", 64, 48, 60, 50.0)
+    half = replace(whole, frames=30, fps=25.0, stride=2)
+    clip = Clip((half, replace(half, name="b")), 30, 25.0)
+    clip.save(tmp_path)
+    loaded = Clip.from_videos([tmp_path])
+    assert (loaded.frames, loaded.fps, loaded.views[0].stride) == (30, 25.0, 2)
+    assert [picture[0, 0, 0] for picture in loaded.read(loaded.views[0], [0, 1, 29])] == [0, 8, 232]

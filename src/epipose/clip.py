@@ -2,7 +2,8 @@
 
 Videos that were started by hand begin and end at different times and may differ in frame rate. Every view knows when
 each of its frames was taken; the clip cuts the time that all views have in common into moments, at the lowest frame
-rate. Everywhere in the product "frame k" is moment k of this timeline, the same instant in every view.
+rate. Everywhere in the product "frame k" is moment k of this timeline, the same instant in every view. A "video" may
+also be a folder of pictures.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import EpiposeError
 from epipose.files import read_json, write_json
-from epipose.video import VIDEO_SUFFIXES, probe, read_frames
+from epipose.video import VIDEO_SUFFIXES, holds_pictures, probe, read_frames
 
-_FORMAT = "epipose-clip-2"
+_FORMAT = "epipose-clip-3"
 _LEAST = 20  # moments that all views must share, or a second where that is less
 _TOLERANCE = 1e-3  # frames: rounding of clocks
 
@@ -28,6 +29,7 @@ _TOLERANCE = 1e-3  # frames: rounding of clocks
 class View:
     """One camera's video: its own frames and rate, and ``start``, when on the clip's clock its first was taken (s).
 
+    Its frames are every ``stride``-th of the file's, from the first on; ``frames`` and ``fps`` are of these.
     ``frame_times`` are seconds after the first frame where the frames do not come at even intervals, else None.
     """
 
@@ -39,6 +41,11 @@ class View:
     fps: float
     start: float = 0.0
     frame_times: tuple[float, ...] | None = None
+    stride: int = 1
+
+    def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+        """RGB pictures of the view's frames with these numbers (ascending), as many as the file has."""
+        return read_frames(self.video, [self.stride * number for number in numbers])
 
     @property
     def moments(self) -> Float[np.ndarray, "frame"]:
@@ -79,23 +86,20 @@ class Clip:
 
     @staticmethod
     def from_videos(sources: Sequence[Path]) -> Clip:
-        """Probe videos (files, or one folder of them); until they are synchronised, all start together."""
-        paths = _video_paths(sources)
-        names = [path.stem for path in paths]
-        if len(paths) < 2:
+        """Probe videos: files, or a folder of them; a view may be a folder of pictures, too. All start together.
+
+        The views of a clip folder are taken as its clip.json describes them, but for their starts.
+        """
+        views = [view for source in sources for view in _views_in(source)]
+        names = [view.name for view in views]
+        if len(views) < 2:
             raise EpiposeError(
-                f"Got {len(paths)} video ({', '.join(names)}). Two or more cameras that filmed the same person "
+                f"Got {len(views)} video ({', '.join(names)}). Two or more cameras that filmed the same person "
                 "at the same time are needed; one view has no depth."
             )
         if len(set(names)) < len(names):
             raise EpiposeError(
                 f"Two videos have the same name: {', '.join(sorted(names))}. Rename one: names tell views apart."
-            )
-        views = []
-        for name, path in zip(names, paths, strict=True):
-            info = probe(path)
-            views.append(
-                View(name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times)
             )
         return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
 
@@ -136,7 +140,7 @@ class Clip:
         """
         numbers = self.frame_numbers(view, moments)
         given = 0
-        for picture in read_frames(view.video, numbers.tolist()):
+        for picture in view.read(numbers.tolist()):
             given += 1
             yield picture
         if given < len(numbers):
@@ -185,18 +189,26 @@ def _view(fields: dict, folder: Path) -> View:
     return View(**whole)
 
 
-def _video_paths(sources: Sequence[Path]) -> list[Path]:
-    paths: list[Path] = []
-    for source in sources:
-        if not source.exists():
-            raise EpiposeError(f"There is no file or folder {source}.")
-        if (source / "clip.json").exists():
-            paths += [view.video for view in Clip.load(source).views]
-        elif source.is_dir():
-            found = sorted(p for p in source.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES and p.name[0] != ".")
-            if not found:
-                raise EpiposeError(f"The folder {source} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}).")
-            paths += found
-        else:
-            paths.append(source)
-    return paths
+def _views_in(source: Path) -> list[View]:
+    if not source.exists():
+        raise EpiposeError(f"There is no file or folder {source}.")
+    if (source / "clip.json").exists():
+        return [replace(view, start=0.0) for view in Clip.load(source).views]
+    return [_probed(path) for path in (_videos_in(source) if source.is_dir() else [source])]
+
+
+def _probed(path: Path) -> View:
+    info = probe(path)
+    name = path.name if path.is_dir() else path.stem
+    return View(name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times)
+
+
+def _videos_in(folder: Path) -> list[Path]:
+    """The videos of a folder, or else its folders of pictures, or else itself where it holds pictures."""
+    entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    videos = [path for path in entries if path.suffix.lower() in VIDEO_SUFFIXES]
+    folders = [path for path in entries if path.is_dir() and holds_pictures(path)]
+    found = videos or folders or ([folder] if holds_pictures(folder) else [])
+    if not found:
+        raise EpiposeError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no pictures.")
+    return found

@@ -71,9 +71,17 @@ def read_npz(path: Path, keys: Sequence[str], made_by: str) -> dict[str, np.ndar
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
-    """SHA-256 over the contents of files, in the order given (names do not count)."""
+    """SHA-256 over the contents of files, in the order given (names do not count).
+
+    Of a folder, which holds the pictures of a view and may be huge, names and sizes stand for the contents.
+    """
     digest = hashlib.sha256()
     for path in paths:
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                listing = sorted((entry.name, entry.stat().st_size) for entry in entries)
+            digest.update(repr(listing).encode())
+            continue
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

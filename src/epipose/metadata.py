@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from epipose.errors import EpiposeError
-from epipose.video import IMAGE_SUFFIXES
+from epipose.video import IMAGE_SUFFIXES, frame_files
 
 _FILM_DIAGONAL = math.hypot(36, 24)  # mm
 _QUICKTIME_FOCAL = (
@@ -40,8 +40,11 @@ class Focal(NamedTuple):
 def focal_from(path: Path, width: int, height: int) -> Focal | None:
     """The focal length that a picture or video states, for its pictures of ``width`` x ``height`` pixels.
 
-    None where it states none, or an absurd one. Raises EpiposeError for a file that cannot be read.
+    Of a folder of pictures the first is asked. None where it states none, or an absurd one. Raises EpiposeError for a
+    file that cannot be read.
     """
+    if path.is_dir():
+        path = path / frame_files(path)[0]
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _of_picture(path, width, height)
     return _of_video(path, width, height)

@@ -134,7 +134,56 @@ BLAZEPOSE33 = _skeleton(
     },
 )
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, COCO17, BODY25, BLAZEPOSE33)}
+# MPII, 16 joints in the order of the dataset. Its upper neck is the top of the spine, its thorax the bottom of the neck.
+MPII16 = _skeleton(
+    "mpii16",
+    {
+        "right_ankle": "right_knee",
+        "right_knee": "right_hip",
+        "right_hip": "pelvis",
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "pelvis": "",
+        "thorax": "pelvis",
+        "upper_neck": "thorax",
+        "head_top": "upper_neck",
+        "right_wrist": "right_elbow",
+        "right_elbow": "right_shoulder",
+        "right_shoulder": "thorax",
+        "left_shoulder": "thorax",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+    },
+)
+
+# CMU Panoptic Studio, 19 joints in the order of hdPose3d; its tree hangs from the middle of the hips.
+PANOPTIC19 = _skeleton(
+    "panoptic19",
+    {
+        "neck": "pelvis",
+        "nose": "neck",
+        "pelvis": "",
+        "left_shoulder": "neck",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "right_shoulder": "neck",
+        "right_elbow": "right_shoulder",
+        "right_wrist": "right_elbow",
+        "right_hip": "pelvis",
+        "right_knee": "right_hip",
+        "right_ankle": "right_knee",
+        "left_eye": "nose",
+        "left_ear": "left_eye",
+        "right_eye": "nose",
+        "right_ear": "right_eye",
+    },
+)
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, COCO17, BODY25, BLAZEPOSE33, MPII16, PANOPTIC19)}
 
 
 def skeleton_named(name: str) -> Skeleton:

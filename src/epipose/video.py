@@ -1,8 +1,12 @@
-"""Frames of videos and pictures, decoded one at a time so that memory does not grow with length."""
+"""Frames of videos and pictures, decoded one at a time so that memory does not grow with length.
+
+A folder of numbered pictures is a video, too: that is how many datasets come.
+"""
 
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +24,7 @@ from epipose.errors import EpiposeError
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+FOLDER_FPS = 25.0  # of a folder of pictures, which does not say
 EVEN = 0.25  # frames by which a frame may come early or late in a video of even rate
 
 
@@ -39,6 +44,10 @@ class VideoInfo:
 
 def probe(path: Path) -> VideoInfo:
     """Size (after rotation), frames, rate and times from the packets; raises EpiposeError for what is no video."""
+    if path.is_dir():
+        names = frame_files(path)
+        height, width = read_image(path / names[0]).shape[:2]
+        return VideoInfo(width, height, len(names), FOLDER_FPS)
     first = next(read_frames(path), None)
     if first is None:
         raise EpiposeError(f"{path} holds no picture that can be decoded. Re-encode it, for example to H.264 in mp4.")
@@ -53,6 +62,28 @@ def probe(path: Path) -> VideoInfo:
     times = np.sort(np.array(known)) - min(known)
     fps, even = _rate(times, rate)
     return VideoInfo(first.shape[1], first.shape[0], len(times), fps, None if even else tuple(times.tolist()))
+
+
+def frame_files(folder: Path) -> list[str]:
+    """The names of a folder's pictures in order; none is opened. EpiposeError where there is no picture."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name[0] != "." and _is_picture(entry.name)]
+    except OSError as error:
+        raise EpiposeError(f"The folder {folder} cannot be read ({error}).") from error
+    if not names:
+        raise EpiposeError(f"The folder {folder} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+    return sorted(names)
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether there is a picture in a folder."""
+    with os.scandir(folder) as entries:
+        return any(entry.name[0] != "." and _is_picture(entry.name) for entry in entries)
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 def _rate(times: Float[np.ndarray, "frame"], said: float) -> tuple[float, bool]:
@@ -70,6 +101,13 @@ def read_frames(path: Path, numbers: Sequence[int] | None = None) -> Iterator[UI
 
     ``numbers`` (ascending, repeats allowed) are the frames wanted, default all; decoding stops after the last.
     """
+    if path.is_dir():
+        names = frame_files(path)
+        for number in range(len(names)) if numbers is None else numbers:
+            if number >= len(names):
+                return
+            yield read_image(path / names[number])
+        return
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"

@@ -17,7 +17,6 @@ from epipose.detect.base import Detection, Detector
 from epipose.detect.tracks import padded, tracks_of, unswapped
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
-from epipose.video import read_frames
 
 __all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved"]
 
@@ -80,7 +79,7 @@ def detect(clip: Clip, detector: Detector) -> Poses2D:
 def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
     detector.reset()
     frames: list[list[Detection]] = []
-    for image in read_frames(view.video, range(view.frames)):
+    for image in view.read(range(view.frames)):
         frames.append(detector(image))
         progress.update()
     if len(frames) < view.frames:

@@ -1,0 +1,54 @@
+"""Opening the containers that datasets come in: MATLAB (old and 7.3), HDF5 and CDF, as NumPy arrays.
+
+A damaged or truncated file raises an EpiposeError that names it; nothing here knows what the arrays mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from epipose.errors import EpiposeError
+from epipose.extras import optional
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong inside into an EpiposeError that names the file and says what it should have been."""
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}; expected {what}.")
+    try:
+        yield
+    except EpiposeError:
+        raise
+    except Exception as error:  # readers of binary formats raise anything at all for a damaged file
+        raise EpiposeError(
+            f"{path} cannot be read as {what} ({type(error).__name__}: {error}). It may be damaged or cut off: download or "
+            "extract it again."
+        ) from error
+
+
+def read_mat(path: Path, what: str) -> dict[str, Any]:
+    """The variables of a MATLAB file up to version 7.2, as `scipy.io.loadmat` gives them with structs as objects."""
+    io = optional("scipy.io", "datasets")
+    with reading(path, what):
+        return io.loadmat(str(path), squeeze_me=True, struct_as_record=False)
+
+
+@contextmanager
+def open_hdf5(path: Path, what: str) -> Iterator[Any]:
+    """An h5py file (HDF5, and MATLAB's version 7.3) open for reading; its arrays have MATLAB's axes reversed."""
+    h5py = optional("h5py", "datasets")
+    with reading(path, what), h5py.File(path, "r") as file:
+        yield file
+
+
+def read_cdf(path: Path, variable: str, what: str) -> np.ndarray:
+    """One variable of a CDF file."""
+    cdflib = optional("cdflib", "datasets")
+    with reading(path, what):
+        return np.asarray(cdflib.CDF(str(path)).varget(variable))
