@@ -19,6 +19,7 @@ import torch
 
 from epipose import adjust as adjust_module
 from epipose import observations
+from epipose.bench.errors import camera_errors
 from epipose.calibrate import calibrate
 from epipose.camera import Rig
 from epipose.files import write_json
@@ -27,7 +28,7 @@ from epipose.label import label
 from epipose.poses import Poses2D
 from epipose.qualisys import read_qualisys
 
-from against_reference import camera_errors, label_errors
+from against_reference import label_errors
 
 _COLUMNS = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean", "label_pmpjpe_mm", "seconds")
 

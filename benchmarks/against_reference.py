@@ -6,35 +6,14 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.bench.errors import degrees_between, pose_errors, relative_rotation
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
-from epipose.geometry.align import similarity_between
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
-from epipose.geometry.rotation import angle_between
 from epipose.label import label
-from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm, poses_that_count
 from epipose.poses import Poses2D, Poses3D
-
-
-def camera_errors(rig: Rig, reference: Rig) -> dict[str, Any]:
-    """Rotation error of every pair in degrees, and of every centre in millimetres after a similarity alignment."""
-    pairs = {
-        f"{rig.names[i]}-{rig.names[j]}": _degrees(_relative(rig, i, j), _relative(reference, i, j))
-        for i, j in combinations(range(len(rig.names)), 2)
-    }
-    centers, true = rig.camera.center, reference.camera.center
-    off = 1000 * (similarity_between(centers, true).apply(centers) - true).norm(dim=-1)
-    return {
-        "rotation_deg": pairs,
-        "rotation_deg_median": median(pairs.values()),
-        "rotation_deg_max": max(pairs.values()),
-        "center_mm": dict(zip(rig.names, off.tolist(), strict=True)),
-        "center_mm_mean": float(off.mean()),
-    }
 
 
 def paper_recipe_errors(poses: Poses2D, reference: Rig) -> dict[str, Any]:
@@ -47,13 +26,13 @@ def paper_recipe_errors(poses: Poses2D, reference: Rig) -> dict[str, Any]:
     pairs: dict[str, float] = {}
     answered = tried = 0
     for i, j in combinations(range(len(reference.names)), 2):
-        true, errors = _relative(reference, i, j), []
+        true, errors = relative_rotation(reference, i, j), []
         for frame in range(pixels.shape[1]):
             both = seen[i, frame] & seen[j, frame]
             K_i, K_j = reference.camera.K[i], reference.camera.K[j]
             pose = relative_pose_from_one_frame(pixels[i, frame, both], pixels[j, frame, both], K_i, K_j)
             if pose is not None:
-                errors.append(_degrees(pose[0], true))
+                errors.append(degrees_between(pose[0], true))
             tried += 1
         answered += len(errors)
         pairs[f"{reference.names[i]}-{reference.names[j]}"] = median(errors) if errors else 180.0
@@ -62,25 +41,6 @@ def paper_recipe_errors(poses: Poses2D, reference: Rig) -> dict[str, Any]:
         "rotation_deg_median": median(pairs.values()),
         "rotation_deg_max": max(pairs.values()),
         "frames_with_an_answer": answered / tried,
-    }
-
-
-def pose_errors(
-    predicted: Float[Tensor, "*batch joint 3"],
-    true: Float[Tensor, "*batch joint 3"],
-    counted: Float[Tensor, "*batch joint"],
-    root: int,
-) -> dict[str, float]:
-    """The three errors, averaged over poses in which the root and at least ten joints count."""
-    enough = poses_that_count(counted, root, joints=10)
-    if not bool(enough.any()):
-        raise EpiposeError("No pose has enough joints to be compared.")
-    p, q, w = predicted[enough], true[enough], counted[enough]
-    return {
-        "mpjpe_mm": float(mpjpe_mm(p, q, root, w).mean()),
-        "nmpjpe_mm": float(nmpjpe_mm(p, q, root, w).mean()),
-        "pmpjpe_mm": float(pmpjpe_mm(p, q, w).mean()),
-        "poses": int(enough.sum()),
     }
 
 
@@ -96,11 +56,3 @@ def truth_error(poses: Poses2D, rig: Rig, xyz: Float[Tensor, "frame joint 3"]) -
     labels = label(poses, rig)
     counted = (labels.conf[:, 0] > 0).double()
     return pose_errors(labels.xyz[:, 0].double(), xyz, counted, labels.skeleton.root)["pmpjpe_mm"]
-
-
-def _relative(rig: Rig, i: int, j: int) -> Float[Tensor, "3 3"]:
-    return rig.camera.R[j] @ rig.camera.R[i].mT
-
-
-def _degrees(a: Float[Tensor, "3 3"], b: Float[Tensor, "3 3"]) -> float:
-    return float(torch.rad2deg(angle_between(a.double(), b.double())))

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from epipose.bench.errors import camera_errors
 from epipose.camera import Rig
 from epipose.config_network import ADAPT
 from epipose.detect.weights import best_cached
@@ -30,7 +31,7 @@ from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
 from epipose.view import view
 
-from against_reference import camera_errors, label_errors, paper_recipe_errors
+from against_reference import label_errors, paper_recipe_errors
 from demo_network import TEST, TRAIN, clip_without, headline, network_results
 from demo_page import write_report
 from studio_results import STUDIO, merge_results

@@ -28,6 +28,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.bench.errors import pose_errors
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.label import in_camera_frames, label
@@ -36,8 +37,6 @@ from epipose.poses import Poses2D
 from epipose.predict import predict_clip
 from epipose.skeletons import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
-
-from against_reference import pose_errors
 
 TRAIN, TEST = (0, 69), (80, 99)
 

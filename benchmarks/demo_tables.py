@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geometry_tables import markdown, number
+from epipose.bench.result import markdown, number
 
 Result = dict[str, Any]
 

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from epipose.bench.errors import camera_errors
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
 from epipose.skeletons import H36M17
 
-from against_reference import camera_errors
 from noise_model import NoiseModel
 from simulation import Simulated, another_motion, detected, simulate
 

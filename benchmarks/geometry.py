@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from epipose.bench.errors import camera_errors
 from epipose.calibrate import calibrate
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
@@ -31,7 +32,7 @@ from epipose.metrics import mpjpe_mm
 from epipose.observations import observe
 from epipose.poses import Poses2D
 
-from against_reference import camera_errors, label_errors, truth_error
+from against_reference import label_errors, truth_error
 from humancalib_rival import humancalib, with_lifted
 from noise_model import NoiseModel
 from rivals import RIVALS, Rival, timed

@@ -6,8 +6,10 @@ Each function takes the whole JSON and returns one table. What is missing in it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from epipose.bench.result import markdown, number
 
 Result = dict[str, Any]
 
@@ -62,17 +64,6 @@ _SHORT = (
     "sample_nofocal_rotation_deg_median", "sample_nofocal_focal_error_pct", "sample_offset_error_frames",
     "verdict_gross_rejected_share", "verdict_good_rejected_share", "calibrate_1000_frames_s",
 )  # fmt: skip
-
-
-def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, numbers to the right."""
-    lines = [headers, ["---"] + ["---:"] * (len(headers) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def number(value: float | None, digits: int) -> str:
-    """A figure; a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def figures(result: Result) -> str:

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from epipose.bench.errors import camera_errors
 from epipose.camera import Rig
 from epipose.data.supervision import supervision
 from epipose.geometry.align import similarity_between
 from epipose.label import label
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-
-from against_reference import camera_errors
 
 _GATES = (1.5, 4.0, 1e6)  # beside the 2.5 that is the default of `label`; the last lets everything pass
 _SMOOTHNESS = (0.1, 0.03, 0.01)  # metres a frame squared

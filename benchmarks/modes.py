@@ -28,6 +28,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.bench.errors import pose_errors
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.data.studio.cameras import RigKind
@@ -45,7 +46,6 @@ from epipose.skeletons import H36M17
 from epipose.stages import calibrate_clip, detect_clip, label_clip
 from epipose.train import train
 
-from against_reference import pose_errors
 from demo_network import detectors_own
 from label_worth import label_quality
 from rivals import paper_recipe

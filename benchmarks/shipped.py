@@ -18,7 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from epipose.data.motion import motion_files
+from epipose.bench.footage import split
 from epipose.data.samples import WINDOW
 from epipose.data.studio.actor import FULL_CHANCE_S
 from epipose.data.studio.cameras import RigKind
@@ -32,7 +32,6 @@ from epipose.train import train
 
 from studio_results import STUDIO, merge_results
 
-HELD_OUT_EVERY = 5
 RIGS: tuple[RigKind, ...] = ("ring", "phones")
 NETWORK: dict[str, Any] = {"backbone": "efficientnet_lite0", "deconvs": 2, "depth_bins": 32, "channels": 128}
 TRAINING: dict[str, Any] = {
@@ -109,18 +108,6 @@ def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: in
 def last_line(log: Path) -> dict[str, float]:
     """The last epoch of a training's log."""
     return json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
-
-
-def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Motion files to train on, and those kept for tests."""
-    files = motion_files(mocap)
-    names = sorted({_name(path) for path in files})
-    kept = set(names[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY])
-    return tuple(path for path in files if _name(path) not in kept), tuple(p for p in files if _name(p) in kept)
-
-
-def _name(path: Path) -> str:
-    return path.stem.removesuffix("_mirror")
 
 
 if __name__ == "__main__":

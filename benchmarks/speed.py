@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.bench.errors import camera_errors
 from epipose.calibrate import calibrate
 from epipose.camera import Rig
 from epipose.geometry.bundle import bundle_adjust
@@ -32,7 +33,6 @@ from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
 from epipose.observations import observe
 
-from against_reference import camera_errors
 from ceres import ceres_bundle
 from simulation import Simulated, simulate
 

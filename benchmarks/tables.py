@@ -13,13 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from epipose.bench.result import markdown
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 
 import demo_tables
 import geometry_tables
 import studio_tables
-from geometry_tables import markdown
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "benchmarks" / "results"

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from epipose.bench.errors import camera_errors
 from epipose.calibrate import calibrate
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.label import label
 from epipose.poses import Poses2D
 from epipose.sync import synchronise
 
-from against_reference import camera_errors, label_errors, truth_error
+from against_reference import label_errors, truth_error
 from simulation import Simulated, simulate
 
 SAMPLE_FPS = 60.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from epipose import config, config_network
+from epipose import config, config_bench, config_network
 from epipose.errors import EpiposeError, RejectedError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _Verb = (
     | Annotated[config.View, tyro.conf.subcommand("view")]
     | Annotated[config.Run, tyro.conf.subcommand("run")]
     | Annotated[config.Studio, tyro.conf.subcommand("studio")]
+    | Annotated[config_bench.Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[config_bench.Bench, tyro.conf.subcommand("bench")]
 )
 
 
@@ -187,6 +189,8 @@ def _predict(verb: config_network.Predict) -> None:
     from epipose.detect import resolved
     from epipose.predict import predict
 
+    if (verb.source / "clip.json").exists():
+        return _predict_clip(verb)
     if verb.detector == "auto":
         finder = resolved("auto")
         better = "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "shipped" else ""
@@ -195,6 +199,17 @@ def _predict(verb: config_network.Predict) -> None:
     options = {name: value for name, value in vars(verb).items() if name not in ("source", "model", "out")}
     predict(verb.source, verb.model, out, **options)
     _say(True, out / "predictions.npz", "look at overlay.jpg beside it")
+
+
+def _predict_clip(verb: config_network.Predict) -> None:
+    from epipose.predict_views import predict_views
+
+    if verb.intrinsics is not None or verb.detector != "auto":
+        raise EpiposeError("A clip folder brings its own joints and lenses: leave out --intrinsics and --detector.")
+    out = verb.out or verb.source / "predictions"
+    how = {"flip_test": verb.flip_test, "runtime": verb.runtime, "device": verb.device}
+    views = predict_views(verb.source, verb.model, out, **how)
+    _say(True, out / next(iter(views)) / "predictions.npz", f"epipose evaluate {out} {verb.source}, if it has truth/")
 
 
 def _export(verb: config_network.Export) -> None:
@@ -231,6 +246,32 @@ def _run(verb: config.Run) -> None:
     _say(True, verb.out / "report.html", f"open it in a browser, or epipose view {verb.out}")
 
 
+def _evaluate(verb: config_bench.Evaluate) -> None:
+    from epipose.evaluate import evaluate
+    from epipose.evaluate_2d import evaluate_2d
+    from epipose.evaluation_tables import as_text, write_evaluation
+
+    if verb.protocol == "mpii":
+        result = evaluate_2d(verb.predicted, verb.truth)
+    else:
+        options = {"structure": verb.structure, "interval": verb.interval}
+        result = evaluate(verb.predicted, verb.truth, verb.protocol, **options)
+    print(as_text(result))
+    print("written: " + ", ".join(str(path) for path in write_evaluation(result, verb.out)))
+
+
+def _bench(verb: config_bench.Bench) -> None:
+    from epipose.bench.result import table
+    from epipose.bench.run import bench
+
+    out = verb.out or verb.work / f"{verb.name}.json"
+    options = {key: value for key, value in vars(verb).items() if key not in ("name", "work", "out")}
+    print(table(bench(verb.name, verb.work, out, **options)))
+    if verb.quick:
+        print("This was a smoke run: these figures mean nothing.")
+    print(f"{out} written, with the settings and the seed.")
+
+
 def _tell_verdict(folder: Path) -> None:
     from epipose.files import read_json
 
@@ -257,6 +298,8 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.View: _view,
     config.Run: _run,
     config.Studio: _studio,
+    config_bench.Evaluate: _evaluate,
+    config_bench.Bench: _bench,
 }
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ class Refine:
 class Predict:
     """Read 3D pose from a picture, a folder of pictures or a video. Writes npz, JSON and pictures to look at."""
 
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO")]
-    """What to read; each picture is read on its own."""
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO|CLIP")]
+    """What to read; each picture is read on its own. Of a clip folder every view, its boxes from epipose detect."""
     model: Path | None = None
     """Model folder, or an ONNX file that epipose export wrote; default: the network that comes with epipose."""
     runtime: Literal["auto", "torch", "onnx"] = "auto"

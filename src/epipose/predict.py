@@ -7,6 +7,7 @@ turn the normalised pose into joints in the camera's frame, relative to the root
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,11 +36,15 @@ _SHEET = 12  # pictures on a contact sheet
 
 @dataclass(frozen=True)
 class Prediction:
-    """Poses of the pictures ``names`` (root-relative, camera frame) and their joints ``uv`` in pixels."""
+    """Poses of the pictures ``names`` (root-relative, camera frame) and their joints ``uv`` in pixels.
+
+    ``made_with`` says where boxes and intrinsics came from, for whoever compares figures.
+    """
 
     poses: Poses3D
     uv: Float[Tensor, "frame joint 2"]
     names: tuple[str, ...]
+    made_with: dict[str, str]
 
     def save(self, folder: Path) -> None:
         """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""
@@ -47,7 +52,7 @@ class Prediction:
         arrays = {"xyz": poses.xyz.numpy(), "conf": poses.conf.numpy(), "uv": self.uv.numpy()}
         names = {"skeleton": poses.skeleton.name, "space": poses.space, "names": self.names}
         flags = {key: np.array(value) for key, value in (names | {"metric": poses.metric}).items()}
-        write_npz(folder / "predictions.npz", **arrays, **flags)
+        write_npz(folder / "predictions.npz", **arrays, **flags, made_with=np.array(json.dumps(self.made_with)))
         frames = [
             {
                 "name": name,
@@ -62,6 +67,7 @@ class Prediction:
             "skeleton": poses.skeleton.name,
             "unit": "metre" if poses.metric else "unknown (the model's labels had no scale)",
             "axes": "camera: x right, y down, z away from it; relative to the joint " + joints[poses.skeleton.root],
+            "made_with": self.made_with,
         }
         write_json(folder / "predictions.json", {**about, "frames": frames})
 
@@ -107,7 +113,10 @@ def predict(
     stream = tqdm(pictures.read(), total=len(seen.box), desc="poses from pictures", unit="frame", delay=2, disable=None)
     xyz, conf, uv = _predicted(trained, iter(stream), seen, given, batch_size, target, flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
-    prediction = Prediction(poses, uv, pictures.names or tuple(f"frame {index}" for index in range(len(seen.box))))
+    lens = "assumed" if intrinsics is None else f"given ({intrinsics.name})"
+    made_with = {"model": "shipped" if model is None else model.name, "boxes": resolved(detector), "intrinsics": lens}
+    names = pictures.names or tuple(f"frame {index}" for index in range(len(seen.box)))
+    prediction = Prediction(poses, uv, names, made_with)
     if out is not None:
         prediction.save(out)
         _draw(prediction, pictures, out)
@@ -163,12 +172,13 @@ def predict_clip(
 ) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
     """Single-picture predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
 
-    The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json. Root-relative, each in the
-    frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
+    The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json, or else of its
+    intrinsics.json. Root-relative, each in the frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
     """
     target = device_named(device)
     clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
-    rig = Rig.load(folder / "rig.json", intrinsics_only=True).select(clip.names)
+    lenses = next((path for path in lens_files(folder) if path.exists()), lens_files(folder)[0])
+    rig = Rig.load(lenses, intrinsics_only=True).select(clip.names)
     first, last = frames
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
@@ -180,6 +190,11 @@ def predict_clip(
         results.append(_predicted(trained, pictures, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
+
+
+def lens_files(folder: Path) -> tuple[Path, Path]:
+    """Where the intrinsics of a clip folder may stand, the better first."""
+    return folder / "rig.json", folder / "intrinsics.json"
 
 
 def _predicted(

@@ -1,0 +1,1 @@
+"""The paper's experiments, each as one command: epipose bench labels, self, collapse, cameras."""

@@ -1,0 +1,210 @@
+"""The main experiment: the same pictures, the same network, other labels; and what happens when the 2D is not frozen.
+
+Every network begins at the same 2D pre-training and is trained with the same settings on the same pictures; only the
+labels differ. The test shows other people before other cameras, its boxes come from the detector, and poses are compared
+root-relative in the frame of the camera.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.bench.errors import pose_errors
+from epipose.bench.labels import true_rig
+from epipose.bench.paper_recipe import paper_recipe
+from epipose.bootstrap import bootstrap_mean
+from epipose.camera import Rig
+from epipose.clip import Clip
+from epipose.data.supervision import Mode
+from epipose.errors import EpiposeError
+from epipose.files import read_json
+from epipose.label import in_camera_frames, label
+from epipose.metrics import distances_mm, nmpjpe_mm, pck
+from epipose.model.posenet import TrainedPoseNet
+from epipose.model.shipped import shipped_model
+from epipose.poses import Poses2D, Poses3D
+from epipose.predict import predict_clip
+from epipose.refine import refine
+from epipose.skeletons import H36M17
+from epipose.structure_score import fit_structure_score
+from epipose.train import train
+
+Size = Literal["small", "paper"]
+
+# "small" learns on a processor in minutes; "paper" is the paper's network and schedule.
+SETTINGS: dict[Size, dict[str, Any]] = {
+    "small": {
+        "backbone": "efficientnet_lite0", "deconvs": 2, "depth_bins": 32, "channels": 128, "input_size": 96,
+        "epochs": 5, "batch_size": 32, "backbone_lr": 0.3, "schedule": "cosine", "warmup": 0.2, "clip_gradient": 1.0,
+        "occlusion": 0.3, "flip": 0.5,
+    },
+    "paper": {"backbone": "resnet50", "epochs": 140, "batch_size": 32, "lr": 1e-3, "lr_drops": (90, 120)},
+}  # fmt: skip
+SELF_RUNS = ("full", "true2d", "self+rig", "self", "self, unweighted", "self, one subject", "paper's recipe")
+REFINED = ("full", "self")
+_KINDS = 50  # of the Pose Structure Score
+
+
+class Trainer:
+    """Trains the runs of an experiment on the same clips from the same start; what is trained already is loaded."""
+
+    def __init__(self, clips: list[Path], nets: Path, init: Path | None, settings: dict[str, Any], seed: int) -> None:
+        self.clips, self.nets = clips, nets
+        self.settings = {**settings, "seed": seed}
+        self.start = init or self._pretrained()
+
+    def run(self, name: str) -> TrainedPoseNet:
+        """The network of a run, one of ``SELF_RUNS`` or "unfrozen"."""
+        mode = cast(Mode, name) if name in get_args(Mode) else "self"
+        settings = {**self.settings, "init": self.start}
+        clips = self.clips
+        if name == "unfrozen":
+            settings["flip"] = 0.0
+        if name == "self, unweighted":
+            settings["label_weight"] = "uniform"
+        if name == "self, one subject":
+            clips = one_subject(self.clips)
+            settings["epochs"] = round(settings["epochs"] * frames_of(self.clips) / frames_of(clips))  # as many steps
+        if name == "paper's recipe":
+            clips = [clip / "paper" for clip in self.clips]
+        return train(clips, self.folder(name), mode=mode, **settings)
+
+    def refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
+        """A run's network with a refiner that learned from that run's labels, and from motion capture if there is any."""
+        plain, out = self.folder(name), self.folder(f"{name}, refined")
+        out.mkdir(parents=True, exist_ok=True)
+        for file in ("model.safetensors", "config.json"):
+            shutil.copyfile(plain / file, out / file)
+        labels = self.clips if name == "self" else [clip / "labels" / name for clip in self.clips]
+        refine(labels, out, mocap=mocap, seed=self.settings["seed"])
+        return TrainedPoseNet.load(out)
+
+    def folder(self, name: str) -> Path:
+        """Where a run's network lies."""
+        return self.nets / name
+
+    def log(self, name: str) -> list[dict[str, float]]:
+        """The epochs of a run."""
+        lines = (self.folder(name) / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def _pretrained(self) -> Path:
+        """The start: trained in 2D alone, on the joints that the detector saw in the same pictures."""
+        out = self.nets / "pretrained"
+        small = self.settings["backbone"] == "efficientnet_lite0"
+        train([], out, pictures_2d=self.clips, init="imagenet" if small else None, **self.settings)
+        return out
+
+
+def one_subject(clips: list[Path]) -> list[Path]:
+    """The clips of the first one's subject; in footage that names none, every clip has its own."""
+    subjects = [read_json(clip / "take.json")["subject"] if (clip / "take.json").exists() else clip for clip in clips]
+    return [clip for clip, subject in zip(clips, subjects, strict=True) if subject == subjects[0]]
+
+
+def frames_of(clips: list[Path]) -> int:
+    """Frames of all clips together."""
+    return sum(Clip.load(clip).frames for clip in clips)
+
+
+def label_as_paper(clips: list[Path]) -> None:
+    """``clip/paper``: the same joints, cameras by the paper's recipe, labels from them without a gate."""
+    for clip in clips:
+        out = clip / "paper"
+        if (out / "poses3d.npz").exists():
+            continue
+        poses = Poses2D.load(clip / "poses2d.npz")
+        rig = paper_recipe(poses, Rig.load(clip / "intrinsics.json", intrinsics_only=True).select(poses.views))
+        if rig is None:
+            raise EpiposeError(f"The paper's recipe finds no cameras for {clip}.")
+        Clip.load(clip).save(out)
+        poses.save(out / "poses2d.npz")
+        rig.save(out / "rig.json")
+        label(poses, rig, gate=1e6).save(out / "poses3d.npz")
+
+
+class Examiner:
+    """Puts networks to the test on the same pictures, those in which the detector found somebody."""
+
+    def __init__(self, clips: list[Path], train_clips: list[Path], seed: int) -> None:
+        self.clips = clips
+        self.true = torch.cat([true_poses(clip) for clip in clips])
+        self.clip_of = torch.cat([torch.full((len(true_poses(clip)),), i) for i, clip in enumerate(clips)])
+        self.seen = torch.cat([true_poses(clip) for clip in train_clips])
+        self.structure = fit_structure_score(self.seen, H36M17, min(_KINDS, len(self.seen)), seed=seed)
+
+    def network(self, network: TrainedPoseNet) -> dict[str, Any]:
+        """Errors of a network's readings."""
+        said, found = [], []
+        for clip in self.clips:
+            Rig.load(clip / "truth" / "rig.json").save(clip / "rig.json")  # for its intrinsics
+            xyz, conf, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
+            said.append(xyz.flatten(0, 1))
+            found.append((conf > 0).any(-1).flatten())
+        return self.errors(torch.cat(said), torch.cat(found))
+
+    def detector(self) -> dict[str, Any] | None:
+        """Errors of the detector's own 3D on the same pictures; None where it has none."""
+        poses = [Poses2D.load(clip / "poses2d.npz") for clip in self.clips]
+        if any(part.xyz is None for part in poses):
+            return None
+        said = [torch.einsum("tj,vfjc->vftc", p.skeleton.mapping_to(H36M17), p.xyz[:, :, 0]) for p in poses]  # type: ignore[index]
+        found = [(part.conf[:, :, 0] > 0).any(-1).flatten() for part in poses]
+        return self.errors(torch.cat([xyz.flatten(0, 1) for xyz in said]), torch.cat(found))
+
+    def mean_pose(self) -> dict[str, Any]:
+        """What is reached without a look at the picture: the mean of all true training poses as the answer to all."""
+        mean = (self.seen - self.seen[:, H36M17.root, None]).mean(0)
+        return self.errors(mean.expand_as(self.true), torch.ones(len(self.true), dtype=torch.bool))
+
+    def errors(self, said: Float[Tensor, "picture joint 3"], found: Tensor) -> dict[str, Any]:
+        """All joints count, the root too. The interval is of NMPJPE, by clip."""
+        p, q, root = said[found], self.true[found], H36M17.root
+        interval = bootstrap_mean(nmpjpe_mm(p, q, root), self.clip_of[found])
+        return {
+            **pose_errors(p, q, torch.ones_like(p[..., 0]), root),
+            "pck_150": float(pck(distances_mm(p, q, root)).mean()),
+            f"pss_{len(self.structure.centres)}": float(self.structure.score(p, q).float().mean()),
+            "nmpjpe_interval_mm": [interval.low, interval.high] if interval.groups > 1 else None,
+            "found_share": float(found.float().mean()),
+        }
+
+
+def true_poses(clip: Path) -> Float[Tensor, "picture joint 3"]:
+    """The person as each camera sees them, view after view."""
+    truth = Poses3D.load(clip / "truth" / "poses3d.npz").mapped_to(H36M17)
+    return in_camera_frames(truth, true_rig(clip))[:, :, 0].float().flatten(0, 1)
+
+
+def self_rows(trainer: Trainer, examiner: Examiner, mocap: tuple[Path, ...]) -> dict[str, Any]:
+    """The main table: every way to supervise, refinement, one subject only; and what stands beside them."""
+    label_as_paper(trainer.clips)
+    rows = {name: examiner.network(trainer.run(name)) for name in SELF_RUNS}
+    for name in REFINED:
+        rows[f"{name}, refined"] = examiner.network(trainer.refined(name, mocap))
+    for name in rows:
+        rows[name]["ratio_to_full"] = rows[name]["nmpjpe_mm"] / rows["full"]["nmpjpe_mm"]
+    shipped = TrainedPoseNet.load(shipped_model())
+    rows["mean pose"] = examiner.mean_pose()
+    rows["shipped"] = examiner.network(shipped)
+    rows["shipped, alone"] = examiner.network(replace(shipped, refiner=None))
+    own = examiner.detector()
+    return rows | ({"detector's own 3D": own} if own is not None else {})
+
+
+def collapse_rows(trainer: Trainer, examiner: Examiner) -> dict[str, Any]:
+    """The 2D that labels come from frozen, and not: errors, and what the joints spread over, epoch by epoch."""
+    rows = {}
+    for name, run in {"frozen": "self+rig", "unfrozen": "unfrozen"}.items():
+        rows[name] = examiner.network(trainer.run(run))
+        epochs = trainer.log(run)
+        rows[name] |= {key: [epoch[key] for epoch in epochs] for key in ("spread", "loss")}
+    return rows
