@@ -32,6 +32,7 @@ _Verb = (
     | Annotated[config.View, tyro.conf.subcommand("view")]
     | Annotated[config.Run, tyro.conf.subcommand("run")]
     | Annotated[config.Studio, tyro.conf.subcommand("studio")]
+    | Annotated[config.Datasets, tyro.conf.subcommand("datasets")]
 )
 
 
@@ -77,6 +78,32 @@ def _studio(verb: config.Studio) -> None:
     folders = film(verb.out, verb.clips, order, verb.workers)
     then = f"epipose detect {folders[0]} --out {folders[0]} --sync none"  # the videos of a clip start together
     print(f"{len(folders)} clips in {verb.out}. Next: {then}")
+
+
+def _datasets(verb: config.Datasets) -> None:
+    from epipose.datasets.base import Choice
+    from epipose.datasets.survey import checked, imported, listing
+
+    if verb.do == "list":
+        print(listing())
+        return
+    if verb.path is None:
+        raise EpiposeError(f"epipose datasets {verb.do} needs the PATH of the dataset.")
+    if verb.do == "check":
+        dataset, findings = checked(verb.path)
+        print(dataset)
+        for finding in findings:
+            print(f"  [{'ok' if finding.good else '!!'}] {finding.words}")
+        if wrong := sum(not finding.good for finding in findings):
+            raise EpiposeError(f"{wrong} of {len(findings)} findings in {verb.path} are not as they should be.")
+        return
+    if verb.out is None:
+        raise EpiposeError("epipose datasets import needs --out, a folder to write clip folders into.")
+    choice = Choice(verb.subjects, verb.actions, verb.views, not verb.leave_out_known_bad, not verb.universal)
+    for clip in imported(verb.path, verb.out, choice, verb.every):
+        print(
+            f"{clip}: epipose detect {clip} --out {clip} --sync none, or epipose train {clip} --mode full --out MODEL"
+        )
 
 
 def _weights(verb: config.Weights) -> None:
@@ -257,6 +284,7 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.View: _view,
     config.Run: _run,
     config.Studio: _studio,
+    config.Datasets: _datasets,
 }
 
 if __name__ == "__main__":
