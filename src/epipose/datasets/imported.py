@@ -103,7 +103,7 @@ def _seen(take: Take, every: int) -> tuple[Rig, list[View]]:
                 "download or extract them again."
             )
         count = (info.frames - 1) // every + 1
-        views.append(View(name, path.resolve(), *size, count, take.fps / every, stride=every))
+        views.append(View(name, path.resolve(), info.width, info.height, count, take.fps / every, stride=every))
     return take.rig, views
 
 

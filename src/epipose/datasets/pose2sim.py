@@ -19,6 +19,7 @@ synchronization, poseEstimation) and its demo:
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -128,7 +129,7 @@ def _videos(trial: Path) -> list[Path]:
 
 def _last_number(name: str) -> float:
     numbers = re.findall(r"\d+", name)
-    return int(numbers[-1]) if numbers else float("inf")
+    return float(numbers[-1]) if numbers else math.inf
 
 
 def _calibration(trial: Path) -> Rig:
@@ -207,7 +208,7 @@ def _shift(trial: Path, camera: str) -> int:
     for folder in ("pose", "pose-sync"):
         place = trial / folder / f"{camera}_json"
         names = [path.stem for path in place.glob("*.json")] if place.is_dir() else []
-        last.append(max((_last_number(name) for name in names if _last_number(name) < float("inf")), default=None))
+        last.append(max((_last_number(name) for name in names if _last_number(name) < math.inf), default=None))
     before, after = last
     return 0 if before is None or after is None else int(before - after)
 
@@ -251,5 +252,6 @@ def _check(take: Take, trial: Path) -> list[Finding]:
     except EpiposeError as error:
         return [*findings, Finding(False, str(error))]
     used = ", ".join(path.name for path in _results(trial))
-    there = f"{take.name}: its own 3D result ({used}) covers {int((conf > 0).flatten(1).any(-1).sum())} frames."
+    covered = int((conf.flatten(1) > 0).any(-1).sum())
+    there = f"{take.name}: its own 3D result ({used}) covers {covered} frames."
     return [*findings, Finding(True, there if used else f"{take.name} has no 3D result (pose-3d/*.trc): cameras only.")]

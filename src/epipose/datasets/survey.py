@@ -38,8 +38,8 @@ def imported(path: Path, out: Path, choice: Choice, every: int) -> Iterator[Path
     name, reader = reader_for(path)
     if not isinstance(reader, TakeReader):
         raise EpiposeError(
-            f"{path} is {reader.about.title}: single pictures with joints marked in 2D, which make no clip. Give the folder "
-            "to the training: epipose train --pictures-2d."
+            f"{path} is {reader.about.title}: single pictures with joints marked in 2D, which make no clip. Give "
+            "the folder to the training: epipose train --pictures-2d."
         )
     takes = reader.takes(path, choice)
     if not takes:
