@@ -103,6 +103,20 @@ def _metrics() -> str:
     return markdown((", ".join(result["metrics"]), "measured", "goal"), rows)
 
 
+def _dataset_index() -> str:
+    result = _results("dataset_index")
+    steps = {
+        "names": "list one view's pictures",
+        "probe": "the same, and look at the first",
+        "takes": "the index of the Panoptic reader",
+        "clip_of_two_views": "a clip of two views",
+        "fingerprint": "a fingerprint of one view: names and sizes",
+    }
+    rows = [[words, f"{result['seconds'][step]:.1f} s", "-"] for step, words in steps.items()]
+    rows.append(["peak memory of all of it (`peak_rss_mb`)", f"{result['peak_rss_mb']} MB", "< 1024 MB"])
+    return markdown((f"{result['frames']} frames", "measured", "goal"), rows)
+
+
 def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results(name))
 
@@ -123,6 +137,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_modes": _studio(studio_tables.modes),
     "studio_labels": _studio(studio_tables.labels),
     "metrics": _metrics,
+    "dataset_index": _dataset_index,
     "ablation": _ablation,
     "letterbox": _letterbox,
     "geometry_figures": _of("geometry", geometry_tables.figures),

@@ -82,7 +82,7 @@ def test_joints_in_the_pictures_are_projected_and_gone_outside_of_them(take, tmp
 def test_the_datasets_own_2d_is_taken_where_there_is_one(take, tmp_path):
     poses = take.truth().poses
     given = projected(poses, take.rig)
-    given = Poses2D(given.xy + 1, 0.5 * given.conf, H36M17, ("a", "b"))
+    given = Poses2D(given.xy + 1, 0.5 * given.conf, H36M17, given.views)
     given.xy[1, 4, 0, 2] = 160.0  # one pixel outside
     out = import_take(replace(take, truth=lambda: Truth(poses, given)), tmp_path / "clip", every=2)
     found = Poses2D.load(out / "truth" / "poses2d.npz")
@@ -152,11 +152,20 @@ def test_an_import_that_fails_leaves_nothing(take, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_view_without_pictures_is_left_out_with_its_2d(take, tmp_path):
+    poses = take.truth().poses
+    given = projected(poses, take.rig)
+    part = replace(take, pictures=(None, take.pictures[1]), truth=lambda: Truth(poses, given))
+    out = import_take(part, tmp_path / "clip")
+    assert Clip.load(out).names == Rig.load(out / "truth" / "rig.json").names == ("cam2",)
+    torch.testing.assert_close(Poses2D.load(out / "truth" / "poses2d.npz").xy, given.xy[1:])
+
+
 def test_takes_that_make_no_clip_say_why(take, tmp_path):
     with pytest.raises(EpiposeError, match="The take S1-walk has no cameras"):
         import_take(replace(take, rig=None, pictures=()), tmp_path / "clip")
-    with pytest.raises(EpiposeError, match="no pictures of cam2 in this dataset"):
-        import_take(replace(take, pictures=(take.pictures[0], None)), tmp_path / "clip")
+    with pytest.raises(EpiposeError, match="The take S1-walk has no pictures"):
+        import_take(replace(take, pictures=(None, None)), tmp_path / "clip")
     wrong = replace(take.rig, camera=take.rig.camera.resized(80, 80))
     with pytest.raises(EpiposeError, match=r"pictures of 160x160; the dataset's camera cam1 has 80x80"):
         import_take(replace(take, rig=wrong), tmp_path / "clip")

@@ -28,7 +28,9 @@ def test_poses_fall_where_opencv_projects_the_raw_numbers(tmp_path):
     raw = panoptic(root, [2, 3, 5])
     take = _only(root)
     poses = take.truth().poses
-    cameras = {entry["name"]: entry for entry in json.loads((root / f"calibration_{root.name}.json").read_text())["cameras"]}
+    cameras = {
+        entry["name"]: entry for entry in json.loads((root / f"calibration_{root.name}.json").read_text())["cameras"]
+    }
     assert take.rig.names == tuple(CENTERS)
     for view, name in enumerate(take.rig.names):
         entry = cameras[name]
@@ -143,7 +145,7 @@ def test_a_damaged_frame_is_named_when_it_is_asked_for_and_not_before(tmp_path):
     path = root / POSES / "body3DScene_00000001.json"
     path.write_text(path.read_text()[:200])
     take = _only(root)
-    with pytest.raises(EpiposeError, match="body3DScene_00000001.json"):
+    with pytest.raises(EpiposeError, match=r"body3DScene_00000001.json"):
         take.truth()
     findings = Panoptic().check(root)
     assert [f.good for f in findings] == [True, False]
@@ -159,7 +161,7 @@ def test_what_is_missing_or_wrong_is_said(tmp_path):
     panoptic(root, [0, 1, 2])
     assert all(finding.good for finding in Panoptic().check(root))
     (root / "hdImgs" / "00_01" / "00_01_00000001.jpg").unlink()
-    with pytest.raises(EpiposeError, match="00_01 does not have the same frames as .*00_00"):
+    with pytest.raises(EpiposeError, match=r"00_01 does not have the same frames as .*00_00"):
         _only(root).truth()
     calibration = root / "calibration_s.json"
     content = json.loads(calibration.read_text())
@@ -187,5 +189,5 @@ def test_no_poses_says_which_archive_to_extract(tmp_path):
     root = tmp_path / "s"
     panoptic(root, [0], images=False)
     (root / POSES / "body3DScene_00000000.json").unlink()
-    with pytest.raises(EpiposeError, match="Extract hdPose3d_stage1_coco19.tar"):
+    with pytest.raises(EpiposeError, match=r"Extract hdPose3d_stage1_coco19.tar"):
         _only(root)

@@ -31,12 +31,13 @@ def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, 
 
     It has clip.json, intrinsics.json, truth/ (rig.json, and poses2d.npz, poses3d.npz where the take has any pose) and
     take.json. ``options`` are put into take.json and compared: whatever else the take depends on. Person 0 is the subject.
-    Raises EpiposeError for a take without pictures or cameras, for pictures of another size than the cameras', for too
-    few of them, and for a folder that is there already with other content.
+    Views without pictures are left out. Raises EpiposeError for a take without any picture or without cameras, for pictures
+    of another size than the cameras', for too few of them, and for a folder that is there already with other content.
     """
+    take = _with_pictures(take)
     asked = {
         **(options or {}), "take": take.name, "subject": take.subject, "action": take.action, "every": every,
-        "views": [] if take.rig is None else list(take.rig.names), "pictures": [str(path) for path in take.pictures],
+        "views": list(take.rig.names) if take.rig else [], "pictures": [str(path) for path in take.pictures],
     }  # fmt: skip
     if every < 1:
         raise EpiposeError(f"--every is {every}; give 1 for every frame, 2 for every other, and so on.")
@@ -77,17 +78,21 @@ def _there(out: Path, asked: Mapping[str, Any]) -> bool:
     )
 
 
+def _with_pictures(take: Take) -> Take:
+    """The take without the views that have no pictures (Human3.6M has one whose video is damaged)."""
+    if take.rig is None or not any(take.pictures):
+        what = "cameras" if take.rig is None else "pictures"
+        raise EpiposeError(
+            f"The take {take.name} has no {what} in this dataset, and a clip needs both. epipose datasets says what to "
+            "download, and how the files should lie."
+        )
+    names = tuple(name for name, path in zip(take.rig.names, take.pictures, strict=True) if path is not None)
+    return replace(take, rig=take.rig.select(names), pictures=tuple(path for path in take.pictures if path is not None))
+
+
 def _seen(take: Take, every: int) -> tuple[Rig, list[View]]:
     """The rig and the views of a take, after a look at the first picture and the number of frames of each."""
-    if take.rig is None or any(path is None for path in take.pictures):
-        without = (
-            [] if take.rig is None else [n for n, p in zip(take.rig.names, take.pictures, strict=True) if p is None]
-        )
-        what = f"no pictures of {', '.join(without)}" if without else "no cameras"
-        raise EpiposeError(
-            f"The take {take.name} has {what} in this dataset, and a clip needs both. epipose datasets says what to "
-            "download; --views leaves views out."
-        )
+    assert take.rig is not None
     views = []
     for path, name, size in zip(take.pictures, take.rig.names, take.rig.camera.size.tolist(), strict=True):
         assert path is not None
@@ -109,17 +114,18 @@ def _seen(take: Take, every: int) -> tuple[Rig, list[View]]:
 
 def _write_truth(folder: Path, rig: Rig, truth: Truth, rows: slice) -> None:
     rig.save(folder / "rig.json")
-    poses = truth.poses
+    poses, poses2d = truth.poses, truth.poses2d
     if not bool((poses.conf > 0).any()):
         return
     poses = Poses3D(poses.xyz[rows], poses.conf[rows], poses.skeleton, poses.space, poses.metric)
     poses.save(folder / "poses3d.npz")
-    if truth.poses2d is None:
+    if poses2d is None:
         projected(poses, rig).save(folder / "poses2d.npz")
-    else:
-        poses2d = truth.poses2d
-        conf = poses2d.conf[:, rows] * _inside(poses2d.xy[:, rows], rig)
-        Poses2D(poses2d.xy[:, rows], conf, poses2d.skeleton, rig.names).save(folder / "poses2d.npz")
+        return
+    kept = [poses2d.views.index(name) for name in rig.names]
+    xy = poses2d.xy[kept][:, rows]
+    conf = poses2d.conf[kept][:, rows] * _inside(xy, rig)
+    Poses2D(xy, conf, poses2d.skeleton, rig.names).save(folder / "poses2d.npz")
 
 
 def projected(poses: Poses3D, rig: Rig) -> Poses2D:
