@@ -2,10 +2,10 @@
 
 ``S1/Directions-1`` is a take: the release's action and its trial. In ``annot.h5`` the rows of the four cameras stand one
 after the other: ``camera`` (54138969, ...) and ``frame`` (from 1) say of which, ``pose/2d`` is D2_Positions (row, 32, 2)
-in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ`` is the
-common skeleton of `epipose.datasets.h36m`, ``intrinsics`` a fit of a lens without distortion; neither is used.) The picture of
-a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th of S9 and
-S11, and of the others those where some joint has moved by 40 mm since the last one (so their rate is a mean).
+in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ`` has the
+common skeleton's bones, see h36m.py; ``intrinsics`` is a fit of a lens without distortion; neither is used.) The picture
+of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th of S9 and
+S11, and of the others those where some joint has moved by 40 mm since the last one (the rate is of the usual step).
 
 The file has no places of cameras. They come from metadata.xml, which lies in h36m-fetch's own folder: put it into the
 folder of the subjects, or above it. With it poses go from camera to world: X = R^T (x - t).
@@ -132,7 +132,7 @@ def _truth(path: Path, rig: Rig, shown: Int64[np.ndarray, "frame"]) -> Truth:
         in_camera = rows["pose/3d"][row][:, JOINTS]
         unknown = np.isnan(world[frame]).all((1, 2))
         world[frame[unknown]] = ((in_camera - t[view]) @ R[view])[unknown]  # a row times R is R^T times it
-    return Truth(poses_from_mm(world), poses_in_pictures(xy, rig.names))
+    return Truth(poses_from_mm(world), poses_in_pictures(list(xy), rig.names))
 
 
 def _rows_of(

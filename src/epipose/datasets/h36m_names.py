@@ -208,7 +208,7 @@ def picture_fault(folder: Path, frames: int) -> str | None:
 
 
 def rate(shown: Int64[np.ndarray, "frame"]) -> float:
-    """Frames per second of pictures that show these frames; the most common step where it is uneven."""
+    """Frames per second of pictures that show these frames, by the middle one of their steps."""
     return FPS / float(np.median(np.diff(shown))) if len(shown) > 1 else FPS
 
 

@@ -47,7 +47,7 @@ class Human36MPoses:
         title="Human3.6M, poses alone (data_3d_h36m.npz)",
         licence=LICENCE,
         source=SOURCE,
-        download=f"Poses > D3 Positions, then make {_NAME} with prepare_data_h36m.py of VideoPose3D; metadata.xml for cameras.",
+        download=f"Poses > D3 Positions; make {_NAME} of it with VideoPose3D's prepare_data_h36m.py. metadata.xml for cameras.",
         tree=f"{_NAME}\nmetadata.xml   (or cameras.json; if cameras are wanted)",
     )
 
@@ -142,7 +142,7 @@ def _object(path: Path) -> Any:
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(stream)
-    if shape != () or dtype != object:
+    if shape != () or dtype.kind != "O":
         raise EpiposeError(f"{path} is not {_WHAT}: positions_3d is an array of shape {shape} of {dtype}. {_GET}.")
     try:
         return _PlainUnpickler(stream, encoding="latin1").load().item()

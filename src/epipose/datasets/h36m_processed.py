@@ -59,8 +59,8 @@ class Human36MProcessed:
         licence=LICENCE,
         source=SOURCE,
         download=(
-            "Either images and annotations as 3DMPPE_POSENET_RELEASE on GitHub describes, or what h36m-fetch on GitHub makes "
-            "of the official files, and its metadata.xml."
+            "Either images and annotations as 3DMPPE_POSENET_RELEASE on GitHub describes, or what h36m-fetch on GitHub "
+            "makes of the official files, and its metadata.xml."
         ),
         tree=(
             "annotations/Human36M_subject1_camera.json\n"
