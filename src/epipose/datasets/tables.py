@@ -52,3 +52,11 @@ def read_cdf(path: Path, variable: str, what: str) -> np.ndarray:
     cdflib = optional("cdflib", "datasets")
     with reading(path, what):
         return np.asarray(cdflib.CDF(str(path)).varget(variable))
+
+
+def cdf_sizes(path: Path, variable: str, what: str) -> tuple[int, ...]:
+    """The sizes of one variable of a CDF file, records first; its values are not read."""
+    cdflib = optional("cdflib", "datasets")
+    with reading(path, what):
+        info = cdflib.CDF(str(path)).varinq(variable)
+        return info.Last_Rec + 1, *info.Dim_Sizes
