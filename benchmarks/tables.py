@@ -1,5 +1,7 @@
 """Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no figure is typed by hand.
 
+What docs/datasets.md says of files and licences comes from the readers themselves, in the same way.
+
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; --check only says whether all are up to date.
 Where a result is missing, its tables stay as they are, and the exit code is 1.
 """
@@ -13,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from epipose.datasets import READERS, reader_named
+from epipose.datasets.survey import described
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 
@@ -23,7 +27,7 @@ from geometry_tables import markdown
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "benchmarks" / "results"
-_PAGES = ("README.md", "docs/benchmarks.md", "docs/log.md")
+_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md")
 
 
 def main() -> int:
@@ -117,6 +121,11 @@ def _dataset_index() -> str:
     return markdown((f"{result['frames']} frames", "measured", "goal"), rows)
 
 
+def _dataset(name: str) -> Callable[[], str]:
+    """What `epipose datasets` says of one."""
+    return lambda: f"```text\n{described(name, reader_named(name))}\n```"
+
+
 def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results(name))
 
@@ -138,6 +147,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_labels": _studio(studio_tables.labels),
     "metrics": _metrics,
     "dataset_index": _dataset_index,
+    **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
     "ablation": _ablation,
     "letterbox": _letterbox,
     "geometry_figures": _of("geometry", geometry_tables.figures),

@@ -81,6 +81,7 @@ def _studio(verb: config.Studio) -> None:
 
 
 def _datasets(verb: config.Datasets) -> None:
+    from epipose.clip import Clip
     from epipose.datasets.base import Choice
     from epipose.datasets.survey import checked, imported, listing
 
@@ -100,10 +101,10 @@ def _datasets(verb: config.Datasets) -> None:
     if verb.out is None:
         raise EpiposeError("epipose datasets import needs --out, a folder to write clip folders into.")
     choice = Choice(verb.subjects, verb.actions, verb.views, not verb.leave_out_known_bad, not verb.universal)
-    for clip in imported(verb.path, verb.out, choice, verb.every):
-        print(
-            f"{clip}: epipose detect {clip} --out {clip} --sync none, or epipose train {clip} --mode full --out MODEL"
-        )
+    for folder in imported(verb.path, verb.out, choice, verb.every):
+        clip = Clip.load(folder)
+        print(f"{folder}: {len(clip.views)} views, {clip.frames} frames")
+    print("Next: epipose train CLIPS --mode full --out MODEL, or epipose detect CLIP --out CLIP --sync none")
 
 
 def _weights(verb: config.Weights) -> None:

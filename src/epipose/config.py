@@ -65,9 +65,9 @@ class Studio:
 class Datasets:
     """Read the datasets of the field: which there are, whether yours is whole, and its takes as clip folders.
 
-    ``epipose datasets`` lists what epipose reads, with licence, what to download and how the files should lie.
-    ``epipose datasets check PATH`` opens everything and says what is missing or damaged (exit code 2). ``epipose datasets
-    import PATH --out FOLDER`` writes clip folders, with the truth beside them, that the other verbs take.
+    list: what epipose reads, with licence, what to download and how the files should lie. check PATH: opens everything and
+    says what is missing or damaged (exit code 2). import PATH --out FOLDER: writes clip folders that the other verbs
+    take, with the truth beside them.
     """
 
     do: Annotated[Literal["list", "check", "import"], tyro.conf.Positional] = "list"

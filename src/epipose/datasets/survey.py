@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import indent
+from textwrap import fill, indent
 
 from epipose.datasets import READERS, reader_for, reader_named
 from epipose.datasets.base import Choice, Finding, Reader, TakeReader
@@ -20,8 +20,9 @@ def listing() -> str:
 def described(name: str, reader: Reader) -> str:
     """One dataset, as it is listed."""
     about = reader.about
-    facts = f"licence:  {about.licence}\nfrom:     {about.source}\ndownload: {about.download}\n{about.tree}"
-    return f"{name}: {about.title}\n{indent(facts, '  ')}"
+    facts = {"licence": about.licence, "from": about.source, "download": about.download}
+    lines = [fill(words, 100, initial_indent=f"  {what}: ", subsequent_indent="    ") for what, words in facts.items()]
+    return "\n".join([f"{name}: {about.title}", *lines, "  files:", indent(about.tree, "    ")])
 
 
 def checked(path: Path) -> tuple[str, list[Finding]]:
