@@ -1,5 +1,7 @@
 """Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no figure is typed by hand.
 
+What docs/datasets.md says of files and licences comes from the readers themselves, in the same way.
+
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; --check only says whether all are up to date.
 Where a result is missing, its tables stay as they are, and the exit code is 1.
 """
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from epipose.bench.result import markdown
+from epipose.datasets import READERS, reader_named
+from epipose.datasets.survey import described
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 
@@ -23,7 +27,7 @@ import studio_tables
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "benchmarks" / "results"
-_PAGES = ("README.md", "docs/benchmarks.md", "docs/log.md")
+_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md")
 
 
 def main() -> int:
@@ -103,6 +107,25 @@ def _metrics() -> str:
     return markdown((", ".join(result["metrics"]), "measured", "goal"), rows)
 
 
+def _dataset_index() -> str:
+    result = _results("dataset_index")
+    steps = {
+        "names": "list one view's pictures",
+        "probe": "the same, and look at the first",
+        "takes": "the index of the Panoptic reader",
+        "clip_of_two_views": "a clip of two views",
+        "fingerprint": "a fingerprint of one view: names and sizes",
+    }
+    rows = [[words, f"{result['seconds'][step]:.1f} s", "-"] for step, words in steps.items()]
+    rows.append(["peak memory of all of it (`peak_rss_mb`)", f"{result['peak_rss_mb']} MB", "< 1024 MB"])
+    return markdown((f"{result['frames']} frames", "measured", "goal"), rows)
+
+
+def _dataset(name: str) -> Callable[[], str]:
+    """What `epipose datasets` says of one."""
+    return lambda: f"```text\n{described(name, reader_named(name))}\n```"
+
+
 def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results(name))
 
@@ -123,6 +146,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_modes": _studio(studio_tables.modes),
     "studio_labels": _studio(studio_tables.labels),
     "metrics": _metrics,
+    "dataset_index": _dataset_index,
+    **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
     "ablation": _ablation,
     "letterbox": _letterbox,
     "geometry_figures": _of("geometry", geometry_tables.figures),

@@ -34,6 +34,7 @@ _Verb = (
     | Annotated[config.Studio, tyro.conf.subcommand("studio")]
     | Annotated[config_bench.Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[config_bench.Bench, tyro.conf.subcommand("bench")]
+    | Annotated[config.Datasets, tyro.conf.subcommand("datasets")]
 )
 
 
@@ -79,6 +80,33 @@ def _studio(verb: config.Studio) -> None:
     folders = film(verb.out, verb.clips, order, verb.workers)
     then = f"epipose detect {folders[0]} --out {folders[0]} --sync none"  # the videos of a clip start together
     print(f"{len(folders)} clips in {verb.out}. Next: {then}")
+
+
+def _datasets(verb: config.Datasets) -> None:
+    from epipose.clip import Clip
+    from epipose.datasets.base import Choice
+    from epipose.datasets.survey import checked, imported, listing
+
+    if verb.do == "list":
+        print(listing())
+        return
+    if verb.path is None:
+        raise EpiposeError(f"epipose datasets {verb.do} needs the PATH of the dataset.")
+    if verb.do == "check":
+        dataset, findings = checked(verb.path)
+        print(dataset)
+        for finding in findings:
+            print(f"  [{'ok' if finding.good else '!!'}] {finding.words}")
+        if wrong := sum(not finding.good for finding in findings):
+            raise EpiposeError(f"{wrong} of {len(findings)} findings in {verb.path} are not as they should be.")
+        return
+    if verb.out is None:
+        raise EpiposeError("epipose datasets import needs --out, a folder to write clip folders into.")
+    choice = Choice(verb.subjects, verb.actions, verb.views, not verb.leave_out_known_bad, not verb.universal)
+    for folder in imported(verb.path, verb.out, choice, verb.every):
+        clip = Clip.load(folder)
+        print(f"{folder}: {len(clip.views)} views, {clip.frames} frames")
+    print("Next: epipose train CLIPS --mode full --out MODEL, or epipose detect CLIP --out CLIP --sync none")
 
 
 def _weights(verb: config.Weights) -> None:
@@ -300,6 +328,7 @@ _ACTIONS: dict[type, Callable[[Any], None]] = {
     config.Studio: _studio,
     config_bench.Evaluate: _evaluate,
     config_bench.Bench: _bench,
+    config.Datasets: _datasets,
 }
 
 if __name__ == "__main__":

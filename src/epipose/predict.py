@@ -173,7 +173,8 @@ def predict_clip(
     """Single-picture predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
 
     The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json, or else of its
-    intrinsics.json. Root-relative, each in the frame of its own camera; confidence (0 where the person was not detected); and the joints in pixels.
+    intrinsics.json. Root-relative, each in the frame of its own camera; confidence (0 where the person was not detected);
+    and the joints in pixels.
     """
     target = device_named(device)
     clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")

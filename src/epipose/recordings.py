@@ -56,8 +56,9 @@ class Recording:
 def recordings(predicted: Path, truth: Path, skeleton: Skeleton = H36M17) -> list[Recording]:
     """Everything that can be compared, in order of names.
 
-    ``truth``: poses (.npz), a clip folder with ``truth/``, or a folder of such folders. ``predicted``: poses; or a clip folder's labels (poses3d.npz, rig.json) or predictions (VIEW/predictions.npz), or a folder of such
-    folders under the names of the clips. Raises EpiposeError that says what is missing, and for other numbers of frames.
+    ``truth``: poses (.npz), a clip folder with ``truth/``, or a folder of such folders. ``predicted``: poses; or a clip
+    folder's labels (poses3d.npz, rig.json) or predictions (VIEW/predictions.npz), or a folder of such folders under the
+    names of the clips. Raises EpiposeError that says what is missing, and for other numbers of frames.
     """
     for path in (predicted, truth):
         if not path.exists():
@@ -116,7 +117,7 @@ def _views_of(
                 f"{predicted} is one file of poses; the truth has the views {', '.join(views)}. Give a folder."
             )
         poses = Poses3D.load(predicted).mapped_to(skeleton)
-        return [(views[0], poses, poses.xyz[:, 0], made_with(predicted))]
+        return [(view, poses, poses.xyz[:, 0], made_with(predicted)) for view in views]
     files = {view: predicted / view / "predictions.npz" for view in views}
     read = {view: path for view, path in files.items() if path.exists()}
     if read:

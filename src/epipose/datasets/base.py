@@ -73,7 +73,7 @@ class People2D:
 class Choice:
     """What of a dataset is wanted. Empty: all, and of the views those that its protocol takes.
 
-    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: two takes of S9). ``true_scale``: sizes as they
+    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9). ``true_scale``: sizes as they
     were measured, not the dataset's universal skeleton (MPI-INF-3DHP). ``split`` matters for people in pictures.
     """
 

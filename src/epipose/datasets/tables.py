@@ -32,11 +32,18 @@ def reading(path: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-def read_mat(path: Path, what: str) -> dict[str, Any]:
-    """The variables of a MATLAB file up to version 7.2, as `scipy.io.loadmat` gives them with structs as objects."""
+def read_mat(path: Path, what: str, variables: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """The variables of a MATLAB file up to version 7.2, as `scipy.io.loadmat` gives them with structs as objects.
+
+    Where ``variables`` are named, only they are read, and one that is not there is an EpiposeError.
+    """
     io = optional("scipy.io", "datasets")
     with reading(path, what):
-        return io.loadmat(str(path), squeeze_me=True, struct_as_record=False)
+        content = io.loadmat(str(path), squeeze_me=True, struct_as_record=False, variable_names=variables)
+    missing = [name for name in variables or () if name not in content]
+    if missing:
+        raise EpiposeError(f"{path} has no variable {', '.join(missing)}; expected {what}.")
+    return content
 
 
 @contextmanager
@@ -52,3 +59,11 @@ def read_cdf(path: Path, variable: str, what: str) -> np.ndarray:
     cdflib = optional("cdflib", "datasets")
     with reading(path, what):
         return np.asarray(cdflib.CDF(str(path)).varget(variable))
+
+
+def cdf_sizes(path: Path, variable: str, what: str) -> tuple[int, ...]:
+    """The sizes of one variable of a CDF file, records first; its values are not read."""
+    cdflib = optional("cdflib", "datasets")
+    with reading(path, what):
+        info = cdflib.CDF(str(path)).varinq(variable)
+        return info.Last_Rec + 1, *info.Dim_Sizes

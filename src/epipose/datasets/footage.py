@@ -1,0 +1,76 @@
+"""What is known of a view's pictures without looking at them: how large they are, how many, and whether one is missing.
+
+A dataset's truth goes by frame numbers. A folder of pictures says which frames it holds only by its names, so a folder
+that begins late or lacks one in the middle would silently be paired with the wrong truth; here that is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import av.error
+from PIL import Image
+
+from epipose.errors import EpiposeError
+from epipose.video import frame_files, holds_pictures
+
+
+class Footage(NamedTuple):
+    """Width and height in pixels, and the number of frames as a video's header or a folder's names give it."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The first of these names, in a folder, that is a video or a folder with pictures; None where there is none."""
+    for path in (folder / name for name in names):
+        if path.is_file() or (path.is_dir() and holds_pictures(path)):
+            return path
+    return None
+
+
+def glance(path: Path) -> Footage | None:
+    """Size and count from a video's header, or from a folder's names and its first picture's header.
+
+    None for what cannot be read: an index goes on without it, and who decodes the pictures is told what is wrong.
+    """
+    try:
+        if path.is_dir():
+            names = frame_files(path)
+            with Image.open(path / names[0]) as picture:
+                return Footage(*picture.size, len(names))
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            return Footage(stream.width, stream.height, stream.frames) if stream.width and stream.frames else None
+    except (EpiposeError, OSError, IndexError, ValueError, av.error.FFmpegError):
+        return None
+
+
+def check_numbering(folder: Path, frames: int) -> None:
+    """Raise EpiposeError unless the first ``frames`` pictures are numbered one by one, beginning with 0 or 1."""
+    names = frame_files(folder)[:frames]
+    numbers = [int(found[0]) if (found := re.findall(r"\d+", Path(name).stem)[-1:]) else -1 for name in names]
+    first = numbers[0]
+    wrong = next((name for k, name in enumerate(names) if numbers[k] != first + k), None)
+    if first not in (0, 1) or wrong is not None:
+        raise EpiposeError(
+            f"{folder}: expected pictures numbered one by one from 0 or 1 (with leading zeros), found {names[0]} first"
+            f"{f' and {wrong} out of turn' if wrong else ''}. Extract every frame of the video again, into an empty folder."
+        )
+
+
+def count_missing(folder: Path, names: Collection[str]) -> int:
+    """How many files of these names are not in a folder; EpiposeError where there is no such folder."""
+    try:
+        return len(set(names) - set(os.listdir(folder)))
+    except OSError as error:
+        raise EpiposeError(
+            f"The folder {folder} cannot be read ({error}); expected {len(names)} pictures in it."
+        ) from error

@@ -1,0 +1,236 @@
+"""Human3.6M as its makers release it, extracted: poses in CDF files, videos (or the frames of these), metadata.xml.
+
+Source: Ionescu, Papava, Olaru, Sminchisescu, "Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing
+in Natural Environments", TPAMI 2014, and the release's description of its files; how the files are read agrees with
+VideoPose3D's data/prepare_data_h36m.py, h36m-fetch and PosePile.
+
+A pose file's variable "Pose" has the shape (1, frames, 96): 32 joints x (x, y, z) in millimetres, in the world of the
+cameras, z up. D2_Positions has one file for each camera, (1, frames, 64) in pixels. Poses and videos run at
+50 frames a second and start together. Videos may be some frames longer or shorter than the poses: the index counts the
+poses, which are quick to count, and `Human36M.check` compares.
+
+Of the four kinds of poses that the release offers, D3_Positions is in the world and true to the subject's size. The others
+are not needed: D3_Positions_mono is the same in each camera's frame, D3_Positions_mono_universal has every
+subject's bones replaced by those of one common skeleton, and angles are another matter. Published results use true sizes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.h36m_cameras import WHERE, needed_rigs, rig_of
+from epipose.datasets.h36m_names import (
+    CAMERAS,
+    DAMAGED_VIDEO,
+    JOINTS,
+    LICENCE,
+    SOURCE,
+    SUBJECTS,
+    TakeName,
+    frames_shown,
+    picture_fault,
+    pictures_of,
+    poses_from_mm,
+    poses_in_pictures,
+    rate,
+    take_of_file,
+    wanted,
+)
+from epipose.datasets.tables import cdf_sizes, read_cdf
+from epipose.errors import EpiposeError
+from epipose.video import holds_pictures, probe
+
+# The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
+_POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")
+_POSES_2D = ("MyPoseFeatures/D2_Positions", "Poses_D2_Positions")
+_WHAT_3D = 'a CDF file with the variable "Pose", (1, frames, 96): 3D poses of Human3.6M (D3_Positions)'
+_WHAT_2D = 'a CDF file with the variable "Pose", (1, frames, 64): 2D poses of Human3.6M (D2_Positions)'
+
+
+class Human36M:
+    """Reads the extracted release. Frames instead of videos: ``S1/Images/Directions 1.54138969/img_000001.jpg`` and on.
+
+    Where a take has folders of frames, they are taken and not its videos; they may hold a choice of the frames.
+    """
+
+    about = About(
+        title="Human3.6M, the official files",
+        licence=LICENCE,
+        source=SOURCE,
+        download=(
+            "For each of the subjects S1, S5, S6, S7, S8, S9, S11: Poses > D3 Positions, Videos, and if wanted D2 "
+            "Positions. From the release's code (Visualisation and large scale prediction software): metadata.xml."
+        ),
+        tree=(
+            "metadata.xml\n"
+            "S1/MyPoseFeatures/D3_Positions/Directions 1.cdf\n"
+            "S1/MyPoseFeatures/D2_Positions/Directions 1.54138969.cdf   (if wanted)\n"
+            "S1/Videos/Directions 1.54138969.mp4\n"
+            "S1/Images/Directions 1.54138969/img_000001.jpg             (instead of the video)"
+        ),
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether a subject's folder of 3D poses is there."""
+        return any(_folder(root, subject, _POSES_3D) for subject in SUBJECTS)
+
+    def takes(self, root: Path, choice: Choice) -> list[Take]:
+        """The takes, with 0 frames where a pose file is damaged (its truth says so); EpiposeError where files miss."""
+        files = {take: path for subject in SUBJECTS for take, path in _pose_files(root, subject)}
+        if not files:
+            raise EpiposeError(
+                f"{root} has no 3D poses of Human3.6M: expected files like {root / 'S1' / _POSES_3D[0]}/Directions 1.cdf. "
+                f"Download Poses > D3 Positions at {SOURCE} and extract it there."
+            )
+        chosen = wanted(list(files), choice)
+        rigs = needed_rigs(root)
+        folders = {subject: _by_camera(root, subject) for subject in {take.subject for take in chosen}}
+        takes = []
+        for name in chosen:
+            rig = rig_of(rigs, name.subject, choice.views, root)
+            images, videos, poses2d = (found.get(name, {}) for found in folders[name.subject])
+            pictures = pictures_of(name, images or videos, rig.names)
+            shown = _shown(files[name], pictures)
+            truth = partial(_truth, files[name], {view: poses2d.get(view) for view in rig.names}, shown)
+            takes.append(
+                Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth),
+            )
+        return takes
+
+    def check(self, root: Path) -> list[Finding]:
+        """Opens every pose file and the header of every video, counts pictures; nothing is decoded but first frames."""
+        findings = [_camera_finding(root)]
+        for subject in SUBJECTS:
+            files = dict(_pose_files(root, subject))
+            if not files:
+                findings.append(Finding(False, f"{subject}: no files {root / subject / _POSES_3D[0]}/*.cdf."))
+                continue
+            wrong = [Finding(False, words) for words in _faults(root, subject, files)]
+            missing = 30 - len(files)
+            if missing:
+                wrong.append(Finding(False, f"{subject}: {missing} of 30 pose files are missing in {root / subject}."))
+            good = Finding(True, f"{subject}: {len(files)} takes, poses and pictures as they should be.")
+            findings += wrong or [good]
+        return findings
+
+
+def _folder(root: Path, subject: str, names: tuple[str, ...]) -> Path | None:
+    return next((root / subject / name for name in names if (root / subject / name).is_dir()), None)
+
+
+def _pose_files(root: Path, subject: str) -> Iterator[tuple[TakeName, Path]]:
+    folder = _folder(root, subject, _POSES_3D)
+    for path in sorted(folder.glob("*.cdf")) if folder else ():
+        take = take_of_file(subject, path.stem)
+        if take is not None:
+            yield take, path
+
+
+def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Path]], ...]:
+    """Of each take, by camera: folders of frames, videos, files of 2D poses. Lists three folders, opens nothing."""
+    places = (root / subject / "Images", root / subject / "Videos", _folder(root, subject, _POSES_2D))
+    found: tuple[Mapping[TakeName, dict[str, Path]], ...] = tuple(defaultdict(dict) for _ in places)
+    for takes, place, suffix in zip(found, places, ("", ".mp4", ".cdf"), strict=True):
+        for path in sorted(place.iterdir()) if place is not None and place.is_dir() else ():
+            stem, _, camera = path.name.removesuffix(suffix).rpartition(".")
+            take = take_of_file(subject, stem)
+            usable = path.name.endswith(suffix) and (suffix != "" or (path.is_dir() and holds_pictures(path)))
+            if take is not None and camera in CAMERAS and usable:
+                takes[take][camera] = path
+    return found
+
+
+def _shown(poses: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+    """The frames of the recording that pictures show and poses describe; none where the pose file is damaged."""
+    try:
+        frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
+    except EpiposeError:
+        frames = 0
+    shown = frames_shown([path if path is not None and path.is_dir() else None for path in pictures])
+    return np.arange(frames) if shown is None else shown[shown < frames]
+
+
+def _truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray, "frame"]) -> Truth:
+    every = _joints(poses, 3, _WHAT_3D)
+    if len(shown) and shown[-1] >= len(every):
+        raise EpiposeError(
+            f"{poses} holds {len(every)} frames, not the {shown[-1] + 1} that it announces. Extract it again."
+        )
+    xyz = every[shown]
+    if not any(poses2d.values()):
+        return Truth(poses_from_mm(xyz))
+    xy = [np.full((*xyz.shape[:2], 2), np.nan) for _ in poses2d]
+    for filled, path in zip(xy, poses2d.values(), strict=True):
+        if path is not None:
+            given = _joints(path, 2, _WHAT_2D)
+            there = shown < len(given)
+            filled[there] = given[shown[there]]
+    return Truth(poses_from_mm(xyz), poses_in_pictures(xy, tuple(poses2d)))
+
+
+def _joints(path: Path, axes: int, what: str) -> Shaped[np.ndarray, "frame 17 axes"]:
+    """The 17 joints of a pose file, in its unit."""
+    values = read_cdf(path, "Pose", what)
+    if values.ndim < 2 or values.shape[-1] != 32 * axes or values.size == 0:
+        raise EpiposeError(f"{path} holds an array of shape {values.shape}; expected {what}. Extract it again.")
+    return values.reshape(-1, 32, axes)[:, JOINTS]
+
+
+def _camera_finding(root: Path) -> Finding:
+    try:
+        rigs = needed_rigs(root)
+    except EpiposeError as error:
+        return Finding(False, str(error))
+    missing = [subject for subject in SUBJECTS if subject not in rigs]
+    if missing:
+        return Finding(False, f"No cameras of {', '.join(missing)} in {root}. {WHERE}.")
+    return Finding(True, f"Cameras of {len(rigs)} subjects.")
+
+
+def _faults(root: Path, subject: str, files: dict[TakeName, Path]) -> Iterator[str]:
+    """A sentence for whatever is missing or damaged in a subject's takes."""
+    images, videos, poses2d = _by_camera(root, subject)
+    if not images and not videos:
+        yield f"{subject}: no videos in {root / subject / 'Videos'} and no frames in {root / subject / 'Images'}."
+    for name, path in files.items():
+        try:
+            frames = len(_joints(path, 3, _WHAT_3D))
+        except EpiposeError as error:
+            yield str(error)
+            continue
+        sources = images.get(name) or videos.get(name, {})
+        for camera, pictures in zip(CAMERAS, pictures_of(name, sources, CAMERAS), strict=True):
+            if pictures is not None:
+                yield from _picture_faults(pictures, frames)
+            elif (images or videos) and (name, camera) != DAMAGED_VIDEO:
+                yield f"{subject}: no video and no frames of '{path.stem}' from camera {camera}."
+        for extra in poses2d.get(name, {}).values():
+            try:
+                count = len(_joints(extra, 2, _WHAT_2D))
+            except EpiposeError as error:
+                yield str(error)
+                continue
+            if count != frames:
+                yield f"{extra} has poses of {count} frames, {path} of {frames}."
+
+
+def _picture_faults(pictures: Path, frames: int) -> Iterator[str]:
+    """What is wrong with a video, or a folder of frames, of a recording of so many frames; more are no fault."""
+    if pictures.is_dir():
+        fault = picture_fault(pictures, frames)
+        if fault is not None:
+            yield fault
+        return
+    try:
+        info = probe(pictures)
+        if info.frames < frames:
+            yield f"{pictures} has {info.frames} frames, fewer than the {frames} poses: the last poses have no picture."
+    except EpiposeError as error:
+        yield str(error)

@@ -1,0 +1,174 @@
+"""Human3.6M as h36m-fetch (github.com/anibali/h36m-fetch, process_all.py) prepares it: chosen frames, and annot.h5.
+
+``S1/Directions-1`` is a take: the release's action and its trial. In ``annot.h5`` the rows of the four cameras stand one
+after the other: ``camera`` (54138969, ...) and ``frame`` (from 1) say of which, ``pose/2d`` is D2_Positions (row, 32, 2)
+in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ`` has the
+common skeleton's bones, see h36m.py; ``intrinsics`` is a fit of a lens without distortion; neither is used.) The picture
+of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th of S9 and
+S11, and of the others those where some joint has moved by 40 mm since the last one (the rate is of the usual step).
+
+The file has no places of cameras. They come from metadata.xml, which lies in h36m-fetch's own folder: put it into the
+folder of the subjects, or above it. With it poses go from camera to world: X = R^T (x - t).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from epipose.camera import Rig
+from epipose.datasets.base import Choice, Finding, Take, Truth
+from epipose.datasets.h36m_cameras import needed_rigs, rig_of
+from epipose.datasets.h36m_names import (
+    CAMERAS,
+    JOINTS,
+    SUBJECTS,
+    TakeName,
+    action_named,
+    frames_shown,
+    pictures_of,
+    poses_from_mm,
+    poses_in_pictures,
+    rate,
+    wanted,
+)
+from epipose.datasets.tables import open_hdf5
+from epipose.errors import EpiposeError
+from epipose.video import holds_pictures
+
+_WHAT = "annot.h5 of h36m-fetch (camera, frame, pose/2d, pose/3d)"
+_AGAIN = "Make it again with h36m-fetch's process_all.py"
+_Rows = dict[str, np.ndarray]
+
+
+def recognises(root: Path) -> bool:
+    """Whether a take of h36m-fetch is there."""
+    return any((root / subject).is_dir() and any(_take_folders(root, subject)) for subject in SUBJECTS)
+
+
+def takes(root: Path, choice: Choice) -> list[Take]:
+    """The takes; a damaged annot.h5 shows when its truth is asked for (where there are no pictures it has 0 frames)."""
+    folders = {name: folder for subject in SUBJECTS for name, folder in _take_folders(root, subject)}
+    chosen = wanted(list(folders), choice)
+    rigs = needed_rigs(root)
+    found = []
+    for name in chosen:
+        rig = rig_of(rigs, name.subject, choice.views, root)
+        path = folders[name] / "annot.h5"
+        pictures = pictures_of(name, _pictures(folders[name]), rig.names)
+        shown = frames_shown(pictures)
+        shown = _annotated(path) if shown is None else shown
+        truth = partial(_truth, path, rig, shown)
+        found.append(Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth))
+    return found
+
+
+def check(root: Path) -> list[Finding]:
+    """Opens every annot.h5, and looks for the picture of every row."""
+    findings = []
+    try:
+        findings.append(Finding(True, f"Cameras of {len(needed_rigs(root))} subjects."))
+    except EpiposeError as error:
+        findings.append(Finding(False, str(error)))
+    for subject in SUBJECTS:
+        folders = dict(_take_folders(root, subject))
+        wrong = [words for folder in folders.values() for words in _faults(folder)]
+        if len(folders) < 30:
+            wrong.append(f"{subject}: {30 - len(folders)} of 30 takes have no annot.h5 in {root / subject}.")
+        good = Finding(True, f"{subject}: {len(folders)} takes, a picture for every row.")
+        findings += [Finding(False, words) for words in wrong] or [good]
+    return findings
+
+
+def _take_folders(root: Path, subject: str) -> Iterator[tuple[TakeName, Path]]:
+    for path in sorted((root / subject).glob("*/annot.h5")):
+        match = re.fullmatch(r"(\w+)-([12])", path.parent.name)
+        action = action_named(match[1]) if match else None
+        if match is not None and action is not None:
+            yield TakeName(subject, action, int(match[2])), path.parent
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    places = {camera: folder / "imageSequence" / camera for camera in CAMERAS}
+    return {camera: path for camera, path in places.items() if path.is_dir() and holds_pictures(path)}
+
+
+def _read(path: Path) -> _Rows:
+    """The columns of annot.h5; raises EpiposeError where one is missing or of the wrong shape."""
+    with open_hdf5(path, _WHAT) as file:
+        missing = [key for key in ("camera", "frame", "pose/2d", "pose/3d") if key not in file]
+        if missing:
+            raise EpiposeError(f"{path} lacks {', '.join(missing)}; expected {_WHAT}. {_AGAIN}.")
+        rows = {key: np.asarray(file[key]) for key in ("camera", "frame", "pose/2d", "pose/3d")}
+    count = len(rows["frame"])
+    expected = {"camera": (count,), "frame": (count,), "pose/2d": (count, 32, 2), "pose/3d": (count, 32, 3)}
+    wrong = [f"{key} is {rows[key].shape}, not {shape}" for key, shape in expected.items() if rows[key].shape != shape]
+    if wrong or not count:
+        raise EpiposeError(f"{path}: {'; '.join(wrong) or 'there are no rows'}. {_AGAIN}.")
+    return rows
+
+
+def _annotated(path: Path) -> Int64[np.ndarray, "frame"]:
+    """The frames, from 0, that any camera has a row of."""
+    try:
+        return np.unique(_read(path)["frame"]).astype(np.int64) - 1
+    except EpiposeError:
+        return np.zeros(0, dtype=np.int64)
+
+
+def _truth(path: Path, rig: Rig, shown: Int64[np.ndarray, "frame"]) -> Truth:
+    rows = _read(path)
+    R, t = rig.camera.R.numpy(), rig.camera.t.numpy() * 1000
+    world = np.full((len(shown), 17, 3), np.nan)
+    xy = np.full((len(rig.names), len(shown), 17, 2), np.nan)
+    for view, name in enumerate(rig.names):
+        frame, row = _rows_of(rows, name, shown)
+        xy[view, frame] = rows["pose/2d"][row][:, JOINTS]
+        in_camera = rows["pose/3d"][row][:, JOINTS]
+        unknown = np.isnan(world[frame]).all((1, 2))
+        world[frame[unknown]] = ((in_camera - t[view]) @ R[view])[unknown]  # a row times R is R^T times it
+    return Truth(poses_from_mm(world), poses_in_pictures(list(xy), rig.names))
+
+
+def _rows_of(
+    rows: _Rows, camera: str, shown: Int64[np.ndarray, "frame"]
+) -> tuple[Shaped[np.ndarray, "known"], Shaped[np.ndarray, "known"]]:
+    """Which of the frames shown a camera has rows of, and these rows."""
+    own = np.flatnonzero(rows["camera"] == int(camera))
+    _, frame, row = np.intersect1d(shown, rows["frame"][own].astype(np.int64) - 1, return_indices=True)
+    return frame, own[row]
+
+
+def _faults(folder: Path) -> list[str]:
+    """A sentence for whatever is missing or damaged in a take."""
+    path = folder / "annot.h5"
+    try:
+        rows = _read(path)
+    except EpiposeError as error:
+        return [str(error)]
+    pictures = _pictures(folder)
+    if not pictures:
+        return [f"{folder / 'imageSequence'} has no pictures."]
+    words = []
+    for camera in CAMERAS:
+        frames = np.unique(rows["frame"][rows["camera"] == int(camera)]) - 1
+        if not len(frames):
+            continue
+        try:
+            shown = frames_shown([pictures.get(camera)])
+        except EpiposeError as error:
+            words.append(str(error))
+            continue
+        lacking = np.setdiff1d(frames, np.zeros(0) if shown is None else shown)
+        surplus = np.zeros(0) if shown is None else np.setdiff1d(shown, frames)
+        if len(lacking):
+            first = folder / "imageSequence" / camera / f"img_{int(lacking[0]) + 1:06d}.jpg"
+            words.append(f"{first} is missing, and {len(lacking) - 1} more pictures of rows in {path}.")
+        if len(surplus):
+            words.append(f"{folder / 'imageSequence' / camera} has {len(surplus)} pictures of which {path} has no row.")
+    return words

@@ -1,0 +1,224 @@
+"""Human3.6M in the two layouts that most code expects: folders of frames with JSON, or with HDF5 (see h36m_fetch.py).
+
+The JSON layout is that of 3DMPPE (PoseNet), I2L-MeshNet, Pose2Mesh, HybrIK and others. Its folders of pictures are
+called ``s_01_act_02_subact_01_ca_01``, its pictures ``.._000001.jpg``: subject 1, act 2 to 16 for the 15 actions in the
+release's order, subact 1 or 2 for the trial, ca 1 to 4 for the cameras, frame 1 on. For each subject there are
+
+- ``Human36M_subject1_camera.json``: {"1" to "4": {"R", "t" (mm), "f", "c"}}, one lens for both x and y each;
+- ``Human36M_subject1_joint_3d.json``: {act: {subact: {frame, from 0: 17 x (x, y, z) mm, world}}}, in the usual order;
+- ``Human36M_subject1_data.json``: COCO-like lists of pictures and boxes, which nothing here needs.
+
+The picture of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
+3DMPPE_POSENET_RELEASE); the files before June 2020, and the script that made them, have the camera's centre T instead, of
+x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them apart.
+Distortion is left out of these files, but not of the pictures: it is put back (`h36m_cameras.lens_of`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from epipose.camera import Rig
+from epipose.datasets import h36m_fetch
+from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.h36m_cameras import lens_of, rig_from
+from epipose.datasets.h36m_names import (
+    ACTIONS,
+    CAMERAS,
+    DAMAGED_VIDEO,
+    LICENCE,
+    SOURCE,
+    SUBJECTS,
+    TakeName,
+    frames_shown,
+    picture_fault,
+    pictures_of,
+    poses_from_mm,
+    rate,
+    wanted,
+)
+from epipose.errors import EpiposeError
+from epipose.files import read_json
+from epipose.video import holds_pictures
+
+_FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
+_GET = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"
+
+
+class Human36MProcessed:
+    """Reads annotations/*.json with images/s_01_act_02_subact_01_ca_01, or S1/Directions-1/annot.h5 of h36m-fetch."""
+
+    about = About(
+        title="Human3.6M, preprocessed: frames with JSON or HDF5 annotations",
+        licence=LICENCE,
+        source=SOURCE,
+        download=(
+            "Either images and annotations as 3DMPPE_POSENET_RELEASE on GitHub describes, or what h36m-fetch on GitHub "
+            "makes of the official files, and its metadata.xml."
+        ),
+        tree=(
+            "annotations/Human36M_subject1_camera.json\n"
+            "annotations/Human36M_subject1_joint_3d.json\n"
+            "images/s_01_act_02_subact_01_ca_01/s_01_act_02_subact_01_ca_01_000001.jpg\n"
+            "or\n"
+            "metadata.xml\n"
+            "S1/Directions-1/annot.h5\n"
+            "S1/Directions-1/imageSequence/54138969/img_000001.jpg"
+        ),
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether a subject's cameras in JSON, or an annot.h5, are there."""
+        return bool(_subjects(root)) or h36m_fetch.recognises(root)
+
+    def takes(self, root: Path, choice: Choice) -> list[Take]:
+        """The takes; a damaged file of poses shows when a truth is asked for, unless there are no pictures to count."""
+        if not _subjects(root):
+            if h36m_fetch.recognises(root):
+                return h36m_fetch.takes(root, choice)
+            raise EpiposeError(
+                f"{root} has neither {_annotation('S1', 'camera')} nor S1/Directions-1/annot.h5. {_GET}; h36m-fetch makes "
+                "the second."
+            )
+        folders = _picture_folders(root)
+        names = set(folders)
+        for subject in _subjects(root):
+            if not any(name.subject == subject for name in names):  # poses alone
+                names |= set(_poses(root, subject))
+        chosen = wanted(list(names), choice)
+        rigs = {subject: _rig(root, subject) for subject in {name.subject for name in chosen}}
+        takes = []
+        for name in chosen:
+            rig = rigs[name.subject].select(choice.views) if choice.views else rigs[name.subject]
+            pictures = pictures_of(name, folders[name], rig.names)
+            shown = frames_shown(pictures)
+            shown = _poses(root, name.subject)[name][0] if shown is None else shown
+            truth = partial(_truth, root, name, shown)
+            takes.append(Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth))
+        return takes
+
+    def check(self, root: Path) -> list[Finding]:
+        """Opens all annotations, and compares them with the numbers of the pictures."""
+        if not _subjects(root):
+            if h36m_fetch.recognises(root):
+                return h36m_fetch.check(root)
+            return [
+                Finding(False, f"There is neither {root / _annotation('S1', 'camera')} nor S1/Directions-1/annot.h5.")
+            ]
+        folders = _picture_folders(root)
+        findings = []
+        for subject in SUBJECTS:
+            if subject not in _subjects(root):
+                findings.append(Finding(False, f"There is no file {root / _annotation(subject, 'camera')}. {_GET}."))
+                continue
+            wrong = _faults(root, subject, folders)
+            good = Finding(True, f"{subject}: cameras, poses and pictures fit together.")
+            findings += [Finding(False, words) for words in wrong] or [good]
+        return findings
+
+
+def _annotation(subject: str, kind: str) -> str:
+    return f"annotations/Human36M_subject{subject[1:]}_{kind}.json"
+
+
+def _subjects(root: Path) -> list[str]:
+    return [subject for subject in SUBJECTS if (root / _annotation(subject, "camera")).is_file()]
+
+
+def _picture_folders(root: Path) -> dict[TakeName, dict[str, Path]]:
+    """Of each take, by camera, its folder of pictures; lists ``images`` and opens nothing."""
+    folders: dict[TakeName, dict[str, Path]] = defaultdict(dict)
+    images = root / "images"
+    for path in sorted(images.iterdir()) if images.is_dir() else ():
+        match = _FOLDER.fullmatch(path.name)
+        if match is None or not path.is_dir() or not holds_pictures(path):
+            continue
+        subject, act, trial, camera = (int(number) for number in match.groups())
+        if f"S{subject}" in SUBJECTS and act in ACTIONS and trial in (1, 2) and 1 <= camera <= 4:
+            folders[TakeName(f"S{subject}", ACTIONS[act], trial)][CAMERAS[camera - 1]] = path
+    return folders
+
+
+def _rig(root: Path, subject: str) -> Rig:
+    path = root / _annotation(subject, "camera")
+    try:
+        cameras = {CAMERAS[int(number) - 1]: camera for number, camera in sorted(read_json(path).items())}
+        R, t, f, c = (
+            np.array([camera[key] for camera in cameras.values()], dtype=np.float64).reshape(-1, *shape)
+            for key, shape in (("R", (3, 3)), ("t", (3,)), ("f", (2,)), ("c", (2,)))
+        )
+        K = np.array([[[fx, 0, cx], [0, fy, cy], [0, 0, 1]] for (fx, fy), (cx, cy) in zip(f, c, strict=True)])
+        lenses = np.stack([lens_of(name, focal) for name, focal in zip(cameras, f, strict=True)])
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise EpiposeError(
+            f'{path} has no cameras of Human3.6M ({error}): expected {{"1" to "4": {{"R": 3x3, "t": 3 (mm), "f": 2, '
+            f'"c": 2}}}}. {_GET}.'
+        ) from error
+    return rig_from(tuple(cameras), K, lenses, R, _translation(R, t) / 1000)
+
+
+def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camera 3"]) -> Float[np.ndarray, "camera 3"]:
+    """Of x_cam = R X + t, whether the file has that t or the centre T: the world's origin is before every camera."""
+    from_centre = -np.einsum("vij,vj->vi", R, t)
+    aside, aside_from_centre = (np.hypot(o[:, 0], o[:, 1]) - o[:, 2] for o in (t, from_centre))
+    return t if aside.max() < aside_from_centre.max() else from_centre
+
+
+def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, "frame"], np.ndarray]]:
+    path = root / _annotation(subject, "joint_3d")
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}. {_GET}.")
+    return _poses_in(path, subject, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int64[np.ndarray, "frame"], np.ndarray]]:
+    """Frames (from 0) and poses (frame, 17, 3) in mm of every take of a subject; kept while the file stays as it is."""
+    poses = {}
+    try:
+        for act, trials in read_json(path).items():
+            for trial, frames in trials.items():
+                numbers = np.array([int(number) for number in frames], dtype=np.int64)
+                xyz = np.array(list(frames.values()), dtype=np.float32).reshape(len(numbers), 17, 3)
+                ascending = np.argsort(numbers)
+                poses[TakeName(subject, ACTIONS[int(act)], int(trial))] = numbers[ascending], xyz[ascending]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise EpiposeError(
+            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": {{frame: 17 x 3 '
+            f"(mm)}}}}}}. {_GET}."
+        ) from error
+    return poses
+
+
+def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, "frame"]) -> Truth:
+    poses = _poses(root, name.subject)
+    if name not in poses:
+        raise EpiposeError(f"{root / _annotation(name.subject, 'joint_3d')} has no poses of {name}. {_GET}.")
+    numbers, xyz = poses[name]
+    row = np.searchsorted(numbers, shown).clip(max=len(numbers) - 1)
+    return Truth(poses_from_mm(xyz[row], numbers[row] == shown))
+
+
+def _faults(root: Path, subject: str, folders: dict[TakeName, dict[str, Path]]) -> list[str]:
+    """A sentence for whatever is missing or damaged in a subject's takes."""
+    try:
+        _rig(root, subject)
+        poses = _poses(root, subject)
+    except EpiposeError as error:
+        return [str(error)]
+    if not any(name.subject == subject for name in folders):
+        return [f"{subject}: no pictures in {root / 'images'}."]
+    words = [f"{subject}: no poses of {name}." for name in folders if name.subject == subject and name not in poses]
+    for name, (numbers, _) in poses.items():
+        pictures = pictures_of(name, folders.get(name, {}), CAMERAS)
+        there = [path for path in pictures if path is not None]
+        if len(there) < 4 - (name == DAMAGED_VIDEO[0]):
+            words.append(f"{name}: pictures from {len(there)} of 4 cameras in {root / 'images'}.")
+        words += [fault for path in there if (fault := picture_fault(path, int(numbers[-1]) + 1)) is not None]
+    return words

@@ -1,0 +1,279 @@
+"""MPI-INF-3DHP, training set: eight people in two sequences each, seen by 14 cameras in a green-screen studio.
+
+What the files mean is taken from the README and the MATLAB helpers that come with the release (mpii_get_joint_set,
+mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measured on the files.
+
+- ``annot3`` are joints in millimetres in each camera's OWN axes (OpenCV's). Here they are brought to the world by the
+  first chosen view; all 14 agree. K times ``annot3`` gives ``annot2``, to 0.005 pixels. Only the release's pixels are
+  quoted: whether it puts pixel centres at integers or at halves nobody says, a question of half a pixel of 2048.
+- ``univ_annot3`` ("universal") is every person drawn to the size of one and the same skeleton, the one of Human3.6M:
+  poses relative to the pelvis are ``annot3`` times one number per person. These do NOT project onto ``annot2``, nor onto
+  the pictures. The official test compares universal poses; geometry needs the true ones (``Choice.true_scale``).
+- ``camera.calibration`` is a Skeletool text file. Its extrinsic matrix is camera from world (x_cam = R x + t, mm), the
+  world's y axis points up (turned here to z up), lens distortion was removed from the videos (``radial`` is 0). The
+  release does not promise that the floor is at height 0; its cameras "at the knee" are 0.7 m high and those at the
+  chest 1.4 m, so it is, near enough.
+- Row k of the annotations is the k-th picture (ffmpeg's number k + 1). Where annotations outnumber pictures (S3 Seq1, by
+  one) the release's frame count holds. The video of camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the
+  take, unless ``Choice.views`` leaves cam2 out.
+- In S4 Seq2 left and right are exchanged in frames 3 759 to 5 852, says one public reader (Veges and Lorincz, 2019);
+  ``Choice.known_bad = False`` gives these frames confidence 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from epipose.camera import Camera, Rig, stack_cameras
+from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.footage import check_numbering, find_footage, glance
+from epipose.datasets.skeletool import read_skeletool
+from epipose.datasets.tables import read_mat, reading
+from epipose.errors import EpiposeError
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeletons import H36M17
+
+# The release's own order (mpii_get_joint_set, 'all').
+JOINTS = (
+    "spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top",
+    "left_clavicle", "left_shoulder", "left_elbow", "left_wrist", "left_hand",
+    "right_clavicle", "right_shoulder", "right_elbow", "right_wrist", "right_hand",
+    "left_hip", "left_knee", "left_ankle", "left_foot", "left_toe",
+    "right_hip", "right_knee", "right_ankle", "right_foot", "right_toe",
+)  # fmt: skip
+
+# Human3.6M's joints that go by another name here, after the release's set 'relevant' ("Human3.6m compatible") and as
+# published evaluations pair them: the root of the neck is Human3.6M's thorax, the middle of the head its neck/nose.
+SAME_AS = {"thorax": "neck", "neck_nose": "head", "head": "head_top"}
+
+# Frames of Seq1 and Seq2, and the sequences that were filmed at 50 frames per second, not 25 (mpii_get_sequence_info).
+_FRAMES = {
+    "S1": (6416, 12430), "S2": (6502, 6081), "S3": (12488, 12283), "S4": (6171, 6675),
+    "S5": (12820, 12312), "S6": (6188, 6145), "S7": (6239, 6320), "S8": (6468, 6054),
+}  # fmt: skip
+_FAST = {("S1", "Seq2"), ("S3", "Seq1"), ("S3", "Seq2"), ("S5", "Seq1"), ("S5", "Seq2")}
+SEQUENCES = {
+    (subject, action): (frames, 50.0 if (subject, action) in _FAST else 25.0)
+    for subject, both in _FRAMES.items()
+    for action, frames in zip(("Seq1", "Seq2"), both, strict=True)
+}
+
+CHEST_VIEWS = (
+    "cam0",
+    "cam2",
+    "cam4",
+    "cam7",
+    "cam8",
+)  # mpii_get_camera_set, 'mm3d_chest': those of the dataset's paper
+FLIPPED = {("S4", "Seq2"): slice(3759, 5853)}
+Z_UP_FROM_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+MILLIMETRES = 1000.0
+WHAT = "annot.mat of an MPI-INF-3DHP sequence (annot2, annot3, univ_annot3, cameras, frames)"
+HELP = "Run the release's get_dataset.sh; epipose datasets prints how the files should lie."
+
+
+class MpiInf3dhp:
+    """The training set; a take is one sequence of one person ("S1_Seq1"), its action "Seq1" or "Seq2"."""
+
+    about = About(
+        title="MPI-INF-3DHP, training set",
+        licence="non-commercial research only (license.txt of the release); cite Mehta et al., 3DV 2017",
+        source="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
+        download="mpi_inf_3dhp.zip; read and edit conf.ig in it, then run get_dataset.sh (annotations and videos)",
+        tree=(
+            "ROOT/S1/Seq1/annot.mat\n"
+            "ROOT/S1/Seq1/camera.calibration\n"
+            "ROOT/S1/Seq1/imageSequence/video_0.avi   or a folder video_0 of its frames, here or in imageFrames\n"
+            "ROOT/S1/Seq2 ... ROOT/S8/Seq2"
+        ),
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether there is a sequence with its annotations."""
+        return any((root / subject / action / "annot.mat").exists() for subject, action in SEQUENCES)
+
+    def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
+        """The sequences that are there, by subject; views are the five at the height of the chest unless named."""
+        there = [key for key in SEQUENCES if (root / key[0] / key[1] / "annot.mat").exists()]
+        if not there:
+            raise EpiposeError(f"{root} holds no sequence of MPI-INF-3DHP (S1/Seq1/annot.mat ... S8/Seq2). {HELP}")
+        for wanted, found in ((choice.subjects, {s for s, _ in there}), (choice.actions, {a for _, a in there})):
+            if missing := sorted(set(wanted) - found):
+                raise EpiposeError(f"{root} has no {', '.join(missing)}; there are {', '.join(sorted(found))}. {HELP}")
+        chosen = [k for k in there if k[0] in (choice.subjects or k[0]) and k[1] in (choice.actions or k[1])]
+        return [_take(root / key[0] / key[1], key, choice) for key in chosen]
+
+    def check(self, root: Path) -> list[Finding]:
+        """Every sequence: its calibration, its annotations against it, and the pictures of the chest-height views."""
+        return [finding for key in SEQUENCES for finding in _check(root / key[0] / key[1], key)]
+
+
+def rows_of_h36m(joints: tuple[str, ...]) -> list[int]:
+    """Where each joint of Human3.6M's 17 stands in a list of this dataset's joints, by name."""
+    return [joints.index(SAME_AS.get(joint, joint)) for joint in H36M17.joints]
+
+
+def footage_of(folder: Path, view: str) -> Path | None:
+    """The frames or the video of a view ("cam0"), wherever a common extraction puts them; None where they lack."""
+    number, sequence = view.removeprefix("cam"), f"{folder.parent.name}_{folder.name}"
+    video = f"video_{number}"
+    folders = (f"imageSequence/{video}", f"imageFrames/{video}", f"Images/{video}", video)
+    return find_footage(folder, (*folders, f"images/{sequence}_V{number}", f"imageSequence/{video}.avi"))
+
+
+def world_from_camera(xyz: Float64[Tensor, "frame joint 3"], camera: Camera) -> Float64[Tensor, "frame joint 3"]:
+    """Points in a camera's axes in the world, R^T (x - t)."""
+    return (xyz - camera.t) @ camera.R
+
+
+def _calibration(folder: Path) -> Rig:
+    """All cameras of a sequence, "cam0" ..., metres, z up."""
+    cameras = read_skeletool(folder / "camera.calibration", HELP)
+    rig = Rig(tuple(f"cam{name}" for name in cameras), stack_cameras(list(cameras.values())), metric=True)
+    return Rig(
+        rig.names, rig.moved(1 / MILLIMETRES, Z_UP_FROM_Y_UP, torch.zeros(3, dtype=torch.float64)).camera, True, True
+    )
+
+
+def _take(folder: Path, key: tuple[str, str], choice: Choice) -> Take:
+    """One sequence; cameras are those of its pictures, should somebody have shrunk them."""
+    rig = _calibration(folder).select(choice.views or CHEST_VIEWS)
+    pictures = tuple(footage_of(folder, view) for view in rig.names)
+    frames, fps = SEQUENCES[key]
+    cameras = []
+    for view, path in enumerate(pictures):
+        camera, seen = rig.camera[view], None if path is None else glance(path)
+        if seen is not None:
+            frames = min(frames, seen.frames)
+            camera = (
+                camera if camera.size.tolist() == [seen.width, seen.height] else camera.resized(seen.width, seen.height)
+            )
+        cameras.append(camera)
+    sizes = rig.camera.size
+    rig = Rig(rig.names, stack_cameras(cameras), metric=True, upright=True)
+    truth = partial(_truth, folder, key, rig, sizes, pictures, frames, choice)
+    return Take(f"{key[0]}_{key[1]}", *key, rig, pictures, frames, fps, truth)
+
+
+def _truth(
+    folder: Path,
+    key: tuple[str, str],
+    rig: Rig,
+    sizes: Tensor,
+    pictures: tuple[Path | None, ...],
+    frames: int,
+    choice: Choice,
+) -> Truth:
+    """Read one sequence's annotations; ``sizes`` are those of the pictures that annot2 speaks of."""
+    for path in pictures:
+        if path is not None and path.is_dir():
+            check_numbering(path, frames)
+    annotations = _Annotations(folder / "annot.mat", "annot3" if choice.true_scale else "univ_annot3")
+    if annotations.frames < frames:
+        raise EpiposeError(
+            f"{annotations.path} annotates {annotations.frames} frames, but {key[0]} {key[1]} has {frames}. {HELP}"
+        )
+    rows = rows_of_h36m(JOINTS)
+    in_camera = annotations.joints("3d", rig.names[0])[:frames, rows] / MILLIMETRES
+    xyz = world_from_camera(in_camera, rig.camera[0])
+    uv = torch.stack([annotations.joints("annot2", view)[:frames, rows] for view in rig.names])
+    scale = (rig.camera.size / sizes)[:, None, None].double()
+    uv = torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
+    conf = torch.ones(frames, len(rows))
+    if not choice.known_bad and key in FLIPPED:
+        conf[FLIPPED[key]] = 0
+    poses = Poses3D(xyz.float()[:, None], conf[:, None], H36M17, "world", True)
+    seen = conf[None, :, None].expand(len(rig.names), -1, 1, -1).clone()
+    return Truth(poses, Poses2D(uv.float()[:, :, None], seen, H36M17, rig.names))
+
+
+class _Annotations:
+    """An annot.mat: per camera a cell of (frames, 28 x 2 or 3), x1 y1 (z1) x2 y2 ... in a row."""
+
+    def __init__(self, path: Path, *three: str) -> None:
+        self.path = path
+        self.content: dict[str, Any] = read_mat(path, WHAT, ("annot2", *three, "cameras", "frames"))
+        self.content["3d"] = self.content[three[0]]
+        with reading(path, WHAT):
+            self.cameras = np.atleast_1d(self.content["cameras"]).astype(int).tolist()
+            numbers = np.atleast_1d(self.content["frames"]).astype(int)
+        if (np.diff(numbers) != 1).any():
+            raise EpiposeError(f"{path}: its 'frames' do not count one by one. {HELP}")
+        self.frames = len(numbers)
+
+    def joints(self, variable: str, view: str) -> Float64[Tensor, "frame joint xyz"]:
+        """The 28 joints of one camera, in millimetres or pixels."""
+        number, cells = int(view.removeprefix("cam")), np.atleast_1d(self.content[variable])
+        axes = 2 if variable == "annot2" else 3
+        shape = (self.frames, len(JOINTS), axes)
+        cell = cells[self.cameras.index(number)] if number in self.cameras and len(cells) == len(self.cameras) else None
+        if not isinstance(cell, np.ndarray) or cell.size != np.prod(shape) or not np.isfinite(cell).all():
+            raise EpiposeError(
+                f"{self.path}: {variable} of {view} should be {self.frames} rows of {len(JOINTS)} x {axes} finite numbers, "
+                f"got {'nothing' if cell is None else f'shape {np.shape(cell)}'} (its cameras are {self.cameras}). {HELP}"
+            )
+        return torch.from_numpy(np.asarray(cell, np.float64).reshape(shape))
+
+
+def _check(folder: Path, key: tuple[str, str]) -> list[Finding]:
+    """What is to be said of one sequence."""
+    if not folder.is_dir():
+        return [Finding(False, f"{folder} is missing. {HELP}")]
+    findings = []
+    try:
+        rig = _calibration(folder)
+        annotations = _Annotations(folder / "annot.mat", "annot3", "univ_annot3")
+        fits = annotations.frames >= SEQUENCES[key][0]
+        words = f"{annotations.path} annotates {annotations.frames} frames, {SEQUENCES[key][0]} are published"
+        findings += [Finding(fits, words), _agreement(annotations, rig)]
+    except EpiposeError as error:
+        findings.append(Finding(False, str(error)))
+    return findings + [_check_pictures(folder, view, SEQUENCES[key][0]) for view in CHEST_VIEWS]
+
+
+def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
+    """Whether every camera's joints are the same points of the world, and fall on the pixels that are given."""
+    apart = off = 0.0
+    first: Tensor | None = None
+    for view, name in enumerate(rig.names):
+        camera, xyz = rig.camera[view], annotations.joints("3d", name) / MILLIMETRES
+        world = world_from_camera(xyz, camera)
+        first = world if first is None else first
+        apart = max(apart, float((world - first).norm(dim=-1).median()))
+        miss = camera.spread(2).project_in_frame(xyz) - annotations.joints("annot2", name)
+        off = max(off, float(miss.norm(dim=-1).median()))
+    return Finding(
+        apart < 0.005 and off < 1,
+        f"{annotations.path}: the cameras' joints are at most {MILLIMETRES * apart:.2f} mm apart in the world, and annot3 "
+        f"falls within {off:.3f} pixels of annot2 (medians, of the worst camera)",
+    )
+
+
+def _check_pictures(folder: Path, view: str, frames: int) -> Finding:
+    """Whether a view has as many pictures as are published."""
+    path = footage_of(folder, view)
+    if path is None:
+        return Finding(
+            False, f"{folder} has neither imageSequence/video_{view[3:]}.avi nor a folder of its frames. {HELP}"
+        )
+    seen = glance(path)
+    if seen is None:
+        return Finding(False, f"{path} cannot be read. Download or extract it again.")
+    words = f"{path} has {seen.frames} frames of {seen.width} x {seen.height}, {frames} are published"
+    try:
+        if path.is_dir():
+            check_numbering(path, seen.frames)
+    except EpiposeError as error:
+        return Finding(False, str(error))
+    known = path.parent.parent.parts[-2:] == ("S6", "Seq2") and view == "cam2" and seen.frames == 3911
+    return Finding(
+        seen.frames == frames or known, words + (" (the release's own video is that short)" if known else "")
+    )

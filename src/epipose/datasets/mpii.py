@@ -1,0 +1,220 @@
+"""MPII Human Pose: 25 000 pictures out of videos, 40 000 people with 16 joints each.
+
+Two forms are read. The release is one MATLAB file (``mpii_human_pose_v1_u12_1.mat``: RELEASE.annolist, img_train; its
+README says what the fields are). The other is the JSON that most published code trains on (``annot/train.json``,
+``valid.json``: image, joints, joints_vis, center, scale), which is where the usual validation set (2 958 people, Tompson
+2015) is defined. Where a folder has both, the JSON is read, so that "train" never holds what "val" tests.
+
+- Pixels are MATLAB's, counted from 1, in both forms (the makers of the JSON asked the dataset's authors; the samples
+  that mmpose ships agree): 1 is taken off, and pixel centres are at integers.
+- ``is_visible`` is a number, text or empty: empty for neck and head top, which are always given. A joint that is marked
+  but hidden has confidence 0.5. The JSON does not tell hidden from seen; its ``joints_vis`` 0 goes with the joint
+  (-1, -1) and means missing.
+- PCKh measures by 0.6 times the diagonal of the head's rectangle (x1 y1 x2 y2; the factor is SC_BIAS in the official
+  script). The JSON has no rectangles; those of the validation set are in ``annot/gt_valid.mat`` (headboxes_src).
+- The box is the square of 200 pixels times ``scale`` around ``objpos`` (``center``), as the dataset defines them.
+- The test set's joints are withheld: its people come with confidence 0, and only when "test" is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from epipose.datasets.base import About, Choice, Finding, People2D
+from epipose.datasets.footage import count_missing
+from epipose.datasets.tables import read_mat, reading
+from epipose.errors import EpiposeError
+from epipose.files import read_json
+from epipose.skeletons import MPII16
+
+MAT = "mpii_human_pose_v1_u12_1.mat"
+JSON = {"train": "train.json", "val": "valid.json", "test": "test.json"}
+HEAD_SHARE = 0.6  # of the head rectangle's diagonal
+PERSON_PX = 200.0  # a person of scale 1 is this tall
+WHAT_MAT = "MPII's annotations (RELEASE.annolist, RELEASE.img_train)"
+WHAT_HEADS = "the head rectangles of MPII's validation set (headboxes_src, 2 x 2 x people)"
+HELP = "Download it from the dataset's page; epipose datasets prints how the files should lie."
+
+
+class _Person(NamedTuple):
+    """One person, pixels counted from 0."""
+
+    picture: str
+    xy: np.ndarray
+    conf: np.ndarray
+    box: tuple[float, float, float, float]
+    head_px: float
+
+
+class Mpii:
+    """The pictures with everybody who is marked in them; "val" is there in the JSON form only."""
+
+    about = About(
+        title="MPII Human Pose",
+        licence=(
+            "annotations: Simplified BSD (bsd.txt of the release); pictures are out of YouTube videos, for research only: "
+            "the dataset's page allows no commercial use"
+        ),
+        source="http://human-pose.mpi-inf.mpg.de",
+        download=(
+            "mpii_human_pose_v1.tar.gz (pictures) and mpii_human_pose_v1_u12_2.zip (annotations), or the annotations as "
+            "JSON (annot: train.json, valid.json, test.json, gt_valid.mat) that the HRNet project offers"
+        ),
+        tree=(
+            "ROOT/images/000001163.jpg ...\n"
+            f"ROOT/{MAT}                  (or in ROOT/mpii_human_pose_v1_u12_2)\n"
+            "ROOT/annot/train.json, valid.json, test.json, gt_valid.mat"
+        ),
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether the annotations are there in one of the two forms."""
+        return _mat(root) is not None or any((root / "annot" / name).exists() for name in JSON.values())
+
+    def people(self, root: Path, choice: Choice) -> People2D:
+        """Everybody who is marked: of one split, or of all that have joints."""
+        there = [split for split, name in JSON.items() if (root / "annot" / name).exists()]
+        if there:
+            splits = (choice.split,) if choice.split else tuple(split for split in there if split != "test")
+            people = [person for split in splits for person in _from_json(root, split)]
+        else:
+            people = _from_mat(root, choice.split)
+        if not people:
+            raise EpiposeError(f"{root} marks nobody in split {choice.split or 'train and val'}. {HELP}")
+        return _table(root / "images", people)
+
+    def check(self, root: Path) -> list[Finding]:
+        """Every annotation file that is there, and the pictures it names."""
+        there = [split for split, name in JSON.items() if (root / "annot" / name).exists()]
+        findings = [_check(root, split, lambda split=split: _from_json(root, split)) for split in there]
+        if (path := _mat(root)) is not None:
+            findings.append(_check(root, path.name, lambda: _from_mat(root, "train")))
+        if "val" in there and not (heads := root / "annot" / "gt_valid.mat").exists():
+            findings.append(Finding(False, f"{heads} is missing: without head sizes there is no PCKh. {HELP}"))
+        return findings or [Finding(False, f"{root} holds neither {MAT} nor annot/train.json. {HELP}")]
+
+
+def _mat(root: Path) -> Path | None:
+    """The MATLAB file, where it is."""
+    places = (root, root / "mpii_human_pose_v1_u12_2", root / "annot")
+    return next((place / MAT for place in places if (place / MAT).exists()), None)
+
+
+def _from_json(root: Path, split: str) -> list[_Person]:
+    """The people of one JSON file, in its order."""
+    path = root / "annot" / JSON[split]
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}. {HELP}")
+    entries = read_json(path)
+    heads = _heads(root / "annot" / "gt_valid.mat", len(entries)) if split == "val" else np.zeros(len(entries))
+    with reading(path, "a list of people, each with image, joints, joints_vis, center and scale"):
+        return [_entry(entry, split != "test", float(head)) for entry, head in zip(entries, heads, strict=True)]
+
+
+def _entry(entry: dict[str, Any], marked: bool, head_px: float) -> _Person:
+    """One person of the JSON; joints_vis 0 is a joint that nobody marked."""
+    joints = len(MPII16.joints)
+    xy, conf = np.zeros((joints, 2)), np.zeros(joints)
+    if marked:
+        xy = np.array(entry["joints"], np.float64).reshape(joints, 2) - 1
+        conf = (np.array(entry["joints_vis"], np.float64).reshape(joints) > 0).astype(np.float64)
+    return _Person(str(entry["image"]), xy, conf, _square(entry["center"], entry["scale"]), head_px)
+
+
+def _heads(path: Path, people: int) -> np.ndarray:
+    """What PCKh measures by, for everybody of valid.json; 0 where the file is not there."""
+    if not path.exists():
+        return np.zeros(people)
+    boxes = np.asarray(read_mat(path, WHAT_HEADS, ("headboxes_src",))["headboxes_src"], np.float64)
+    if boxes.size != 4 * people:
+        raise EpiposeError(f"{path}: headboxes_src has shape {boxes.shape}, but valid.json has {people} people. {HELP}")
+    corners = boxes.reshape(2, 2, people)
+    return HEAD_SHARE * np.linalg.norm(corners[1] - corners[0], axis=0)
+
+
+def _from_mat(root: Path, split: str | None) -> list[_Person]:
+    """The people of the release's file, in its order; those of the training pictures whom nobody marked are left out."""
+    path = _mat(root)
+    if path is None or split == "val":
+        raise EpiposeError(
+            f"{root} has no {f'annot/{JSON[split]}' if split else MAT}"
+            f"{', and the MATLAB file does not say which people are for validation' if path else ''}. {HELP}"
+        )
+    release = read_mat(path, WHAT_MAT, ("RELEASE",))["RELEASE"]
+    people = []
+    with reading(path, WHAT_MAT):
+        for image, train in zip(_many(release.annolist), _many(release.img_train), strict=True):
+            if bool(train) == (split != "test"):
+                found = (_rectangle(str(image.image.name), person) for person in _many(image.annorect))
+                people += [person for person in found if person is not None and (not train or person.conf.any())]
+    return people
+
+
+def _rectangle(picture: str, person: Any) -> _Person | None:
+    """One annorect; None for one of which nothing is known but that somebody is there. Any of its fields may lack."""
+    joints = len(MPII16.joints)
+    xy, conf = np.zeros((joints, 2)), np.zeros(joints)
+    for point in (point for marked in _field(person, "annopoints") for point in _field(marked, "point")):
+        joint, seen = int(point.id), _field(point, "is_visible")
+        xy[joint] = float(point.x) - 1, float(point.y) - 1
+        conf[joint] = 0.5 if len(seen) and int(seen[0]) == 0 else 1.0
+    place, scale = _field(person, "objpos"), _field(person, "scale")
+    if len(place) and len(scale):
+        box = _square((float(place[0].x), float(place[0].y)), float(scale[0]))
+    elif conf.any():
+        low, high = xy[conf > 0].min(0), xy[conf > 0].max(0)
+        box = (*low.tolist(), *(high - low).tolist())
+    else:
+        return None
+    corners = [float(value[0]) for name in ("x1", "y1", "x2", "y2") if len(value := _field(person, name))]
+    head = HEAD_SHARE * np.hypot(corners[2] - corners[0], corners[3] - corners[1]) if len(corners) == 4 else 0.0
+    return _Person(picture, xy, conf, box, float(head))
+
+
+def _field(struct: Any, name: str) -> list[Any]:
+    """What a MATLAB struct has under a name, as a list: nothing, one thing or many."""
+    return _many(getattr(struct, name, None))
+
+
+def _many(value: Any) -> list[Any]:
+    """One thing or many out of a MATLAB file; MATLAB's empty arrays and empty text are nothing."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    return list(np.atleast_1d(value)) if isinstance(value, np.ndarray) else [value]
+
+
+def _square(center: Sequence[float], scale: float) -> tuple[float, float, float, float]:
+    """The dataset's square around a person, as left, top, width, height with pixels counted from 0."""
+    side = PERSON_PX * float(scale)
+    return float(center[0]) - 1 - side / 2, float(center[1]) - 1 - side / 2, side, side
+
+
+def _table(images: Path, people: list[_Person]) -> People2D:
+    """The people as one table, pictures in the order of their first person."""
+    number = {name: k for k, name in enumerate(dict.fromkeys(person.picture for person in people))}
+    return People2D(
+        tuple(images / name for name in number),
+        torch.tensor([number[person.picture] for person in people]),
+        torch.from_numpy(np.stack([person.xy for person in people])).float(),
+        torch.from_numpy(np.stack([person.conf for person in people])).float(),
+        torch.tensor([person.box for person in people]),
+        torch.tensor([person.head_px for person in people]),
+        MPII16,
+    )
+
+
+def _check(root: Path, what: str, read: Callable[[], list[_Person]]) -> Finding:
+    """Whether an annotation file can be read, and how many of its pictures are there."""
+    try:
+        people = read()
+        names = {person.picture for person in people}
+        missing = count_missing(root / "images", names)
+    except EpiposeError as error:
+        return Finding(False, str(error))
+    words = f"{root}, {what}: {len(people)} people in {len(names)} pictures, of which {missing} are not in images"
+    return Finding(bool(people) and not missing, words)

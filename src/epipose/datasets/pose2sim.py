@@ -1,0 +1,257 @@
+"""A Pose2Sim project: videos, their calibration, and the markers that Pose2Sim triangulated, if it has run.
+
+Those markers are the project's own RESULT, not a ground truth: nobody measured them by other means. Written from Pose2Sim's
+source (perfanalytics/pose2sim 0.10: calibration.toml_write, common.computeP and zup2yup, triangulation.make_trc,
+synchronization, poseEstimation) and its demo:
+
+- ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3), rotation
+  (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Where its origin is was up to whoever
+  calibrated; it is taken to lie on the floor. Of several files the newest counts, as there.
+- ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it by
+  64 like the focal length, but it has no unit); where both are there, the original is read.
+- Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos' names.
+- ``pose-3d/*.trc`` is y up: its X, Y, Z are the world's y, z, x. ``Units`` says m (Pose2Sim) or mm. ``Frame#`` is the
+  number of the video's frame, from 0; the file may begin later. A missing marker is empty or nan.
+- ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
+  result is not frame k of every video, and the project is refused until its videos are cut.
+- ``pose/CAMERA_json`` are 2D poses of a detector. They are counted, not taken: epipose detects anew.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from epipose.camera import Camera, Rig, stack_cameras
+from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.selection import check_names, selected
+from epipose.datasets.tables import reading
+from epipose.datasets.trc import Markers, read_trc
+from epipose.errors import EpiposeError
+from epipose.poses import Poses3D
+from epipose.qualisys import read_qualisys
+from epipose.skeletons import BODY25
+from epipose.video import VIDEO_SUFFIXES, glance, holds_pictures
+
+PICTURES_FPS = 60.0  # what Pose2Sim takes for pictures that are no video
+_WORLD_FROM_TRC = [2, 0, 1]
+_CAMERA = "a calibration of Pose2Sim (TOML; a table per camera with size, matrix, distortions, rotation, translation)"
+_NOT_CAMERAS = ("metadata", "capture_volume", "charuco", "checkerboard")
+
+
+def _joint_of(marker: str) -> str:
+    """epipose's name for a marker: RBigToe -> right_big_toe, CHip and Hip -> pelvis."""
+    if marker in ("Hip", "CHip", "MidHip"):
+        return "pelvis"
+    side = {"R": "right_", "L": "left_"}.get(marker[0], "") if marker[1:2].isupper() else ""
+    rest = marker[1:] if side else marker
+    return side + re.sub(r"(?<!^)(?=[A-Z])", "_", rest).lower()
+
+
+class Pose2SimProject:
+    """Reads a trial, or a session with trials in it: every folder that has ``videos/``."""
+
+    about = About(
+        title="Pose2Sim project",
+        licence="yours (Pose2Sim and its demos: BSD-3)",
+        source="github.com/perfanalytics/pose2sim",
+        download="nothing: it is a folder that Pose2Sim worked in; pip download pose2sim brings demos without results",
+        tree="PROJECT/\n"
+        "  Config.toml\n"
+        "  calibration/Calib*.toml                or Calib.qca.txt; may lie one or two folders higher\n"
+        "  videos/cam01.mp4 ...                   or a folder of pictures per camera\n"
+        "  pose-3d/*.trc                          its result, if there is one",
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether there is a Config.toml, and videos/ here or below."""
+        return (root / "Config.toml").exists() and bool(_trials(root))
+
+    def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
+        """One take per trial. The subject is the folder above the trial, the action the trial's own."""
+        trials = _trials(root)
+        if not trials:
+            raise EpiposeError(f"{root} has no videos/ here or below. Expected:\n{self.about.tree}")
+        return selected([_take(root, trial, choice.views) for trial in trials], choice)
+
+    def check(self, root: Path) -> list[Finding]:
+        """Opens calibration, videos' headers and results, and counts the 2D poses."""
+        findings = []
+        for trial in _trials(root):
+            try:
+                findings += _check(_take(root, trial, ()), trial)
+            except EpiposeError as error:
+                findings.append(Finding(False, str(error)))
+        return findings or [Finding(False, f"{root} has no videos/ here or below.")]
+
+
+def _trials(root: Path) -> list[Path]:
+    return sorted(
+        place.parent for depth in ("", "*/", "*/*/") for place in root.glob(f"{depth}videos") if place.is_dir()
+    )
+
+
+def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
+    parts = trial.relative_to(root).parts
+    videos = {path.stem if path.is_file() else path.name: path for path in _videos(trial)}
+    rig = _named(_calibration(trial), tuple(videos), trial)
+    check_names("view", views, set(videos))
+    chosen = tuple(views) or tuple(videos)
+    pictures = tuple(videos[name] for name in chosen)
+    seen = [glance(path) for path in pictures]
+    frames, fps = min(count for count, _ in seen), min(rate for _, rate in seen)
+    if pictures[0].is_dir():
+        fps = PICTURES_FPS
+    name = "-".join(parts) or root.resolve().name
+    subject, action = (parts[-2] if len(parts) > 1 else ""), trial.resolve().name
+    rig = rig.select(chosen)
+    return Take(name, subject, action, rig, pictures, frames, fps, lambda: _truth(trial, frames, tuple(videos)))
+
+
+def _videos(trial: Path) -> list[Path]:
+    """Videos, or else folders of pictures, in the order of the last number in their names."""
+    places = [path for path in (trial / "videos").iterdir() if path.name[0] != "."]
+    found = [path for path in places if path.suffix.lower() in VIDEO_SUFFIXES]
+    found = found or [path for path in places if path.is_dir() and holds_pictures(path)]
+    if not found:
+        raise EpiposeError(f"{trial / 'videos'} holds no video and no folder of pictures.")
+    return sorted(found, key=lambda path: (_last_number(path.stem), path.name))
+
+
+def _last_number(name: str) -> float:
+    numbers = re.findall(r"\d+", name)
+    return float(numbers[-1]) if numbers else math.inf
+
+
+def _calibration(trial: Path) -> Rig:
+    """The cameras of the nearest calibration folder: the trial's own or one above it."""
+    for folder in (trial, trial.parent, trial.parent.parent):
+        for place in sorted(path for path in folder.iterdir() if path.is_dir() and "calib" in path.name.lower()):
+            qualisys = sorted(place.glob("*.qca.txt"))
+            tomls = [path for path in place.glob("*.toml") if not (qualisys and path.stem == "Calib_qualisys")]
+            if tomls:
+                return _rig(max(tomls, key=lambda path: (path.stat().st_mtime, path.name)))
+            if qualisys:
+                return replace(read_qualisys(qualisys[0]), upright=True)
+    raise EpiposeError(
+        f"{trial} has no calibration: expected calibration/Calib*.toml or calibration/*.qca.txt, in it or one or two "
+        "folders higher. Run Pose2Sim.calibration()."
+    )
+
+
+def _rig(path: Path) -> Rig:
+    with reading(path, _CAMERA):
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = {key: table for key, table in content.items() if isinstance(table, dict) and key not in _NOT_CAMERAS}
+        rig = Rig(tuple(entries), stack_cameras([_camera(path, *entry) for entry in entries.items()]), True, True)
+    return rig
+
+
+def _camera(path: Path, name: str, table: dict[str, Any]) -> Camera:
+    if table.get("fisheye", False):
+        raise EpiposeError(
+            f"{path}: camera '{name}' is a fisheye, which epipose cannot model. Undistort its video first."
+        )
+    distortion = [float(value) for value in table["distortions"]]
+    if len(distortion) not in (4, 5):
+        raise EpiposeError(
+            f"{path}: camera '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3)."
+        )
+    R = cv2.Rodrigues(np.array(table["rotation"], dtype=float))[0]
+    K, t = (torch.tensor(table[key], dtype=torch.float64) for key in ("matrix", "translation"))
+    lens = torch.tensor([*distortion, 0.0][:5], dtype=torch.float64)
+    return Camera(K, lens, torch.from_numpy(R), t, torch.tensor(table["size"]).round().long())
+
+
+def _named(rig: Rig, videos: tuple[str, ...], trial: Path) -> Rig:
+    """The cameras under the names of the videos."""
+    if set(videos) <= set(rig.names):
+        return rig.select(videos)
+    if len(videos) != len(rig.names):
+        raise EpiposeError(
+            f"{trial} has {len(videos)} videos ({', '.join(videos)}), its calibration {len(rig.names)} cameras "
+            f"({', '.join(rig.names)}), under other names. There must be a camera for each video."
+        )
+    return replace(rig, names=videos)
+
+
+def _truth(trial: Path, frames: int, cameras: Sequence[str]) -> Truth:
+    late = {camera: shift for camera in cameras if (shift := _shift(trial, camera))}
+    if late:
+        listing = ", ".join(f"{camera} by {shift}" for camera, shift in late.items())
+        raise EpiposeError(
+            f"{trial}: Pose2Sim shifted its 2D poses to synchronise the videos (frames: {listing}), so its result is not "
+            "frame by frame that of the videos. Cut the videos so that they start together and run Pose2Sim again, or "
+            "leave its result out and let epipose find the starts: epipose run VIDEOS."
+        )
+    people = [read_trc(path) for path in _results(trial)]
+    joints = len(BODY25.joints)
+    xyz = torch.zeros(frames, max(1, len(people)), joints, 3)
+    conf = torch.zeros(frames, max(1, len(people)), joints)
+    for person, markers in enumerate(people):
+        _place(markers, xyz[:, person], conf[:, person])
+    return Truth(Poses3D(xyz, conf, BODY25, "world", True))
+
+
+def _shift(trial: Path, camera: str) -> int:
+    """By how many frames the synchronised 2D poses of a camera were moved; 0 where they were not."""
+    last = []
+    for folder in ("pose", "pose-sync"):
+        place = trial / folder / f"{camera}_json"
+        names = [path.stem for path in place.glob("*.json")] if place.is_dir() else []
+        last.append(max((_last_number(name) for name in names if _last_number(name) < math.inf), default=None))
+    before, after = last
+    return 0 if before is None or after is None else int(before - after)
+
+
+def _results(trial: Path) -> list[Path]:
+    """One .trc per person: a filtered one before a raw one; those with augmented markers (LSTM) are left out."""
+    of_person: dict[str, Path] = {}
+    for path in sorted((trial / "pose-3d").glob("*.trc"), key=lambda path: ("filt" in path.stem, path.name)):
+        if "LSTM" not in path.stem:
+            person = re.search(r"_P(\d+)_\d+-\d+", path.stem)
+            of_person[person[1] if person else ""] = path
+    return [of_person[person] for person in sorted(of_person, key=lambda person: int(person or 0))]
+
+
+def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
+    """Put the markers that are joints into the frames they say."""
+    inside = (markers.frames >= 0) & (markers.frames < len(xyz))
+    frames = torch.from_numpy(markers.frames[inside])
+    for column, marker in enumerate(markers.names):
+        joint = _joint_of(marker)
+        if joint in BODY25.joints:
+            place = markers.xyz[inside, column][:, _WORLD_FROM_TRC]
+            known = np.isfinite(place).all(-1)
+            xyz[frames, BODY25.index(joint)] = torch.from_numpy(np.where(known[:, None], place, 0)).float()
+            conf[frames, BODY25.index(joint)] = torch.from_numpy(known).float()
+
+
+def _check(take: Take, trial: Path) -> list[Finding]:
+    assert take.rig is not None
+    findings = [Finding(True, f"{take.name}: {len(take.pictures)} videos of {take.frames} frames, {take.fps:g} fps.")]
+    for camera, video in zip(take.rig.names, take.pictures, strict=True):
+        assert video is not None
+        seen, place = glance(video)[0], trial / "pose" / f"{camera}_json"
+        if seen != take.frames:
+            findings.append(Finding(False, f"{video} has {seen} frames; the shortest has {take.frames}."))
+        poses = len(list(place.glob("*.json"))) if place.is_dir() else None
+        if poses is not None and poses != seen:
+            findings.append(Finding(False, f"{place} has {poses} 2D poses for {seen} frames of the video."))
+    try:
+        conf = take.truth().poses.conf
+    except EpiposeError as error:
+        return [*findings, Finding(False, str(error))]
+    used = ", ".join(path.name for path in _results(trial))
+    covered = int((conf.flatten(1) > 0).any(-1).sum())
+    there = f"{take.name}: its own 3D result ({used}) covers {covered} frames."
+    return [*findings, Finding(True, there if used else f"{take.name} has no 3D result (pose-3d/*.trc): cameras only.")]

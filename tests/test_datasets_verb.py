@@ -1,0 +1,143 @@
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from epipose import cli
+from epipose.clip import Clip
+from epipose.datasets import READERS, reader_for, reader_named
+from epipose.datasets.base import About, Choice, Finding, People2D, PeopleReader, Reader, TakeReader
+from epipose.datasets.survey import described, imported, listing
+from epipose.errors import EpiposeError
+from epipose.poses import Poses3D
+from epipose.skeletons import COCO17
+
+from domes import panoptic, pose2sim, trc
+
+DOCS = Path(__file__).parent.parent / "docs" / "datasets.md"
+
+
+class Photos:
+    """A dataset of single pictures: every folder called photos."""
+
+    about = About("Photos of people", "none", "nowhere", "nothing", "photos/")
+
+    def recognises(self, root: Path) -> bool:
+        return root.name == "photos"
+
+    def check(self, root: Path) -> list[Finding]:
+        return [Finding(False, f"{root} is empty.")]
+
+    def people(self, root: Path, choice: Choice) -> People2D:
+        none = torch.zeros(0)
+        return People2D((), none.long(), none.reshape(0, 17, 2), none.reshape(0, 17), none.reshape(0, 4), none, COCO17)
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setitem(READERS, "photos", f"{__name__}:Photos")
+    (tmp_path / "photos").mkdir()
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("name", list(READERS))
+def test_every_reader_keeps_the_protocol_and_tells_what_to_download(name):
+    reader = reader_named(name)
+    assert isinstance(reader, Reader)
+    assert isinstance(reader, TakeReader) != isinstance(reader, PeopleReader)
+    assert all(vars(reader.about).values())
+
+
+def test_the_list_and_the_documents_say_the_same(capsys):
+    assert cli.main(["datasets"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.strip() == listing()
+    page = DOCS.read_text(encoding="utf-8")
+    for name in READERS:
+        entry = described(name, reader_named(name))
+        assert entry in printed
+        assert f"```text\n{entry}\n```" in page, f"{name}: run benchmarks/tables.py"
+    assert len(re.findall("<!-- table: dataset_", page)) == len(READERS)
+
+
+def test_check_says_which_dataset_it_is_and_marks_what_it_found(tmp_path, capsys):
+    root = tmp_path / "171204_pose1"
+    panoptic(root, [0, 1])
+    assert cli.main(["datasets", "check", str(root)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("panoptic: CMU Panoptic Studio\n")
+    assert printed.count("[ok]") == 2
+    (root / "hdPose3d_stage1_coco19" / "body3DScene_00000001.json").write_text("{")
+    assert cli.main(["datasets", "check", str(root)]) == 2
+    captured = capsys.readouterr()
+    assert "[!!]" in captured.out
+    assert "body3DScene_00000001.json" in captured.out
+    assert "1 of 2 findings" in captured.err
+
+
+def test_what_is_no_dataset_or_not_there(tmp_path, capsys):
+    assert cli.main(["datasets", "check", str(tmp_path)]) == 2
+    assert "looks like none of the datasets" in capsys.readouterr().err
+    assert cli.main(["datasets", "check", str(tmp_path / "gone")]) == 2
+    assert "There is no file or folder" in capsys.readouterr().err
+    assert cli.main(["datasets", "check"]) == 2
+    assert "needs the PATH" in capsys.readouterr().err
+    assert cli.main(["datasets", "import", str(tmp_path)]) == 2
+    assert "needs --out" in capsys.readouterr().err
+    with pytest.raises(EpiposeError, match="There is no dataset 'lego'; epipose reads h36m, "):
+        reader_named("lego")
+
+
+def test_a_project_is_taken_for_nothing_else(tmp_path):
+    panoptic(tmp_path / "a" / "s", [0])
+    pose2sim(tmp_path / "b")
+    assert reader_for(tmp_path / "a")[0] == "panoptic"
+    assert reader_for(tmp_path / "b")[0] == "pose2sim"
+
+
+def test_import_writes_a_clip_for_every_take_that_was_chosen(tmp_path, capsys):
+    for name in ("160224_haggling1", "171204_pose1", "171204_pose2"):
+        panoptic(tmp_path / "dome" / name, list(range(5)))
+    arguments = ["datasets", "import", str(tmp_path / "dome"), "--out", str(tmp_path / "clips"), "--every", "2"]
+    arguments += ["--views", "00_12", "00_00", "--actions", "haggling1", "171204_pose2"]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    folders = sorted(path.name for path in (tmp_path / "clips").iterdir())
+    assert folders == ["160224_haggling1", "171204_pose2"]
+    for name in folders:
+        assert f"{tmp_path / 'clips' / name}: 2 views, 3 frames" in printed
+        clip = Clip.load(tmp_path / "clips" / name)
+        assert clip.names == ("00_12", "00_00")
+        assert len(Poses3D.load(tmp_path / "clips" / name / "truth" / "poses3d.npz").xyz) == clip.frames == 3
+    assert cli.main(arguments) == 0
+    assert cli.main([*arguments, "--universal"]) == 2
+    assert "true_scale True (now False)" in capsys.readouterr().err
+
+
+def test_a_take_that_fails_is_named_and_the_others_are_made(tmp_path):
+    for name in ("one", "two"):
+        root = pose2sim(tmp_path / "session" / name)
+        trc(root / "pose-3d" / "x_0-6.trc", range(6))
+    (tmp_path / "session" / "Config.toml").write_text("")
+    damaged = tmp_path / "session" / "one" / "pose-3d" / "x_0-6.trc"
+    damaged.write_text(damaged.read_text()[:3000])
+    made = []
+    with pytest.raises(EpiposeError, match=r"1 of 2 takes could not be imported:\none: .*x_0-6.trc"):
+        made.extend(imported(tmp_path / "session", tmp_path / "out", Choice(), 1))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["two"]
+
+
+def test_single_pictures_go_to_the_training_instead(photos, capsys):
+    assert cli.main(["datasets", "import", str(photos), "--out", str(photos / "x")]) == 2
+    assert "epipose train --pictures-2d" in capsys.readouterr().err
+    assert cli.main(["datasets", "check", str(photos)]) == 2
+
+
+def test_help_names_what_it_does(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(["datasets", "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "{list,check,import}" in text
+    assert "--leave-out-known-bad" in text

@@ -1,0 +1,242 @@
+"""Human3.6M's preprocessed layouts: frames with JSON, and h36m-fetch's annot.h5."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from h36m_files import (
+    CAMERAS,
+    LENSES,
+    by_opencv,
+    person,
+    rotation,
+    write_annot,
+    write_json_layout,
+    write_metadata,
+    write_pictures,
+)
+
+from epipose.data.studio.cameras import h36m_rig
+from epipose.datasets import reader_for
+from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.h36m_processed import Human36MProcessed
+from epipose.errors import EpiposeError
+from epipose.skeletons import H36M17
+
+READER = Human36MProcessed()
+JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
+
+
+def folder_name(subject, act, trial, camera):
+    return f"s_{subject:02d}_act_{act:02d}_subact_{trial:02d}_ca_{camera:02d}"
+
+
+def write_images(root, subject, act, trial, numbers, cameras=(1, 2, 3, 4)):
+    for camera in cameras:
+        name = folder_name(subject, act, trial, camera)
+        write_pictures(root / "images" / name, name + "_{:06d}.jpg", numbers)
+
+
+@pytest.fixture
+def parsed(tmp_path):
+    """S1 and S9 in the JSON layout."""
+    write_json_layout(tmp_path, 1, {(2, 1): person(6, 1)[:, JOINTS], (12, 2): person(9, 2)[:, JOINTS]})
+    write_json_layout(tmp_path, 9, {(5, 2): person(7, 3)[:, JOINTS], (16, 1): person(8, 4)[:, JOINTS]})
+    write_images(tmp_path, 1, 2, 1, range(1, 7))
+    write_images(tmp_path, 1, 12, 2, range(1, 10, 4), (1, 3, 4))
+    write_images(tmp_path, 9, 5, 2, range(1, 8))
+    write_images(tmp_path, 9, 16, 1, range(1, 9))
+    return tmp_path
+
+
+def test_json_takes_are_found_by_their_folders(parsed):
+    assert isinstance(READER, TakeReader)
+    assert reader_for(parsed)[0] == "h36m-processed"
+    takes = READER.takes(parsed, Choice())
+    assert [(take.name, take.frames, take.fps) for take in takes] == [
+        ("S1_Directions_1", 6, 50.0), ("S1_Photo_2", 3, 12.5), ("S9_Greeting_2", 7, 50.0), ("S9_WalkTogether_1", 8, 50.0)
+    ]  # fmt: skip
+    photo = takes[1]
+    assert photo.action == "Photo" and photo.pictures[1] is None
+    assert photo.pictures[2] == parsed / "images" / folder_name(1, 12, 2, 3)
+    chosen = READER.takes(parsed, Choice(subjects=("S9",), known_bad=False, views=(CAMERAS[3],)))
+    assert [take.name for take in chosen] == ["S9_WalkTogether_1"] and chosen[0].rig.names == (CAMERAS[3],)
+
+
+@pytest.mark.parametrize("centre", [False, True])
+def test_json_cameras_have_lens_and_place(parsed, centre):
+    """Both conventions of "t", and the distortion that the file leaves out."""
+    write_json_layout(parsed, 1, {(2, 1): person(6, 1)[:, JOINTS]}, centre)
+    take, real = READER.takes(parsed, Choice(subjects=("S1",)))[0], h36m_rig()
+    assert take.rig.names == CAMERAS and take.rig.metric and take.rig.upright
+    assert torch.equal(take.rig.camera.size, real.camera.size)
+    np.testing.assert_allclose(take.rig.camera.t, real.camera.t, atol=1e-4)
+    raw = person(6, 1)[:, JOINTS]
+    truth = take.truth()
+    assert truth.poses2d is None and truth.poses.metric and truth.poses.skeleton == H36M17
+    np.testing.assert_allclose(truth.poses.xyz[:, 0], raw / 1000, atol=1e-6)
+    pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
+    for view in range(4):
+        np.testing.assert_allclose(pixels[view], by_opencv(raw, view), atol=1e-3)
+
+
+def test_json_pictures_tell_which_poses(parsed):
+    raw = person(9, 2)[:, JOINTS]
+    truth = READER.takes(parsed, Choice(actions=("Photo",)))[0].truth()
+    np.testing.assert_allclose(truth.poses.xyz[:, 0], raw[[0, 4, 8]] / 1000, atol=1e-6)
+    assert bool((truth.poses.conf == 1).all())
+    path = parsed / "annotations" / "Human36M_subject1_joint_3d.json"
+    content = json.loads(path.read_text())
+    del content["12"]["2"]["4"]
+    path.write_text(json.dumps(content))
+    truth = READER.takes(parsed, Choice(actions=("Photo",)))[0].truth()
+    assert truth.poses.conf.amax((1, 2)).tolist() == [1, 0, 1]
+    np.testing.assert_allclose(truth.poses.xyz[2, 0], raw[8] / 1000, atol=1e-6)
+
+
+def test_json_poses_without_pictures(tmp_path):
+    write_json_layout(tmp_path, 11, {(2, 2): person(12, 1)[:, JOINTS]})
+    take = READER.takes(tmp_path, Choice())[0]
+    assert (take.name, take.frames, take.pictures) == ("S11_Directions_2", 12, (None,) * 4)
+    np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(12, 1)[:, JOINTS] / 1000, atol=1e-6)
+    write_images(tmp_path, 11, 2, 2, range(1, 13))
+    assert READER.takes(tmp_path, Choice())[0].pictures[0] is None  # the damaged video
+
+
+def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
+    path = parsed / "annotations" / "Human36M_subject1_joint_3d.json"
+    whole = path.read_text()
+    for text, words in (
+        (whole[: len(whole) // 2], "not valid JSON"),
+        ('{"2": {"1": {"0": [1]}}}', "no poses"),
+        ("[]", "no poses"),
+    ):
+        path.write_text(text)
+        take = READER.takes(parsed, Choice())[0]
+        with pytest.raises(EpiposeError, match=f"subject1_joint_3d.json.*{words}"):
+            take.truth()
+        assert any("subject1_joint_3d" in finding.words for finding in READER.check(parsed) if not finding.good)
+    path.write_text('{"3": {"1": {}}}')
+    with pytest.raises(EpiposeError, match="no poses of S1_Directions_1"):
+        READER.takes(parsed, Choice())[0].truth()
+    path.unlink()
+    with pytest.raises(EpiposeError, match="no file .*subject1_joint_3d.json"):
+        READER.takes(parsed, Choice())[0].truth()
+
+
+def test_json_cameras_that_are_none_are_named(parsed):
+    path = parsed / "annotations" / "Human36M_subject9_camera.json"
+    for text in ('{"1": {"R": [1]}}', '{"7": {}}', "[]", "{}"):
+        path.write_text(text)
+        with pytest.raises(EpiposeError, match="subject9_camera.json"):
+            READER.takes(parsed, Choice())
+    with pytest.raises(EpiposeError, match=r"neither .*camera\.json nor"):
+        READER.takes(parsed / "images", Choice())
+
+
+def test_json_check_counts(parsed):
+    findings = {finding.words: finding.good for finding in READER.check(parsed)}
+    assert findings["S9: cameras, poses and pictures fit together."]
+    assert not findings["S1_Photo_2: pictures from 3 of 4 cameras in " + str(parsed / "images") + "."]
+    assert any("subject5_camera.json" in words for words in findings)
+    (parsed / "images" / folder_name(9, 5, 2, 3) / f"{folder_name(9, 5, 2, 3)}_000004.jpg").unlink()
+    bad = [finding.words for finding in READER.check(parsed) if not finding.good]
+    assert any(folder_name(9, 5, 2, 3) in words and "lacks pictures: it has 6 of 7" in words for words in bad)
+
+
+@pytest.fixture
+def fetched(tmp_path):
+    """S9 and S11 as h36m-fetch leaves them, every 64th frame of 300."""
+    write_metadata(tmp_path)
+    frames = np.arange(0, 300, 64)
+    for subject, folder, cameras in (
+        (9, "TakingPhoto-1", range(4)), (9, "Waiting-1", range(4)), (11, "Directions-2", range(1, 4))
+    ):  # fmt: skip
+        place = tmp_path / "processed" / f"S{subject}" / folder
+        write_annot(place, subject, person(300, subject), frames, tuple(cameras))
+        for camera in cameras:
+            write_pictures(place / "imageSequence" / CAMERAS[camera], "img_{:06d}.jpg", [*(frames + 1)])
+    return tmp_path / "processed"
+
+
+def test_h5_rows_are_the_pictures(fetched):
+    assert reader_for(fetched)[0] == "h36m-processed"
+    takes = READER.takes(fetched, Choice())
+    assert [(take.name, take.frames, take.fps) for take in takes] == [
+        ("S9_Photo_1", 5, 50 / 64), ("S9_Waiting_1", 5, 50 / 64), ("S11_Directions_2", 5, 50 / 64)
+    ]  # fmt: skip
+    assert [path is None for path in takes[2].pictures] == [True, False, False, False]
+    assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
+
+
+@pytest.mark.parametrize("which", [0, 2])
+def test_h5_poses_go_from_camera_to_world(fetched, which):
+    take = READER.takes(fetched, Choice())[which]
+    subject = int(take.subject[1:])
+    raw = person(300, subject)[::64, JOINTS]
+    truth = take.truth()
+    np.testing.assert_allclose(truth.poses.xyz[:, 0], raw / 1000, atol=1e-6)
+    assert truth.poses.space == "world" and truth.poses2d.views == take.rig.names == CAMERAS
+    pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
+    for view in range(which // 2, 4):
+        np.testing.assert_allclose(pixels[view], by_opencv(raw, view, subject), atol=1e-3)
+        np.testing.assert_allclose(truth.poses2d.xy[view, :, 0], pixels[view], atol=1e-3)
+    assert truth.poses2d.conf.amax((1, 2, 3)).tolist() == [1 - which // 2, 1, 1, 1]
+
+
+def test_h5_only_frames_with_pictures_count(fetched):
+    place = fetched / "S9" / "TakingPhoto-1"
+    for camera in CAMERAS:
+        (place / "imageSequence" / camera / "img_000065.jpg").unlink()
+    take = READER.takes(fetched, Choice(views=CAMERAS[2:]))[0]
+    assert take.frames == 4 and take.truth().poses2d.views == CAMERAS[2:]
+    np.testing.assert_allclose(
+        take.truth().poses.xyz[:, 0], person(300, 9)[[0, 128, 192, 256]][:, JOINTS] / 1000, atol=1e-6
+    )
+    bad = [finding.words for finding in READER.check(fetched) if not finding.good]
+    assert sum("img_000065.jpg is missing, and 0 more" in words for words in bad) == 4
+    with h5py.File(place / "annot.h5", "a") as file:
+        file["frame"][1] = 77
+    assert READER.takes(fetched, Choice())[0].truth().poses.conf.amin() == 1  # other cameras have frame 64 still
+    write_pictures(place / "imageSequence" / CAMERAS[0], "img_{:06d}.jpg", [290])
+    assert any("1 pictures of which" in finding.words for finding in READER.check(fetched) if not finding.good)
+
+
+def test_h5_poses_without_pictures(tmp_path):
+    write_metadata(tmp_path)
+    write_annot(tmp_path / "S5" / "WalkingTogether-2", 5, person(20, 5), np.array([0, 3, 11]), (0, 1, 2, 3))
+    take = READER.takes(tmp_path, Choice())[0]
+    assert (take.name, take.frames, take.pictures) == ("S5_WalkTogether_2", 3, (None,) * 4)
+    np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(20, 5)[[0, 3, 11]][:, JOINTS] / 1000, atol=1e-6)
+
+
+def test_h5_damage_shows_in_the_truth_and_in_the_check(fetched):
+    path = fetched / "S9" / "TakingPhoto-1" / "annot.h5"
+    whole = path.read_bytes()
+    for kept in (0, 50, len(whole) // 2):
+        path.write_bytes(whole[:kept])
+        take = READER.takes(fetched, Choice())[0]
+        with pytest.raises(EpiposeError, match=r"TakingPhoto-1/annot\.h5"):
+            take.truth()
+        assert any("TakingPhoto-1/annot.h5" in finding.words for finding in READER.check(fetched) if not finding.good)
+    path.write_bytes(whole)
+    with h5py.File(path, "a") as file:
+        del file["pose/3d"]
+    with pytest.raises(EpiposeError, match=r"annot\.h5 lacks pose/3d"):
+        READER.takes(fetched, Choice())[0].truth()
+    with h5py.File(path, "a") as file:
+        file["pose/3d"] = np.zeros((3, 32, 3))
+    with pytest.raises(EpiposeError, match=r"pose/3d is \(3, 32, 3\), not \(20, 32, 3\)"):
+        READER.takes(fetched, Choice())[0].truth()
+    (fetched.parent / "metadata.xml").unlink()
+    with pytest.raises(EpiposeError, match=r"metadata\.xml"):
+        READER.takes(fetched, Choice())
+
+
+def test_oracle_of_these_tests_is_the_published_rig():
+    real = h36m_rig().camera
+    for camera in range(4):
+        np.testing.assert_allclose(rotation(camera), real.R[camera], atol=2e-6)
+        np.testing.assert_allclose(LENSES[camera, [4, 5, 7, 8, 6]], real.distortion[camera], atol=1e-6)
