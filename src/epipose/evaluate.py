@@ -49,11 +49,6 @@ def evaluate(
         )
     metric = all(one.metric for one in chosen)
     names = [name for name in rules.measures if metric or name not in _SCALED]
-    if not names:
-        raise EpiposeError(
-            f"{predicted} is not metric (its lengths are right up to one factor), and {rules.words} compares millimetres. "
-            "Give the person's height to epipose calibrate, or use a protocol without scale: h36m-p2, free."
-        )
     figures = _Figures(chosen, joint_weights(chosen[0].skeleton, rules.joints), names)
     if structure is not None:
         figures.add_structure(PoseStructureScore.load(structure))

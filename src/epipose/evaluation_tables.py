@@ -12,7 +12,7 @@ from epipose.files import replacing, write_json
 from epipose.protocols import MEASURES
 
 _DIGITS = {"mm": 1, "share": 3}
-Row = Mapping[str, float | None]
+Row = Mapping[str, float | int | None]
 
 
 def write_evaluation(result: Mapping[str, Any], out: Path) -> list[Path]:
@@ -86,7 +86,7 @@ def _words(column: str) -> str:
     )
 
 
-def _figure(column: str, value: float | None) -> str:
+def _figure(column: str, value: float | int | None) -> str:
     if value is None:
         return "-"
     if column == "poses":

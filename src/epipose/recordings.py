@@ -153,8 +153,9 @@ def _recording(
 
 def _about(clip: Path, frames: int) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What take.json says of a clip, and the action of every frame."""
-    about = read_json(clip / "take.json") if (clip / "take.json").exists() else {}
-    actions = about.get("frame_actions") or [about.get("action", "")] * frames
+    record = read_json(clip / "take.json") if (clip / "take.json").exists() else {"options": {}}
+    about = record["options"]
+    actions = record.get("frame_actions") or [about.get("action", "")] * frames
     if len(actions) != frames:
         raise EpiposeError(f"{clip / 'take.json'} names the actions of {len(actions)} frames; its truth has {frames}.")
     return about, tuple(actions)

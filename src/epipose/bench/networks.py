@@ -106,7 +106,8 @@ class Trainer:
 
 def one_subject(clips: list[Path]) -> list[Path]:
     """The clips of the first one's subject; in footage that names none, every clip has its own."""
-    subjects = [read_json(clip / "take.json")["subject"] if (clip / "take.json").exists() else clip for clip in clips]
+    takes = [clip / "take.json" for clip in clips]
+    subjects = [read_json(take)["options"]["subject"] if take.exists() else take for take in takes]
     return [clip for clip, subject in zip(clips, subjects, strict=True) if subject == subjects[0]]
 
 
@@ -145,7 +146,6 @@ class Examiner:
         """Errors of a network's readings."""
         said, found = [], []
         for clip in self.clips:
-            Rig.load(clip / "truth" / "rig.json").save(clip / "rig.json")  # for its intrinsics
             xyz, conf, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
             said.append(xyz.flatten(0, 1))
             found.append((conf > 0).any(-1).flatten())

@@ -24,11 +24,13 @@ class Truth(NamedTuple):
     """What a dataset says of one take. Frames that it calls invalid, and joints that it lacks, have confidence 0.
 
     ``poses`` are metric, in the world of the take's rig; ``poses2d`` are the joints in the pictures as the dataset gives
-    them, None where it gives none (project ``poses`` then).
+    them, None where it gives none (project ``poses`` then). ``actions`` name what is done, frame by frame, where it
+    changes within a take.
     """
 
     poses: Poses3D
     poses2d: Poses2D | None = None
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, 
         clip.save(part)
         rig.save(part / "intrinsics.json", intrinsics_only=True)
         _write_truth(part / "truth", rig, truth, slice(0, frames, every))
-        write_record(part / "take.json", asked, "")
+        write_record(part / "take.json", asked, "", frame_actions=list(truth.actions[0:frames:every]))
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
