@@ -47,7 +47,7 @@ class Human36MPoses:
         title="Human3.6M, poses alone (data_3d_h36m.npz)",
         licence=LICENCE,
         source=SOURCE,
-        download=f"Poses > D3 Positions; make {_NAME} of it with VideoPose3D's prepare_data_h36m.py. metadata.xml for cameras.",
+        download=f"Poses > D3 Positions; VideoPose3D's prepare_data_h36m.py makes {_NAME}. For cameras, metadata.xml.",
         tree=f"{_NAME}\nmetadata.xml   (or cameras.json; if cameras are wanted)",
     )
 
