@@ -175,6 +175,7 @@ def test_videos_and_frames_are_found_by_take_and_camera(release):
         (videos / f"TakingPhoto 1.{camera}.mp4").write_bytes(b"")
     for camera in CAMERAS[:2]:
         write_pictures(release / "S1" / "Images" / f"Directions 1.{camera}", "img_{:06d}.jpg", range(1, 7))
+    (videos / f"Directions 1.{CAMERAS[3]}.mp4").write_bytes(b"")  # frames are taken where there are some
     directions, _, _, photo, _ = READER.takes(release, Choice(subjects=("S1",)))
     assert photo.pictures == (*(videos / f"TakingPhoto 1.{camera}.mp4" for camera in CAMERAS[:3]), None)
     assert [path.name if path else None for path in directions.pictures] == [
@@ -184,15 +185,23 @@ def test_videos_and_frames_are_found_by_take_and_camera(release):
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_pictures_may_be_a_choice_of_the_frames(release, first):
-    for camera, more in zip(CAMERAS, (0, 1, 0, 0), strict=True):
+    for camera in CAMERAS:
         folder = release / "S1" / "Images" / f"Directions.{camera}"
-        write_pictures(folder, "frame_{:06d}.jpg", [first, first + 2, first + 4, *[first + 6] * more, first + 8])
+        write_pictures(folder, "frame_{:06d}.jpg", [first, first + 2, first + 4, first + 6, first + 8])
     take = READER.takes(release, Choice(subjects=("S1",)))[1]
     assert take.name == "S1_Directions_2"  # its 6 poses are of frames 0 to 5; 6 and 8 have none
     assert (take.frames, take.fps) == (3, 25.0)
     raw = person(6, 100)
     np.testing.assert_allclose(take.truth().poses.xyz[:, 0, 0], raw[[0, 2, 4], 0] / 1000, atol=1e-6)
     assert take.truth().poses2d.xy.shape == (4, 3, 1, 17, 2)
+
+
+def test_views_share_what_they_have_in_common_from_the_start(tmp_path):
+    for name, numbers in (("a", [1, 3, 5, 9]), ("b", [1, 3, 6, 9]), ("c", [1, 3, 5, 9, 12]), ("d", range(1, 9))):
+        write_pictures(tmp_path / name, "s_01_{:06d}.jpg", numbers)
+    assert frames_shown([tmp_path / "a", None, tmp_path / "c"]).tolist() == [0, 2, 4, 8]
+    assert frames_shown([tmp_path / "a", tmp_path / "b"]).tolist() == [0, 2]
+    assert frames_shown([tmp_path / "d"]).tolist() == list(range(8))
 
 
 def test_numbers_without_leading_zeros_are_refused(tmp_path):
