@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import av
 import cdflib.cdfwrite
 import cv2
 import h5py
@@ -101,6 +102,18 @@ def write_pictures(folder: Path, pattern: str, numbers: range | list[int]) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         Image.new("RGB", (2, 2)).save(folder / pattern.format(number))
+
+
+def write_video(path: Path, frames: int) -> None:
+    """A tiny video of so many frames at 50 a second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=50)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        for shade in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), shade, np.uint8))
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
 
 
 def write_json_layout(root: Path, subject: int, takes: dict[tuple[int, int], np.ndarray], centre: bool = False) -> None:

@@ -26,6 +26,7 @@ from h36m_files import (
     write_metadata,
     write_pictures,
     write_take,
+    write_video,
 )
 
 READER = Human36M()
@@ -258,3 +259,15 @@ def test_check_counts_pictures_and_poses(release):
     assert "Directions" not in words.replace("D3_Positions", "").split("S5:")[0]
     (release / "S1" / "MyPoseFeatures" / "D2_Positions" / "Directions.54138969.cdf").write_bytes(b"no")
     assert any("Directions.54138969.cdf" in finding.words for finding in READER.check(release) if not finding.good)
+
+
+def test_check_counts_the_frames_of_videos(release):
+    videos = release / "S11" / "Videos"
+    for camera, frames in zip(CAMERAS[1:], (6, 9, 4), strict=True):
+        write_video(videos / f"Directions.{camera}.mp4", frames)
+    bad = [finding.words for finding in READER.check(release) if finding.words.startswith(str(videos))]
+    assert len(bad) == 1  # more frames than poses do no harm, and the damaged video may be missing
+    assert "Directions.60457274.mp4 has 4 frames, fewer than the 6 poses" in bad[0]
+    broken = videos / f"Directions.{CAMERAS[1]}.mp4"
+    broken.write_bytes(broken.read_bytes()[:100])
+    assert any(str(broken) in finding.words for finding in READER.check(release) if not finding.good)

@@ -178,6 +178,15 @@ def test_h5_rows_are_the_pictures(fetched):
     assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
 
 
+def test_h5_poses_are_known_in_views_without_rows(fetched):
+    take = READER.takes(fetched, Choice(subjects=("S11",), views=CAMERAS[:1]))[0]
+    truth = take.truth()
+    assert take.frames == 5
+    assert truth.poses.conf.amin() == 1
+    assert truth.poses2d.views == CAMERAS[:1]
+    assert truth.poses2d.conf.amax() == 0
+
+
 @pytest.mark.parametrize("which", [0, 2])
 def test_h5_poses_go_from_camera_to_world(fetched, which):
     take = READER.takes(fetched, Choice())[which]
