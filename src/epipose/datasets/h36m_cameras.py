@@ -16,7 +16,7 @@ model, and OpenCV, has x (2 p1 y + 2 p2 x). Its own 2D poses so differ from Open
 0.4 px where people are.
 
 Pixels are taken as they stand, as every published use does. The release mirrors them by W - x + 1, so they may have been
-counted from 1; nobody has published a check.
+counted from 1; we found no published check.
 """
 
 from __future__ import annotations
