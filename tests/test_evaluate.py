@@ -159,9 +159,9 @@ def test_the_structure_score_joins_where_centres_are_given(tmp_path: Path) -> No
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     q = figure(12)
     truth = saved(tmp_path / "q.npz", q, metric=True)
-    with pytest.raises(EpiposeError, match="11 frames, the truth in .* 12"):
+    with pytest.raises(EpiposeError, match=r"11 frames, the truth in .* 12"):
         evaluate(saved(tmp_path / "short.npz", q[:11], metric=True), truth)
-    with pytest.raises(EpiposeError, match="axes of 'camera'.* of 'world'"):
+    with pytest.raises(EpiposeError, match=r"axes of 'camera'.* of 'world'"):
         evaluate(saved(tmp_path / "p.npz", q, space="camera", metric=True), truth)
     with pytest.raises(EpiposeError, match="no frame has both"):
         evaluate(saved(tmp_path / "none.npz", q, torch.zeros(12, 1, 17), metric=True), truth)
@@ -181,7 +181,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     with pytest.raises(EpiposeError, match=r"subjects S9, S11.* there are S1"):
         evaluate(tmp_path / "said", tmp_path / "clips", "h36m-p1")
     truth_of(tmp_path / "clips2" / "a", q, rig(2), "S9", every=48)
-    with pytest.raises(EpiposeError, match="every 48th frame.* wants every 64th"):
+    with pytest.raises(EpiposeError, match=r"every 48th frame.* wants every 64th"):
         evaluate(tmp_path / "said", tmp_path / "clips2", "h36m-p1")
     (tmp_path / "empty").mkdir()
     with pytest.raises(EpiposeError, match="no folder for any clip"):
