@@ -49,7 +49,7 @@ def glance(path: Path) -> Footage | None:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             return Footage(stream.width, stream.height, stream.frames) if stream.width and stream.frames else None
-    except (EpiposeError, OSError, IndexError, ValueError, av.error.FFmpegError):
+    except (EpiposeError, OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError):
         return None
 
 

@@ -137,10 +137,9 @@ def world_from_camera(xyz: Float64[Tensor, "frame joint 3"], camera: Camera) -> 
 def _calibration(folder: Path) -> Rig:
     """All cameras of a sequence, "cam0" ..., metres, z up."""
     cameras = read_skeletool(folder / "camera.calibration", HELP)
-    rig = Rig(tuple(f"cam{name}" for name in cameras), stack_cameras(list(cameras.values())), metric=True)
-    return Rig(
-        rig.names, rig.moved(1 / MILLIMETRES, Z_UP_FROM_Y_UP, torch.zeros(3, dtype=torch.float64)).camera, True, True
-    )
+    names = tuple(f"cam{name}" for name in cameras)
+    rig = Rig(names, stack_cameras(list(cameras.values())), metric=True, upright=True)
+    return rig.moved(1 / MILLIMETRES, Z_UP_FROM_Y_UP, torch.zeros(3, dtype=torch.float64))
 
 
 def _take(folder: Path, key: tuple[str, str], choice: Choice) -> Take:
@@ -153,9 +152,7 @@ def _take(folder: Path, key: tuple[str, str], choice: Choice) -> Take:
         camera, seen = rig.camera[view], None if path is None else glance(path)
         if seen is not None:
             frames = min(frames, seen.frames)
-            camera = (
-                camera if camera.size.tolist() == [seen.width, seen.height] else camera.resized(seen.width, seen.height)
-            )
+            camera = camera.resized(seen.width, seen.height)
         cameras.append(camera)
     sizes = rig.camera.size
     rig = Rig(rig.names, stack_cameras(cameras), metric=True, upright=True)
@@ -176,13 +173,14 @@ def _truth(
     for path in pictures:
         if path is not None and path.is_dir():
             check_numbering(path, frames)
-    annotations = _Annotations(folder / "annot.mat", "annot3" if choice.true_scale else "univ_annot3")
+    three = "annot3" if choice.true_scale else "univ_annot3"
+    annotations = _Annotations(folder / "annot.mat", three)
     if annotations.frames < frames:
         raise EpiposeError(
             f"{annotations.path} annotates {annotations.frames} frames, but {key[0]} {key[1]} has {frames}. {HELP}"
         )
     rows = rows_of_h36m(JOINTS)
-    in_camera = annotations.joints("3d", rig.names[0])[:frames, rows] / MILLIMETRES
+    in_camera = annotations.joints(three, rig.names[0])[:frames, rows] / MILLIMETRES
     xyz = world_from_camera(in_camera, rig.camera[0])
     uv = torch.stack([annotations.joints("annot2", view)[:frames, rows] for view in rig.names])
     scale = (rig.camera.size / sizes)[:, None, None].double()
@@ -201,7 +199,6 @@ class _Annotations:
     def __init__(self, path: Path, *three: str) -> None:
         self.path = path
         self.content: dict[str, Any] = read_mat(path, WHAT, ("annot2", *three, "cameras", "frames"))
-        self.content["3d"] = self.content[three[0]]
         with reading(path, WHAT):
             self.cameras = np.atleast_1d(self.content["cameras"]).astype(int).tolist()
             numbers = np.atleast_1d(self.content["frames"]).astype(int)
@@ -244,7 +241,7 @@ def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
     apart = off = 0.0
     first: Tensor | None = None
     for view, name in enumerate(rig.names):
-        camera, xyz = rig.camera[view], annotations.joints("3d", name) / MILLIMETRES
+        camera, xyz = rig.camera[view], annotations.joints("annot3", name) / MILLIMETRES
         world = world_from_camera(xyz, camera)
         first = world if first is None else first
         apart = max(apart, float((world - first).norm(dim=-1).median()))

@@ -163,7 +163,7 @@ def _take(base: Path, name: str, choice: Choice) -> Take:
     camera = published = lens(base, name)
     pictures = find_footage(base / name, ("imageSequence",))
     seen = None if pictures is None else glance(pictures)
-    if seen is not None and camera.size.tolist() != [seen.width, seen.height]:
+    if seen is not None:
         camera = camera.resized(seen.width, seen.height)
     path = base / name / "annot_data.mat"
     try:

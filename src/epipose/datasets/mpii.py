@@ -13,6 +13,7 @@ README says what the fields are). The other is the JSON that most published code
 - PCKh measures by 0.6 times the diagonal of the head's rectangle (x1 y1 x2 y2; the factor is SC_BIAS in the official
   script). The JSON has no rectangles; those of the validation set are in ``annot/gt_valid.mat`` (headboxes_src).
 - The box is the square of 200 pixels times ``scale`` around ``objpos`` (``center``), as the dataset defines them.
+- MATLAB's nested structs are slow to take apart: the release's file takes half a minute.
 - The test set's joints are withheld: its people come with confidence 0, and only when "test" is asked for.
 """
 
