@@ -5,6 +5,16 @@ import shutil
 import numpy as np
 import pytest
 import torch
+
+from epipose.data.studio.cameras import h36m_rig
+from epipose.datasets import reader_for
+from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.h36m import Human36M
+from epipose.datasets.h36m_cameras import find_rigs, read_metadata
+from epipose.datasets.h36m_names import KNOWN_BAD, TakeName, action_named, frames_shown, take_of_file
+from epipose.errors import EpiposeError
+from epipose.skeletons import H36M17
+
 from h36m_files import (
     CAMERAS,
     PLACES,
@@ -16,16 +26,8 @@ from h36m_files import (
     write_metadata,
     write_pictures,
     write_take,
+    write_video,
 )
-
-from epipose.data.studio.cameras import h36m_rig
-from epipose.datasets import reader_for
-from epipose.datasets.base import Choice, TakeReader
-from epipose.datasets.h36m import Human36M
-from epipose.datasets.h36m_cameras import find_rigs, read_metadata
-from epipose.datasets.h36m_names import KNOWN_BAD, TakeName, action_named, frames_shown, take_of_file
-from epipose.errors import EpiposeError
-from epipose.skeletons import H36M17
 
 READER = Human36M()
 # The joints of H36M17 by their place among the release's 32, typed out once more.
@@ -82,9 +84,10 @@ def test_the_files_of_trials_are_those_of_the_releases_table():
     assert len(takes) == len(set(takes)) == 7 * 30
 
 
-_SPELT = "Directions Discussion Eating Greeting Phoning Photo Posing Purchases Sitting SittingDown Smoking".split() + [
-    "Waiting", "WalkDog", "WalkTogether", "Walking"
-]  # fmt: skip
+_SPELT = (
+    "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
+    "SittingDown", "Smoking", "Waiting", "WalkDog", "WalkTogether", "Walking",
+)  # fmt: skip
 
 
 def test_a_choice_of_subjects_actions_views_and_of_what_is_right(release):
@@ -95,9 +98,9 @@ def test_a_choice_of_subjects_actions_views_and_of_what_is_right(release):
     assert [take.name for take in photos] == ["S1_Photo_1", "S9_Photo_2"]
     assert photos[0].rig.names == ("60457274", "54138969") == photos[0].truth().poses2d.views
     for wrong in (Choice(subjects=("S2",)), Choice(actions=("Running",)), Choice(views=("1",))):
-        with pytest.raises(EpiposeError, match="Human3.6M has no"):
+        with pytest.raises(EpiposeError, match="has no"):
             READER.takes(release, wrong)
-    with pytest.raises(EpiposeError, match="No take of Human3.6M is left"):
+    with pytest.raises(EpiposeError, match="is left by this choice"):
         READER.takes(release, Choice(subjects=("S8",)))
 
 
@@ -105,7 +108,9 @@ def test_the_cameras_are_the_real_ones(release):
     rigs, real = read_metadata(release / "metadata.xml"), h36m_rig()
     assert list(rigs) == [f"S{n}" for n in range(1, 12)]
     rig = rigs["S1"]
-    assert rig.metric and rig.upright and rig.names == CAMERAS
+    assert rig.metric
+    assert rig.upright
+    assert rig.names == CAMERAS
     assert torch.equal(rig.camera.size, real.camera.size)
     assert float((rig.camera.K - real.camera.K).abs().max()) < 1e-4
     assert float((rig.camera.distortion - real.camera.distortion).abs().max()) < 1e-6
@@ -131,10 +136,13 @@ def test_truth_is_metres_by_name_and_lands_on_the_pixels(release):
     take = READER.takes(release, Choice(subjects=("S9",), actions=("Waiting",)))[0]
     truth, raw = take.truth(), person(11, 905)
     assert take.frames == 11
-    assert truth.poses.metric and truth.poses.space == "world" and truth.poses.skeleton == H36M17
+    assert truth.poses.metric
+    assert truth.poses.space == "world"
+    assert truth.poses.skeleton == H36M17
     for joint, place in PLACE_OF.items():
         np.testing.assert_allclose(truth.poses.xyz[:, 0, H36M17.index(joint)], raw[:, place] / 1000, atol=1e-6)
-    assert bool((truth.poses.conf == 1).all()) and bool((truth.poses2d.conf == 1).all())
+    assert bool((truth.poses.conf == 1).all())
+    assert bool((truth.poses2d.conf == 1).all())
     pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
     chosen = raw[:, list(PLACE_OF.values())]
     for view in range(4):
@@ -152,8 +160,10 @@ def test_missing_pixels_and_bad_numbers_have_confidence_0(release):
     (folder / "D2_Positions" / "Directions 1.55011271.cdf").unlink()
     write_cdf(folder / "D2_Positions" / "Directions 1.58860488.cdf", np.ones((4, 64)))
     truth = READER.takes(release, Choice(subjects=("S1",)))[0].truth()
-    assert truth.poses.conf[2, 0, 3] == 0 and truth.poses.conf.sum() == 6 * 17 - 1
-    assert bool(truth.poses.xyz.isfinite().all()) and bool(truth.poses2d.xy.isfinite().all())
+    assert truth.poses.conf[2, 0, 3] == 0
+    assert truth.poses.conf.sum() == 6 * 17 - 1
+    assert bool(truth.poses.xyz.isfinite().all())
+    assert bool(truth.poses2d.xy.isfinite().all())
     assert truth.poses2d.conf.amax((2, 3)).sum(1).tolist() == [6, 0, 4, 6]
     shutil.rmtree(folder / "D2_Positions")
     assert READER.takes(release, Choice(subjects=("S1",)))[0].truth().poses2d is None
@@ -166,6 +176,7 @@ def test_videos_and_frames_are_found_by_take_and_camera(release):
         (videos / f"TakingPhoto 1.{camera}.mp4").write_bytes(b"")
     for camera in CAMERAS[:2]:
         write_pictures(release / "S1" / "Images" / f"Directions 1.{camera}", "img_{:06d}.jpg", range(1, 7))
+    (videos / f"Directions 1.{CAMERAS[3]}.mp4").write_bytes(b"")  # frames are taken where there are some
     directions, _, _, photo, _ = READER.takes(release, Choice(subjects=("S1",)))
     assert photo.pictures == (*(videos / f"TakingPhoto 1.{camera}.mp4" for camera in CAMERAS[:3]), None)
     assert [path.name if path else None for path in directions.pictures] == [
@@ -175,15 +186,23 @@ def test_videos_and_frames_are_found_by_take_and_camera(release):
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_pictures_may_be_a_choice_of_the_frames(release, first):
-    for camera, more in zip(CAMERAS, (0, 1, 0, 0), strict=True):
+    for camera in CAMERAS:
         folder = release / "S1" / "Images" / f"Directions.{camera}"
-        write_pictures(folder, "frame_{:06d}.jpg", [first, first + 2, first + 4, *[first + 6] * more, first + 8])
+        write_pictures(folder, "frame_{:06d}.jpg", [first, first + 2, first + 4, first + 6, first + 8])
     take = READER.takes(release, Choice(subjects=("S1",)))[1]
     assert take.name == "S1_Directions_2"  # its 6 poses are of frames 0 to 5; 6 and 8 have none
     assert (take.frames, take.fps) == (3, 25.0)
     raw = person(6, 100)
     np.testing.assert_allclose(take.truth().poses.xyz[:, 0, 0], raw[[0, 2, 4], 0] / 1000, atol=1e-6)
     assert take.truth().poses2d.xy.shape == (4, 3, 1, 17, 2)
+
+
+def test_views_share_what_they_have_in_common_from_the_start(tmp_path):
+    for name, numbers in (("a", [1, 3, 5, 9]), ("b", [1, 3, 6, 9]), ("c", [1, 3, 5, 9, 12]), ("d", range(1, 9))):
+        write_pictures(tmp_path / name, "s_01_{:06d}.jpg", numbers)
+    assert frames_shown([tmp_path / "a", None, tmp_path / "c"]).tolist() == [0, 2, 4, 8]
+    assert frames_shown([tmp_path / "a", tmp_path / "b"]).tolist() == [0, 2]
+    assert frames_shown([tmp_path / "d"]).tolist() == list(range(8))
 
 
 def test_numbers_without_leading_zeros_are_refused(tmp_path):
@@ -232,9 +251,23 @@ def test_check_counts_pictures_and_poses(release):
             write_pictures(release / "S1" / "Images" / f"{stem}.{camera}", "img_{:06d}.jpg", range(1, frames + 1))
     findings = READER.check(release)
     words = "\n".join(finding.words for finding in findings if not finding.good)
-    assert findings[0].good and "S5: no files" in words and "S1: 25 of 30" in words
+    assert findings[0].good
+    assert "S5: no files" in words
+    assert "S1: 25 of 30" in words
     assert "no video and no frames of 'WalkingDog' from camera 54138969" in words
     assert "Photo 1.54138969 lacks pictures: it has 3 of 8" in words
     assert "Directions" not in words.replace("D3_Positions", "").split("S5:")[0]
     (release / "S1" / "MyPoseFeatures" / "D2_Positions" / "Directions.54138969.cdf").write_bytes(b"no")
     assert any("Directions.54138969.cdf" in finding.words for finding in READER.check(release) if not finding.good)
+
+
+def test_check_counts_the_frames_of_videos(release):
+    videos = release / "S11" / "Videos"
+    for camera, frames in zip(CAMERAS[1:], (6, 9, 4), strict=True):
+        write_video(videos / f"Directions.{camera}.mp4", frames)
+    bad = [finding.words for finding in READER.check(release) if finding.words.startswith(str(videos))]
+    assert len(bad) == 1  # more frames than poses do no harm, and the damaged video may be missing
+    assert "Directions.60457274.mp4 has 4 frames, fewer than the 6 poses" in bad[0]
+    broken = videos / f"Directions.{CAMERAS[1]}.mp4"
+    broken.write_bytes(broken.read_bytes()[:100])
+    assert any(str(broken) in finding.words for finding in READER.check(release) if not finding.good)

@@ -6,6 +6,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
+
+from epipose.data.studio.cameras import h36m_rig
+from epipose.datasets import reader_for
+from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.h36m_processed import Human36MProcessed
+from epipose.errors import EpiposeError
+from epipose.skeletons import H36M17
+
 from h36m_files import (
     CAMERAS,
     LENSES,
@@ -17,13 +25,6 @@ from h36m_files import (
     write_metadata,
     write_pictures,
 )
-
-from epipose.data.studio.cameras import h36m_rig
-from epipose.datasets import reader_for
-from epipose.datasets.base import Choice, TakeReader
-from epipose.datasets.h36m_processed import Human36MProcessed
-from epipose.errors import EpiposeError
-from epipose.skeletons import H36M17
 
 READER = Human36MProcessed()
 JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
@@ -59,10 +60,12 @@ def test_json_takes_are_found_by_their_folders(parsed):
         ("S1_Directions_1", 6, 50.0), ("S1_Photo_2", 3, 12.5), ("S9_Greeting_2", 7, 50.0), ("S9_WalkTogether_1", 8, 50.0)
     ]  # fmt: skip
     photo = takes[1]
-    assert photo.action == "Photo" and photo.pictures[1] is None
+    assert photo.action == "Photo"
+    assert photo.pictures[1] is None
     assert photo.pictures[2] == parsed / "images" / folder_name(1, 12, 2, 3)
     chosen = READER.takes(parsed, Choice(subjects=("S9",), known_bad=False, views=(CAMERAS[3],)))
-    assert [take.name for take in chosen] == ["S9_WalkTogether_1"] and chosen[0].rig.names == (CAMERAS[3],)
+    assert [take.name for take in chosen] == ["S9_WalkTogether_1"]
+    assert chosen[0].rig.names == (CAMERAS[3],)
 
 
 @pytest.mark.parametrize("centre", [False, True])
@@ -70,12 +73,16 @@ def test_json_cameras_have_lens_and_place(parsed, centre):
     """Both conventions of "t", and the distortion that the file leaves out."""
     write_json_layout(parsed, 1, {(2, 1): person(6, 1)[:, JOINTS]}, centre)
     take, real = READER.takes(parsed, Choice(subjects=("S1",)))[0], h36m_rig()
-    assert take.rig.names == CAMERAS and take.rig.metric and take.rig.upright
+    assert take.rig.names == CAMERAS
+    assert take.rig.metric
+    assert take.rig.upright
     assert torch.equal(take.rig.camera.size, real.camera.size)
     np.testing.assert_allclose(take.rig.camera.t, real.camera.t, atol=1e-4)
     raw = person(6, 1)[:, JOINTS]
     truth = take.truth()
-    assert truth.poses2d is None and truth.poses.metric and truth.poses.skeleton == H36M17
+    assert truth.poses2d is None
+    assert truth.poses.metric
+    assert truth.poses.skeleton == H36M17
     np.testing.assert_allclose(truth.poses.xyz[:, 0], raw / 1000, atol=1e-6)
     pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
     for view in range(4):
@@ -115,14 +122,14 @@ def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
     ):
         path.write_text(text)
         take = READER.takes(parsed, Choice())[0]
-        with pytest.raises(EpiposeError, match=f"subject1_joint_3d.json.*{words}"):
+        with pytest.raises(EpiposeError, match=rf"subject1_joint_3d\.json.*{words}"):
             take.truth()
         assert any("subject1_joint_3d" in finding.words for finding in READER.check(parsed) if not finding.good)
     path.write_text('{"3": {"1": {}}}')
     with pytest.raises(EpiposeError, match="no poses of S1_Directions_1"):
         READER.takes(parsed, Choice())[0].truth()
     path.unlink()
-    with pytest.raises(EpiposeError, match="no file .*subject1_joint_3d.json"):
+    with pytest.raises(EpiposeError, match=r"no file .*subject1_joint_3d\.json"):
         READER.takes(parsed, Choice())[0].truth()
 
 
@@ -130,7 +137,7 @@ def test_json_cameras_that_are_none_are_named(parsed):
     path = parsed / "annotations" / "Human36M_subject9_camera.json"
     for text in ('{"1": {"R": [1]}}', '{"7": {}}', "[]", "{}"):
         path.write_text(text)
-        with pytest.raises(EpiposeError, match="subject9_camera.json"):
+        with pytest.raises(EpiposeError, match=r"subject9_camera\.json"):
             READER.takes(parsed, Choice())
     with pytest.raises(EpiposeError, match=r"neither .*camera\.json nor"):
         READER.takes(parsed / "images", Choice())
@@ -171,6 +178,15 @@ def test_h5_rows_are_the_pictures(fetched):
     assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
 
 
+def test_h5_poses_are_known_in_views_without_rows(fetched):
+    take = READER.takes(fetched, Choice(subjects=("S11",), views=CAMERAS[:1]))[0]
+    truth = take.truth()
+    assert take.frames == 5
+    assert truth.poses.conf.amin() == 1
+    assert truth.poses2d.views == CAMERAS[:1]
+    assert truth.poses2d.conf.amax() == 0
+
+
 @pytest.mark.parametrize("which", [0, 2])
 def test_h5_poses_go_from_camera_to_world(fetched, which):
     take = READER.takes(fetched, Choice())[which]
@@ -178,7 +194,8 @@ def test_h5_poses_go_from_camera_to_world(fetched, which):
     raw = person(300, subject)[::64, JOINTS]
     truth = take.truth()
     np.testing.assert_allclose(truth.poses.xyz[:, 0], raw / 1000, atol=1e-6)
-    assert truth.poses.space == "world" and truth.poses2d.views == take.rig.names == CAMERAS
+    assert truth.poses.space == "world"
+    assert truth.poses2d.views == take.rig.names == CAMERAS
     pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
     for view in range(which // 2, 4):
         np.testing.assert_allclose(pixels[view], by_opencv(raw, view, subject), atol=1e-3)
@@ -191,7 +208,8 @@ def test_h5_only_frames_with_pictures_count(fetched):
     for camera in CAMERAS:
         (place / "imageSequence" / camera / "img_000065.jpg").unlink()
     take = READER.takes(fetched, Choice(views=CAMERAS[2:]))[0]
-    assert take.frames == 4 and take.truth().poses2d.views == CAMERAS[2:]
+    assert take.frames == 4
+    assert take.truth().poses2d.views == CAMERAS[2:]
     np.testing.assert_allclose(
         take.truth().poses.xyz[:, 0], person(300, 9)[[0, 128, 192, 256]][:, JOINTS] / 1000, atol=1e-6
     )

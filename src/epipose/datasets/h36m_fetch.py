@@ -63,7 +63,7 @@ def takes(root: Path, choice: Choice) -> list[Take]:
         pictures = pictures_of(name, _pictures(folders[name]), rig.names)
         shown = frames_shown(pictures)
         shown = _annotated(path) if shown is None else shown
-        truth = partial(_truth, path, rig, shown)
+        truth = partial(_truth, path, rigs[name.subject], rig.names, shown)
         found.append(Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth))
     return found
 
@@ -121,18 +121,19 @@ def _annotated(path: Path) -> Int64[np.ndarray, "frame"]:
         return np.zeros(0, dtype=np.int64)
 
 
-def _truth(path: Path, rig: Rig, shown: Int64[np.ndarray, "frame"]) -> Truth:
+def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray, "frame"]) -> Truth:
+    """Poses from the first camera of the rig that has a row of the frame, whether it is one of ``views`` or not."""
     rows = _read(path)
     R, t = rig.camera.R.numpy(), rig.camera.t.numpy() * 1000
     world = np.full((len(shown), 17, 3), np.nan)
-    xy = np.full((len(rig.names), len(shown), 17, 2), np.nan)
+    xy = {name: np.full((len(shown), 17, 2), np.nan) for name in rig.names}
     for view, name in enumerate(rig.names):
         frame, row = _rows_of(rows, name, shown)
-        xy[view, frame] = rows["pose/2d"][row][:, JOINTS]
+        xy[name][frame] = rows["pose/2d"][row][:, JOINTS]
         in_camera = rows["pose/3d"][row][:, JOINTS]
         unknown = np.isnan(world[frame]).all((1, 2))
         world[frame[unknown]] = ((in_camera - t[view]) @ R[view])[unknown]  # a row times R is R^T times it
-    return Truth(poses_from_mm(world), poses_in_pictures(list(xy), rig.names))
+    return Truth(poses_from_mm(world), poses_in_pictures([xy[name] for name in views], views))
 
 
 def _rows_of(

@@ -183,6 +183,11 @@ def frames_shown(folders: Sequence[Path | None]) -> Int64[np.ndarray, "frame"] |
 
 def _numbers(folder: Path) -> Int64[np.ndarray, "frame"]:
     names = frame_files(folder)
+    first, last = (re.fullmatch(r"(.*?)(\d+)(\.\w+)", names[i]) for i in (0, -1))
+    if first and last and first[1] == last[1] and len(first[2]) == len(last[2]):
+        start, end = int(first[2]), int(last[2])
+        if end - start + 1 == len(names):  # all of them, and a million names need not be read
+            return np.arange(start, end + 1) - (0 if start == 0 else 1)
     found = [re.search(r"(\d+)\.\w+$", name) for name in names]
     numbers = np.array([-1 if match is None else int(match[1]) for match in found], dtype=np.int64)
     if (numbers < 0).any() or (np.diff(numbers) <= 0).any():
@@ -214,7 +219,7 @@ def rate(shown: Int64[np.ndarray, "frame"]) -> float:
 
 def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarray, "frame"] | None = None) -> Poses3D:
     """World poses in metres of the 17 joints, from millimetres; what is no number, or not ``known``, has confidence 0."""
-    there = np.isfinite(xyz).all(-1) & (True if known is None else known[:, None])
+    there = np.asarray(np.isfinite(xyz).all(-1)) & (True if known is None else known[:, None])
     metres = torch.from_numpy(np.where(there[..., None], xyz, 0) / 1000).float()
     return Poses3D(metres[:, None], torch.from_numpy(there)[:, None].float(), H36M17, metric=True)
 
@@ -222,6 +227,6 @@ def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarra
 def poses_in_pictures(xy: Sequence[Shaped[np.ndarray, "frame 17 2"]], views: Sequence[str]) -> Poses2D:
     """The joints in the pictures of each view; what is no number has confidence 0."""
     pixels = np.stack(list(xy))
-    there = np.isfinite(pixels).all(-1)
+    there = np.asarray(np.isfinite(pixels).all(-1))
     filled: Float[Tensor, "view frame 17 2"] = torch.from_numpy(np.where(there[..., None], pixels, 0)).float()
     return Poses2D(filled[:, :, None], torch.from_numpy(there)[:, :, None].float(), H36M17, tuple(views))

@@ -30,7 +30,7 @@ _WHAT = (
     f"{_NAME}: an npz with the array positions_3d, a dict of subjects, of actions, of (frames, 32, 3) arrays in metres"
 )
 _GET = "Make it with prepare_data_h36m.py of VideoPose3D from the official files, or give the folder of these instead"
-# What the pickle of a dict of arrays needs; NumPy 1 calls _core core.
+# What the pickle of a dict of arrays needs; NumPy 1 calls _core core, and either version knows both names.
 _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"),
     ("numpy._core.numeric", "_frombuffer"),
@@ -47,7 +47,7 @@ class Human36MPoses:
         title="Human3.6M, poses alone (data_3d_h36m.npz)",
         licence=LICENCE,
         source=SOURCE,
-        download=f"Poses > D3 Positions; make {_NAME} of it with VideoPose3D's prepare_data_h36m.py. metadata.xml for cameras.",
+        download=f"Poses > D3 Positions; VideoPose3D's prepare_data_h36m.py makes {_NAME}. For cameras, metadata.xml.",
         tree=f"{_NAME}\nmetadata.xml   (or cameras.json; if cameras are wanted)",
     )
 
@@ -97,8 +97,7 @@ class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy.core", "numpy._core"), name) not in _ALLOWED:
             raise EpiposeError(f"it asks for {module}.{name}, which poses do not need and which could run any code")
-        core = np.ndarray.__reduce__(np.empty(0))[0].__module__.partition(".multiarray")[0]  # as this NumPy calls it
-        return super().find_class(module.replace("numpy._core", core).replace("numpy.core", core), name)
+        return super().find_class(module, name)
 
 
 def _file(root: Path) -> Path:

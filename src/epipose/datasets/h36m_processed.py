@@ -9,7 +9,7 @@ release's order, subact 1 or 2 for the trial, ca 1 to 4 for the cameras, frame 1
 - ``Human36M_subject1_data.json``: COCO-like lists of pictures and boxes, which nothing here needs.
 
 The picture of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
-3DMPPE_POSENET_RELEASE); the files before June 2020, and the script that made them, have the camera's centre T instead, of
+3DMPPE_POSENET_RELEASE); older files, and scripts that make them, have the camera's centre T instead, of
 x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them apart.
 Distortion is left out of these files, but not of the pictures: it is put back (`h36m_cameras.lens_of`).
 """
