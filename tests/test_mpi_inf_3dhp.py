@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import av
 import cv2
 import h5py
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from epipose.datasets import reader_named
 from epipose.datasets.base import Choice, Take, TakeReader
-from epipose.datasets.mpi_inf_3dhp import CHEST_VIEWS, JOINTS, SEQUENCES, MpiInf3dhp
+from epipose.datasets.mpi_inf_3dhp import CHEST_VIEWS, JOINTS, SEQUENCES, MpiInf3dhp, rows_of_h36m
 from epipose.datasets.mpi_inf_3dhp_test import (
     ACTIVITIES,
     PCK_GROUPS,
@@ -26,7 +27,7 @@ from epipose.datasets.mpi_inf_3dhp_test import (
 from epipose.datasets.mpi_inf_3dhp_test import JOINTS as TEST_JOINTS
 from epipose.errors import EpiposeError
 from epipose.skeletons import H36M17
-from epipose.video import read_image
+from epipose.video import read_frames, read_image
 
 FRAMES = 7
 THEIRS = {"thorax": "neck", "neck_nose": "head", "head": "head_top"}  # the rest has Human3.6M's names
@@ -51,7 +52,7 @@ camera	1	another
 def cloud(joints: int, seed: int = 0) -> np.ndarray:
     """(frame, joint, 3): a person of sorts about the origin of a world with y up, millimetres."""
     generator = np.random.default_rng(seed)
-    place = np.cumsum(generator.normal(0, 60, (FRAMES, 1, 3)), 0) + [0, 900, 0]
+    place = np.cumsum(generator.normal(0, 60, (FRAMES, 1, 3)), 0) + np.array([0, 900, 0])
     return place + generator.normal(0, [300, 500, 200], (FRAMES, joints, 3))
 
 
@@ -108,6 +109,16 @@ def pictures(folder: Path, count: int, size: tuple[int, int] = (8, 8), name: str
         Image.new("RGB", size, (k * 9, 0, 0)).save(folder / name.format(k + 1))
 
 
+def video(path: Path, frames: int) -> None:
+    """64 x 64, as AVI."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for level in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((64, 64, 3), level * 9, np.uint8))))
+        container.mux(stream.encode())
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, dict[str, np.ndarray]]:
     """S1 Seq1 without pictures but for two views, 8 x 8 and 6 frames of them."""
@@ -139,6 +150,34 @@ def test_a_sequence_is_indexed_by_names_alone(made) -> None:
     assert take.rig.camera.size.tolist() == [[8, 8], [2048, 2048], [2048, 2048], [16, 16], [2048, 2048]]
     assert take.rig.metric
     assert take.rig.upright
+
+
+def test_the_two_orders_of_joints_are_those_of_the_release() -> None:
+    relevant = (8, 6, 15, 16, 17, 10, 11, 12, 24, 25, 26, 19, 20, 21, 5, 4, 7)  # mpii_get_joint_set, from 1
+    assert tuple(JOINTS[number - 1] for number in relevant) == TEST_JOINTS
+    assert len(set(JOINTS)) == 28
+    as_published = [14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]  # Human3.6M's 17 out of these, from 0
+    assert rows_of_h36m(TEST_JOINTS) == as_published
+
+
+def test_a_video_is_measured_by_its_header(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "S1" / "Seq1"
+    sequence(folder)
+    (folder / "imageSequence").mkdir()
+    for view, frames in ((0, 5), (2, 7)):
+        video(folder / "imageSequence" / f"video_{view}.avi", frames)
+    take = single(tmp_path)
+    assert take.frames == 5
+    assert take.pictures[:2] == tuple(folder / "imageSequence" / f"video_{k}.avi" for k in (0, 2))
+    assert take.rig.camera.size[1].tolist() == [64, 64]
+    assert len(take.truth().poses.xyz) == 5
+    assert len(list(read_frames(take.pictures[0]))) == 5
+    path = folder / "imageSequence" / "video_0.avi"
+    path.write_bytes(path.read_bytes()[:100])
+    monkeypatch.setitem(SEQUENCES, ("S1", "Seq1"), (FRAMES, 25.0))
+    assert single(tmp_path).frames == 7, "what cannot be read says nothing of its length"
+    words = " ".join(finding.words for finding in MpiInf3dhp().check(tmp_path) if not finding.good)
+    assert "video_0.avi cannot be read" in words
 
 
 def test_frame_rates_and_frames_are_those_published() -> None:

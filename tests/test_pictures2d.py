@@ -1,5 +1,6 @@
 """Pictures of which only 2D is known: from clips and folders of pictures, with no say in depth."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from PIL import Image
 
 from epipose.data.pictures2d import in_skeleton, samples_2d
 from epipose.data.samples import WINDOW, clip_samples, joined
+from epipose.datasets import READERS
 from epipose.errors import EpiposeError
 from epipose.model.posenet import TrainedPoseNet
 from epipose.poses import Poses2D
 from epipose.predict import predict_clip
-from epipose.skeletons import BLAZEPOSE33, H36M17
+from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16
 from epipose.train import train
+from epipose.video import read_image
 
 from drawn import clip_folder, picture
 
@@ -77,6 +80,58 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     with pytest.raises(EpiposeError, match=r"holds 1 pictures, its poses2d\.npz has 1 views of 2 frames"):
         samples_2d(tmp_path, 64)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch) -> tuple[Path, np.ndarray]:
+    """MPII's JSON: two people in b.png, one in a.png, one in c.png of whom too little is seen; the joints of three."""
+    monkeypatch.setattr("epipose.datasets.READERS", {name: READERS[name] for name in ("mpii", "coco")})
+    places = 20 + 100 * np.random.default_rng(0).random((3, 16, 2))
+    seen = {"joints_vis": [1] * 16, "scale": 1.0, "center": [1.0, 1.0]}
+    few = {**seen, "joints_vis": [1] * 4 + [0] * 12}
+    people = [
+        ("b.png", places[0], seen),
+        ("a.png", places[2], seen),
+        ("b.png", places[1], seen),
+        ("c.png", places[0], few),
+    ]
+    (tmp_path / "annot").mkdir()
+    (tmp_path / "images").mkdir()
+    entries = [{**more, "image": name, "joints": (joints + 1).tolist()} for name, joints, more in people]
+    (tmp_path / "annot" / "train.json").write_text(json.dumps(entries))
+    for name in ("a.png", "b.png"):
+        ramp = np.mgrid[:160, :160][::-1].transpose(1, 2, 0)  # red is x, green is y
+        Image.fromarray(np.dstack([ramp, np.zeros((160, 160))]).astype(np.uint8)).save(tmp_path / "images" / name)
+    return tmp_path, places
+
+
+def test_a_dataset_of_people_gives_a_crop_for_each(dataset: tuple[Path, np.ndarray], monkeypatch) -> None:
+    root, places = dataset
+    read = []
+    monkeypatch.setattr("epipose.data.pictures2d.read_image", lambda path: read.append(path.name) or read_image(path))
+    flat = samples_2d(root, 64)
+    assert len(flat) == 3
+    assert read == ["b.png", "a.png"], "each once, for all its people, and none where too little is seen"
+    knee, nose = H36M17.joints.index("right_knee"), H36M17.joints.index("neck_nose")
+    assert flat.weight[:, nose].tolist() == [[0, 0]] * 3, "MPII has no nose"
+    for row in range(3):
+        assert flat.weight[row, knee].tolist() == [1, 0]
+        u, v = (flat.uvd[row, knee, :2] / WINDOW + 0.5) * 96 - 0.5
+        red, green, _ = flat.stored(row)[round(v), round(u)].astype(float)
+        assert [red, green] == pytest.approx(places[row, MPII16.joints.index("right_knee")], abs=4)
+    net = train([], root / "net", pictures_2d=[root], epochs=1, **TINY)
+    assert not net.bone_lengths.any()
+
+
+def test_a_folder_that_is_nothing_says_what_it_could_be(dataset: tuple[Path, np.ndarray]) -> None:
+    root, _ = dataset
+    with pytest.raises(
+        EpiposeError, match=r"no file .*poses2d\.npz \(run: epipose detect\), and .* none of the datasets"
+    ):
+        samples_2d(root / "images", 64)
+    (root / "images" / "b.png").write_bytes(b"damaged")
+    with pytest.raises(EpiposeError, match=r"b\.png cannot be read as a picture"):
+        samples_2d(root, 64)
 
 
 def test_joints_of_another_skeleton_are_as_sure_as_their_parts() -> None:

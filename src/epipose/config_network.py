@@ -27,8 +27,8 @@ class Train:
     with the true cameras; true2d: triangulated from the true joints in the pictures; full: the true 3D poses; unfrozen:
     from the network's own 2D, to see it collapse."""
     pictures_2d: tuple[Path, ...] = ()
-    """Clip folders, or folders of pictures with a poses2d.npz, of which only the joints in the pictures are learned;
-    without any CLIP, that is a pre-training."""
+    """Clip folders, folders of pictures with a poses2d.npz, or datasets of people in pictures (MPII, COCO), of which only
+    the joints in the pictures are learned; without any CLIP, that is a pre-training."""
     studio: bool = False
     """Learn from people whom the studio draws while the network trains, instead of from clips; needs epipose[studio]."""
     mocap: Path | None = None

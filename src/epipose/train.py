@@ -205,7 +205,11 @@ def _inputs(
 ) -> list[Path]:
     """The files that decide what is learned: labels, and the weights to begin with (imagenet's never change)."""
     paths = [path for folder, where in zip(folders, labels, strict=True) for path in _needed(folder, where)]
-    paths += [folder / "poses2d.npz" for folder in pictures_2d if (folder / "poses2d.npz").exists()]
+    for folder in pictures_2d:
+        if (folder / "poses2d.npz").exists():
+            paths.append(folder / "poses2d.npz")
+        elif folder.is_dir():  # a dataset: its annotations and pictures by their names and sizes
+            paths += [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
     if init is not None and init != "imagenet":
         weights = Path(init) / "model.safetensors" if Path(init).is_dir() else Path(init)
         paths += [weights] if weights.exists() else []  # reading them says what is wrong

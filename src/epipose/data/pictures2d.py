@@ -1,13 +1,17 @@
 """Pictures of which only the joints in the picture are known: they teach where joints are, and nothing about depth.
 
-They come from clip folders (whatever their cameras), or from a folder of pictures with a poses2d.npz beside them. Used
-alone they are the 2D pre-training of the method, beside labelled clips they keep the network in touch with more people.
+They come from clip folders (whatever their cameras), from a folder of pictures with a poses2d.npz beside them, or from a
+dataset of people marked in pictures (MPII, COCO). Used alone they are the 2D pre-training of the method, beside labelled
+clips they keep the network in touch with more people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,11 +21,22 @@ from torch import Tensor
 from epipose.clip import Clip
 from epipose.data.crops import box_around, crop_from_pixels, crop_picture
 from epipose.data.samples import WINDOW, Samples, encoded
+from epipose.datasets import reader_for
+from epipose.datasets.base import Choice, PeopleReader
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.video import IMAGE_SUFFIXES, read_image
+
+
+class _Marked(NamedTuple):
+    """Joints in pictures, one person each, and how to read the pictures of some rows of a view."""
+
+    xy: Float[Tensor, "view row joint 2"]
+    conf: Float[Tensor, "view row joint"]
+    skeleton: Skeleton
+    pictures: Callable[[int, list[int]], Iterator[np.ndarray]]
 
 
 def samples_2d(
@@ -35,11 +50,13 @@ def samples_2d(
 ) -> Samples:
     """One sample per picture in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
 
-    A clip folder (clip.json, poses2d.npz), or a folder of pictures whose poses2d.npz has one view, its frames the
-    pictures in the order of their names. Raises EpiposeError when these do not fit, and when no sample is left.
+    A clip folder (clip.json, poses2d.npz), a folder of pictures whose poses2d.npz has one view, its frames the pictures
+    in the order of their names, or a dataset of people in pictures, whose training split gives one sample a person. All
+    crops stay in memory (some 20 KB each at 256 pixels). Raises EpiposeError when the files do not fit, and when no
+    sample is left.
     """
-    poses = Poses2D.load(folder / "poses2d.npz")
-    xy, conf = in_skeleton(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, skeleton)
+    marked = _detected(folder) if (folder / "poses2d.npz").exists() else _annotated(folder)
+    xy, conf = in_skeleton(marked.xy, marked.conf, marked.skeleton, skeleton)
     conf = conf * (conf >= min_confidence)
     usable = (conf > 0).float().mean(-1) >= min_joints
     boxes = box_around(xy, conf, margin)
@@ -47,7 +64,7 @@ def samples_2d(
     jpegs, rows = [], []
     for view in range(len(xy)):
         frames = usable[view].nonzero()[:, 0].tolist()
-        for frame, picture in zip(frames, _pictures(folder, poses, view, frames), strict=True):
+        for frame, picture in zip(frames, marked.pictures(view, frames), strict=True):
             box = boxes[view, frame].numpy() * np.array([1, 1, WINDOW])
             jpegs.append(encoded(crop_picture(picture, box, round(WINDOW * input_size))))
             rows.append((view, frame))
@@ -69,6 +86,36 @@ def in_skeleton(
     weights = found.mapping_to(wanted).to(xy)
     parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
     return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))
+
+
+def _detected(folder: Path) -> _Marked:
+    """Person 0 of a poses2d.npz, and the clip or the pictures that it is about."""
+    poses = Poses2D.load(folder / "poses2d.npz")
+    pictures = partial(_pictures, folder, poses)
+    return _Marked(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, pictures)
+
+
+def _annotated(folder: Path) -> _Marked:
+    """Everybody whom a dataset gives to train on, as one view, people of the same picture one after the other."""
+    try:
+        name, reader = reader_for(folder)
+    except EpiposeError as error:
+        raise EpiposeError(f"There is no file {folder / 'poses2d.npz'} (run: epipose detect), and {error}") from error
+    if not isinstance(reader, PeopleReader):
+        raise EpiposeError(
+            f"{folder} is {name}, a dataset of takes; --pictures-2d reads datasets of people in pictures."
+        )
+    people = reader.people(folder, Choice(split="train"))
+    order = people.picture.argsort(stable=True)
+    paths = [people.pictures[number] for number in people.picture[order].tolist()]
+    return _Marked(people.xy[None, order], people.conf[None, order], people.skeleton, partial(_read_rows, paths))
+
+
+def _read_rows(paths: Sequence[Path], view: int, rows: list[int]) -> Iterator[np.ndarray]:
+    """The picture of each row; one that several rows in succession share is read once."""
+    for path, same in itertools.groupby(rows, key=paths.__getitem__):
+        picture = read_image(path)
+        yield from (picture for _ in same)
 
 
 def _pictures(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Iterator[np.ndarray]:

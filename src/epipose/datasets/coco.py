@@ -45,7 +45,7 @@ class CocoKeypoints:
 
     about = About(
         title="COCO 2017, person keypoints",
-        licence="annotations CC BY 4.0; pictures under Flickr's terms of use, each with a licence of its own (field license)",
+        licence="annotations CC BY 4.0; pictures under Flickr's terms of use, each with its own licence (field license)",
         source="https://cocodataset.org",
         download="train2017.zip (18 GB), val2017.zip (1 GB), annotations_trainval2017.zip",
         tree=(
