@@ -242,7 +242,7 @@ def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
         joint = _joint_of(marker)
         if joint in BODY25.joints:
             place = markers.xyz[inside, column][:, _WORLD_FROM_TRC]
-            known = np.isfinite(place).all(-1)
+            known = np.asarray(np.isfinite(place).all(-1))
             xyz[frames, BODY25.index(joint)] = torch.from_numpy(np.where(known[:, None], place, 0)).float()
             conf[frames, BODY25.index(joint)] = torch.from_numpy(known).float()
 
