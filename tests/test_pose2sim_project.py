@@ -69,7 +69,7 @@ def test_a_filtered_result_counts_before_a_raw_one_and_people_are_told_apart(tmp
     root = pose2sim(tmp_path / "trial")
     results = root / "pose-3d"
     for person in (0, 1):
-        trc(results / f"trial_P{person}_0-6.trc", range(6))
+        trc(results / f"trial_P{person}_2-6.trc", range(2, 6))
         trc(results / f"trial_P{person}_0-6_filt_butterworth.trc", range(person + 1, 6))
         trc(results / f"trial_P{person}_0-6_filt_butterworth_LSTM.trc", range(5, 6))
     conf = _only(root).truth().poses.conf
@@ -173,6 +173,18 @@ def test_videos_of_other_lengths_and_missing_2d_poses_are_found(tmp_path):
     assert any("cam01.mp4 has 6 frames; the shortest has 5" in words for words in bad)
     (root / "videos" / "cam01.mp4").write_bytes(b"ftyp")
     with pytest.raises(EpiposeError, match=r"cam01.mp4 cannot be read as a video"):
+        _only(root)
+
+
+def test_the_rate_of_pictures_is_in_the_nearest_config(tmp_path):
+    root = pose2sim(tmp_path / "session" / "trial")
+    assert _only(root).fps == 60.0  # what Pose2Sim takes where nobody says
+    (tmp_path / "session" / "Config.toml").write_text("[project]\nframe_rate = 100\n")
+    assert _only(root).fps == 100.0
+    (root / "Config.toml").write_text("[project]\nframe_rate = 25\n")
+    assert _only(root).fps == 25.0
+    (root / "Config.toml").write_text("[project\n")
+    with pytest.raises(EpiposeError, match=r"Config.toml cannot be read as a configuration of Pose2Sim"):
         _only(root)
 
 

@@ -110,11 +110,22 @@ def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     seen = [glance(path) for path in pictures]
     frames, fps = min(count for count, _ in seen), min(rate for _, rate in seen)
     if pictures[0].is_dir():
-        fps = PICTURES_FPS
+        fps = _frame_rate(trial)
     name = "-".join(parts) or root.resolve().name
     subject, action = (parts[-2] if len(parts) > 1 else ""), trial.resolve().name
     rig = rig.select(chosen)
     return Take(name, subject, action, rig, pictures, frames, fps, lambda: _truth(trial, frames, tuple(videos)))
+
+
+def _frame_rate(trial: Path) -> float:
+    """Of pictures: what the nearest Config.toml says, the trial's own or one above it; "auto" there says nothing."""
+    for path in (folder / "Config.toml" for folder in (trial, trial.parent, trial.parent.parent)):
+        if path.exists():
+            with reading(path, "a configuration of Pose2Sim (TOML)"):
+                said = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("frame_rate")
+            if isinstance(said, int | float):
+                return float(said)
+    return PICTURES_FPS
 
 
 def _videos(trial: Path) -> list[Path]:
@@ -231,7 +242,7 @@ def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
         joint = _joint_of(marker)
         if joint in BODY25.joints:
             place = markers.xyz[inside, column][:, _WORLD_FROM_TRC]
-            known = np.isfinite(place).all(-1)
+            known = np.asarray(np.isfinite(place).all(-1))
             xyz[frames, BODY25.index(joint)] = torch.from_numpy(np.where(known[:, None], place, 0)).float()
             conf[frames, BODY25.index(joint)] = torch.from_numpy(known).float()
 
