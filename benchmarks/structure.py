@@ -75,7 +75,13 @@ def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
         place = (side / 2 + 0.85 * side * centre[:, :2].numpy()).tolist()
         for parent, child in H36M17.bones:
             name = H36M17.joints[child]
-            colour = (200, 40, 40) if name.startswith("left") else (40, 70, 200) if name.startswith("right") else (90, 90, 90)
+            colour = (
+                (200, 40, 40)
+                if name.startswith("left")
+                else (40, 70, 200)
+                if name.startswith("right")
+                else (90, 90, 90)
+            )
             ends = [tuple(round(v) for v in place[joint]) for joint in (parent, child)]
             cv2.line(picture, ends[0], ends[1], colour, 3, cv2.LINE_AA)
         pictures.append(picture)
