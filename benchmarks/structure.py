@@ -1,4 +1,4 @@
-"""The Pose Structure Score's own stability: how much of a score is the seed of its clustering; and what its kinds look like.
+"""The Pose Structure Score's own stability: how much of a score is its clustering's seed; and what its kinds look like.
 
 Kinds are fitted on motion capture played by the studio's bodies, seen by cameras all round, with every fifth motion kept
 for the test. There, true poses are spoiled by independent errors of every joint, and scored by centres of ten seeds.
@@ -72,7 +72,7 @@ def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
     pictures = []
     for centre in score.centres:
         picture = np.full((side, side, 3), 255, np.uint8)
-        place = (side / 2 + 0.85 * side * centre[:, :2].numpy()).tolist()
+        place = (side / 2 + 1.4 * side * centre[:, :2].numpy()).tolist()
         for parent, child in H36M17.bones:
             name = H36M17.joints[child]
             colour = (

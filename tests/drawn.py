@@ -63,10 +63,10 @@ def picture(xy: np.ndarray, size: int) -> np.ndarray:
     return image
 
 
-def clip_folder(folder: Path, frames: int = 4, views: int = 2, size: int = 160) -> Path:
+def clip_folder(folder: Path, frames: int = 4, views: int = 2, size: int = 160, seed: int = 0) -> Path:
     """A labelled clip folder: videos, clip.json, rig.json, poses2d.npz and poses3d.npz, all exact."""
     folder.mkdir(parents=True, exist_ok=True)
-    cameras, xyz = rig(views, size), torch.from_numpy(poses(frames))
+    cameras, xyz = rig(views, size), torch.from_numpy(poses(frames, seed))
     xy = cameras.camera.spread(2).project(xyz)
     for name, per_frame in zip(cameras.names, xy.numpy(), strict=True):
         write_video(folder / f"{name}.mp4", (picture(joints, size) for joints in per_frame), 10.0)

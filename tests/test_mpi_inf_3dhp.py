@@ -93,7 +93,7 @@ def test_joints_are_told_by_name_and_all_cameras_agree_on_the_world(made) -> Non
     views = tuple(f"cam{k}" for k in (3, 0, 11))
     for first in range(3):
         take = single(root, views=views[first:] + views[:first])
-        poses, poses2d = take.truth()
+        poses, poses2d, _ = take.truth()
         for row, joint in enumerate(H36M17.joints):
             column = JOINTS.index(THEIRS.get(joint, joint))
             x, y, z = raw["world"][:6, column].T / 1000  # y up
@@ -111,7 +111,7 @@ def test_joints_are_told_by_name_and_all_cameras_agree_on_the_world(made) -> Non
 def test_the_truth_projects_onto_the_pixels_and_where_opencv_says(made) -> None:
     root, _ = made
     take = single(root, views=tuple(f"cam{k}" for k in range(14)))
-    poses, poses2d = take.truth()
+    poses, poses2d, _ = take.truth()
     xyz = poses.xyz[:, 0].double()
     ours = take.rig.camera.spread(2).project(xyz)
     assert (ours - poses2d.xy[:, :, 0]).abs().max() < 1e-3
@@ -166,7 +166,7 @@ def test_left_and_right_of_s4_can_be_left_out(made, tmp_path: Path, monkeypatch)
     monkeypatch.setattr("epipose.datasets.mpi_inf_3dhp.FLIPPED", {("S4", "Seq2"): slice(2, 5)})
     sequence(tmp_path / "S4" / "Seq2")
     assert bool((single(tmp_path).truth().poses.conf == 1).all())
-    poses, poses2d = single(tmp_path, known_bad=False).truth()
+    poses, poses2d, _ = single(tmp_path, known_bad=False).truth()
     assert poses.conf[:, 0, 0].tolist() == [1, 1, 0, 0, 0, 1, 1]
     assert poses2d.conf[3, :, 0, 5].tolist() == [1, 1, 0, 0, 0, 1, 1]
 

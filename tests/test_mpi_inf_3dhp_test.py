@@ -17,7 +17,6 @@ from epipose.datasets.mpi_inf_3dhp_test import (
     PCK_JOINTS,
     VALID,
     MpiInf3dhpTest,
-    activities,
     fitted_lens,
     lens,
 )
@@ -107,7 +106,7 @@ def test_the_lenses_are_those_of_the_files(tests_made) -> None:
 def test_test_joints_by_name_and_onto_the_pixels(tests_made, name: str, true_scale: bool) -> None:
     root, raw = tests_made
     (take,) = MpiInf3dhpTest().takes(root, Choice(subjects=(name,), true_scale=true_scale))
-    poses, poses2d = take.truth()
+    poses, poses2d, _ = take.truth()
     valid = raw[name]["valid_frame"] == 1
     assert poses.conf[:, 0, 3].tolist() == raw[name]["valid_frame"].tolist()
     assert poses2d.conf[0, :, 0, 8].tolist() == raw[name]["valid_frame"].tolist()
@@ -126,10 +125,10 @@ def test_test_joints_by_name_and_onto_the_pixels(tests_made, name: str, true_sca
 
 def test_activities_are_told_frame_by_frame(tests_made) -> None:
     root, _ = tests_made
-    assert activities(root, "TS3").tolist() == [1, 1, 1, 2, 2, 7, 7]
+    (take,) = MpiInf3dhpTest().takes(root, Choice(subjects=("TS3",)))
+    expected = [ACTIVITIES[number] for number in [1, 1, 1, 2, 2, 7, 7]]
+    assert list(take.truth().actions) == expected[: take.frames]
     assert sorted(ACTIVITIES) == [1, 2, 3, 4, 5, 6, 7]
-    with pytest.raises(EpiposeError, match="TS1"):
-        activities(root, "TS1")
 
 
 def test_the_official_joints_are_fourteen_of_human36m() -> None:

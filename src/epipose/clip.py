@@ -92,7 +92,8 @@ class Clip:
         """
         views = [view for source in sources for view in _views_in(source)]
         names = [view.name for view in views]
-        if len(views) < 2:
+        of_datasets = all((source / "clip.json").exists() for source in sources)  # one view is enough to be read
+        if len(views) < (1 if of_datasets else 2):
             raise EpiposeError(
                 f"Got {len(views)} video ({', '.join(names)}). Two or more cameras that filmed the same person "
                 "at the same time are needed; one view has no depth."

@@ -31,7 +31,8 @@ class Recording:
     """One view of one take: root-relative comparison wants both in the axes of one camera. Metres; weight 0: missing.
 
     ``every``: how many frames of the original lie between two of these. ``actions``: what is done, frame by frame.
-    ``made_with``: what the predictions say about themselves.
+    ``sizes``: whether the truth has people's true sizes or a dataset's universal one. ``made_with``: what the predictions
+    say about themselves.
     """
 
     take: str
@@ -44,6 +45,7 @@ class Recording:
     annotated: Float[Tensor, "frame joint"]
     metric: bool
     every: int = 1
+    sizes: str = "not stated"
     skeleton: Skeleton = H36M17
     made_with: dict[str, str] = field(default_factory=dict)
 
@@ -103,7 +105,8 @@ def _of_clip(predicted: Path, clip: Path, skeleton: Skeleton) -> list[Recording]
     for view, poses, xyz, how in _views_of(predicted, rig.names, skeleton):
         _check_frames(predicted, len(xyz), clip, len(true[view]))
         one = _recording(poses, xyz, truth, true[view], view, actions, clip.name, how)
-        found.append(replace(one, subject=about.get("subject", ""), every=about.get("every", 1)))
+        sizes = {True: "true", False: "universal"}.get(about.get("true_scale"), "not stated")
+        found.append(replace(one, subject=about.get("subject", ""), every=about.get("every", 1), sizes=sizes))
     return found
 
 

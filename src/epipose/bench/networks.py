@@ -91,7 +91,7 @@ class Trainer:
         """Where a run's network lies."""
         return self.nets / name
 
-    def log(self, name: str) -> list[dict[str, float]]:
+    def log(self, name: str) -> list[dict[str, Any]]:
         """The epochs of a run."""
         lines = (self.folder(name) / "log.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]

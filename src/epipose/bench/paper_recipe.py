@@ -60,7 +60,8 @@ def paper_recipe(poses: Poses2D, intrinsics: Rig) -> Rig | None:
         if not answers:
             return None
         R = torch.stack([answer[0] for answer in answers])
-        medoid = int(angle_between(R[:, None], R[None]).sum(1).argmin())
+        every = R.expand(len(R), *R.shape)
+        medoid = int(angle_between(every.transpose(0, 1), every).sum(1).argmin())
         found.append((answers[medoid][0].numpy(), answers[medoid][1].numpy()))
     return _chained(p, found)
 

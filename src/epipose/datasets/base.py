@@ -59,7 +59,7 @@ class People2D:
 
     ``picture`` says which of ``pictures`` shows the person; ``xy`` are pixels with centres at integers; ``conf`` is 0 for
     a joint that is not marked, 0.5 for one that is marked but hidden, 1 for one that is seen. ``box`` is (left, top,
-    width, height), ``head_px`` the head's size that PCKh measures by (0: not known), ``split`` "train", "val" or "test".
+    width, height), ``head_px`` the head's size that PCKh measures by (0: not known).
     """
 
     pictures: tuple[Path, ...]
@@ -75,8 +75,9 @@ class People2D:
 class Choice:
     """What of a dataset is wanted. Empty: all, and of the views those that its protocol takes.
 
-    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9). ``true_scale``: sizes as they
-    were measured, not the dataset's universal skeleton (MPI-INF-3DHP). ``split`` matters for people in pictures.
+    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9; MPI-INF-3DHP: left and right
+    exchanged in a part of S4). ``true_scale``: sizes as they were measured, not the dataset's universal skeleton
+    (MPI-INF-3DHP). ``split`` matters for people in pictures.
     """
 
     subjects: tuple[str, ...] = ()

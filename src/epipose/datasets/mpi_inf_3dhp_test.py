@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64
 from torch import Tensor
 
 from epipose.camera import Camera, Rig
@@ -77,7 +77,7 @@ HELP = "Run the release's get_testset.sh; epipose datasets prints how the files 
 
 
 class MpiInf3dhpTest:
-    """The test set; a take is one person ("TS1"). Activities change within it: see `activities`."""
+    """The test set; a take is one person ("TS1"). Activities change within it, from frame to frame."""
 
     about = About(
         title="MPI-INF-3DHP, test set",
@@ -107,19 +107,13 @@ class MpiInf3dhpTest:
         if set(choice.actions) - {""} or set(choice.views) - {VIEW}:
             raise EpiposeError(
                 f"The takes of the MPI-INF-3DHP test set have no action and one view, '{VIEW}'; asked for actions "
-                f"{choice.actions} and views {choice.views}. Group frames by activity instead (see activities)."
+                f"{choice.actions} and views {choice.views}. Its truth names the activity of every frame."
             )
         return [_take(base, name, choice) for name in there if name in (choice.subjects or name)]
 
     def check(self, root: Path) -> list[Finding]:
         """Every sequence: its frames that count, its pictures, and what projects onto annot2."""
         return [finding for name in VALID for finding in _check(_base(root), name)]
-
-
-def activities(root: Path, take_name: str) -> Int64[Tensor, "frame"]:
-    """What the person of a take ("TS1") does in each frame: a key of ``ACTIVITIES``, 0 where it is not said."""
-    path = _base(root) / take_name / "annot_data.mat"
-    return torch.from_numpy(_column(path, "activity_annotation")).long()
 
 
 def fitted_lens(
@@ -190,7 +184,9 @@ def _truth(path: Path, key: str, rig: Rig, published: Camera, pictures: Path | N
     uv = torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
     conf = valid[:frames, None].float().expand(-1, len(rows)).clone()
     poses = Poses3D(xyz.float()[:, None], conf[:, None], H36M17, "world", True)
-    return Truth(poses, Poses2D(uv.float()[None, :, None], conf[None, :, None].clone(), H36M17, (VIEW,)))
+    poses2d = Poses2D(uv.float()[None, :, None], conf[None, :, None].clone(), H36M17, (VIEW,))
+    doing = _column(path, "activity_annotation")[:frames].astype(int).tolist()
+    return Truth(poses, poses2d, tuple(ACTIVITIES.get(number, "") for number in doing))
 
 
 def _column(path: Path, variable: str) -> np.ndarray:

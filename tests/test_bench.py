@@ -1,0 +1,259 @@
+"""The paper's experiments on drawn figures: what is compared with what, and what a result says of itself."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from epipose.bench import footage as footage_module
+from epipose.bench import labels as labels_module
+from epipose.bench import networks as networks_module
+from epipose.bench import run as run_module
+from epipose.bench.cameras import camera_rows, chosen_views, views_of
+from epipose.bench.footage import Footage, dataset_footage, split, usable
+from epipose.bench.labels import Made, label_errors, label_rows
+from epipose.bench.networks import SELF_RUNS, Examiner, Trainer, frames_of, one_subject, true_poses
+from epipose.bench.published import SELF
+from epipose.bench.result import option_table, rounded, table, table_of
+from epipose.bench.run import bench
+from epipose.camera import Rig
+from epipose.cli import main
+from epipose.datasets.base import Take, Truth
+from epipose.errors import EpiposeError
+from epipose.files import read_json, write_record
+from epipose.label import label
+from epipose.metrics import nmpjpe_mm
+from epipose.model.refiner import WEIGHTS
+from epipose.model.shipped import shipped_model
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeletons import H36M17
+from epipose.stages import label_clip
+
+import drawn
+
+TINY = {
+    "backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4,
+    "epochs": 1, "lr_drops": (),
+}  # fmt: skip
+
+
+def known_clip(folder: Path, frames: int = 12, views: int = 3, noise_px: float = 0.5, seed: int = 0) -> Path:
+    """A drawn clip with the truth beside it; the "detector" errs by so many pixels, the cameras are the true ones."""
+    drawn.clip_folder(folder, frames, views, seed=seed)
+    rig = Rig.load(folder / "rig.json")
+    rig.save(folder / "truth" / "rig.json")
+    rig.save(folder / "intrinsics.json", intrinsics_only=True)
+    for name in ("poses2d.npz", "poses3d.npz"):
+        (folder / name).rename(folder / "truth" / name)
+    seen = Poses2D.load(folder / "truth" / "poses2d.npz")
+    noise = noise_px * torch.randn(seen.xy.shape, generator=torch.Generator().manual_seed(0))
+    Poses2D(seen.xy + noise, seen.conf, H36M17, seen.views).save(folder / "poses2d.npz")
+    for mode in ("full", "self", "self+rig", "true2d"):
+        label_clip(folder, mode=mode)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> list[Path]:
+    root = tmp_path_factory.mktemp("clips")
+    return [known_clip(root / f"clip{number}", seed=number) for number in range(2)]
+
+
+def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
+    """Recovered cameras are stood in for by the true ones in another world, half as large; one recipe fails."""
+
+    def recovered(poses, lenses, fps):
+        assert torch.equal(lenses.camera.R[0], torch.eye(3, dtype=torch.float64)), "no place is given away"
+        half = drawn.rig(3).moved(0.5, torch.eye(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
+        return SimpleNamespace(rig=Rig(half.names, half.camera, metric=False))
+
+    answers = iter([None, drawn.rig(3)] * 2)
+    monkeypatch.setattr(labels_module, "calibrate", recovered)
+    monkeypatch.setattr(labels_module, "paper_recipe", lambda poses, lenses: next(answers))
+    rows = label_rows(clips)
+    noisy = rows["detector, true cameras"]
+    assert (
+        rows["true 2D, true cameras"]["pmpjpe_mm"] < noisy["pmpjpe_mm"] < 40
+    )  # bones of these figures are not constant
+    assert noisy["rotation_deg_worst"] < 1e-3
+    assert rows["detector, recovered"]["nmpjpe_mm"] == pytest.approx(noisy["nmpjpe_mm"], rel=0.01)
+    assert "mpjpe_mm" in noisy
+    assert "mpjpe_mm" not in rows["detector, recovered"], "recovered cameras know no scale"
+    assert rows["detector, paper's recipe"]["clips_without_cameras"] == 1
+    assert rows["detector, paper's recipe"]["poses"] == noisy["poses"] / 2
+    assert rows["gate 1.5"]["joint_share"] <= rows["gate 1e+06"]["joint_share"]
+    text = table({"bench": "labels", "rows": rounded(rows)})
+    assert text.count("\n") == 1 + 6
+    assert "no gate" in option_table(rounded(rows))
+
+
+def test_errors_of_labels_are_those_of_every_view(clips: list[Path]) -> None:
+    poses, rig = Poses2D.load(clips[0] / "poses2d.npz"), Rig.load(clips[0] / "truth" / "rig.json")
+    labels = label(poses, rig)
+    found = label_errors([clips[0]], [Made(labels, rig)])
+    p = rig.camera.spread(2).into_frame(labels.xyz[:, 0].double())
+    q = rig.camera.spread(2).into_frame(Poses3D.load(clips[0] / "truth" / "poses3d.npz").xyz[:, 0].double())
+    weight = (labels.conf[:, 0] > 0).double().expand(p.shape[:-1])
+    assert found["nmpjpe_mm"] == pytest.approx(float(nmpjpe_mm(p, q, H36M17.root, weight).mean()), rel=1e-3)
+    assert found["poses"] == 3 * 12
+    assert label_errors([], []) == {"joint_share": 0.0}
+
+
+def test_cameras_are_chosen_by_the_angle_between_them(clips: list[Path]) -> None:
+    rig = drawn.rig(5)  # every 52 degrees round the figure
+    chosen = chosen_views(rig)
+    assert list(chosen) == ["2 adjacent", "2 opposite", "3", "4", "5"]
+    first, second = (rig.names.index(name) for name in chosen["2 adjacent"])
+    assert second - first == 1
+    first, second = (rig.names.index(name) for name in chosen["2 opposite"])
+    assert second - first == 3, "155 degrees apart; four steps are 154 from the other side"
+    assert chosen["5"] == rig.names
+    assert list(chosen_views(drawn.rig(2))) == ["2 adjacent"]
+    rows = camera_rows(clips)
+    assert rows["3, true cameras"]["nmpjpe_mm"] < rows["2 adjacent, true cameras"]["nmpjpe_mm"]
+    assert sum(rows["2 opposite"]["verdicts"].values()) == 2
+    assert rows["2 adjacent"]["angle_deg"] == pytest.approx(51.6, abs=0.1)
+    assert "2 opposite" in table({"bench": "cameras", "rows": rounded(rows)})
+    poses = Poses2D.load(clips[0] / "poses2d.npz")
+    assert torch.equal(views_of(poses, ("cam3", "cam1")).xy, poses.xy[[2, 0]])
+
+
+def test_every_fifth_motion_is_kept_with_its_mirror_image(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"humanoid3d_{number}.txt").write_text("")
+    (tmp_path / "humanoid3d_4_mirror.txt").write_text("")
+    seen, kept = split(tmp_path)
+    assert [path.stem for path in kept] == ["humanoid3d_4", "humanoid3d_4_mirror", "humanoid3d_9"]
+    assert len(seen) == 8
+
+
+def test_clips_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch) -> None:
+    def refused(sources, out, **options):
+        if out.name == "bad":
+            raise EpiposeError("nobody is seen")
+
+    monkeypatch.setattr(footage_module, "detect_clip", refused)
+    for name in ("calibrate_clip", "label_clip"):
+        monkeypatch.setattr(footage_module, name, lambda folder, **options: None)
+    kept, left_out = usable([tmp_path / "a" / "good", tmp_path / "a" / "bad"], "blazepose")
+    assert kept == [tmp_path / "a" / "good"]
+    assert left_out == ["a/bad: nobody is seen"]
+    with pytest.raises(EpiposeError, match="No clip is left: a/bad"):
+        usable([tmp_path / "a" / "bad"], "blazepose")
+
+
+class TwoSubjects:
+    """A dataset of four takes."""
+
+    about = None
+
+    def recognises(self, root):
+        return True
+
+    def check(self, root):
+        return []
+
+    def takes(self, root, choice):
+        def take(subject: str, action: str) -> Take:
+            nothing = Poses3D(torch.zeros(1, 1, 17, 3), torch.zeros(1, 1, 17), H36M17)
+            return Take(f"{subject}-{action}", subject, action, None, (), 1, 50.0, lambda: Truth(nothing))
+
+        return [take(subject, action) for subject in ("S1", "S9") for action in ("Eating", "Walking")]
+
+
+def test_a_dataset_is_split_by_subjects(tmp_path: Path, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(footage_module, "reader_for", lambda root: ("h36m", TwoSubjects()))
+    monkeypatch.setattr(
+        "epipose.datasets.imported.import_take", lambda take, out, every: asked.append((take.name, every)) or out
+    )
+    found = dataset_footage(tmp_path, tmp_path / "work", every=5, quick=False, testing=True)
+    assert asked == [("S1-Eating", 5), ("S1-Walking", 5), ("S9-Eating", 64), ("S9-Walking", 64)]
+    assert found.test == [tmp_path / "work" / "test" / "S9-Eating", tmp_path / "work" / "test" / "S9-Walking"]
+    assert found.about["test_subjects"] == ["S9"]
+    monkeypatch.setattr(TwoSubjects, "takes", lambda self, root, choice: [])
+    with pytest.raises(EpiposeError, match="others to test on"):
+        dataset_footage(tmp_path, tmp_path / "work", every=5, quick=False, testing=True)
+
+
+def test_one_subject_has_as_many_steps(clips: list[Path], tmp_path: Path) -> None:
+    assert one_subject(clips) == clips[:1]
+    for number, subject in enumerate(("S1", "S5", "S1")):
+        (tmp_path / str(number)).mkdir()
+        write_record(tmp_path / str(number) / "take.json", {"subject": subject}, "")
+    folders = [tmp_path / str(number) for number in range(3)]
+    assert one_subject(folders) == [folders[0], folders[2]]
+    assert frames_of(clips) == 24
+
+
+@pytest.fixture(scope="module")
+def trainer(clips, tmp_path_factory) -> Trainer:
+    return Trainer(clips, tmp_path_factory.mktemp("nets"), None, TINY, 0)
+
+
+def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> None:
+    asked = []
+
+    def refine(labels, out, **how):
+        asked.append([str(folder.relative_to(clips[0].parent)) for folder in labels])
+        shutil.copyfile(shipped_model() / WEIGHTS, out / WEIGHTS)
+
+    monkeypatch.setattr(networks_module, "refine", refine)
+    rows = networks_module.self_rows(trainer, Examiner(clips, clips, 0), ())
+    assert set(SELF_RUNS) < set(rows)
+    assert {"full, refined", "self, refined", "mean pose", "shipped", "shipped, alone"} < set(rows)
+    assert asked == [["clip0/labels/full", "clip1/labels/full"], ["clip0", "clip1"]]
+    assert rows["full"]["ratio_to_full"] == 1
+    assert rows["self"]["nmpjpe_mm"] != rows["full"]["nmpjpe_mm"]
+    assert rows["self, refined"]["nmpjpe_mm"] != rows["self"]["nmpjpe_mm"]
+    low, high = rows["self"]["nmpjpe_interval_mm"]
+    assert low <= rows["self"]["nmpjpe_mm"] <= high
+    assert len(trainer.log("self, one subject")) == 2, "half the pictures, twice the epochs"
+    text = table({"bench": "self", "rows": rounded(rows)})
+    assert "NMPJPE 78.8" in text.splitlines()[5]
+    assert "MPJPE 51.8, PMPJPE 45" in text
+    assert set(SELF) < set(rows), "a published figure stands beside a row of the same name"
+
+
+def test_the_collapse(clips: list[Path], trainer: Trainer) -> None:
+    rows = networks_module.collapse_rows(trainer, Examiner(clips, clips, 0))
+    assert len(rows["unfrozen"]["spread"]) == 1
+    assert rows["unfrozen"]["nmpjpe_mm"] != rows["frozen"]["nmpjpe_mm"]
+    assert "not frozen" in table({"bench": "collapse", "rows": rounded(rows)})
+
+
+def test_the_examiner_compares_view_by_view(clips: list[Path]) -> None:
+    examiner = Examiner(clips, clips, 0)
+    assert examiner.true.shape == (2 * 3 * 12, 17, 3)
+    found = torch.ones(72, dtype=torch.bool)
+    perfect = examiner.errors(examiner.true * 1.3, found)
+    assert perfect["nmpjpe_mm"] == pytest.approx(0, abs=1e-2)
+    assert perfect["mpjpe_mm"] > 10
+    assert examiner.errors(examiner.true, found)["pss_50"] == 1
+    assert examiner.mean_pose()["nmpjpe_mm"] > 10
+    found[:18] = False
+    assert examiner.errors(examiner.true, found)["found_share"] == 0.75
+    torch.testing.assert_close(true_poses(clips[0]), examiner.true[:36])
+    assert examiner.detector() is None, "2D alone has no 3D of its own"
+
+
+def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monkeypatch, capsys) -> None:
+    about = {"footage": "drawn figures"}
+    monkeypatch.setattr(run_module, "studio_footage", lambda *a, **k: Footage(clips, clips[:1], (), about))
+    monkeypatch.setattr(run_module, "usable", lambda folders, detector: (folders[:1], ["a/b: rejected"]))
+    arguments = ["bench", "cameras", "--work", str(tmp_path), "--quick", "--seed", "3"]
+    assert main(arguments) == 0
+    result = read_json(tmp_path / "cameras.json")
+    assert result["config"]["seed"] == 3
+    assert result["config"]["quick"] is True
+    assert result["config"]["footage"] == "drawn figures"
+    assert result["config"]["left_out"] == ["a/b"]
+    said = capsys.readouterr().out
+    assert table_of(tmp_path / "cameras.json") in said
+    assert "these figures mean nothing" in said
+    assert str(tmp_path) not in json.dumps(result), "nobody wants to know our folders"
+    with pytest.raises(EpiposeError, match="seed -1"):
+        bench("labels", tmp_path, tmp_path / "x.json", seed=-1)
