@@ -1,7 +1,7 @@
 """Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D;
 and its refiner, on the motions alone.
 
-The first stage (2D, small pictures, from ImageNet weights) is also where the networks of modes.py begin. Every fifth
+The first stage (2D, small pictures, from ImageNet weights) is also where the networks of benches.py begin. Every fifth
 motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
 
     OMP_NUM_THREADS=1 python benchmarks/shipped.py --mocap FOLDER --work FOLDER

@@ -72,7 +72,7 @@ def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
     pictures = []
     for centre in score.centres:
         picture = np.full((side, side, 3), 255, np.uint8)
-        place = (side / 2 + 1.4 * side * centre[:, :2].numpy()).tolist()
+        place = (side / 2 + 1.15 * side * centre[:, :2].numpy()).tolist()
         for parent, child in H36M17.bones:
             name = H36M17.joints[child]
             colour = (

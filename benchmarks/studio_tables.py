@@ -28,57 +28,6 @@ def footage(result: Result) -> str:
     return markdown(("the studio's pictures", "measured", "goal"), rows)
 
 
-def modes(result: Result) -> str:
-    """What each way to supervise gives, on people, motions and cameras that no training has seen (benchmarks/modes.py)."""
-    columns = {"mpjpe_mm": 0, "nmpjpe_mm": 0, "pmpjpe_mm": 0, "pck_150": 3, "ratio_to_full": 3, "spread": 3}
-    rows = _rows(result.get("modes", {}), _SUPERVISED, columns)
-    headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "PCK@150", "NMPJPE over full's", "spread in training")
-    return markdown(("labels from", *headers), rows)
-
-
-def labels(result: Result) -> str:
-    """The labels themselves against the truth, and what gates and smoothing change (benchmarks/label_worth.py)."""
-    columns = {"pmpjpe_mm": 1, "pmpjpe_mm_weighted": 1, "rank_correlation": 2, "labelled_share": 3}
-    rows = _rows(result.get("modes_labels", {}), _LABELS, columns)
-    headers = ("error mm", "weighted by confidence", "rank correlation with confidence", "share of joints labelled")
-    return markdown(("labels", *headers), rows)
-
-
-def _rows(found: Result, names: dict[str, str], columns: dict[str, int]) -> list[list[str]]:
-    """A row for every name (key -> words), with the figures of these columns (key -> digits)."""
-    return [
-        [words, *(number(found.get(key, {}).get(column), digits) for column, digits in columns.items())]
-        for key, words in names.items()
-    ]
-
-
-_SUPERVISED = {
-    "full": "true 3D (`full`)",
-    "true2d": "true 2D, true cameras (`true2d`)",
-    "self+rig": "BlazePose, true cameras (`self+rig`)",
-    "self": "BlazePose, recovered cameras (`self`)",
-    "self, unweighted": "the same, every label counted alike",
-    "paper": "BlazePose, the paper's recipe for cameras",
-    "unfrozen": "the network itself (`unfrozen`)",
-    "mean pose": "no looking: the mean of all true training poses",
-    "shipped": "for comparison: the network that comes with epipose",
-    "shipped alone": "the same without its refiner",
-    "blazepose": "BlazePose heavy, its own 3D",
-}
-_LABELS = {
-    "true2d": "true 2D, true cameras",
-    "self+rig": "BlazePose, true cameras",
-    "self": "BlazePose, recovered cameras (gate 2.5, no smoothing)",
-    "self, gate 1.5": "the same, gate 1.5",
-    "self, gate 4": "the same, gate 4",
-    "self, gate 1e+06": "the same, no gate",
-    "self, smoothness 0.1": "the same, smoothness 0.1",
-    "self, smoothness 0.03": "the same, smoothness 0.03",
-    "self, smoothness 0.01": "the same, smoothness 0.01",
-    "paper": "BlazePose, the paper's recipe for cameras, no gate",
-}
-
-
 def finder(result: Result) -> str:
     """How well the shipped network finds people, by the least score that counts (benchmarks/finder.py)."""
     found = result.get("finder", {})

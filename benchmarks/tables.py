@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from epipose.bench import result
 from epipose.bench.result import markdown
 from epipose.datasets import READERS, reader_named
 from epipose.datasets.survey import described
@@ -27,7 +28,7 @@ import studio_tables
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "benchmarks" / "results"
-_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md")
+_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md", "docs/metrics.md")
 
 
 def main() -> int:
@@ -75,10 +76,10 @@ def _results(name: str) -> dict[str, Any]:
 
 
 def _ablation() -> str:
-    result = _results("ablation")
+    found = _results("ablation")
     rows = [
         [f"{detector}: {name}", *(f"{row[key]:.{digits}f}" for key, digits in _ABLATION_COLUMNS.items())]
-        for detector, variants in result.items()
+        for detector, variants in found.items()
         for name, row in variants.items()
     ]
     headers = ("BlazePose", "rotation, median deg", "rotation, worst pair", "centres, mean mm", "labels, PMPJPE mm")
@@ -89,26 +90,26 @@ _ABLATION_COLUMNS = {"rotation_deg_median": 2, "rotation_deg_max": 2, "center_mm
 
 
 def _letterbox() -> str:
-    result = _results("sample_letterbox")
-    models = next(iter(result.values()))["rms_residual_px"]
-    rows = [[model, *(f"{camera['rms_residual_px'][model]:.2f}" for camera in result.values())] for model in models]
-    return markdown(("the video's picture is", *(f"{name}, rms px" for name in result)), rows)
+    found = _results("sample_letterbox")
+    models = next(iter(found.values()))["rms_residual_px"]
+    rows = [[model, *(f"{camera['rms_residual_px'][model]:.2f}" for camera in found.values())] for model in models]
+    return markdown(("the video's picture is", *(f"{name}, rms px" for name in found)), rows)
 
 
 def _metrics() -> str:
-    result = _results("metrics")
+    found = _results("metrics")
     rows = [
-        ["poses", f"{result['poses']}", "-"],
-        ["seconds, all metrics", f"{result['seconds']:.1f}", "< 60"],
-        ["poses a second (`poses_per_s`)", f"{result['poses_per_s']}", "-"],
-        ["times as fast as the loop (`speed_over_loop`)", f"{result['speed_over_loop']:.1f}", ">= 20"],
-        ["peak memory of the whole run, MB", f"{result['peak_rss_mb']}", "-"],
+        ["poses", f"{found['poses']}", "-"],
+        ["seconds, all metrics", f"{found['seconds']:.1f}", "< 60"],
+        ["poses a second (`poses_per_s`)", f"{found['poses_per_s']}", "-"],
+        ["times as fast as the loop (`speed_over_loop`)", f"{found['speed_over_loop']:.1f}", ">= 20"],
+        ["peak memory of the whole run, MB", f"{found['peak_rss_mb']}", "-"],
     ]
-    return markdown((", ".join(result["metrics"]), "measured", "goal"), rows)
+    return markdown((", ".join(found["metrics"]), "measured", "goal"), rows)
 
 
 def _dataset_index() -> str:
-    result = _results("dataset_index")
+    found = _results("dataset_index")
     steps = {
         "names": "list one view's pictures",
         "probe": "the same, and look at the first",
@@ -116,9 +117,17 @@ def _dataset_index() -> str:
         "clip_of_two_views": "a clip of two views",
         "fingerprint": "a fingerprint of one view: names and sizes",
     }
-    rows = [[words, f"{result['seconds'][step]:.1f} s", "-"] for step, words in steps.items()]
-    rows.append(["peak memory of all of it (`peak_rss_mb`)", f"{result['peak_rss_mb']} MB", "< 1024 MB"])
-    return markdown((f"{result['frames']} frames", "measured", "goal"), rows)
+    rows = [[words, f"{found['seconds'][step]:.1f} s", "-"] for step, words in steps.items()]
+    rows.append(["peak memory of all of it (`peak_rss_mb`)", f"{found['peak_rss_mb']} MB", "< 1024 MB"])
+    return markdown((f"{found['frames']} frames", "measured", "goal"), rows)
+
+
+def _structure() -> str:
+    rows = [
+        [name, *(f"{row[key]:.3f}" for key in ("mean", "spread", "least", "most"))]
+        for name, row in _results("structure")["rows"].items()
+    ]
+    return markdown(("score, error of every joint", "mean over seeds", "standard deviation", "least", "most"), rows)
 
 
 def _dataset(name: str) -> Callable[[], str]:
@@ -143,8 +152,12 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_footage": _studio(studio_tables.footage),
     "studio_inference": _studio(studio_tables.inference),
     "studio_finder": _studio(studio_tables.finder),
-    "studio_modes": _studio(studio_tables.modes),
-    "studio_labels": _studio(studio_tables.labels),
+    "bench_labels": _of("bench_labels", result.table),
+    "bench_options": _of("bench_labels", lambda found: result.option_table(found["rows"])),
+    "bench_self": _of("bench_self", result.table),
+    "bench_collapse": _of("bench_collapse", result.table),
+    "bench_cameras": _of("bench_cameras", result.table),
+    "structure": _structure,
     "metrics": _metrics,
     "dataset_index": _dataset_index,
     **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},

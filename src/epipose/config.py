@@ -62,35 +62,6 @@ class Studio:
 
 
 @dataclass(frozen=True)
-class Datasets:
-    """Read the datasets of the field: which there are, whether yours is whole, and its takes as clip folders.
-
-    list: what epipose reads, with licence, what to download and how the files should lie. check PATH: opens everything and
-    says what is missing or damaged (exit code 2). import PATH --out FOLDER: writes clip folders that the other verbs
-    take, with the truth beside them.
-    """
-
-    do: Annotated[Literal["list", "check", "import"], tyro.conf.Positional] = "list"
-    """What to do."""
-    path: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")] = None
-    """Where the dataset lies: check and import find out which it is."""
-    out: Path | None = None
-    """For import: folder to write a clip folder per take into."""
-    subjects: tuple[str, ...] = ()
-    """For import: these subjects only, such as S9 S11."""
-    actions: tuple[str, ...] = ()
-    """For import: these actions, or takes by their name."""
-    views: tuple[str, ...] = ()
-    """For import: these cameras. Default: those of the dataset's protocol."""
-    every: int = 1
-    """For import: every so many frames only."""
-    universal: bool = False
-    """For import: the universal skeleton of MPI-INF-3DHP instead of true sizes."""
-    leave_out_known_bad: bool = False
-    """For import: leave out annotations known to be wrong (two takes of S9 in Human3.6M)."""
-
-
-@dataclass(frozen=True)
 class Weights:
     """Bring the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
 

@@ -105,7 +105,7 @@ def _of_clip(predicted: Path, clip: Path, skeleton: Skeleton) -> list[Recording]
     for view, poses, xyz, how in _views_of(predicted, rig.names, skeleton):
         _check_frames(predicted, len(xyz), clip, len(true[view]))
         one = _recording(poses, xyz, truth, true[view], view, actions, clip.name, how)
-        sizes = {True: "true", False: "universal"}.get(about.get("true_scale"), "not stated")
+        sizes = {None: "not stated", True: "true", False: "universal"}[about.get("true_scale")]
         found.append(replace(one, subject=about.get("subject", ""), every=about.get("every", 1), sizes=sizes))
     return found
 
