@@ -163,7 +163,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
         evaluate(saved(tmp_path / "short.npz", q[:11], metric=True), truth)
     with pytest.raises(EpiposeError, match=r"axes of 'camera'.* of 'world'"):
         evaluate(saved(tmp_path / "p.npz", q, space="camera", metric=True), truth)
-    with pytest.raises(EpiposeError, match="no frame has both"):
+    with pytest.raises(EpiposeError, match="no frame has 10 joints both"):
         evaluate(saved(tmp_path / "none.npz", q, torch.zeros(12, 1, 17), metric=True), truth)
     with pytest.raises(EpiposeError, match=r"no file or folder .*nowhere"):
         evaluate(tmp_path / "nowhere", truth)
@@ -177,7 +177,8 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
         evaluate(tmp_path / "said", tmp_path / "clips")
     seen = in_camera_frames(Poses3D.load(clip / "truth" / "poses3d.npz"), rig(2))[0, :, 0].numpy()
     saved(tmp_path / "said" / "a" / "cam1" / "predictions.npz", seen, space="camera", metric=True)
-    assert [one.view for one in recordings(tmp_path / "said", tmp_path / "clips")] == ["cam1"]
+    found = recordings(tmp_path / "said", tmp_path / "clips")
+    assert [(one.view, one.answered) for one in found] == [("cam1", True), ("cam2", False)]
     with pytest.raises(EpiposeError, match=r"subjects S9, S11.* there are S1"):
         evaluate(tmp_path / "said", tmp_path / "clips", "h36m-p1")
     truth_of(tmp_path / "clips2" / "a", q, rig(2), "S9", every=48)
@@ -257,3 +258,85 @@ def test_pckh_on_mpii(tmp_path: Path, monkeypatch) -> None:
     arguments = ["evaluate", str(tmp_path / "said.npz"), str(tmp_path), "--protocol", "mpii"]
     assert main([*arguments, "--out", str(tmp_path / "t.json")]) == 0
     assert "PCKh@0.5" in (tmp_path / "t.tex").read_text()
+
+
+def test_a_take_that_nobody_predicted_is_missing_and_said_to_be(tmp_path: Path) -> None:
+    q = figure(12)
+    for name in ("a", "b"):
+        clip = truth_of(tmp_path / "truth" / name, q, rig(3), every=5)
+    seen = in_camera_frames(Poses3D.load(clip / "truth" / "poses3d.npz"), rig(3))[0, :, 0].numpy()
+    saved(tmp_path / "said" / "a" / "cam1" / "predictions.npz", seen, space="camera", metric=True)
+    found = evaluate(
+        tmp_path / "said", tmp_path / "truth"
+    )  # a step of five is no matter where no protocol asks for one
+    assert found["all"]["poses"] == 12
+    assert found["left_out"]["annotated_poses"] == 2 * 3 * 12
+    assert found["left_out"]["poses_without_prediction"] == 5 * 12
+    assert found["left_out"]["takes_without_prediction"] == 1
+    assert found["left_out"]["views_without_prediction"] == 5
+    assert found["states"]["views"] == "1 of 6, of 1 takes"
+    assert "every 5th" in found["states"]["frames"]
+
+
+def test_poses_that_are_too_poor_do_not_flatter(tmp_path: Path) -> None:
+    """A pose with two joints, one without a root: their zeros must not enter a mean, and they are counted."""
+    q = figure(30)
+    p = q + np.random.default_rng(0).normal(0, 0.05, q.shape)
+    truth = saved(tmp_path / "q.npz", q, metric=True)
+    whole = evaluate(
+        saved(tmp_path / "whole.npz", p[:20], metric=True), saved(tmp_path / "q20.npz", q[:20], metric=True)
+    )
+    conf = torch.ones(30, 1, 17)
+    conf[20:] = 0
+    conf[20:, 0, [ROOT, H36M17.index("left_wrist")]] = 1
+    poor = evaluate(saved(tmp_path / "p.npz", p, conf, metric=True), truth)
+    for name, value in whole["all"].items():
+        assert poor["all"][name] == pytest.approx(value), name
+    assert poor["left_out"]["poses_with_too_few_joints"] == 10
+    conf = torch.ones(30, 1, 17)
+    conf[10, 0, ROOT] = 0
+    p[10, ROOT] = 99.0  # what stands at confidence 0 means nothing
+    rootless = evaluate(saved(tmp_path / "r.npz", p, conf, metric=True), truth)
+    assert rootless["counts"]["mpjpe_mm"] == 29
+    assert rootless["counts"]["pmpjpe_mm"] == 30
+    assert rootless["counts"]["mpjve_mm"] == 27, "neither it nor the frame after it has a velocity"
+    assert rootless["all"]["mpjve_mm"] < 200
+    assert rootless["left_out"]["poses_without_root"] == 1
+
+
+def test_long_recordings_in_parts_are_one(tmp_path: Path, monkeypatch) -> None:
+    from epipose import evaluate as module
+
+    q = figure(50)
+    p = q + np.random.default_rng(0).normal(0, 0.05, q.shape)
+    files = [saved(tmp_path / f"{name}.npz", xyz, metric=True) for name, xyz in (("p", p), ("q", q))]
+    at_once = evaluate(*files)
+    monkeypatch.setattr(module, "_PART", 7)
+    in_parts = evaluate(*files)
+    assert in_parts["counts"] == at_once["counts"]
+    for name, value in at_once["all"].items():
+        assert in_parts["all"][name] == pytest.approx(value, rel=1e-5), name
+    assert in_parts["joints"]["head"]["pmpjpe_mm"] == pytest.approx(at_once["joints"]["head"]["pmpjpe_mm"], rel=1e-5)
+
+
+def test_axes_units_and_records_are_checked(tmp_path: Path) -> None:
+    q = figure(12)
+    clip = truth_of(tmp_path / "clips" / "a", q, rig(1))
+    seen = in_camera_frames(Poses3D.load(clip / "truth" / "poses3d.npz"), rig(1))[0, :, 0].numpy()
+    said = tmp_path / "said" / "a" / "cam1" / "predictions.npz"
+    saved(said, seen, space="world", metric=True)
+    with pytest.raises(EpiposeError, match="axes of 'world'; expected those of the camera"):
+        evaluate(tmp_path / "said", tmp_path / "clips")
+    saved(said, seen, space="camera", metric=True)
+    (clip / "take.json").write_text("[]")
+    with pytest.raises(EpiposeError, match=r"take\.json is damaged"):
+        evaluate(tmp_path / "said", tmp_path / "clips")
+    with pytest.raises(EpiposeError, match="a truth must be in metres"):
+        evaluate(said, saved(tmp_path / "q.npz", q, space="camera"))
+    nobody = Poses3D(torch.zeros(12, 0, 17, 3), torch.zeros(12, 0, 17), H36M17, "camera", True)
+    nobody.save(tmp_path / "nobody.npz")
+    with pytest.raises(EpiposeError, match=r"nobody\.npz holds nobody"):
+        evaluate(tmp_path / "nobody.npz", saved(tmp_path / "q.npz", q, space="camera", metric=True))
+    assert evaluate(said, tmp_path / "q.npz", "h36m-p1")["all"]["poses"] == 12, (
+        "files are not thinned: nobody knows of what"
+    )

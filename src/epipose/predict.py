@@ -21,7 +21,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
 from epipose.data.crops import crop_from_pixels, crop_picture, pixels_from_crop, pose_from_crop
-from epipose.detect import detector_named, resolved
+from epipose.detect import detector_named, resolved, seen_by
 from epipose.errors import EpiposeError
 from epipose.files import write_json, write_npz
 from epipose.main_person import Seen, main_person, person_of
@@ -102,8 +102,8 @@ def predict(
     trained = load_reader(model or shipped_model(), runtime)
     pictures = pictures_in(source)
     seen = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
-    if resolved(detector) == "shipped":  # the same eyes: their errors are alike, and agreement would prove nothing
-        seen = seen._replace(conf=torch.zeros_like(seen.conf))
+    if resolved(detector) == "shipped":
+        seen = _unseen(seen)
     if not bool((seen.box[:, 2] > 0).any()):
         raise EpiposeError(
             f"No person was found in {source} ({len(seen.box)} pictures). Give pictures that show a whole "
@@ -183,14 +183,27 @@ def predict_clip(
     first, last = frames
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
+    if set(found.views) != set(clip.names) or found.xy.shape[1] < clip.frames or not found.xy.shape[2]:
+        raise EpiposeError(
+            f"{folder}: poses2d.npz has views {', '.join(found.views)} with {found.xy.shape[1]} frames and "
+            f"{found.xy.shape[2]} people; clip.json has {', '.join(clip.names)} with {clip.frames}. Run: epipose detect"
+        )
+    same_eyes = seen_by(folder) == "shipped"
     results = []
-    for row in range(len(clip.views)) if views is None else [clip.names.index(name) for name in views]:
-        xy, seen = found.xy[row, first : last + 1, 0], found.conf[row, first : last + 1, 0]
+    for name in clip.names if views is None else views:
+        row, column = clip.names.index(name), found.views.index(name)
+        xy, seen = found.xy[column, first : last + 1, 0], found.conf[column, first : last + 1, 0]
         person = person_of(xy, seen, found.skeleton, trained.skeleton, trained.margin)
+        person = _unseen(person) if same_eyes else person
         pictures = clip.read(clip.views[row], range(first, last + 1))
         results.append(_predicted(trained, pictures, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
+
+
+def _unseen(seen: Seen) -> Seen:
+    """Without the joints of the shipped finder. Its eyes are the network's: agreement would prove nothing to a refiner."""
+    return seen._replace(conf=torch.zeros_like(seen.conf))
 
 
 def lens_files(folder: Path) -> tuple[Path, Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from epipose.clip import Clip
+from epipose.detect import seen_by
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.model.reader import Runtime, load_reader
@@ -35,14 +36,8 @@ def predict_views(
         )
     clip, trained = Clip.load(folder), load_reader(model or shipped_model(), runtime)
     xyz, conf, uv = predict_clip(folder, trained, (0, clip.frames - 1), flip_test=flip_test, device=device)
-    detector = (
-        read_json(folder / "detect.json")["options"]["detector"] if (folder / "detect.json").exists() else "given"
-    )
-    made_with = {
-        "model": "shipped" if model is None else model.name,
-        "boxes": detector,
-        "intrinsics": f"given ({lens.name})",
-    }
+    shown = "shipped" if model is None else model.name
+    made_with = {"model": shown, "boxes": seen_by(folder), "intrinsics": _whose_lens(folder, lens)}
     names = tuple(f"frame {number}" for number in range(clip.frames))
     predictions = {}
     for row, view in enumerate(clip.names):
@@ -51,3 +46,12 @@ def predict_views(
         if out is not None:
             predictions[view].save(out / view)
     return predictions
+
+
+def _whose_lens(folder: Path, lens: Path) -> str:
+    """Where the intrinsics of a clip folder come from: a dataset, a file, or calibration."""
+    report = folder / "calibration.json"
+    if lens.name == "rig.json" and report.exists():
+        kinds = {camera["lens"] for camera in read_json(report)["cameras"]}
+        return "given" if kinds == {"given"} else "estimated (epipose calibrate)"
+    return "true (the dataset's)" if (folder / "truth").exists() else f"given ({lens.name})"

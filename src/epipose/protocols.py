@@ -8,31 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose import metrics
 from epipose.datasets.mpi_inf_3dhp_test import PCK_JOINTS
 from epipose.skeleton import Skeleton
 
-ProtocolName = Literal["h36m-p1", "h36m-p2", "3dhp", "mpii", "free"]
+ProtocolName = Literal["h36m-p1", "h36m-p2", "3dhp", "free"]
+LEAST_JOINTS = 10  # that a pose must have to count: a similarity makes a few points fit whatever they are
 
 
 @dataclass(frozen=True)
 class Protocol:
     """``measures`` are names of ``MEASURES``; the first is the one that joints are listed by.
 
-    ``subjects``: those that count (empty: all). ``every``: one frame in so many of the recording. ``joints``: those that
-    count, by name (empty: all).
+    ``subjects``: those that count (empty: all). ``every``: one frame in so many of the recording (None: those there are).
+    ``joints``: those that count, by name (empty: all).
     """
 
     words: str
     measures: tuple[str, ...]
     subjects: tuple[str, ...] = ()
-    every: int = 1
+    every: int | None = None
     joints: tuple[str, ...] = ()
 
 
@@ -50,69 +52,125 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
 }  # fmt: skip
 
 
-def _before(weight: Float[Tensor, "frame joint"]) -> Float[Tensor, "frame joint"]:
-    """Weights of a frame and the one before together."""
-    return torch.minimum(weight, torch.nn.functional.pad(weight[:-1], (0, 0, 1, 0)))
+@dataclass(frozen=True)
+class Compared:
+    """Poses of consecutive frames and the truth, metres; every alignment is computed once, however many metrics ask.
 
+    ``weight`` 0: the joint is missing or does not count; ``rooted``: the root is there on both sides.
+    """
 
-def _alone(weight: Float[Tensor, "frame joint"]) -> Float[Tensor, "frame joint"]:
-    return weight
+    predicted: Float[Tensor, "frame joint 3"]
+    true: Float[Tensor, "frame joint 3"]
+    weight: Float[Tensor, "frame joint"]
+    rooted: Bool[Tensor, "frame"]
+    skeleton: Skeleton
+
+    @cached_property
+    def root(self) -> Float[Tensor, "frame joint"]:
+        """Distances with the roots at the origin, mm."""
+        return self._distances("root")
+
+    @cached_property
+    def scale(self) -> Float[Tensor, "frame joint"]:
+        """Distances after the scale is taken off, too."""
+        return self._distances("scale")
+
+    @cached_property
+    def similarity(self) -> Float[Tensor, "frame joint"]:
+        """Distances after Procrustes."""
+        return self._distances("similarity")
+
+    def _distances(self, alignment: metrics.Alignment) -> Tensor:
+        return metrics.distances_mm(self.predicted, self.true, self.skeleton.root, alignment, self.weight)
+
+    @cached_property
+    def enough(self) -> Bool[Tensor, "frame"]:
+        """Poses with as many joints as it takes."""
+        return (self.weight > 0).sum(-1) >= LEAST_JOINTS
+
+    @cached_property
+    def rooted_enough(self) -> Bool[Tensor, "frame"]:
+        """Those that have a root, too."""
+        return self.enough & self.rooted
+
+    @property
+    def moving(self) -> Bool[Tensor, "frame"]:
+        """Frames that, like the one before, have a root, and share as many joints with it as it takes."""
+        both = ((self.weight[1:] > 0) & (self.weight[:-1] > 0)).sum(-1) >= LEAST_JOINTS
+        return torch.nn.functional.pad(both & self.rooted[1:] & self.rooted[:-1], (1, 0))
+
+    @property
+    def velocity(self) -> Float[Tensor, "frame"]:
+        """MPJVE of each frame against the one before; 0 for the first, which does not count."""
+        if len(self.predicted) < 2:
+            return self.predicted.new_zeros(len(self.predicted))
+        found = metrics.mpjve_mm(self.predicted, self.true, self.skeleton.root, self.weight)
+        return torch.nn.functional.pad(found, (1, 0))
+
+    @property
+    def boned(self) -> Bool[Tensor, "frame"]:
+        """Poses with a whole bone."""
+        return self.enough & (self.skeleton.bone_weight(self.weight) > 0).any(-1)
+
+    @property
+    def paired(self) -> Bool[Tensor, "frame"]:
+        """Poses with a bone whose partner on the other side is whole, too."""
+        bones, partner = self.skeleton.bone_weight(self.weight) > 0, list(self.skeleton.bone_flip)
+        sided = torch.tensor([bone != other for bone, other in enumerate(partner)])
+        return self.enough & (bones & bones[:, partner] & sided).any(-1)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric of poses in words, the alignment it allows itself, and how it is computed: a value per pose.
+    """A metric in words, the alignment it allows itself, its value per pose, and the poses that have one.
 
-    ``per_joint``: the same for each joint alone, where that means something. Both take predicted and true poses of one
-    recording (metres, frame joint 3), weights, and the skeleton. ``frames``: what of the weights a frame's value rests on.
+    ``per_joint``: the same of each joint alone, where that means something.
     """
 
     words: str
     alignment: str
-    per_pose: Callable[[Tensor, Tensor, Tensor, Skeleton], Tensor]
-    per_joint: Callable[[Tensor, Tensor, Tensor, Skeleton], Tensor] | None = None
-    frames: Callable[[Float[Tensor, "frame joint"]], Float[Tensor, "frame joint"]] = _alone
+    per_pose: Callable[[Compared], Tensor]
+    counted: Callable[[Compared], Tensor]
+    per_joint: Callable[[Compared], Tensor] | None = None
 
 
-def _distance(alignment: metrics.Alignment) -> Callable[[Tensor, Tensor, Tensor, Skeleton], Tensor]:
-    return lambda p, q, w, skeleton: metrics.distances_mm(p, q, skeleton.root, alignment, w)
+def _rooted(c: Compared) -> Tensor:
+    return c.rooted_enough
 
 
-def _mean(alignment: metrics.Alignment) -> Callable[[Tensor, Tensor, Tensor, Skeleton], Tensor]:
-    return lambda p, q, w, skeleton: metrics.mean_over_joints(_distance(alignment)(p, q, w, skeleton), w)
+def _enough(c: Compared) -> Tensor:
+    return c.enough
 
 
-def _within(alignment: metrics.Alignment) -> Callable[[Tensor, Tensor, Tensor, Skeleton], Tensor]:
-    return lambda p, q, w, skeleton: (_distance(alignment)(p, q, w, skeleton) <= metrics.PCK_MM).to(p)
-
-
-def _velocity(p: Tensor, q: Tensor, w: Tensor, skeleton: Skeleton) -> Float[Tensor, "frame"]:
-    """Of each frame against the one before; the first, which has none, does not count."""
-    if len(p) < 2:
-        return p.new_zeros(len(p))
-    return torch.nn.functional.pad(metrics.mpjve_mm(p, q, skeleton.root, w), (1, 0))
-
-
-_ROOT, _SCALE, _SIMILARITY = (
-    "roots at the origin",
-    "roots at the origin, scaled to the truth",
-    "best similarity (Procrustes)",
-)
+_ROOT, _SCALE = "roots at the origin", "roots at the origin, scaled to the truth"
+_SIMILARITY, _NONE = "best similarity (Procrustes)", "none"
 MEASURES: dict[str, Measure] = {
-    "mpjpe_mm": Measure("MPJPE mm", _ROOT, _mean("root"), _distance("root")),
-    "nmpjpe_mm": Measure("NMPJPE mm", _SCALE, _mean("scale"), _distance("scale")),
-    "pmpjpe_mm": Measure("PMPJPE mm", _SIMILARITY, _mean("similarity"), _distance("similarity")),
+    "mpjpe_mm": Measure(
+        "MPJPE mm", _ROOT, lambda c: metrics.mean_over_joints(c.root, c.weight), _rooted, lambda c: c.root
+    ),
+    "nmpjpe_mm": Measure(
+        "NMPJPE mm", _SCALE, lambda c: metrics.mean_over_joints(c.scale, c.weight), _rooted, lambda c: c.scale
+    ),
+    "pmpjpe_mm": Measure(
+        "PMPJPE mm", _SIMILARITY, lambda c: metrics.mean_over_joints(c.similarity, c.weight), _enough,
+        lambda c: c.similarity,
+    ),
     "pck_150": Measure(
-        "PCK@150mm", _ROOT, lambda p, q, w, s: metrics.pck(_distance("root")(p, q, w, s), w), _within("root")
+        "PCK@150mm", _ROOT, lambda c: metrics.pck(c.root, c.weight), _rooted,
+        lambda c: (c.root <= metrics.PCK_MM).to(c.root),
     ),
     "npck_150": Measure(
-        "NPCK@150mm", _SCALE, lambda p, q, w, s: metrics.pck(_distance("scale")(p, q, w, s), w), _within("scale")
+        "NPCK@150mm", _SCALE, lambda c: metrics.pck(c.scale, c.weight), _rooted,
+        lambda c: (c.scale <= metrics.PCK_MM).to(c.scale),
     ),
-    "auc": Measure("AUC", _ROOT, lambda p, q, w, s: metrics.auc(_distance("root")(p, q, w, s), w)),
-    "cps": Measure("CPS", _SIMILARITY, lambda p, q, w, s: metrics.cps(_distance("similarity")(p, q, w, s), w)),
-    "mpjve_mm": Measure("MPJVE mm/frame", _ROOT, _velocity, frames=_before),
+    "auc": Measure("AUC", _ROOT, lambda c: metrics.auc(c.root, c.weight), _rooted),
+    "cps": Measure("CPS", _SIMILARITY, lambda c: metrics.cps(c.similarity, c.weight), _enough),
+    "mpjve_mm": Measure("MPJVE mm/frame", _ROOT, lambda c: c.velocity, lambda c: c.moving),
     "bone_length_error_mm": Measure(
-        "bone length mm", "none", lambda p, q, w, s: metrics.bone_length_error_mm(p, q, s, w)
+        "bone length mm", _NONE,
+        lambda c: metrics.bone_length_error_mm(c.predicted, c.true, c.skeleton, c.weight), lambda c: c.boned,
     ),
-    "symmetry_error_mm": Measure("symmetry mm", "none", lambda p, _, w, s: metrics.symmetry_error_mm(p, s, w)),
-}
+    "symmetry_error_mm": Measure(
+        "symmetry mm", _NONE, lambda c: metrics.symmetry_error_mm(c.predicted, c.skeleton, c.weight), lambda c: c.paired
+    ),
+}  # fmt: skip

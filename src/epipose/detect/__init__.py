@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -16,9 +17,10 @@ from epipose.clip import Clip, View
 from epipose.detect.base import Detection, Detector
 from epipose.detect.tracks import padded, tracks_of, unswapped
 from epipose.errors import EpiposeError
+from epipose.files import read_json
 from epipose.poses import Poses2D
 
-__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved"]
+__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved", "seen_by"]
 
 # name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved`)
 DETECTORS = {
@@ -53,6 +55,13 @@ def resolved(name: str) -> str:
     from epipose.detect.weights import any_cached, best_cached
 
     return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "shipped"
+
+
+def seen_by(folder: Path) -> str:
+    """Which detector saw the joints in a clip folder's poses2d.npz; "given joints" where none did."""
+    record = folder / "detect.json"
+    options = read_json(record).get("options", {}) if record.exists() else {}
+    return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
 
 
 def detect(clip: Clip, detector: Detector) -> Poses2D:
