@@ -13,7 +13,7 @@ from epipose import Clip, EpiposeError, Poses2D, View
 from epipose.files import fingerprint
 from epipose.skeletons import COCO17
 from epipose.timeline import on_timeline
-from epipose.video import probe, read_frames
+from epipose.video import frame_files, probe, read_frames
 
 
 def view(name, frames, fps, start=0.0, frame_times=None):
@@ -187,3 +187,9 @@ def test_a_view_may_take_every_other_frame_of_its_file(tmp_path):
     loaded = Clip.from_videos([tmp_path])
     assert (loaded.frames, loaded.fps, loaded.views[0].stride) == (30, 25.0, 2)
     assert [picture[0, 0, 0] for picture in loaded.read(loaded.views[0], [0, 1, 29])] == [0, 8, 232]
+
+
+def test_numbers_without_leading_zeros_are_in_order(tmp_path):
+    for number in (1, 2, 10, 11, 100):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"frame{number}.png")
+    assert frame_files(tmp_path) == [f"frame{number}.png" for number in (1, 2, 10, 11, 100)]

@@ -203,13 +203,16 @@ def test_tables_say_what_they_rest_on(tmp_path: Path, capsys) -> None:
     rows = list(csv.reader(line for line in (tmp_path / "table.csv").read_text().splitlines() if line[0] != "#"))
     assert rows[0] == ["of", "name", "mpjpe_mm", "nmpjpe_mm", "poses"]
     assert float(rows[1][2]) == found["actions"]["Sitting & 50%"]["mpjpe_mm"]
-    assert len(rows) == 1 + 1 + 1 + 17
+    assert rows[2][:3] == ["all", "mean of actions", str(found["mean_of_actions"]["mpjpe_mm"])]
+    assert len(rows) == 1 + 1 + 2 + 17
     tex = (tmp_path / "table.tex").read_text()
-    assert r"Sitting \& 50\% & all \\" in tex
+    assert r"Sitting \& 50\% & mean of actions & all \\" in tex
     assert f"MPJPE mm & {found['all']['mpjpe_mm']:.1f} & " in tex
     assert as_csv(found).startswith("# protocol: Human3.6M, protocol 1")
     assert "% joints: 17 of h36m17" in as_latex(found)
-    assert [path.name for path in write_evaluation(found, tmp_path / "b.json")] == ["b.json", "b.csv", "b.tex"]
+    assert [path.name for path in write_evaluation(found, tmp_path / "v1.2")] == ["v1.2.json", "v1.2.csv", "v1.2.tex"]
+    assert main([*arguments, "--out", "."]) == 2
+    assert main([*arguments[:3], "--protocol", "mpii", "--interval", "subject"]) == 2
 
 
 class People:

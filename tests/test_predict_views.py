@@ -74,7 +74,7 @@ def test_views_go_by_name(clip: Path, model: Path, tmp_path: Path) -> None:
     Poses2D(found.xy.flip(0), found.conf.flip(0), found.skeleton, found.views[::-1]).save(folder / "poses2d.npz")
     assert torch.equal(predict_views(folder, model)["cam2"].poses.xyz, as_it_was)
     Poses2D(found.xy[:, :3], found.conf[:, :3], found.skeleton, found.views).save(folder / "poses2d.npz")
-    with pytest.raises(EpiposeError, match="3 frames and 1 people; clip.json has cam1, cam2 with 6"):
+    with pytest.raises(EpiposeError, match=r"3 frames and 1 people; clip\.json has cam1, cam2 with 6"):
         predict_views(folder, model)
 
 

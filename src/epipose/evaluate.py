@@ -147,6 +147,8 @@ class _Figures:
     def intervals(self, by: Group) -> dict[str, Any]:
         """Where the means would fall if other takes (or subjects) had been recorded; None for a single one."""
         names = [getattr(one, by) for one in self.chosen]
+        if by == "subject" and "" in names:
+            raise EpiposeError("The recordings do not say whose they are: draw takes anew, --interval take.")
         number = {name: i for i, name in enumerate(dict.fromkeys(names))}
         group = torch.cat(
             [torch.full((len(one.weight),), number[n]) for one, n in zip(self.chosen, names, strict=True)]

@@ -17,7 +17,8 @@ Row = Mapping[str, float | int | None]
 
 def write_evaluation(result: Mapping[str, Any], out: Path) -> list[Path]:
     """Write ``out`` with the endings .json (all of it), .csv (a line per action and joint) and .tex (rows)."""
-    paths = [out.with_suffix(suffix) for suffix in (".json", ".csv", ".tex")]
+    stem = out.name.removesuffix(".json")
+    paths = [out.with_name(f"{stem}{suffix}") for suffix in (".json", ".csv", ".tex")]
     write_json(paths[0], dict(result))
     for path, text in zip(paths[1:], (as_csv(result), as_latex(result)), strict=True):
         with replacing(path) as part:
@@ -29,8 +30,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     """The tables per action and per joint, and what they rest on."""
     columns = _columns(result["all"])
     blocks = []
-    rows = {**result["actions"], **({"mean of actions": result["mean_of_actions"]} if result["actions"] else {})}
-    blocks.append(_aligned("", [*columns, "poses"], {**rows, "all": result["all"]}))
+    blocks.append(_aligned("", [*columns, "poses"], {**result["actions"], **_totals(result)}))
     joints = _columns(next(iter(result["joints"].values()), {}))
     if joints:
         blocks.append(_aligned("joint", joints, result["joints"]))
@@ -52,7 +52,8 @@ def as_csv(result: Mapping[str, Any]) -> str:
     columns = [*_columns(result["all"]), "poses"]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["of", "name", *columns])
-    for of, rows in (("action", result["actions"]), ("all", {"all": result["all"]}), ("joint", result["joints"])):
+    parts = [("action", result["actions"]), ("all", _totals(result)), ("joint", result["joints"])]
+    for of, rows in parts:
         for name, row in rows.items():
             writer.writerow([of, name, *("" if row.get(column) is None else row[column] for column in columns)])
     return text.getvalue()
@@ -60,18 +61,25 @@ def as_csv(result: Mapping[str, Any]) -> str:
 
 def as_latex(result: Mapping[str, Any]) -> str:
     """Rows of a table whose columns are actions, as papers print them: one for each metric; a comment says the rest."""
-    rows = {**result["actions"], "all": result["all"]}
+    rows = {**result["actions"], **_totals(result)}
     lines = [f"% {key}: {value}" for key, value in result["states"].items()]
     lines.append(" & ".join(["", *(_escaped(name) for name in rows)]) + r" \\")
     for column in _columns(result["all"]):
         lines.append(
-            " & ".join([_escaped(_words(column)), *(_figure(column, row[column]) for row in rows.values())]) + r" \\"
+            " & ".join([_escaped(_words(column)), *(_figure(column, row.get(column)) for row in rows.values())])
+            + r" \\"
         )
     return "\n".join(lines) + "\n"
 
 
+def _totals(result: Mapping[str, Any]) -> dict[str, Row]:
+    """The mean over all poses, and that of the actions' means where there are actions."""
+    return ({"mean of actions": result["mean_of_actions"]} if result["actions"] else {}) | {"all": result["all"]}
+
+
 def _escaped(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)
+    special = {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    return "".join(special.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)
 
 
 def _columns(row: Row) -> list[str]:

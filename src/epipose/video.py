@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -83,6 +84,8 @@ def frame_files(folder: Path) -> list[str]:
         raise EpiposeError(f"The folder {folder} cannot be read ({error}).") from error
     if not names:
         raise EpiposeError(f"The folder {folder} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+    if len({len(name) for name in names}) > 1:  # numbers without leading zeros: 2 comes before 10
+        return sorted(names, key=lambda name: [part.zfill(20) if part.isdigit() else part for part in _split(name)])
     return sorted(names)
 
 
@@ -90,6 +93,11 @@ def holds_pictures(folder: Path) -> bool:
     """Whether there is a picture in a folder."""
     with os.scandir(folder) as entries:
         return any(entry.name[0] != "." and _is_picture(entry.name) for entry in entries)
+
+
+def _split(name: str) -> list[str]:
+    """A name cut into its numbers and what is between them."""
+    return re.split(r"(\d+)", name)
 
 
 def _is_picture(name: str) -> bool:

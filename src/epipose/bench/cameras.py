@@ -1,88 +1,73 @@
 """How many cameras, and which: labels and recovered cameras from two neighbours, two that face each other, three, four.
 
-The joints are the detector's, the same for all; only views are left out. Cameras are in order of their direction from the
-person, so that "adjacent" are the two with the least angle between their optical axes, "opposite" those with the largest.
+The joints are the detector's, the same for all; only views are left out. "Adjacent" are the two cameras with the least
+angle between their optical axes, "opposite" those with the largest; three and four are those that are spread most.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from epipose.bench.labels import Made, label_errors, true_rig
-from epipose.calibrate import calibrate
+from epipose.bench.labels import Made, label_errors, recovered, true_rig
 from epipose.camera import Rig
-from epipose.clip import Clip
-from epipose.errors import EpiposeError
 from epipose.label import label
 from epipose.poses import Poses2D
 
+_MOST = 4  # cameras in a choice
 
-def camera_rows(clips: list[Path]) -> dict[str, dict[str, Any]]:
-    """Errors of labels and cameras by the choice of views, over detected clips; with true cameras, too."""
+
+def camera_rows(clips: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Errors by the choice of views over detected clips: of those not rejected, with recovered and with true cameras.
+
+    The verdicts are those of all clips.
+    """
     rows: dict[str, dict[str, Any]] = {}
     choices = {clip: chosen_views(true_rig(clip)) for clip in clips}
     for choice in dict.fromkeys(name for chosen in choices.values() for name in chosen):
-        having = [clip for clip in clips if choice in choices[clip]]
-        recovered, known, verdicts, angles = [], [], [], []
-        for clip in having:
+        ours, known, verdicts, angles = [], [], [], []
+        for clip in (clip for clip in clips if choice in choices[clip]):
             names = choices[clip][choice]
-            poses = views_of(Poses2D.load(clip / "poses2d.npz").subject(), names)
-            angles.append(widest_deg(true_rig(clip).select(names)))
-            rig = true_rig(clip).select(names)
-            known.append((clip, Made(label(poses, rig), rig)))
-            try:
-                lenses = Rig.load(clip / "intrinsics.json", intrinsics_only=True).select(names)
-                found = calibrate(poses, lenses, fps=Clip.load(clip).fps)
-            except EpiposeError as error:
-                verdicts.append("refused")
-                print(f"{clip.name}, {choice}: {error}", flush=True)
-                continue
-            verdicts.append(found.verdict.word)
-            recovered.append((clip, Made(label(poses, found.rig), found.rig)))
-        about = {"clips": len(having), "angle_deg": sum(angles) / len(angles)}
-        rows[choice] = {**_errors(recovered), **about, "verdicts": dict(Counter(verdicts))}
-        rows[f"{choice}, true cameras"] = {**_errors(known), **about}
+            poses, rig = views_of(Poses2D.load(clip / "poses2d.npz").subject(), names), true_rig(clip).select(names)
+            angles.append(float(axis_angles(rig).max()))
+            found = recovered(clip, poses)
+            verdicts.append("refused" if found is None else found.verdict)
+            if found is not None and found.verdict != "reject":
+                ours.append(Made(clip, label(found.poses, found.rig), found.rig))
+                known.append(Made(clip, label(poses, rig), rig))
+        about = {"angle_deg": sum(angles) / len(angles), "verdicts": dict(Counter(verdicts))}
+        rows[choice] = {**label_errors(ours), **about}
+        rows[f"{choice}, true cameras"] = label_errors(known)
     return rows
-
-
-def _errors(made: list[tuple[Path, Made]]) -> dict[str, float]:
-    return label_errors([clip for clip, _ in made], [one for _, one in made])
 
 
 def chosen_views(rig: Rig) -> dict[str, tuple[str, ...]]:
     """The choices that a rig allows: name -> its views, in the rig's order."""
-    pairs = {pair: float(axis_angles(rig)[pair]) for pair in combinations(range(len(rig.names)), 2)}
-    choices: dict[str, tuple[int, ...]] = {"2 adjacent": min(pairs, key=pairs.__getitem__)}
-    if len(rig.names) > 2:
-        choices["2 opposite"] = max(pairs, key=pairs.__getitem__)
-    around = _round_the_person(rig)
-    for count in range(3, len(around) + 1):
-        choices[f"{count}"] = tuple(sorted(around[:count]))
-    return {name: tuple(rig.names[i] for i in index) for name, index in choices.items()}
+    angles = axis_angles(rig)
+    everyone = range(len(rig.names))
+
+    def least(cameras: tuple[int, ...]) -> float:
+        return min(float(angles[pair]) for pair in combinations(cameras, 2))
+
+    choices = {"2 adjacent": min(combinations(everyone, 2), key=least)}
+    if len(everyone) > 2:
+        choices["2 opposite"] = max(combinations(everyone, 2), key=least)
+    choices |= {f"{n}": max(combinations(everyone, n), key=least) for n in range(3, min(_MOST, len(everyone)) + 1)}
+    return {name: tuple(rig.names[i] for i in chosen) for name, chosen in choices.items()}
 
 
-def axis_angles(rig: Rig) -> torch.Tensor:
+def axis_angles(rig: Rig) -> Float[Tensor, "camera camera"]:
     """Degrees between the optical axes of all pairs of cameras."""
     axis = rig.camera.R[:, 2].double()
     return torch.rad2deg(torch.acos((axis @ axis.mT).clamp(-1, 1)))
-
-
-def widest_deg(rig: Rig) -> float:
-    """The largest angle between two optical axes, in degrees."""
-    return float(axis_angles(rig).max())
-
-
-def _round_the_person(rig: Rig) -> list[int]:
-    """Cameras in order of their direction from the middle between them, beginning with the first."""
-    away = rig.camera.center - rig.camera.center.mean(0)
-    turn = torch.atan2(away[:, 1], away[:, 0])
-    return ((turn - turn[0]) % (2 * torch.pi)).argsort().tolist()
 
 
 def views_of(poses: Poses2D, names: tuple[str, ...]) -> Poses2D:

@@ -7,6 +7,7 @@ detector finds the joints, cameras are recovered, labels made, and ``truth/`` is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,8 +39,15 @@ class Footage(NamedTuple):
 
 
 def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, testing: bool) -> Footage:
-    """Film (what is there already is left alone). ``quick`` is for a smoke run: two short clips, and one for the test."""
+    """Film (what is there already is left alone). ``quick`` is for a smoke run: two short clips, and one for the test.
+
+    Raises EpiposeError for motion capture of which nothing can be kept for the test.
+    """
     seen, unseen = split(mocap) if mocap is not None else ((), ())
+    if mocap is not None and not unseen:
+        raise EpiposeError(
+            f"{mocap} has {len(seen)} motions; {HELD_OUT_EVERY} or more are needed, to keep some for tests."
+        )
     train = []
     for number, (kind, size, count) in enumerate(_KINDS[:1] if quick else _KINDS):
         order = Order(
@@ -60,7 +68,7 @@ def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, te
     return Footage(train, test, seen, about)
 
 
-def dataset_footage(root: Path, work: Path, *, every: int, quick: bool, testing: bool) -> Footage:
+def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, quick: bool, testing: bool) -> Footage:
     """Import takes of a dataset: every so many frames to train on, every 64th of the test subjects.
 
     The test subjects are S9 and S11 of Human3.6M, or else the last subject. ``quick``: two takes, and one for the test.
@@ -68,31 +76,39 @@ def dataset_footage(root: Path, work: Path, *, every: int, quick: bool, testing:
     name, reader = reader_for(root)
     if not isinstance(reader, TakeReader):
         raise EpiposeError(f"{root} is the dataset {name}, which has no takes with 3D truth. Give one that has.")
-    from epipose.datasets.imported import import_take
-
-    takes = reader.takes(root, Choice())
+    choice = Choice()
+    takes = reader.takes(root, choice)
     subjects = sorted({take.subject for take in takes})
-    held_out = tuple(s for s in _TEST_SUBJECTS.get(name, subjects[-1:]) if s in subjects)
-    if not held_out or len(held_out) == len(subjects):
+    held_out = tuple(s for s in _TEST_SUBJECTS.get(name, subjects[-1:]) if s in subjects) if testing else ()
+    if not takes or (testing and (not held_out or len(held_out) == len(subjects))):
         raise EpiposeError(
-            f"{root} has the subjects {', '.join(subjects)}; some to train on and others to test on are needed."
+            f"{root} has the subjects {', '.join(subjects) or 'none'}; some to train on and others to test on are needed."
         )
     learned = [take for take in takes if take.subject not in held_out]
-    tested = [take for take in takes if take.subject in held_out] if testing else []
+    tested = [take for take in takes if take.subject in held_out]
+    options = {"dataset": name, "true_scale": choice.true_scale, "known_bad": choice.known_bad}
 
-    def brought(some: list[Take], folder: str, step: int) -> list[Path]:
-        return [import_take(take, work / folder / take.name, every=step) for take in some]
+    def brought(some: list[Take], folder: str, step: int) -> tuple[list[Path], list[str]]:
+        folders = {work / folder / take.name: take for take in some}
+        return _that_allow(list(folders), lambda out: _import(folders[out], out, step, options))
 
-    train = brought(learned[:2] if quick else learned, "train", every)
-    test = brought(tested[:1] if quick else tested, "test", _TEST_EVERY)
+    train, without = brought(learned[:2] if quick else learned, "train", every)
+    test, more = brought(tested[:1] if quick else tested, "test", _TEST_EVERY) if testing else ([], [])
     about = {
         "footage": f"{name}: real pictures, the dataset's own truth",
-        "training_subjects": [subject for subject in subjects if subject not in held_out],
-        "test_subjects": list(held_out),
+        "training_subjects": sorted({take.subject for take in (learned[:2] if quick else learned)}),
+        "test_subjects": sorted({take.subject for take in (tested[:1] if quick else tested)}),
         "every": every,
         "test_every": _TEST_EVERY,
+        "not_imported": without + more,
     }
-    return Footage(train, test, (), about)
+    return Footage(train, test, tuple(motion_files(mocap)) if mocap is not None else (), about)
+
+
+def _import(take: Take, out: Path, every: int, options: dict[str, Any]) -> None:
+    from epipose.datasets.imported import import_take
+
+    import_take(take, out, every=every, options=options)
 
 
 def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
@@ -107,22 +123,41 @@ def _name(path: Path) -> str:
     return path.stem.removesuffix("_mirror")
 
 
+def detected(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
+    """The clips in which the detector sees somebody in every view, and for the others a sentence."""
+    return _that_allow(folders, lambda folder: _detect(folder, detector))
+
+
 def usable(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
     """Detect, calibrate, and label in every mode; the clips that allow it, and for the others a sentence.
 
     A clip whose cameras are rejected is left out for all modes, so that all learn from the same pictures.
     """
+
+    def labelled(folder: Path) -> None:
+        _detect(folder, detector)
+        calibrate_clip(folder)
+        for mode in LABELLED:
+            label_clip(folder, mode=mode)
+
+    return _that_allow(folders, labelled)
+
+
+def _detect(folder: Path, detector: str) -> None:
+    if not (folder / "truth" / "poses3d.npz").exists():
+        raise EpiposeError("the dataset has no pose of this take")
+    detect_clip([folder], folder, detector=detector, sync="none")
+
+
+def _that_allow(folders: list[Path], work: Callable[[Path], None]) -> tuple[list[Path], list[str]]:
     kept, left_out = [], []
     for folder in folders:
         try:
-            detect_clip([folder], folder, detector=detector, sync="none")
-            calibrate_clip(folder)
-            for mode in LABELLED:
-                label_clip(folder, mode=mode)
+            work(folder)
             kept.append(folder)
         except EpiposeError as error:
             left_out.append(f"{folder.parent.name}/{folder.name}: {error}")
-            print(f"left out: {error}", flush=True)
+            print(f"left out: {left_out[-1]}", flush=True)
     if not kept:
         raise EpiposeError("No clip is left: " + " ".join(left_out))
     return kept, left_out

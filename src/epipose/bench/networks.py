@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.bench.errors import pose_errors
-from epipose.bench.labels import true_rig
+from epipose.bench.labels import NO_GATE, lenses, true_rig
 from epipose.bench.paper_recipe import paper_recipe
 from epipose.bootstrap import bootstrap_mean
-from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.data.supervision import Mode
 from epipose.errors import EpiposeError
-from epipose.files import read_json
+from epipose.files import already_done, fingerprint, read_json, write_record
 from epipose.label import in_camera_frames, label
-from epipose.metrics import distances_mm, nmpjpe_mm, pck
+from epipose.metrics import distances_mm, nmpjpe_mm, pck, poses_that_count
 from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import shipped_model
 from epipose.poses import Poses2D, Poses3D
@@ -51,6 +50,7 @@ SETTINGS: dict[Size, dict[str, Any]] = {
 SELF_RUNS = ("full", "true2d", "self+rig", "self", "self, unweighted", "self, one subject", "paper's recipe")
 REFINED = ("full", "self")
 _KINDS = 50  # of the Pose Structure Score
+_LEAST_JOINTS = 10  # of a pose that counts, as `pose_errors` has it
 
 
 class Trainer:
@@ -70,11 +70,16 @@ class Trainer:
             settings["flip"] = 0.0
         if name == "self, unweighted":
             settings["label_weight"] = "uniform"
-        if name == "self, one subject":
+        if name == "self, one subject":  # as many steps, and the rate goes down at the same ones
             clips = one_subject(self.clips)
-            settings["epochs"] = round(settings["epochs"] * frames_of(self.clips) / frames_of(clips))  # as many steps
+            longer = frames_of(self.clips) / frames_of(clips)
+            settings["epochs"] = round(longer * settings["epochs"])
+            if "lr_drops" in settings:
+                settings["lr_drops"] = tuple(round(longer * epoch) for epoch in settings["lr_drops"])
         if name == "paper's recipe":
-            clips = [clip / "paper" for clip in self.clips]
+            clips = [labels for clip in self.clips if (labels := label_as_paper(clip)) is not None]
+            if not clips:
+                raise EpiposeError("The paper's recipe finds no cameras for any clip.")
         return train(clips, self.folder(name), mode=mode, **settings)
 
     def refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
@@ -116,30 +121,40 @@ def frames_of(clips: list[Path]) -> int:
     return sum(Clip.load(clip).frames for clip in clips)
 
 
-def label_as_paper(clips: list[Path]) -> None:
-    """``clip/paper``: the same joints, cameras by the paper's recipe, labels from them without a gate."""
-    for clip in clips:
-        out = clip / "paper"
-        if (out / "poses3d.npz").exists():
-            continue
-        poses = Poses2D.load(clip / "poses2d.npz")
-        rig = paper_recipe(poses, Rig.load(clip / "intrinsics.json", intrinsics_only=True).select(poses.views))
-        if rig is None:
-            raise EpiposeError(f"The paper's recipe finds no cameras for {clip}.")
-        Clip.load(clip).save(out)
-        poses.save(out / "poses2d.npz")
-        rig.save(out / "rig.json")
-        label(poses, rig, gate=1e6).save(out / "poses3d.npz")
+def label_as_paper(clip: Path) -> Path | None:
+    """``clip/paper``: the same joints, cameras by the paper's recipe, labels from them without a gate; None without any."""
+    out, inputs = clip / "paper", fingerprint([clip / "poses2d.npz", clip / "intrinsics.json"])
+    if already_done(out / "paper.json", {}, inputs, (out / "poses3d.npz",)):
+        return out
+    poses = Poses2D.load(clip / "poses2d.npz")
+    rig = paper_recipe(poses, lenses(clip, poses.views))
+    if rig is None:
+        return None
+    (out / "paper.json").unlink(missing_ok=True)
+    Clip.load(clip).save(out)
+    poses.save(out / "poses2d.npz")
+    rig.save(out / "rig.json")
+    label(poses, rig, gate=NO_GATE).save(out / "poses3d.npz")
+    write_record(out / "paper.json", {}, inputs)
+    return out
 
 
 class Examiner:
-    """Puts networks to the test on the same pictures, those in which the detector found somebody."""
+    """Puts networks to the test on the same pictures, those in which the detector found somebody.
+
+    Joints that the truth lacks do not count; poses need a root and ten joints. Networks whose labels had no scale have
+    no MPJPE and no PCK.
+    """
 
     def __init__(self, clips: list[Path], train_clips: list[Path], seed: int) -> None:
         self.clips = clips
-        self.true = torch.cat([true_poses(clip) for clip in clips])
-        self.clip_of = torch.cat([torch.full((len(true_poses(clip)),), i) for i, clip in enumerate(clips)])
-        self.seen = torch.cat([true_poses(clip) for clip in train_clips])
+        truths = [true_poses(clip) for clip in clips]
+        self.true, self.known = (torch.cat(part) for part in zip(*truths, strict=True))
+        self.clip_of = torch.cat([torch.full((len(xyz),), i) for i, (xyz, _) in enumerate(truths)])
+        seen, whole = (torch.cat(part) for part in zip(*(true_poses(clip) for clip in train_clips), strict=True))
+        self.seen = seen[(whole > 0).all(-1)]
+        if not len(self.seen):
+            raise EpiposeError("No pose of the training clips has a true place for every joint.")
         self.structure = fit_structure_score(self.seen, H36M17, min(_KINDS, len(self.seen)), seed=seed)
 
     def network(self, network: TrainedPoseNet) -> dict[str, Any]:
@@ -149,7 +164,7 @@ class Examiner:
             xyz, conf, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
             said.append(xyz.flatten(0, 1))
             found.append((conf > 0).any(-1).flatten())
-        return self.errors(torch.cat(said), torch.cat(found))
+        return self.errors(torch.cat(said), torch.cat(found), network.metric)
 
     def detector(self) -> dict[str, Any] | None:
         """Errors of the detector's own 3D on the same pictures; None where it has none."""
@@ -165,28 +180,36 @@ class Examiner:
         mean = (self.seen - self.seen[:, H36M17.root, None]).mean(0)
         return self.errors(mean.expand_as(self.true), torch.ones(len(self.true), dtype=torch.bool))
 
-    def errors(self, said: Float[Tensor, "picture joint 3"], found: Tensor) -> dict[str, Any]:
+    def errors(
+        self, said: Float[Tensor, "picture joint 3"], found: Bool[Tensor, "picture"], metric: bool = True
+    ) -> dict[str, Any]:
         """All joints count, the root too. The interval is of NMPJPE, by clip."""
-        p, q, root = said[found], self.true[found], H36M17.root
-        interval = bootstrap_mean(nmpjpe_mm(p, q, root), self.clip_of[found])
-        return {
-            **pose_errors(p, q, torch.ones_like(p[..., 0]), root),
-            "pck_150": float(pck(distances_mm(p, q, root)).mean()),
-            f"pss_{len(self.structure.centres)}": float(self.structure.score(p, q).float().mean()),
+        root = H36M17.root
+        chosen = found & poses_that_count(self.known, root, _LEAST_JOINTS)
+        p, q, w = said[chosen], self.true[chosen], self.known[chosen]
+        interval = bootstrap_mean(nmpjpe_mm(p, q, root, w), self.clip_of[chosen])
+        whole = (w > 0).all(-1)
+        same = self.structure.score(p[whole], q[whole]).float()
+        row = {
+            **pose_errors(p, q, w, root),
+            "pck_150": float(pck(distances_mm(p, q, root, "root", w), w).mean()),
+            "npck_150": float(pck(distances_mm(p, q, root, "scale", w), w).mean()),
+            f"pss_{len(self.structure.centres)}": float(same.mean()) if len(same) else None,
             "nmpjpe_interval_mm": [interval.low, interval.high] if interval.groups > 1 else None,
             "found_share": float(found.float().mean()),
         }
+        return row if metric else {key: value for key, value in row.items() if key not in ("mpjpe_mm", "pck_150")}
 
 
-def true_poses(clip: Path) -> Float[Tensor, "picture joint 3"]:
-    """The person as each camera sees them, view after view."""
-    truth = Poses3D.load(clip / "truth" / "poses3d.npz").mapped_to(H36M17)
-    return in_camera_frames(truth, true_rig(clip))[:, :, 0].float().flatten(0, 1)
+def true_poses(clip: Path) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+    """The person as each camera sees them, view after view, and which joints have a truth (1, else 0)."""
+    truth, rig = Poses3D.load(clip / "truth" / "poses3d.npz").mapped_to(H36M17), true_rig(clip)
+    known = (truth.conf[:, 0] > 0).float().repeat(len(rig.names), 1)
+    return in_camera_frames(truth, rig)[:, :, 0].float().flatten(0, 1), known
 
 
 def self_rows(trainer: Trainer, examiner: Examiner, mocap: tuple[Path, ...]) -> dict[str, Any]:
     """The main table: every way to supervise, refinement, one subject only; and what stands beside them."""
-    label_as_paper(trainer.clips)
     rows = {name: examiner.network(trainer.run(name)) for name in SELF_RUNS}
     for name in REFINED:
         rows[f"{name}, refined"] = examiner.network(trainer.refined(name, mocap))
@@ -201,7 +224,10 @@ def self_rows(trainer: Trainer, examiner: Examiner, mocap: tuple[Path, ...]) -> 
 
 
 def collapse_rows(trainer: Trainer, examiner: Examiner) -> dict[str, Any]:
-    """The 2D that labels come from frozen, and not: errors, and what the joints spread over, epoch by epoch."""
+    """The 2D that labels come from frozen, and not: errors, and what the joints spread over, epoch by epoch.
+
+    Pictures are not turned, scaled, shifted or mirrored where the 2D is not frozen: its labels come from them.
+    """
     rows = {}
     for name, run in {"frozen": "self+rig", "unfrozen": "unfrozen"}.items():
         rows[name] = examiner.network(trainer.run(run))

@@ -27,7 +27,7 @@ def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def number(value: float | None, digits: int) -> str:
+def number(value: float | int | None, digits: int) -> str:
     """A figure; a dash where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
 
@@ -43,28 +43,15 @@ def table_of(path: Path) -> str:
 
 
 def label_table(rows: Rows) -> str:
-    """Where 2D and cameras come from."""
-    columns = {
-        "mpjpe_mm": 1,
-        "nmpjpe_mm": 1,
-        "pmpjpe_mm": 1,
-        "joint_share": 3,
-        "rotation_deg_median": 2,
-        "rotation_deg_worst": 1,
-    }
+    """Where 2D and cameras come from: over all clips, and over those that calibration does not reject."""
+    columns = {"clips": 0, "mpjpe_mm": 1, "nmpjpe_mm": 1, "pmpjpe_mm": 1, "joint_share": 3, **_ROTATION}
     words = {
-        f"{source}, {cameras}": f"{source}, {cameras}"
+        f"{source}, {cameras}{which}": f"{source}, {cameras}{which}"
+        for which in ("", ", not rejected")
         for source in ("true 2D", "detector")
         for cameras in ("true cameras", "recovered", "paper's recipe")
     }
-    headers = (
-        "MPJPE mm",
-        "NMPJPE mm",
-        "PMPJPE mm",
-        "share of joints labelled",
-        "rotation, median deg",
-        "rotation, worst deg",
-    )
+    headers = ("clips", "MPJPE mm", "NMPJPE mm", "PMPJPE mm", "joints labelled", "rotation, median deg", "worst deg")
     return markdown(("2D, cameras", *headers), _lines(rows, words, columns))
 
 
@@ -72,7 +59,7 @@ def option_table(rows: Rows) -> str:
     """What gates, smoothing and confidence are worth, for the detector's joints and recovered cameras."""
     columns = {"joint_mm": 1, "joint_mm_weighted": 1, "rank_correlation": 2, "joint_share": 3}
     words = {
-        "detector, recovered": "as it is: gate 2.5, no smoothing",
+        "detector, recovered, not rejected": "as it is: gate 2.5, no smoothing",
         **{key: key if key != "gate 1e+06" else "no gate" for key in rows if key.startswith(("gate", "smoothness"))},
     }
     headers = (
@@ -86,12 +73,12 @@ def option_table(rows: Rows) -> str:
 
 def self_table(rows: Rows) -> str:
     """Every way to supervise; the last column is the paper's, on another dataset."""
-    columns = {"mpjpe_mm": 0, "nmpjpe_mm": 0, "pmpjpe_mm": 0, "pck_150": 3, "pss_50": 3, "ratio_to_full": 3}
+    columns = {"mpjpe_mm": 0, "nmpjpe_mm": 0, "pmpjpe_mm": 0, "npck_150": 3, "pss_50": 3, "ratio_to_full": 3}
     lines = [
         [*line, _published(key)]
         for key, line in zip((k for k in _SELF if k in rows), _lines(rows, _SELF, columns), strict=True)
     ]
-    headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "PCK@150", "PSS@50", "NMPJPE over full's")
+    headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "NPCK@150", "PSS@50", "NMPJPE over full's")
     return markdown(("labels from", *headers, "published, Human3.6M"), lines)
 
 
@@ -99,7 +86,7 @@ def collapse_table(rows: Rows) -> str:
     """The frozen 2D branch, and not."""
     words = {"frozen": "frozen: a detector's joints", "unfrozen": "not frozen: the network's own joints, in every step"}
     lines = [
-        [words[key], *(number(row[name], 0) for name in ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm")),
+        [words[key], *(number(row.get(name), 0) for name in ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm")),
          number(row["spread"][0], 4), number(row["spread"][-1], 4)]
         for key, row in rows.items()
     ]  # fmt: skip
@@ -114,20 +101,16 @@ def camera_table(rows: Rows) -> str:
         if key.endswith("true cameras"):
             continue
         known, verdicts = rows[f"{key}, true cameras"], row["verdicts"]
+        figures = {"angle_deg": 0, "clips": 0, **_ROTATION}
         lines.append(
-            [
-                key,
-                number(row["angle_deg"], 0),
-                number(row.get("rotation_deg_median"), 2),
-                number(row.get("rotation_deg_worst"), 1),
-            ]
+            [key, *(number(row.get(column), digits) for column, digits in figures.items())]
             + [number(of.get("nmpjpe_mm"), 1) for of in (row, known)]
             + [number(of.get("joint_share"), 3) for of in (row, known)]
             + [" / ".join(str(verdicts.get(word, 0)) for word in ("trust", "check", "reject", "refused"))]
         )
     headers = (
-        "cameras", "widest angle deg", "rotation, median deg", "worst deg", "labels, NMPJPE mm", "with true cameras",
-        "joints labelled", "with true cameras", "trust / check / reject / refused",
+        "cameras", "widest angle deg", "clips not rejected", "rotation, median deg", "worst deg", "labels, NMPJPE mm",
+        "with true cameras", "joints labelled", "with true cameras", "trust / check / reject / refused",
     )  # fmt: skip
     return markdown(headers, lines)
 
@@ -142,9 +125,11 @@ def _lines(rows: Rows, words: Mapping[str, str], columns: Mapping[str, int]) -> 
 
 def _published(row: str) -> str:
     known = published.SELF.get(row, {})
-    return ", ".join(f"{key.removesuffix('_mm').upper()} {value:g}" for key, value in known.items()) or "-"
+    figures = ", ".join(f"{key.removesuffix('_mm').upper()} {value:g}" for key, value in known.items())
+    return f"{figures} ({published.NOTES[row]})" if row in published.NOTES else figures or "-"
 
 
+_ROTATION = {"rotation_deg_median": 2, "rotation_deg_worst": 1}
 _SELF = {
     "full": "true 3D (`full`)",
     "true2d": "true 2D, true cameras (`true2d`)",

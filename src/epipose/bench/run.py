@@ -7,18 +7,19 @@ from typing import Any, Literal
 
 import torch
 
+from epipose import __version__
 from epipose.bench import published
 from epipose.bench.cameras import camera_rows
-from epipose.bench.footage import Footage, dataset_footage, studio_footage, usable
+from epipose.bench.footage import Footage, dataset_footage, detected, studio_footage, usable
 from epipose.bench.labels import label_rows
 from epipose.bench.networks import SETTINGS, Examiner, Size, Trainer, collapse_rows, self_rows
 from epipose.bench.result import rounded
 from epipose.detect import resolved
 from epipose.errors import EpiposeError
-from epipose.files import write_json
-from epipose.stages import detect_clip
+from epipose.files import fingerprint, write_json
 
 Bench = Literal["labels", "self", "collapse", "cameras"]
+_TRAINED = ("self", "collapse")
 
 
 def bench(
@@ -37,35 +38,51 @@ def bench(
 ) -> dict[str, Any]:
     """Run an experiment on studio clips, or on a dataset where ``data`` names one; write and return its result.
 
-    Clips and networks are kept in ``work``, and what is there is not made again. ``every``: of a dataset's training takes
-    so many frames are one. ``mocap``: motion for the studio and the refiner, a fifth of the files kept for the test.
-    ``init``: a model folder at which every network begins, instead of a pre-training in 2D on the same pictures.
-    ``quick`` is a smoke run whose figures mean nothing, and says so. Raises EpiposeError for what is missing.
+    Clips and networks are kept in ``work`` and not made again; a smoke run and every other seed than 0 have a folder of
+    their own in it. Rows are computed anew. ``every``: of a dataset's training takes one frame in so many is used.
+    ``mocap``: motion for the studio, a fifth of the files kept for the test, and for the refiner. ``init``: a model
+    folder at which every network begins, instead of a pre-training in 2D on the same pictures. ``quick`` is a smoke run
+    whose figures mean nothing, and says so. Raises EpiposeError for what is missing.
     """
     if seed < 0 or every < 1:
         raise EpiposeError(f"Got seed {seed} and every {every}; expected a seed from 0 on and a step of 1 or more.")
-    testing = name in ("self", "collapse")
+    if init is not None and not (init / "config.json").exists():
+        raise EpiposeError(f"{init} is no model folder: it has no config.json. Give one that epipose train wrote.")
+    place = work / "quick" if quick else work
+    place = place / f"seed{seed}" if seed else place
+    how = {"quick": quick, "testing": name in _TRAINED}
     if data is None:
-        footage = studio_footage(work, mocap, seed=seed, quick=quick, testing=testing)
+        footage = studio_footage(place, mocap, seed=seed, **how)
     else:
-        footage = dataset_footage(data, work, every=every, quick=quick, testing=testing)
-    clips, left_out = usable(footage.train, detector)
+        footage = dataset_footage(data, place, mocap, every=every, **how)
+    if name in _TRAINED:
+        clips, left_out = usable(footage.train, detector)
+        rows, more = _networks(name, footage, clips, place, init, network, detector, quick, seed)
+    else:
+        clips, left_out = detected(footage.train, detector)
+        rows, more = label_rows(clips) if name == "labels" else camera_rows(clips), {}
     config: dict[str, Any] = {
-        **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
-        "training_clips": len(clips), "left_out": [sentence.partition(":")[0] for sentence in left_out],
+        "epipose": __version__, **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
+        "clips_made": len(footage.train), "clips": len(clips), "left_out": left_out, **more,
     }  # fmt: skip
-    if name == "labels":
-        rows = label_rows(clips)
-    elif name == "cameras":
-        rows = camera_rows(clips)
-    else:
-        rows, more = _networks(name, footage, clips, work, init, network, detector, quick, seed)
-        config |= more
-    result = rounded({"bench": name, "config": config, "rows": rows})
+    result = rounded({"bench": name, "config": _without_places(config, place, work, data), "rows": rows})
     if name == "self":
-        result["published"] = {"source": published.SOURCE, "rows": published.SELF}
+        result["published"] = {"source": published.SOURCE, "rows": published.SELF, "notes": published.NOTES}
     write_json(out, result)
     return result
+
+
+def _without_places(value: Any, *places: Path | None) -> Any:
+    """Sentences without the folders of the machine they were said on."""
+    if isinstance(value, dict):
+        return {key: _without_places(part, *places) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_without_places(part, *places) for part in value]
+    if isinstance(value, str):
+        for place in places:
+            for known in () if place is None else (str(place.resolve()), str(place)):
+                value = value.replace(f"{known}/", "")
+    return value
 
 
 def _networks(
@@ -73,17 +90,19 @@ def _networks(
     quick: bool, seed: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:  # fmt: skip
     """The rows of an experiment that trains, and how it trains."""
-    for clip in footage.test:
-        detect_clip([clip], clip, detector=detector, sync="none")
+    tests, unseen = detected(footage.test, detector)
     settings = SETTINGS[network] | ({"epochs": 1} if quick else {})
     trainer = Trainer(clips, work / "nets", init, settings, seed)
-    examiner = Examiner(footage.test, clips, seed)
+    examiner = Examiner(tests, clips, seed)
     rows = self_rows(trainer, examiner, footage.motions) if name == "self" else collapse_rows(trainer, examiner)
     how = {
         **{key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()},
         "init": "2D pre-training on the same pictures" if init is None else init.name,
-        "test_clips": len(footage.test),
+        "init_weights": "" if init is None else fingerprint([init / "model.safetensors"])[:16],
+        "test_clips": len(tests),
+        "test_clips_left_out": unseen,
         "test_pictures": len(examiner.true),
+        "unfrozen_augmentation": "without rotation, scale, shift and flips",
         "device": "cuda" if torch.cuda.is_available() else "cpu",
     }
     return rows, how

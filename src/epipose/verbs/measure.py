@@ -41,6 +41,10 @@ def _evaluate(verb: config_measure.Evaluate) -> None:
     from epipose.evaluate_2d import evaluate_2d
     from epipose.evaluation_tables import as_text, write_evaluation
 
+    if not verb.out.name:
+        raise EpiposeError(f"--out {verb.out} is no name of a file; give one such as evaluation.json.")
+    if verb.protocol == "mpii" and (verb.structure is not None or verb.interval != "take"):
+        raise EpiposeError("The protocol mpii is about joints in pictures: leave out --structure and --interval.")
     if verb.protocol == "mpii":
         result = evaluate_2d(verb.predicted, verb.truth)
     else:
@@ -56,7 +60,10 @@ def _bench(verb: config_measure.Bench) -> None:
 
     out = verb.out or verb.work / f"{verb.name}.json"
     options = {key: value for key, value in vars(verb).items() if key not in ("name", "work", "out")}
-    print(table(bench(verb.name, verb.work, out, **options)))
+    result = bench(verb.name, verb.work, out, **options)
+    print(table(result))
+    for sentence in result["config"]["left_out"]:
+        print(f"left out: {sentence}")
     if verb.quick:
         print("This was a smoke run: these figures mean nothing.")
     print(f"{out} written, with the settings and the seed.")
