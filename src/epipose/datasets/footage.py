@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import av
 import av.error
+import numpy as np
+from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import EpiposeError
@@ -53,16 +55,45 @@ def glance(path: Path) -> Footage | None:
         return None
 
 
+def last_number(name: str) -> int | None:
+    """The last number in a name, None where there is none: "img_000012" is 12."""
+    found = re.findall(r"\d+", name)
+    return int(found[-1]) if found else None
+
+
+def frame_numbers(folder: Path) -> Int64[np.ndarray, "frame"]:
+    """The numbers that the names of a folder's pictures end with, as they stand, in the order of the names.
+
+    Raises EpiposeError where a name has no number, or numbers do not ascend in the order of the names.
+    """
+    names = frame_files(folder)
+    first, last = (re.fullmatch(r"(.*?)(\d+)(\.\w+)", names[i]) for i in (0, -1))
+    if first and last and first[1] == last[1] and len(first[2]) == len(last[2]):
+        start, end = int(first[2]), int(last[2])
+        if end - start + 1 == len(names):  # all of them, and a million names need not be read
+            return np.arange(start, end + 1)
+    found = [last_number(os.path.splitext(name)[0]) for name in names]
+    numbers = np.array([-1 if number is None else number for number in found], dtype=np.int64)
+    wrong = (numbers < 0) | (np.diff(numbers, prepend=-1) <= 0)
+    if wrong.any():
+        raise EpiposeError(
+            f"The pictures in {folder} must be called by their frames' numbers, with leading zeros, as in img_000001.jpg; "
+            f"{names[int(wrong.argmax())]} is out of turn. Extract them again, into an empty folder: "
+            "ffmpeg -i VIDEO FOLDER/img_%06d.jpg"
+        )
+    return numbers
+
+
 def check_numbering(folder: Path, frames: int) -> None:
     """Raise EpiposeError unless the first ``frames`` pictures are numbered one by one, beginning with 0 or 1."""
-    names = frame_files(folder)[:frames]
-    numbers = [int(found[0]) if (found := re.findall(r"\d+", Path(name).stem)[-1:]) else -1 for name in names]
-    first = numbers[0]
-    wrong = next((name for k, name in enumerate(names) if numbers[k] != first + k), None)
-    if first not in (0, 1) or wrong is not None:
+    numbers = frame_numbers(folder)[:frames]
+    late = np.flatnonzero(np.diff(numbers) != 1) + 1
+    if numbers[0] not in (0, 1) or len(late):
+        names = frame_files(folder)
         raise EpiposeError(
             f"{folder}: expected pictures numbered one by one from 0 or 1 (with leading zeros), found {names[0]} first"
-            f"{f' and {wrong} out of turn' if wrong else ''}. Extract every frame of the video again, into an empty folder."
+            f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, into an "
+            "empty folder."
         )
 
 
