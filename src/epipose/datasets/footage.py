@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,15 +20,16 @@ from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import EpiposeError
-from epipose.video import frame_files, holds_pictures
+from epipose.video import FOLDER_FPS, frame_files, holds_pictures, probe
 
 
 class Footage(NamedTuple):
-    """Width and height in pixels, and the number of frames as a video's header or a folder's names give it."""
+    """Width and height in pixels, and how many frames there are at which rate, as a video's header or a folder tells."""
 
     width: int
     height: int
     frames: int
+    fps: float
 
 
 def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
@@ -38,20 +40,34 @@ def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
     return None
 
 
-def glance(path: Path) -> Footage | None:
-    """Size and count from a video's header, or from a folder's names and its first picture's header.
+def stated(path: Path) -> Footage:
+    """What a video's header states (frames are counted where it does not), or a folder's names and its first picture.
 
-    None for what cannot be read: an index goes on without it, and who decodes the pictures is told what is wrong.
+    No picture is decoded; raises EpiposeError for what cannot be read.
     """
     try:
         if path.is_dir():
             names = frame_files(path)
             with Image.open(path / names[0]) as picture:
-                return Footage(*picture.size, len(names))
+                return Footage(*picture.size, len(names), FOLDER_FPS)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
-            return Footage(stream.width, stream.height, stream.frames) if stream.width and stream.frames else None
-    except (EpiposeError, OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError):
+            fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
+            footage = Footage(stream.width, stream.height, stream.frames, fps)
+    except (OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError) as error:
+        what = "a folder of pictures" if path.is_dir() else "a video"
+        raise EpiposeError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error
+    return footage if footage.frames else footage._replace(frames=probe(path).frames)
+
+
+def glance(path: Path | None) -> Footage | None:
+    """What is stated of the pictures of a view, None where there are none or they cannot be read.
+
+    An index goes on without it, and who decodes the pictures is told what is wrong.
+    """
+    try:
+        return None if path is None else stated(path)
+    except EpiposeError:
         return None
 
 

@@ -149,7 +149,7 @@ def _take(folder: Path, key: tuple[str, str], choice: Choice) -> Take:
     frames, fps = SEQUENCES[key]
     cameras = []
     for view, path in enumerate(pictures):
-        camera, seen = rig.camera[view], None if path is None else glance(path)
+        camera, seen = rig.camera[view], glance(path)
         if seen is not None:
             frames = min(frames, seen.frames)
             camera = camera.resized(seen.width, seen.height)

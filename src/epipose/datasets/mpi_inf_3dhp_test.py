@@ -156,7 +156,7 @@ def _take(base: Path, name: str, choice: Choice) -> Take:
     """One test sequence; its camera is that of its pictures, should somebody have shrunk them."""
     camera = published = lens(base, name)
     pictures = find_footage(base / name, ("imageSequence",))
-    seen = None if pictures is None else glance(pictures)
+    seen = glance(pictures)
     if seen is not None:
         camera = camera.resized(seen.width, seen.height)
     path = base / name / "annot_data.mat"

@@ -28,13 +28,14 @@ from jaxtyping import Float, Int
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.footage import stated
 from epipose.datasets.selection import check_names, selected
 from epipose.datasets.tables import reading
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
-from epipose.video import frame_files, glance, holds_pictures
+from epipose.video import frame_files, holds_pictures
 
 FPS = 30000 / 1001
 CM = 0.01
@@ -212,7 +213,7 @@ def _check(take: Take) -> list[Finding]:
     for path in take.pictures:
         if path is not None and path.is_file():
             try:
-                frames = glance(path)[0]
+                frames = stated(path).frames
             except EpiposeError as error:
                 findings.append(Finding(False, str(error)))
                 continue

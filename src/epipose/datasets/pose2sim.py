@@ -33,6 +33,7 @@ import torch
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.footage import stated
 from epipose.datasets.selection import check_names, selected
 from epipose.datasets.tables import reading
 from epipose.datasets.trc import Markers, read_trc
@@ -40,7 +41,7 @@ from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
 from epipose.qualisys import read_qualisys
 from epipose.skeletons import BODY25
-from epipose.video import VIDEO_SUFFIXES, glance, holds_pictures
+from epipose.video import VIDEO_SUFFIXES, holds_pictures
 
 PICTURES_FPS = 60.0  # what Pose2Sim takes for pictures that are no video
 _WORLD_FROM_TRC = [2, 0, 1]
@@ -107,8 +108,8 @@ def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     check_names("view", views, set(videos))
     chosen = tuple(views) or tuple(videos)
     pictures = tuple(videos[name] for name in chosen)
-    seen = [glance(path) for path in pictures]
-    frames, fps = min(count for count, _ in seen), min(rate for _, rate in seen)
+    seen = [stated(path) for path in pictures]
+    frames, fps = min(footage.frames for footage in seen), min(footage.fps for footage in seen)
     if pictures[0].is_dir():
         fps = _frame_rate(trial)
     name = "-".join(parts) or root.resolve().name
@@ -252,7 +253,7 @@ def _check(take: Take, trial: Path) -> list[Finding]:
     findings = [Finding(True, f"{take.name}: {len(take.pictures)} videos of {take.frames} frames, {take.fps:g} fps.")]
     for camera, video in zip(take.rig.names, take.pictures, strict=True):
         assert video is not None
-        seen, place = glance(video)[0], trial / "pose" / f"{camera}_json"
+        seen, place = stated(video).frames, trial / "pose" / f"{camera}_json"
         if seen != take.frames:
             findings.append(Finding(False, f"{video} has {seen} frames; the shortest has {take.frames}."))
         poses = len(list(place.glob("*.json"))) if place.is_dir() else None
