@@ -39,5 +39,5 @@ def test_what_cannot_be_read_is_named_by_one_and_nothing_to_the_other(tmp_path: 
         stated(shown)
     assert glance(shown) is None
     assert glance(None) is None
-    with pytest.raises(EpiposeError, match="none.mp4 cannot be read"):
+    with pytest.raises(EpiposeError, match=r"none\.mp4 cannot be read"):
         stated(tmp_path / "none.mp4")
