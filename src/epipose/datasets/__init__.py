@@ -42,6 +42,7 @@ def reader_named(name: str) -> Reader:
 
 def reader_for(root: Path) -> tuple[str, Reader]:
     """The dataset that a folder or file is, by its names; EpiposeError where it is none, or there is nothing."""
+    root = root.resolve()  # "." has a name, and a folder above it
     if not root.exists():
         raise EpiposeError(f"There is no file or folder {root}.")
     names = [*READERS, *(point.name for point in entry_points(group="epipose.readers"))]
