@@ -138,7 +138,8 @@ def test_cameras_may_lie_above_or_in_a_folder(release):
 
 def test_a_folder_that_may_not_be_read_is_passed_over(release, monkeypatch):
     (release / "lost+found").mkdir()
-    (release / "metadata.xml").rename(release / "S1" / "metadata.xml")
+    (release / "z").mkdir()
+    (release / "metadata.xml").rename(release / "z" / "metadata.xml")
     stat = os.stat
 
     def refused(path, *args, **options):
