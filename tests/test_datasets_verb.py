@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +9,7 @@ import torch
 
 from epipose import cli
 from epipose.clip import Clip
-from epipose.datasets import READERS, reader_for, reader_named
+from epipose.datasets import READERS, reader_for, reader_named, reader_names
 from epipose.datasets.base import About, Choice, Finding, People2D, PeopleReader, Reader, Take, TakeReader
 from epipose.datasets.panoptic import Panoptic
 from epipose.datasets.survey import checked, described, imported, listing
@@ -91,6 +92,24 @@ def test_what_is_no_dataset_or_not_there(tmp_path, capsys):
     assert "needs --out" in capsys.readouterr().err
     with pytest.raises(EpiposeError, match="There is no dataset 'lego'; epipose reads h36m, "):
         reader_named("lego")
+
+
+def test_a_reader_of_another_package_that_fails_is_passed_over(tmp_path, monkeypatch):
+    points = [
+        EntryPoint("torn", "no_such_module:Reader", "epipose.readers"),
+        EntryPoint("shapeless", "builtins:object", "epipose.readers"),
+        EntryPoint("photos", f"{__name__}:Photos", "epipose.readers"),
+        EntryPoint("panoptic", f"{__name__}:Photos", "epipose.readers"),
+    ]
+    monkeypatch.setattr("epipose.datasets.entry_points", lambda group: points)
+    panoptic(tmp_path / "s", [0])
+    (tmp_path / "photos").mkdir()
+    assert reader_names() == [*READERS, "torn", "shapeless", "photos"]
+    assert reader_for(tmp_path / "s")[0] == "panoptic"
+    assert isinstance(reader_named("panoptic"), TakeReader), "a name of epipose's own stays its own"
+    assert reader_for(tmp_path / "photos")[0] == "photos"
+    with pytest.raises(EpiposeError, match=r"'torn' \(no_such_module:Reader, .*No module named.*shapeless fails"):
+        reader_for(tmp_path / "s" / "hdImgs")
 
 
 def test_a_project_is_taken_for_nothing_else(tmp_path):
