@@ -1,6 +1,8 @@
 """Small Human3.6M datasets in their true formats, of a synthetic person before S1's real cameras."""
 
+import io
 import json
+from functools import cache
 from pathlib import Path
 
 import av
@@ -28,17 +30,24 @@ LENSES = np.array([
     [1145.51133842318, 1144.77392807652, 514.968197319863, 501.882018537695,
      -0.198384093827848, 0.218323676298049, -0.00894780704152122, -0.00181336200488089, -0.000587205583421232],
 ])  # fmt: skip
+# Width and height of the pictures: S7's are all 1002 high (parsed from the release by those who cut its videos).
+SIZES = {(subject, camera): (1000, 1002) for subject in (1, 5, 6, 7, 8, 9, 11) for camera in CAMERAS}
+SIZES |= {(subject, camera): (1000, 1000) for subject in (1, 5, 6, 8, 9, 11) for camera in CAMERAS[1:3]}
 SHIFT = np.array([0, 0, 0, 10.0, 0, 0])  # of the cameras of subject n + 1 against those of n
 
 
-def write_metadata(folder: Path) -> None:
-    """metadata.xml with w0: cameras x subjects x 6, then cameras x 9."""
+def write_metadata(folder: Path, sizes: dict[int, str] | None = None) -> None:
+    """metadata.xml with w0: cameras x subjects x 6, then cameras x 9. ``sizes``: the row of the table that has them."""
     places = [PLACES[camera] + subject * SHIFT for camera in range(4) for subject in range(11)]
     numbers = " ".join(repr(float(number)) for number in np.concatenate([*places, *LENSES]))
+    rows = [["action", "subaction", *(f"S{n}" for n in range(1, 12))], ["2", "1", *["Directions 1"] * 11]]
+    if sizes is not None:
+        rows.append(["", "", *(sizes.get(n, "[]") for n in range(1, 12))])
+    table = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metadata.xml").write_text(
         f'<?xml version="1.0" encoding="utf-8"?>\n<database><actionnames><cell>Directions</cell></actionnames>'
-        f"<w0>[{numbers}]</w0></database>\n"
+        f"<mapping>{table}</mapping><w0>[{numbers}]</w0></database>\n"
     )
 
 
@@ -97,21 +106,28 @@ def write_take(root: Path, subject: int, stem: str, xyz: np.ndarray, pixels: boo
         write_cdf(folder / "D2_Positions" / f"{stem}.{name}.cdf", by_the_release(xyz, camera, subject))
 
 
-def write_pictures(folder: Path, pattern: str, numbers: range | list[int]) -> None:
-    """Tiny pictures with these numbers."""
+def write_pictures(folder: Path, pattern: str, numbers: range | list[int], size: tuple[int, int] = (2, 2)) -> None:
+    """Black pictures with these numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
-        Image.new("RGB", (2, 2)).save(folder / pattern.format(number))
+        (folder / pattern.format(number)).write_bytes(_black(size))
 
 
-def write_video(path: Path, frames: int) -> None:
-    """A tiny video of so many frames at 50 a second."""
+@cache
+def _black(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size).save(file, "JPEG")
+    return file.getvalue()
+
+
+def write_video(path: Path, frames: int, size: tuple[int, int] = (32, 32)) -> None:
+    """A video of so many frames at 50 a second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=50)
-        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for shade in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), shade, np.uint8))
+            picture = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), shade, np.uint8))
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 

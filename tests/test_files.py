@@ -28,6 +28,14 @@ def test_json_refuses_nan(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_json_from_a_folder_or_a_broken_file_is_refused_by_name(tmp_path):
+    (tmp_path / "x.json").mkdir()
+    (tmp_path / "y.json").write_text("{")
+    for name in ("x.json", "y.json", "z.json"):
+        with pytest.raises(EpiposeError, match=name):
+            read_json(tmp_path / name)
+
+
 def test_a_record_matches_only_the_same_options_and_inputs(tmp_path):
     source, output, record = tmp_path / "in", tmp_path / "out", tmp_path / "verb.json"
     source.write_text("a")

@@ -1,22 +1,28 @@
 """Human3.6M's preprocessed layouts: frames with JSON, and h36m-fetch's annot.h5."""
 
 import json
+import shutil
 
 import h5py
 import numpy as np
 import pytest
 import torch
 
+from epipose.clip import Clip
 from epipose.data.studio.cameras import h36m_rig
 from epipose.datasets import reader_for
 from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.h36m_cameras import lens_of
 from epipose.datasets.h36m_processed import Human36MProcessed
+from epipose.datasets.imported import import_take
 from epipose.errors import EpiposeError
+from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 
 from h36m_files import (
     CAMERAS,
     LENSES,
+    SIZES,
     by_opencv,
     person,
     rotation,
@@ -37,7 +43,7 @@ def folder_name(subject, act, trial, camera):
 def write_images(root, subject, act, trial, numbers, cameras=(1, 2, 3, 4)):
     for camera in cameras:
         name = folder_name(subject, act, trial, camera)
-        write_pictures(root / "images" / name, name + "_{:06d}.jpg", numbers)
+        write_pictures(root / "images" / name, name + "_{:06d}.jpg", numbers, SIZES[subject, CAMERAS[camera - 1]])
 
 
 @pytest.fixture
@@ -56,8 +62,9 @@ def test_json_takes_are_found_by_their_folders(parsed):
     assert isinstance(READER, TakeReader)
     assert reader_for(parsed)[0] == "h36m-processed"
     takes = READER.takes(parsed, Choice())
-    assert [(take.name, take.frames, take.fps) for take in takes] == [
-        ("S1_Directions_1", 6, 50.0), ("S1_Photo_2", 3, 12.5), ("S9_Greeting_2", 7, 50.0), ("S9_WalkTogether_1", 8, 50.0)
+    assert [(take.name, take.frames, take.fps, take.step) for take in takes] == [
+        ("S1_Directions_1", 6, 50.0, 1), ("S1_Photo_2", 3, 12.5, 4), ("S9_Greeting_2", 7, 50.0, 1),
+        ("S9_WalkTogether_1", 8, 50.0, 1),
     ]  # fmt: skip
     photo = takes[1]
     assert photo.action == "Photo"
@@ -87,6 +94,12 @@ def test_json_cameras_have_lens_and_place(parsed, centre):
     pixels = take.rig.camera.spread(2).project(truth.poses.xyz[:, 0].double()[None])
     for view in range(4):
         np.testing.assert_allclose(pixels[view], by_opencv(raw, view), atol=1e-3)
+
+
+def test_the_lens_that_is_put_back_is_the_published_one():
+    for lens, name in zip(LENSES, CAMERAS, strict=True):
+        np.testing.assert_allclose(lens_of(name, lens[:2]), lens[[4, 5, 7, 8, 6]], atol=1e-9)
+        assert not lens_of(name, lens[:2] + 1).any()
 
 
 def test_json_pictures_tell_which_poses(parsed):
@@ -164,18 +177,65 @@ def fetched(tmp_path):
         place = tmp_path / "processed" / f"S{subject}" / folder
         write_annot(place, subject, person(300, subject), frames, tuple(cameras))
         for camera in cameras:
-            write_pictures(place / "imageSequence" / CAMERAS[camera], "img_{:06d}.jpg", [*(frames + 1)])
+            pictures, size = place / "imageSequence" / CAMERAS[camera], SIZES[subject, CAMERAS[camera]]
+            write_pictures(pictures, "img_{:06d}.jpg", [*(frames + 1)], size)
     return tmp_path / "processed"
 
 
 def test_h5_rows_are_the_pictures(fetched):
     assert reader_for(fetched)[0] == "h36m-processed"
     takes = READER.takes(fetched, Choice())
-    assert [(take.name, take.frames, take.fps) for take in takes] == [
-        ("S9_Photo_1", 5, 50 / 64), ("S9_Waiting_1", 5, 50 / 64), ("S11_Directions_2", 5, 50 / 64)
+    assert [(take.name, take.frames, take.fps, take.step) for take in takes] == [
+        ("S9_Photo_1", 5, 50 / 64, 64), ("S9_Waiting_1", 5, 50 / 64, 64), ("S11_Directions_2", 5, 50 / 64, 64)
     ]  # fmt: skip
     assert [path is None for path in takes[2].pictures] == [True, False, False, False]
     assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
+
+
+def test_h5_check_compares_cameras_with_each_other(fetched):
+    """Every row has its picture, and yet one camera kept other frames than the rest."""
+    frames, place = np.arange(0, 300, 64), fetched / "S9" / "TakingPhoto-1"
+    write_annot(place, 9, person(300, 9), frames, (0, 1, 2, 3))
+    with h5py.File(place / "annot.h5", "a") as file:
+        file["frame"][5 + 2] = 130
+    folder = place / "imageSequence" / CAMERAS[1]
+    (folder / "img_000129.jpg").rename(folder / "img_000130.jpg")
+    take = READER.takes(fetched, Choice())[0]
+    assert take.frames == 0
+    with pytest.raises(EpiposeError, match=r"do not show the same frames: picture 3 is img_000130\.jpg in the one"):
+        take.truth()
+    bad = [finding.words for finding in READER.check(fetched) if not finding.good and "TakingPhoto" in finding.words]
+    assert len(bad) == 1
+    assert "do not show the same frames" in bad[0]
+    shutil.rmtree(folder)
+    assert READER.takes(fetched, Choice())[0].frames == 5
+
+
+def test_every_counts_frames_of_the_recording(fetched):
+    take = READER.takes(fetched, Choice(subjects=("S9",)))[0]
+
+    def imported(every):
+        out = import_take(take, fetched.parent / f"clip{every}", every=every)
+        return Clip.load(out).frames, json.loads((out / "take.json").read_text())["options"]["every"]
+
+    assert imported(64) == imported(1) == imported(10) == (5, 64)
+    assert imported(128) == (3, 128)
+    clip = Clip.load(fetched.parent / "clip128")
+    assert (clip.fps, clip.views[0].stride) == (50 / 128, 2)
+    poses = Poses3D.load(fetched.parent / "clip128" / "truth" / "poses3d.npz")
+    np.testing.assert_allclose(poses.xyz[:, 0], person(300, 9)[[0, 128, 256]][:, JOINTS] / 1000, atol=1e-6)
+    with pytest.raises(EpiposeError, match=r"every 64th frame .*--every is 100.* 128"):
+        imported(100)
+
+
+@pytest.mark.parametrize(("subject", "size"), [(7, (1000, 1002)), (8, (1000, 1000))])
+def test_pictures_of_s7_are_higher(tmp_path, subject, size):
+    write_json_layout(tmp_path, subject, {(2, 1): person(3)[:, JOINTS]})
+    write_images(tmp_path, subject, 2, 1, range(1, 4))
+    (take,) = READER.takes(tmp_path, Choice())
+    assert take.rig.camera.size[1].tolist() == [*size]
+    import_take(take, tmp_path / "clip")
+    assert not any("has pictures of" in finding.words for finding in READER.check(tmp_path))
 
 
 def test_h5_poses_are_known_in_views_without_rows(fetched):

@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -171,6 +174,49 @@ def test_takes_that_make_no_clip_say_why(take, tmp_path):
         import_take(replace(take, rig=wrong), tmp_path / "clip")
     with pytest.raises(EpiposeError, match=r"cam1 has 12 frames; the take S1-walk has 63"):
         import_take(replace(take, frames=63), tmp_path / "clip")
+
+
+def test_a_take_without_a_frame_makes_no_clip(take, tmp_path):
+    poses = take.truth().poses
+    nothing = replace(poses, xyz=poses.xyz[:0], conf=poses.conf[:0])
+    with pytest.raises(EpiposeError, match="S1-walk has no frame with both pictures and poses"):
+        import_take(replace(take, frames=0, truth=lambda: Truth(nothing)), tmp_path / "clip")
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_goes_by_the_frames_of_the_recording(take, tmp_path):
+    sparse = replace(take, step=5, fps=10.0)
+    out = import_take(sparse, tmp_path / "all", every=3)
+    assert Clip.load(out).frames == FRAMES
+    assert json.loads((out / "take.json").read_text())["options"]["every"] == 5
+    assert import_take(sparse, tmp_path / "all", every=5) == out
+    out = import_take(sparse, tmp_path / "some", every=15)
+    assert (Clip.load(out).frames, Clip.load(out).fps) == (4, 50 / 15)
+    assert json.loads((out / "take.json").read_text())["options"]["every"] == 15
+    torch.testing.assert_close(Poses3D.load(out / "truth" / "poses3d.npz").xyz, take.truth().poses.xyz[::3])
+    with pytest.raises(EpiposeError, match=r"every 5th frame of its recording alone, and --every is 64"):
+        import_take(sparse, tmp_path / "wrong", every=64)
+
+
+def test_the_same_pictures_by_another_path_are_the_same_import(take, tmp_path, monkeypatch):
+    out = import_take(take, tmp_path / "clip")
+    monkeypatch.chdir(take.pictures[0].parent)
+    relative = replace(take, pictures=tuple(Path(path.name) for path in take.pictures))
+    assert import_take(relative, out) == out
+    (tmp_path / "link").symlink_to(take.pictures[0].parent)
+    linked = replace(take, pictures=tuple(tmp_path / "link" / path.name for path in take.pictures))
+    assert import_take(linked, out) == out
+
+
+def test_what_a_killed_import_left_is_removed_and_no_other(take, tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    stale, other = tmp_path / f".clip.{ended.pid}.part", tmp_path / f".clip.b.{ended.pid}.part"
+    running = tmp_path / f".clip.{os.getppid()}.part"
+    for folder in (stale, other, running):
+        (folder / "truth").mkdir(parents=True)
+    import_take(take, tmp_path / "clip")
+    assert sorted(tmp_path.iterdir()) == sorted([other, running, tmp_path / "clip"])
 
 
 def test_pictures_that_end_a_little_early_shorten_the_clip(take, tmp_path):

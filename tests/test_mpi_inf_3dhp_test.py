@@ -1,5 +1,6 @@
 """MPI-INF-3DHP, test set: files as the release has them, with OpenCV as judge."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import torch
 
 from epipose.datasets import reader_named
 from epipose.datasets.base import Choice
+from epipose.datasets.imported import import_take
 from epipose.datasets.mpi_inf_3dhp_test import (
     ACTIVITIES,
     JOINTS,
@@ -84,6 +86,30 @@ def test_the_test_set_is_indexed_in_both_places(tests_made) -> None:
         assert fifth.rig.camera.size.tolist() == [[1920, 1080]]
         assert fifth.pictures == (None,)
     assert sum(VALID.values()) == 2929
+
+
+def test_get_testset_leaves_one_folder_in_another_of_its_name(tests_made, tmp_path: Path) -> None:
+    root, _ = tests_made
+    (tmp_path / "mpi_inf_3dhp_test_set").mkdir()
+    (tmp_path / "mpi_inf_3dhp_test_set" / "mpi_inf_3dhp_test_set").symlink_to(root / "mpi_inf_3dhp_test_set")
+    reader = MpiInf3dhpTest()
+    assert reader.recognises(tmp_path)
+    assert [take.name for take in reader.takes(tmp_path, Choice())] == ["TS3", "TS5"]
+    assert lens(tmp_path, "TS5").K[0, 0] == lens(root, "TS5").K[0, 0]
+
+
+def test_pictures_that_were_not_all_extracted_are_missed(tmp_path: Path) -> None:
+    """An extraction that was cut off once made a shorter take, without a word."""
+    annotations(tmp_path / "TS3", lens(tmp_path, "TS3"))
+    pictures(tmp_path / "TS3" / "imageSequence", 2, (32, 32), "img_{:06d}.jpg")
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
+    assert take.frames == len(take.truth().poses.xyz) == FRAMES
+    with pytest.raises(EpiposeError, match=r"imageSequence has 2 frames; the take TS3 has 7\. Pictures are missing"):
+        import_take(replace(take, fps=1.0), tmp_path / "clip")
+    (tmp_path / "TS3" / "annot_data.mat").write_bytes(b"")
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
+    with pytest.raises(EpiposeError, match="cannot be read as annot_data"):
+        take.truth()
 
 
 def test_the_lenses_are_those_of_the_files(tests_made) -> None:
@@ -165,9 +191,11 @@ def test_damaged_test_files_are_named(tests_made, tmp_path: Path) -> None:
     root, _ = tests_made
     with pytest.raises(EpiposeError, match="holds no test sequence"):
         MpiInf3dhpTest().takes(tmp_path, Choice())
-    with pytest.raises(EpiposeError, match="no action and one view"):
+    with pytest.raises(EpiposeError, match="no action Sports; there are: TS3, TS5"):
         MpiInf3dhpTest().takes(root, Choice(actions=("Sports",)))
-    with pytest.raises(EpiposeError, match="has no TS1; there are TS3, TS5"):
+    with pytest.raises(EpiposeError, match="no view cam0; there are: camera"):
+        MpiInf3dhpTest().takes(root, Choice(views=("cam0",)))
+    with pytest.raises(EpiposeError, match="no subject TS1; there are: TS3, TS5"):
         MpiInf3dhpTest().takes(root, Choice(subjects=("TS1",)))
     annotations(tmp_path / "TS1", lens(tmp_path, "TS1"))
     path = tmp_path / "TS1" / "annot_data.mat"

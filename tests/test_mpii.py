@@ -150,6 +150,14 @@ def test_without_head_boxes_there_is_no_size(tmp_path: Path) -> None:
         Mpii().people(tmp_path, Choice(split="val"))
 
 
+def test_head_boxes_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    as_json(tmp_path)
+    scipy.io.savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": np.array(["a", "b"], dtype=object)})
+    with pytest.raises(EpiposeError, match=r"gt_valid\.mat cannot be read as the head rectangles"):
+        Mpii().people(tmp_path, Choice(split="val"))
+    assert not all(finding.good for finding in Mpii().check(tmp_path))
+
+
 def test_damage_is_named(root: Path) -> None:
     whole = (root / MAT).read_bytes()
     for damaged in (whole[: len(whole) // 2], b"no MATLAB file", b""):
@@ -169,6 +177,8 @@ def test_damage_is_named(root: Path) -> None:
     for text, message in (
         (path.read_text()[:200], "not valid JSON"),
         ('[{"image": "a.jpg"}]', "cannot be read as a list"),
+        ("5", "cannot be read as a list"),
+        ('{"a": 1}', "cannot be read as a list"),
     ):
         path.write_text(text)
         with pytest.raises(EpiposeError, match=rf"train\.json.*{message}"):

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from epipose.clip import Clip
 from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.imported import import_take
 from epipose.datasets.panoptic import FPS, POSES, Panoptic
 from epipose.errors import EpiposeError
 from epipose.overlay import write_video
@@ -108,6 +110,94 @@ def test_pictures_of_every_third_frame_take_the_poses_of_every_third_frame(tmp_p
     assert take.frames == len(poses.xyz) == 3
     assert take.fps == pytest.approx(FPS / 3)
     np.testing.assert_allclose(poses.xyz[2, 0, 0, 2], -raw[6][0, 1] / 100, atol=1e-5)
+
+
+def test_every_counts_frames_of_the_recording(tmp_path):
+    panoptic(tmp_path / "s", list(range(13)), every=3)
+    assert _only(tmp_path / "s").step == 3
+    assert Clip.load(import_take(_only(tmp_path / "s"), tmp_path / "clip", every=6)).frames == 3
+    with pytest.raises(EpiposeError, match="every 3th frame"):
+        import_take(_only(tmp_path / "s"), tmp_path / "other", every=4)
+
+
+def test_poses_may_lie_one_folder_deeper(tmp_path):
+    raw = panoptic(tmp_path / "s", [0, 1, 4], images=False)
+    place = tmp_path / "s" / POSES
+    (place / "hd").mkdir()
+    for path in place.glob("*.json"):
+        path.rename(place / "hd" / path.name)
+    take = _only(tmp_path / "s")
+    assert take.frames == 5
+    np.testing.assert_allclose(take.truth().poses.xyz[4, 0, 0, 2], -raw[4][0, 1] / 100, atol=1e-5)
+    assert "5 frames, 3 of them with 3D poses" in Panoptic().check(tmp_path / "s")[1].words
+    for path in (place / "hd").iterdir():
+        path.unlink()
+    with pytest.raises(EpiposeError, match=r"hd holds no body3DScene.* Extract hdPose3d_stage1_coco19\.tar"):
+        _only(tmp_path / "s")
+
+
+def test_a_few_unreadable_frames_have_nobody_in_them_and_are_listed(tmp_path):
+    root = tmp_path / "s"
+    panoptic(root, list(range(200)), images=False)
+    names = [root / POSES / f"body3DScene_{k:08d}.json" for k in (5, 7, 9)]
+    names[0].write_text("")
+    names[1].write_text('{"bodies": [{"id": 3}]}')
+    present = (_only(root).truth().poses.conf[:, 0] > 0).any(-1)
+    assert (~present).nonzero()[:, 0].tolist() == [5, 7]
+    bad = [finding.words for finding in Panoptic().check(root) if not finding.good]
+    assert len(bad) == 3  # there are no pictures, either
+    for name, words in zip(names, bad[1:], strict=False):
+        assert name.name in words
+        assert "counts as one with nobody in it" in words
+    names[2].write_text("")
+    with pytest.raises(EpiposeError, match=r"3 of 200 pose files cannot be read; the first: .*body3DScene_00000005"):
+        _only(root).truth()
+
+
+def test_videos_that_are_known_to_be_broken_are_left_out_unless_named(tmp_path):
+    root = tmp_path / "160422_haggling1"
+    panoptic(root, [0, 1], images=False)
+    calibration = root / f"calibration_{root.name}.json"
+    calibration.write_text(calibration.read_text().replace('"00_12"', '"00_20"'))
+    (root / "hdVideos").mkdir()
+    for view in ("00_00", "00_20"):
+        write_video(root / "hdVideos" / f"hd_{view}.mp4", (np.zeros((48, 64, 3), np.uint8) for _ in range(2)), 30.0)
+    assert _only(root).rig.names == ("00_00",)
+    assert _only(root, views=("00_00", "00_20")).pictures[1] == root / "hdVideos" / "hd_00_20.mp4"
+    calibration.rename(root / "calibration_160422_other.json")
+    assert _only(root).rig.names == ("00_00", "00_20")
+
+
+def test_only_folders_of_pictures_hide_the_videos(tmp_path):
+    root = tmp_path / "s"
+    panoptic(root, [0, 1], images=False)
+    video = root / "hdVideos" / "hd_00_01.mp4"
+    video.parent.mkdir()
+    write_video(video, (np.zeros((SIZE[1], SIZE[0], 3), np.uint8) for _ in range(2)), 30.0)
+    (root / "hdImgs" / "00_00").mkdir(parents=True)
+    (root / "hdImgs" / ".DS_Store").write_bytes(b"what macOS leaves")
+    assert _only(root).pictures == (video,)
+
+
+def test_whoever_passes_by_takes_no_room(tmp_path):
+    root = tmp_path / "s"
+    panoptic(root, list(range(250)), images=False)
+    path = root / POSES / "body3DScene_00000100.json"
+    content = json.loads(path.read_text())
+    content["bodies"].append({**content["bodies"][0], "id": 8})
+    path.write_text(json.dumps(content))
+    poses = _only(root).truth().poses
+    assert poses.xyz.shape[1] == 1  # neither 8 nor 0, who are in one frame each
+    assert bool((poses.conf[:, 0] > 0).any(-1).all())
+
+
+def test_two_sequences_of_one_name_are_refused(tmp_path):
+    panoptic(tmp_path / "s", [0], images=False)
+    (tmp_path / "s").rename(tmp_path / "copy")
+    panoptic(tmp_path / "s", [0], images=False)
+    with pytest.raises(EpiposeError, match=r"copy and .*/s are both called s\. Rename one"):
+        Panoptic().takes(tmp_path, Choice())
+    assert any("are both called s" in finding.words for finding in Panoptic().check(tmp_path) if not finding.good)
 
 
 def test_views_are_those_with_pictures_or_those_named(tmp_path):

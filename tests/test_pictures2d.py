@@ -72,6 +72,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
         Image.fromarray(picture(joints, 160)).save(tmp_path / name)
     poses = Poses2D(torch.from_numpy(places).float()[None, :, None], torch.ones(1, 2, 1, 17), H36M17, ("photos",))
     poses.save(tmp_path / "poses2d.npz")
+    (tmp_path / "._a.png").write_bytes(b"what macOS puts beside a file")
     flat = samples_2d(tmp_path, 64)
     for index in range(2):
         stored = flat.stored(index).astype(float)

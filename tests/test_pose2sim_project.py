@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from epipose.clip import Clip
 from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.imported import import_take
 from epipose.datasets.pose2sim import Pose2SimProject
 from epipose.datasets.trc import read_trc
 from epipose.errors import EpiposeError
@@ -174,6 +176,38 @@ def test_videos_of_other_lengths_and_missing_2d_poses_are_found(tmp_path):
     (root / "videos" / "cam01.mp4").write_bytes(b"ftyp")
     with pytest.raises(EpiposeError, match=r"cam01.mp4 cannot be read as a video"):
         _only(root)
+
+
+def test_views_that_do_not_go_together_are_refused(tmp_path):
+    """A folder whose extraction was cut off once made a short take, without a word."""
+    root = pose2sim(tmp_path / "trial")
+    (root / "Config.toml").write_text("[project]\nframe_rate = 2\n")
+    folder = root / "videos" / "cam02"
+    (folder / "cam02_0005.png").unlink()
+    (folder / "cam02_0004.png").unlink()
+    assert Clip.load(import_take(_only(root), tmp_path / "clip")).frames == 4  # the last second may lack
+    (folder / "cam02_0003.png").unlink()
+    with pytest.raises(EpiposeError, match=r"cam02 has 3 frames, .*cam01 has 6; frame k .* --views"):
+        import_take(_only(root), tmp_path / "other")
+    assert any("cam02 has 3 frames" in finding.words for finding in Pose2SimProject().check(root) if not finding.good)
+    assert len(_only(root, views=("cam01", "cam03")).truth().poses.xyz) == 6
+    pictures(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
+    for path in folder.iterdir():
+        path.unlink()
+    for path in (tmp_path / "again").iterdir():
+        path.rename(folder / path.name)
+    with pytest.raises(EpiposeError, match=r"picture 3 is cam02_0013\.png in the one, cam01_0002\.png in the other"):
+        _only(root).truth()
+
+
+def test_two_trials_of_one_name_are_refused(tmp_path):
+    for place in (("a-b", "c"), ("a", "b-c")):
+        pose2sim(tmp_path.joinpath("session", *place))
+    (tmp_path / "session" / "Config.toml").write_text("")
+    with pytest.raises(EpiposeError, match=r"a/b-c and .*a-b/c are both called a-b-c\. Rename one"):
+        Pose2SimProject().takes(tmp_path / "session", Choice())
+    bad = [finding.words for finding in Pose2SimProject().check(tmp_path / "session") if not finding.good]
+    assert any("both called a-b-c" in words for words in bad)
 
 
 def test_the_rate_of_pictures_is_in_the_nearest_config(tmp_path):

@@ -31,11 +31,13 @@ class Datasets:
     views: tuple[str, ...] = ()
     """For import: these cameras. Default: those of the dataset's protocol."""
     every: int = 1
-    """For import: every so many frames only."""
+    """For import: one frame in so many of the recording. Where the dataset has only every n-th as a picture, a multiple of
+    n, or less for all there are; where it has frames in uneven steps, pictures are counted."""
     universal: bool = False
     """For import: the universal skeleton of MPI-INF-3DHP instead of true sizes."""
     leave_out_known_bad: bool = False
-    """For import: leave out annotations known to be wrong (two takes of S9 in Human3.6M)."""
+    """For import: leave out annotations known to be wrong (three takes of S9 in Human3.6M, a part of S4 Seq2 in
+    MPI-INF-3DHP)."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Bench:
     """A dataset with 3D truth and pictures (see epipose datasets); default: clips of the studio, which needs
     epipose[studio]."""
     every: int = 10
-    """With --data: one frame in so many is trained on."""
+    """With --data: one frame in so many of the recording is trained on."""
     mocap: Path | None = None
     """Folder of motion capture for the studio and the refiner; a fifth of its files is kept for the test."""
     init: Path | None = None

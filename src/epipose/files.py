@@ -40,13 +40,15 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a missing or broken file is an EpiposeError that names it."""
+    """Read JSON; what is missing, broken or no file is an EpiposeError that names it."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise EpiposeError(f"There is no file {path}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise EpiposeError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
+    except OSError as error:
+        raise EpiposeError(f"{path} cannot be read ({error}). Give a file that can.") from error
 
 
 def write_npz(path: Path, **arrays: Any) -> None:

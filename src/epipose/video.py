@@ -65,16 +65,6 @@ def probe(path: Path) -> VideoInfo:
     return VideoInfo(first.shape[1], first.shape[0], len(times), fps, None if even else tuple(times.tolist()))
 
 
-def glance(path: Path) -> tuple[int, float]:
-    """Frames and rate as a video's header states them (counted where it does not), or of a folder; none is decoded."""
-    if path.is_dir():
-        return len(frame_files(path)), FOLDER_FPS
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        frames, rate = stream.frames, float(stream.average_rate or stream.guessed_rate or Fraction(30))
-    return (frames, rate) if frames else (probe(path).frames, rate)
-
-
 def frame_files(folder: Path) -> list[str]:
     """The names of a folder's pictures in order; none is opened. EpiposeError where there is no picture."""
     try:

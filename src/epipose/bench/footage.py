@@ -69,10 +69,11 @@ def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, te
 
 
 def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, quick: bool, testing: bool) -> Footage:
-    """Import takes of a dataset: every so many frames to train on, every 64th of the test subjects.
+    """Import takes of a dataset: every so many frames of the recordings to train on, every 64th of the test subjects.
 
     The test subjects are S9 and S11 of Human3.6M, or else the last subject. ``quick``: two takes, and one for the test.
     """
+    root = root.resolve()
     name, reader = reader_for(root)
     if not isinstance(reader, TakeReader):
         raise EpiposeError(f"{root} is the dataset {name}, which has no takes with 3D truth. Give one that has.")

@@ -27,7 +27,7 @@ from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
-from epipose.video import IMAGE_SUFFIXES, read_image
+from epipose.video import frame_files, read_image
 
 
 class _Marked(NamedTuple):
@@ -126,7 +126,7 @@ def _pictures(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Ite
         if chosen is None or poses.xy.shape[1] != clip.frames:
             raise EpiposeError(f"{folder}: poses2d.npz does not belong to clip.json. Run: epipose detect")
         return clip.read(chosen, frames)
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    paths = [folder / name for name in frame_files(folder)]
     if poses.xy.shape[:2] != (1, len(paths)):
         raise EpiposeError(
             f"{folder} holds {len(paths)} pictures, its poses2d.npz has {poses.xy.shape[0]} views of "

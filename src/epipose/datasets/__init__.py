@@ -7,13 +7,13 @@ To add one: a file with a class that has the members of `TakeReader` or `PeopleR
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from epipose.datasets.base import Reader
 from epipose.errors import EpiposeError
 
-__all__ = ["READERS", "reader_for", "reader_named"]
+__all__ = ["READERS", "reader_for", "reader_named", "reader_names"]
 
 # name -> "module:class"; imported on first use, called without arguments
 READERS = {
@@ -29,27 +29,53 @@ READERS = {
 }
 
 
+def reader_names() -> list[str]:
+    """All datasets by name: epipose's own, then those of other packages."""
+    return list(dict.fromkeys([*READERS, *_plugins()]))
+
+
 def reader_named(name: str) -> Reader:
-    """Build a reader by name; raises EpiposeError that lists the names there are."""
-    plugins = {point.name: point for point in entry_points(group="epipose.readers")}
-    if name in plugins and name not in READERS:
+    """Build a reader by name; EpiposeError that lists the names, or says why another package's cannot be built."""
+    if name in READERS:
+        module, _, kind = READERS[name].partition(":")
+        return getattr(importlib.import_module(module), kind)()
+    plugins = _plugins()
+    if name not in plugins:
+        raise EpiposeError(f"There is no dataset '{name}'; epipose reads {', '.join(reader_names())}.")
+    try:
         return plugins[name].load()()
-    if name not in READERS:
-        raise EpiposeError(f"There is no dataset '{name}'; epipose reads {', '.join([*READERS, *plugins])}.")
-    module, _, kind = READERS[name].partition(":")
-    return getattr(importlib.import_module(module), kind)()
+    except Exception as error:  # what another package does may fail in any way
+        raise EpiposeError(
+            f"The reader of '{name}' ({plugins[name].value}, of another package) cannot be loaded: {type(error).__name__}: "
+            f"{error}. Repair that package, or remove it."
+        ) from error
 
 
 def reader_for(root: Path) -> tuple[str, Reader]:
-    """The dataset that a folder or file is, by its names; EpiposeError where it is none, or there is nothing."""
+    """The dataset that a folder or file is, by its names; EpiposeError where it is none, or there is nothing.
+
+    Readers of other packages are asked last; one that fails is passed over, and named where no other knows the path.
+    """
+    root = root.resolve()  # "." has a name, and a folder above it
     if not root.exists():
         raise EpiposeError(f"There is no file or folder {root}.")
-    names = [*READERS, *(point.name for point in entry_points(group="epipose.readers"))]
-    for name in names:
-        reader = reader_named(name)
-        if reader.recognises(root):
-            return name, reader
+    faults = ""
+    for name in reader_names():
+        try:
+            reader = reader_named(name)
+            if reader.recognises(root):
+                return name, reader
+        except Exception as error:
+            if name in READERS:
+                raise
+            faults += (
+                f" {error}" if isinstance(error, EpiposeError) else f" {name} fails ({type(error).__name__}: {error})."
+            )
     raise EpiposeError(
-        f"{root} looks like none of the datasets that epipose reads ({', '.join(names)}). epipose datasets prints how "
-        "the files of each should lie."
+        f"{root} looks like none of the datasets that epipose reads ({', '.join(reader_names())}). epipose datasets prints "
+        f"how the files of each should lie.{faults}"
     )
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="epipose.readers")}

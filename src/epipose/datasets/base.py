@@ -40,7 +40,8 @@ class Take:
     ``name`` is unique in the dataset and can name a folder. ``pictures`` are, view by view in the order of ``rig``, a
     video, or a folder of pictures that are frames in the order of their names (see `epipose.video.frame_files`), or None
     where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these pictures; None where
-    the dataset at hand has no cameras, and then ``pictures`` are empty. ``fps`` is that of these pictures.
+    the dataset at hand has no cameras, and then ``pictures`` are empty. ``fps`` is that of these pictures. ``step``: how
+    many frames of the recording lie between two pictures, where a layout holds a choice of them in even steps.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Take:
     frames: int
     fps: float
     truth: Callable[[], Truth]
+    step: int = 1
 
 
 @dataclass(frozen=True)

@@ -24,28 +24,29 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, Shaped
 
+from epipose.camera import Rig
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.h36m_cameras import WHERE, needed_rigs, rig_of
+from epipose.datasets.footage import frames_shown, view_faults
+from epipose.datasets.h36m_cameras import WHERE, needed_rigs, rig_of, sizes_of
 from epipose.datasets.h36m_names import (
     CAMERAS,
     DAMAGED_VIDEO,
+    FPS,
     JOINTS,
     LICENCE,
     SOURCE,
     SUBJECTS,
     TakeName,
-    frames_shown,
-    picture_fault,
     pictures_of,
     poses_from_mm,
     poses_in_pictures,
-    rate,
+    take_of,
     take_of_file,
     wanted,
 )
 from epipose.datasets.tables import cdf_sizes, read_cdf
 from epipose.errors import EpiposeError
-from epipose.video import holds_pictures, probe
+from epipose.video import holds_pictures
 
 # The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
 _POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")
@@ -97,22 +98,20 @@ class Human36M:
             rig = rig_of(rigs, name.subject, choice.views, root)
             images, videos, poses2d = (found.get(name, {}) for found in folders[name.subject])
             pictures = pictures_of(name, images or videos, rig.names)
-            shown = _shown(files[name], pictures)
-            truth = partial(_truth, files[name], {view: poses2d.get(view) for view in rig.names}, shown)
-            takes.append(
-                Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth),
-            )
+            truth = partial(_truth, files[name], {view: poses2d.get(view) for view in rig.names})
+            takes.append(take_of(name, rig, pictures, partial(_shown, files[name], pictures), truth))
         return takes
 
     def check(self, root: Path) -> list[Finding]:
         """Opens every pose file and the header of every video, counts pictures; nothing is decoded but first frames."""
-        findings = [_camera_finding(root)]
+        cameras, rigs = _cameras(root)
+        findings = [cameras]
         for subject in SUBJECTS:
             files = dict(_pose_files(root, subject))
             if not files:
                 findings.append(Finding(False, f"{subject}: no files {root / subject / _POSES_3D[0]}/*.cdf."))
                 continue
-            wrong = [Finding(False, words) for words in _faults(root, subject, files)]
+            wrong = [Finding(False, words) for words in _faults(root, subject, files, sizes_of(rigs, subject))]
             missing = 30 - len(files)
             if missing:
                 wrong.append(Finding(False, f"{subject}: {missing} of 30 pose files are missing in {root / subject}."))
@@ -148,12 +147,9 @@ def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Pa
 
 
 def _shown(poses: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
-    """The frames of the recording that pictures show and poses describe; none where the pose file is damaged."""
-    try:
-        frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
-    except EpiposeError:
-        frames = 0
-    shown = frames_shown([path if path is not None and path.is_dir() else None for path in pictures])
+    """The frames of the recording that pictures show and poses describe; EpiposeError for a damaged pose file."""
+    frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
+    shown = frames_shown(pictures, FPS)
     return np.arange(frames) if shown is None else shown[shown < frames]
 
 
@@ -183,18 +179,18 @@ def _joints(path: Path, axes: int, what: str) -> Shaped[np.ndarray, "frame 17 ax
     return values.reshape(-1, 32, axes)[:, JOINTS]
 
 
-def _camera_finding(root: Path) -> Finding:
+def _cameras(root: Path) -> tuple[Finding, dict[str, Rig]]:
     try:
         rigs = needed_rigs(root)
     except EpiposeError as error:
-        return Finding(False, str(error))
+        return Finding(False, str(error)), {}
     missing = [subject for subject in SUBJECTS if subject not in rigs]
     if missing:
-        return Finding(False, f"No cameras of {', '.join(missing)} in {root}. {WHERE}.")
-    return Finding(True, f"Cameras of {len(rigs)} subjects.")
+        return Finding(False, f"No cameras of {', '.join(missing)} in {root}. {WHERE}."), rigs
+    return Finding(True, f"Cameras of {len(rigs)} subjects."), rigs
 
 
-def _faults(root: Path, subject: str, files: dict[TakeName, Path]) -> Iterator[str]:
+def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[tuple[int, int]]) -> Iterator[str]:
     """A sentence for whatever is missing or damaged in a subject's takes."""
     images, videos, poses2d = _by_camera(root, subject)
     if not images and not videos:
@@ -205,12 +201,11 @@ def _faults(root: Path, subject: str, files: dict[TakeName, Path]) -> Iterator[s
         except EpiposeError as error:
             yield str(error)
             continue
-        sources = images.get(name) or videos.get(name, {})
-        for camera, pictures in zip(CAMERAS, pictures_of(name, sources, CAMERAS), strict=True):
-            if pictures is not None:
-                yield from _picture_faults(pictures, frames)
-            elif (images or videos) and (name, camera) != DAMAGED_VIDEO:
+        sources = pictures_of(name, images.get(name) or videos.get(name, {}), CAMERAS)
+        for camera, pictures in zip(CAMERAS, sources, strict=True):
+            if pictures is None and (images or videos) and (name, camera) != DAMAGED_VIDEO:
                 yield f"{subject}: no video and no frames of '{path.stem}' from camera {camera}."
+        yield from view_faults(sources, sizes, FPS, frames)
         for extra in poses2d.get(name, {}).values():
             try:
                 count = len(_joints(extra, 2, _WHAT_2D))
@@ -219,18 +214,3 @@ def _faults(root: Path, subject: str, files: dict[TakeName, Path]) -> Iterator[s
                 continue
             if count != frames:
                 yield f"{extra} has poses of {count} frames, {path} of {frames}."
-
-
-def _picture_faults(pictures: Path, frames: int) -> Iterator[str]:
-    """What is wrong with a video, or a folder of frames, of a recording of so many frames; more are no fault."""
-    if pictures.is_dir():
-        fault = picture_fault(pictures, frames)
-        if fault is not None:
-            yield fault
-        return
-    try:
-        info = probe(pictures)
-        if info.frames < frames:
-            yield f"{pictures} has {info.frames} frames, fewer than the {frames} poses: the last poses have no picture."
-    except EpiposeError as error:
-        yield str(error)

@@ -15,13 +15,19 @@ swapped: do not take its table for OpenCV's. One thing the release does otherwis
 model, and OpenCV, has x (2 p1 y + 2 p2 x). Its own 2D poses so differ from OpenCV's projection by x (p1 y + p2 x) f, under
 0.4 px where people are.
 
+Pictures are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells are
+empty has for every subject "[a b;a b;a b;a b]", one pair a camera. Where a file lacks it, `size_of` knows: all of S7's are
+1002 high, and of the other subjects' the first and the last camera's (people who cut the videos into frames list them so).
+
 Pixels are taken as they stand, as every published use does. The release mirrors them by W - x + 1, so they may have been
 counted from 1; we found no published check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -30,26 +36,32 @@ import torch
 from jaxtyping import Float
 
 from epipose.camera import Camera, Rig
-from epipose.data.studio.cameras import h36m_rig, read_rigs
-from epipose.datasets.h36m_names import CAMERAS, SIZES, SOURCE
+from epipose.data.studio.cameras import read_rigs
+from epipose.datasets.h36m_names import CAMERAS, SOURCE
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.geometry.rotation import nearest_rotation
 
+# Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.
+_LENSES = {
+    "54138969": ((1145.04940, 1143.78110), (-0.207098911, 0.247775183, -0.001424472, -0.000975699, -0.003075150)),
+    "55011271": ((1149.67570, 1147.59162), (-0.194213630, 0.240408539, -0.002740894, -0.001619027, 0.006819976)),
+    "58860488": ((1149.14072, 1148.79897), (-0.208338188, 0.255488007, -0.000759999, 0.001484387, -0.002460497)),
+    "60457274": ((1145.51134, 1144.77393), (-0.198384094, 0.218323676, -0.001813362, -0.000587206, -0.008947807)),
+}
 WHERE = f"Get the release's code (Release-v1.2) at {SOURCE} and put its metadata.xml into the dataset's folder"
 
 
 def find_rigs(root: Path) -> dict[str, Rig] | None:
-    """The rigs by subject from the camera file in ``root``, in a folder of it, or beside it; None where there is none.
+    """The rigs by subject from a camera file; None where there is none.
 
-    That is metadata.xml, or cameras.json: {"cameras": {"S1/54138969": {"K", "dist", "R", "t" (mm)}}}, as
-    `epipose.data.studio.cameras.read_rigs` reads it.
+    That is metadata.xml in ``root``, in a folder of it, or beside it; or cameras.json in ``root`` itself (others use that
+    name, too): {"cameras": {"S1/54138969": {"K", "dist", "R", "t" (mm)}}}, as `read_rigs` of the studio reads it.
     """
-    for name, read in (("metadata.xml", read_metadata), ("cameras.json", _read_json_rigs)):
-        for folder in (root, *sorted(root.glob("*/")), root.parent):
-            if (folder / name).is_file():
-                return read(folder / name)
-    return None
+    for folder in (root, *sorted(root.glob("*/")), root.parent):
+        if os.path.isfile(folder / "metadata.xml"):  # False, too, in a folder that may not be read
+            return read_metadata(folder / "metadata.xml")
+    return _read_json_rigs(root / "cameras.json") if (root / "cameras.json").is_file() else None
 
 
 def needed_rigs(root: Path) -> dict[str, Rig]:
@@ -70,7 +82,8 @@ def rig_of(rigs: Mapping[str, Rig], subject: str, views: tuple[str, ...], where:
 def read_metadata(path: Path) -> dict[str, Rig]:
     """The rigs of subjects S1 to S11 from metadata.xml, float64, metres, z up; raises EpiposeError for anything else."""
     try:
-        found = next(ElementTree.parse(path).iter("w0"), None)
+        root = ElementTree.parse(path).getroot()
+        found = next(root.iter("w0"), None)
         text = "" if found is None else found.text or ""
         numbers = np.array([float(number) for number in text.strip().strip("[]").split()])
     except (ElementTree.ParseError, ValueError, OSError, UnicodeDecodeError) as error:
@@ -81,15 +94,46 @@ def read_metadata(path: Path) -> dict[str, Rig]:
             f"(4 cameras x 11 subjects x 6, and 4 x 9). {WHERE}."
         )
     places, lenses = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
-    return {f"S{subject + 1}": _rig(places[:, subject], lenses) for subject in range(11)}
+    sizes = _sizes_in(root)
+    return {f"S{n + 1}": _rig(sizes[f"S{n + 1}"], places[:, n], lenses) for n in range(11)}
 
 
-def _rig(places: Float[np.ndarray, "camera 6"], lenses: Float[np.ndarray, "camera 9"]) -> Rig:
-    """Cameras from angles and centres (mm), and from f1 f2 c1 c2 k1 k2 k3 p1 p2."""
+def _sizes_in(root: ElementTree.Element) -> dict[str, list[tuple[int, int]]]:
+    """The sizes of every subject's pictures from metadata.xml; those of `size_of` where it does not say any."""
+    sizes = {f"S{n + 1}": [size_of(f"S{n + 1}", camera) for camera in CAMERAS] for n in range(11)}
+    for row in root.iterfind(".//mapping/tr"):
+        cells = [(cell.text or "").strip() for cell in row]
+        if any(cells[:2]):
+            continue
+        for subject, cell in zip(sizes, cells[2:], strict=False):
+            numbers = [int(number) for number in re.findall(r"\d+", cell)]
+            if len(numbers) == 2 * len(CAMERAS):  # no picture is wider than it is high
+                sizes[subject] = [(min(pair), max(pair)) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    return sizes
+
+
+def size_of(subject: str, camera: str) -> tuple[int, int]:
+    """Width and height of the pictures that a camera took of a subject."""
+    return 1000, 1002 if subject == "S7" or camera in (CAMERAS[0], CAMERAS[3]) else 1000
+
+
+def sizes_of(rigs: Mapping[str, Rig], subject: str) -> list[tuple[int, int]]:
+    """Width and height of a subject's pictures, camera by camera of the four; as known where ``rigs`` lacks the camera."""
+    known = {camera: size_of(subject, camera) for camera in CAMERAS}
+    if subject in rigs:
+        rig = rigs[subject]
+        known |= {name: (int(w), int(h)) for name, (w, h) in zip(rig.names, rig.camera.size.tolist(), strict=True)}
+    return [known[camera] for camera in CAMERAS]
+
+
+def _rig(
+    sizes: Sequence[tuple[int, int]], places: Float[np.ndarray, "camera 6"], lenses: Float[np.ndarray, "camera 9"]
+) -> Rig:
+    """Cameras from the sizes of their pictures, angles and centres (mm), and f1 f2 c1 c2 k1 k2 k3 p1 p2."""
     R = np.stack([_rotation(*angles) for angles in places[:, :3]])
     t = -np.einsum("vij,vj->vi", R, places[:, 3:]) / 1000
     K = np.stack([[[f1, 0, c1], [0, f2, c2], [0, 0, 1]] for f1, f2, c1, c2 in lenses[:, :4]])
-    return rig_from(CAMERAS, K, lenses[:, [4, 5, 7, 8, 6]], R, t)
+    return rig_from(CAMERAS, sizes, K, lenses[:, [4, 5, 7, 8, 6]], R, t)
 
 
 def _rotation(a: float, b: float, c: float) -> Float[np.ndarray, "3 3"]:
@@ -102,24 +146,23 @@ def _rotation(a: float, b: float, c: float) -> Float[np.ndarray, "3 3"]:
 
 def rig_from(
     names: tuple[str, ...],
+    sizes: Sequence[tuple[int, int]],
     K: Float[np.ndarray, "camera 3 3"],
     distortion: Float[np.ndarray, "camera 5"],
     R: Float[np.ndarray, "camera 3 3"],
     t: Float[np.ndarray, "camera 3"],
 ) -> Rig:
-    """A rig of these of the four cameras, which have their known sizes; metres, OpenCV's order k1 k2 p1 p2 k3."""
-    size = torch.tensor([SIZES[name] for name in names])
+    """A rig of these of the four cameras; ``sizes`` are (width, height), metres, OpenCV's order k1 k2 p1 p2 k3."""
     tensors = (torch.from_numpy(np.asarray(part, dtype=np.float64)) for part in (K, distortion, R, t))
     matrix, lens, rotation, translation = tensors
+    size = torch.tensor(list(sizes))
     return Rig(names, Camera(matrix, lens, nearest_rotation(rotation), translation, size), metric=True, upright=True)
 
 
 def lens_of(name: str, focal: Float[np.ndarray, "2"]) -> Float[np.ndarray, "5"]:
     """The published distortion of a camera, for files that leave it out; zeros where the focal length is not its own."""
-    known = h36m_rig()
-    camera = known.camera[known.names.index(f"cam{name}")]
-    same = np.abs(camera.K.diagonal()[:2].numpy() - focal).max() < 0.01
-    return camera.distortion.numpy() if same else np.zeros(5)
+    own, distortion = _LENSES[name]
+    return np.array(distortion) if np.abs(np.array(own) - focal).max() < 0.01 else np.zeros(5)
 
 
 def _read_json_rigs(path: Path) -> dict[str, Rig]:
@@ -132,8 +175,11 @@ def _read_json_rigs(path: Path) -> dict[str, Rig]:
             f'{path} has no cameras of Human3.6M: expected {{"cameras": {{"S1/54138969": ...}}}} with the four cameras '
             f"{', '.join(CAMERAS)}. {WHERE}."
         )
-    named = (([known[name] for name in rig.names], rig.camera) for rig in rigs)
     return {
-        subject: rig_from(tuple(names), *(part.numpy() for part in (camera.K, camera.distortion, camera.R, camera.t)))
-        for subject, (names, camera) in zip(subjects, named, strict=True)
+        subject: rig_from(
+            tuple(known[name] for name in rig.names),
+            [size_of(subject, known[name]) for name in rig.names],
+            *(part.numpy() for part in (rig.camera.K, rig.camera.distortion, rig.camera.R, rig.camera.t)),
+        )
+        for subject, rig in zip(subjects, rigs, strict=True)
     }

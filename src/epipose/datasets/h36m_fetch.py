@@ -23,18 +23,19 @@ from jaxtyping import Int64, Shaped
 
 from epipose.camera import Rig
 from epipose.datasets.base import Choice, Finding, Take, Truth
-from epipose.datasets.h36m_cameras import needed_rigs, rig_of
+from epipose.datasets.footage import frames_shown, view_faults
+from epipose.datasets.h36m_cameras import needed_rigs, rig_of, sizes_of
 from epipose.datasets.h36m_names import (
     CAMERAS,
+    FPS,
     JOINTS,
     SUBJECTS,
     TakeName,
     action_named,
-    frames_shown,
     pictures_of,
     poses_from_mm,
     poses_in_pictures,
-    rate,
+    take_of,
     wanted,
 )
 from epipose.datasets.tables import open_hdf5
@@ -61,23 +62,23 @@ def takes(root: Path, choice: Choice) -> list[Take]:
         rig = rig_of(rigs, name.subject, choice.views, root)
         path = folders[name] / "annot.h5"
         pictures = pictures_of(name, _pictures(folders[name]), rig.names)
-        shown = frames_shown(pictures)
-        shown = _annotated(path) if shown is None else shown
-        truth = partial(_truth, path, rigs[name.subject], rig.names, shown)
-        found.append(Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth))
+        truth = partial(_truth, path, rigs[name.subject], rig.names)
+        found.append(take_of(name, rig, pictures, partial(_shown, path, pictures), truth))
     return found
 
 
 def check(root: Path) -> list[Finding]:
     """Opens every annot.h5, and looks for the picture of every row."""
-    findings = []
+    findings, rigs = [], {}
     try:
-        findings.append(Finding(True, f"Cameras of {len(needed_rigs(root))} subjects."))
+        rigs = needed_rigs(root)
+        findings.append(Finding(True, f"Cameras of {len(rigs)} subjects."))
     except EpiposeError as error:
         findings.append(Finding(False, str(error)))
     for subject in SUBJECTS:
         folders = dict(_take_folders(root, subject))
-        wrong = [words for folder in folders.values() for words in _faults(folder)]
+        sizes = sizes_of(rigs, subject)
+        wrong = [words for name, folder in folders.items() for words in _faults(name, folder, sizes)]
         if len(folders) < 30:
             wrong.append(f"{subject}: {30 - len(folders)} of 30 takes have no annot.h5 in {root / subject}.")
         good = Finding(True, f"{subject}: {len(folders)} takes, a picture for every row.")
@@ -113,12 +114,10 @@ def _read(path: Path) -> _Rows:
     return rows
 
 
-def _annotated(path: Path) -> Int64[np.ndarray, "frame"]:
-    """The frames, from 0, that any camera has a row of."""
-    try:
-        return np.unique(_read(path)["frame"]).astype(np.int64) - 1
-    except EpiposeError:
-        return np.zeros(0, dtype=np.int64)
+def _shown(path: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+    """The frames, from 0, that the pictures show, or, where there are none, that any camera has a row of."""
+    shown = frames_shown(pictures, FPS)
+    return np.unique(_read(path)["frame"]).astype(np.int64) - 1 if shown is None else shown
 
 
 def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray, "frame"]) -> Truth:
@@ -145,7 +144,7 @@ def _rows_of(
     return frame, own[row]
 
 
-def _faults(folder: Path) -> list[str]:
+def _faults(name: TakeName, folder: Path, sizes: list[tuple[int, int]]) -> list[str]:
     """A sentence for whatever is missing or damaged in a take."""
     path = folder / "annot.h5"
     try:
@@ -155,15 +154,14 @@ def _faults(folder: Path) -> list[str]:
     pictures = _pictures(folder)
     if not pictures:
         return [f"{folder / 'imageSequence'} has no pictures."]
-    words = []
+    words = view_faults(pictures_of(name, pictures, CAMERAS), sizes, FPS)
     for camera in CAMERAS:
         frames = np.unique(rows["frame"][rows["camera"] == int(camera)]) - 1
         if not len(frames):
             continue
         try:
-            shown = frames_shown([pictures.get(camera)])
-        except EpiposeError as error:
-            words.append(str(error))
+            shown = frames_shown([pictures.get(camera)], FPS)
+        except EpiposeError:  # `view_faults` has told it
             continue
         lacking = np.setdiff1d(frames, np.zeros(0) if shown is None else shown)
         surplus = np.zeros(0) if shown is None else np.setdiff1d(shown, frames)

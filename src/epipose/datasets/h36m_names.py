@@ -17,8 +17,8 @@ Known errors, and where they are told:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,17 +27,16 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
-from epipose.datasets.base import Choice
+from epipose.camera import Rig
+from epipose.datasets.base import Choice, Take, Truth
+from epipose.datasets.footage import rate, step_of
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-from epipose.video import frame_files
 
 FPS = 50.0
-_SURPLUS = 25  # frames by which pictures may go on when the poses have ended: nobody looks at them
 SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")  # those whose poses are public
 CAMERAS = ("54138969", "55011271", "58860488", "60457274")  # "ca_01" to "ca_04"
-SIZES = {"54138969": (1000, 1002), "55011271": (1000, 1000), "58860488": (1000, 1000), "60457274": (1000, 1002)}
 # Where the joints of `H36M17` stand among the 32 of the release.
 JOINTS = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 # By the number that the release gives them, 2 to 16 ("act_02" to "act_16"; 1 is all of them in one file).
@@ -166,55 +165,26 @@ def pictures_of(take: TakeName, sources: dict[str, Path], views: Sequence[str]) 
     return tuple(None if (take, view) == DAMAGED_VIDEO else sources.get(view) for view in views)
 
 
-def frames_shown(folders: Sequence[Path | None]) -> Int64[np.ndarray, "frame"] | None:
-    """Which frames of the recording, from 0, the pictures of all these folders show; None where there is no folder.
-
-    Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is a picture 0. Folders may hold a choice
-    of the frames; where one goes on longer than another, what they have in common from the start counts. Raises
-    EpiposeError where names have no number, or numbers do not ascend in the order of the names.
-    """
-    shown = [_numbers(folder) for folder in folders if folder is not None]
-    if not shown:
-        return None
-    length = min(len(numbers) for numbers in shown)
-    same = np.logical_and.reduce([numbers[:length] == shown[0][:length] for numbers in shown])
-    return shown[0][: length if same.all() else int(same.argmin())]
-
-
-def _numbers(folder: Path) -> Int64[np.ndarray, "frame"]:
-    names = frame_files(folder)
-    first, last = (re.fullmatch(r"(.*?)(\d+)(\.\w+)", names[i]) for i in (0, -1))
-    if first and last and first[1] == last[1] and len(first[2]) == len(last[2]):
-        start, end = int(first[2]), int(last[2])
-        if end - start + 1 == len(names):  # all of them, and a million names need not be read
-            return np.arange(start, end + 1) - (0 if start == 0 else 1)
-    found = [re.search(r"(\d+)\.\w+$", name) for name in names]
-    numbers = np.array([-1 if match is None else int(match[1]) for match in found], dtype=np.int64)
-    if (numbers < 0).any() or (np.diff(numbers) <= 0).any():
-        raise EpiposeError(
-            f"The pictures in {folder} ({names[0]} to {names[-1]}) must be called by their frames' numbers, with leading "
-            "zeros, as in img_000001.jpg. Extract them again: ffmpeg -i VIDEO FOLDER/img_%06d.jpg"
-        )
-    return numbers - (0 if numbers[0] == 0 else 1)
-
-
-def picture_fault(folder: Path, frames: int) -> str | None:
-    """What is wrong with the pictures of a recording of so many frames; None where all, or every n-th, are there."""
+def take_of(
+    name: TakeName,
+    rig: Rig,
+    pictures: tuple[Path | None, ...],
+    shown: Callable[[], Int64[np.ndarray, "frame"]],
+    truth: Callable[[Int64[np.ndarray, "frame"]], Truth],
+) -> Take:
+    """The take of the frames that its views show; 0 of them where they contradict each other: the truth says how."""
     try:
-        shown = _numbers(folder)
+        frames = shown()
     except EpiposeError as error:
-        return str(error)
-    steps = set(np.diff(shown).tolist())
-    if shown[-1] >= frames + _SURPLUS:
-        return f"{folder} has a picture of frame {shown[-1] + 1}, and the poses end with frame {frames}."
-    if len(steps) > 1 or shown[0] > 0 or shown[-1] + max(steps, default=1) < frames:
-        return f"{folder} lacks pictures: it has {len(shown)} of {frames} frames, not in even steps up to the end."
-    return None
+        return Take(str(name), name.subject, name.action, rig, pictures, 0, FPS, partial(_fail, str(error)))
+    rows, of_these = len(frames), partial(truth, frames)
+    return Take(
+        str(name), name.subject, name.action, rig, pictures, rows, rate(frames, FPS), of_these, step=step_of(frames)
+    )
 
 
-def rate(shown: Int64[np.ndarray, "frame"]) -> float:
-    """Frames per second of pictures that show these frames, by the middle one of their steps."""
-    return FPS / float(np.median(np.diff(shown))) if len(shown) > 1 else FPS
+def _fail(words: str) -> Truth:
+    raise EpiposeError(words)
 
 
 def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarray, "frame"] | None = None) -> Poses3D:

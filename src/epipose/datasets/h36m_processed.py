@@ -27,20 +27,20 @@ from jaxtyping import Float, Int64
 from epipose.camera import Rig
 from epipose.datasets import h36m_fetch
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.h36m_cameras import lens_of, rig_from
+from epipose.datasets.footage import frames_shown, view_faults
+from epipose.datasets.h36m_cameras import lens_of, rig_from, size_of, sizes_of
 from epipose.datasets.h36m_names import (
     ACTIONS,
     CAMERAS,
     DAMAGED_VIDEO,
+    FPS,
     LICENCE,
     SOURCE,
     SUBJECTS,
     TakeName,
-    frames_shown,
-    picture_fault,
     pictures_of,
     poses_from_mm,
-    rate,
+    take_of,
     wanted,
 )
 from epipose.errors import EpiposeError
@@ -97,10 +97,9 @@ class Human36MProcessed:
         for name in chosen:
             rig = rigs[name.subject].select(choice.views) if choice.views else rigs[name.subject]
             pictures = pictures_of(name, folders[name], rig.names)
-            shown = frames_shown(pictures)
-            shown = _poses(root, name.subject)[name][0] if shown is None else shown
-            truth = partial(_truth, root, name, shown)
-            takes.append(Take(str(name), name.subject, name.action, rig, pictures, len(shown), rate(shown), truth))
+            takes.append(
+                take_of(name, rig, pictures, partial(_shown, root, name, pictures), partial(_truth, root, name))
+            )
         return takes
 
     def check(self, root: Path) -> list[Finding]:
@@ -160,7 +159,8 @@ def _rig(root: Path, subject: str) -> Rig:
             f'{path} has no cameras of Human3.6M ({error}): expected {{"1" to "4": {{"R": 3x3, "t": 3 (mm), "f": 2, '
             f'"c": 2}}}}. {_GET}.'
         ) from error
-    return rig_from(tuple(cameras), K, lenses, R, _translation(R, t) / 1000)
+    sizes = [size_of(subject, name) for name in cameras]
+    return rig_from(tuple(cameras), sizes, K, lenses, R, _translation(R, t) / 1000)
 
 
 def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camera 3"]) -> Float[np.ndarray, "camera 3"]:
@@ -196,11 +196,22 @@ def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int6
     return poses
 
 
-def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, "frame"]) -> Truth:
+def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, "frame"], np.ndarray]:
+    """Frames (from 0) and poses (frame, 17, 3) in mm of one take; EpiposeError where there are none."""
     poses = _poses(root, name.subject)
     if name not in poses:
         raise EpiposeError(f"{root / _annotation(name.subject, 'joint_3d')} has no poses of {name}. {_GET}.")
-    numbers, xyz = poses[name]
+    return poses[name]
+
+
+def _shown(root: Path, name: TakeName, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+    """The frames, from 0, that the pictures show, or, where there are none, that have a pose."""
+    shown = frames_shown(pictures, FPS)
+    return _poses_of(root, name)[0] if shown is None else shown
+
+
+def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, "frame"]) -> Truth:
+    numbers, xyz = _poses_of(root, name)
     row = np.searchsorted(numbers, shown).clip(max=len(numbers) - 1)
     return Truth(poses_from_mm(xyz[row], numbers[row] == shown))
 
@@ -208,7 +219,7 @@ def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, "frame"]) -> Tru
 def _faults(root: Path, subject: str, folders: dict[TakeName, dict[str, Path]]) -> list[str]:
     """A sentence for whatever is missing or damaged in a subject's takes."""
     try:
-        _rig(root, subject)
+        rigs = {subject: _rig(root, subject)}
         poses = _poses(root, subject)
     except EpiposeError as error:
         return [str(error)]
@@ -220,5 +231,5 @@ def _faults(root: Path, subject: str, folders: dict[TakeName, dict[str, Path]]) 
         there = [path for path in pictures if path is not None]
         if len(there) < 4 - (name == DAMAGED_VIDEO[0]):
             words.append(f"{name}: pictures from {len(there)} of 4 cameras in {root / 'images'}.")
-        words += [fault for path in there if (fault := picture_fault(path, int(numbers[-1]) + 1)) is not None]
+        words += view_faults(pictures, sizes_of(rigs, subject), FPS, int(numbers[-1]) + 1)
     return words

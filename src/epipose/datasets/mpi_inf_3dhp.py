@@ -14,8 +14,8 @@ mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measur
   release does not promise that the floor is at height 0; its cameras "at the knee" are 0.7 m high and those at the
   chest 1.4 m, so it is, near enough.
 - Row k of the annotations is the k-th picture (ffmpeg's number k + 1). Where annotations outnumber pictures (S3 Seq1, by
-  one) the release's frame count holds. The video of camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the
-  take, unless ``Choice.views`` leaves cam2 out.
+  one) the release's frame count holds, and a view that has fewer pictures lacks some. But the release's own video of
+  camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the take, unless ``Choice.views`` leaves cam2 out.
 - In S4 Seq2 left and right are exchanged in frames 3 759 to 5 852, says one public reader (Veges and Lorincz, 2019);
   ``Choice.known_bad = False`` gives these frames confidence 0.
 """
@@ -25,16 +25,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
 from epipose.datasets.footage import check_numbering, find_footage, glance
+from epipose.datasets.selection import selected
 from epipose.datasets.skeletool import read_skeletool
 from epipose.datasets.tables import read_mat, reading
 from epipose.errors import EpiposeError
@@ -73,11 +74,24 @@ CHEST_VIEWS = (
     "cam7",
     "cam8",
 )  # mpii_get_camera_set, 'mm3d_chest': those of the dataset's paper
+BREAKS_OFF = {("S6", "Seq2", "cam2"): 3911}
 FLIPPED = {("S4", "Seq2"): slice(3759, 5853)}
 Z_UP_FROM_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 MILLIMETRES = 1000.0
 WHAT = "annot.mat of an MPI-INF-3DHP sequence (annot2, annot3, univ_annot3, cameras, frames)"
 HELP = "Run the release's get_dataset.sh; epipose datasets prints how the files should lie."
+
+
+class SequenceName(NamedTuple):
+    """One sequence of one person."""
+
+    subject: str
+    action: str
+
+    @property
+    def name(self) -> str:
+        """The take's name."""
+        return f"{self.subject}_{self.action}"
 
 
 class MpiInf3dhp:
@@ -102,18 +116,14 @@ class MpiInf3dhp:
 
     def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
         """The sequences that are there, by subject; views are the five at the height of the chest unless named."""
-        there = [key for key in SEQUENCES if (root / key[0] / key[1] / "annot.mat").exists()]
+        there = [SequenceName(*key) for key in SEQUENCES if (root / key[0] / key[1] / "annot.mat").exists()]
         if not there:
             raise EpiposeError(f"{root} holds no sequence of MPI-INF-3DHP (S1/Seq1/annot.mat ... S8/Seq2). {HELP}")
-        for wanted, found in ((choice.subjects, {s for s, _ in there}), (choice.actions, {a for _, a in there})):
-            if missing := sorted(set(wanted) - found):
-                raise EpiposeError(f"{root} has no {', '.join(missing)}; there are {', '.join(sorted(found))}. {HELP}")
-        chosen = [k for k in there if k[0] in (choice.subjects or k[0]) and k[1] in (choice.actions or k[1])]
-        return [_take(root / key[0] / key[1], key, choice) for key in chosen]
+        return [_take(root / key.subject / key.action, key, choice) for key in selected(there, choice)]
 
     def check(self, root: Path) -> list[Finding]:
         """Every sequence: its calibration, its annotations against it, and the pictures of the chest-height views."""
-        return [finding for key in SEQUENCES for finding in _check(root / key[0] / key[1], key)]
+        return [finding for key in SEQUENCES for finding in _check(root / key[0] / key[1], SequenceName(*key))]
 
 
 def rows_of_h36m(joints: tuple[str, ...]) -> list[int]:
@@ -129,6 +139,14 @@ def footage_of(folder: Path, view: str) -> Path | None:
     return find_footage(folder, (*folders, f"images/{sequence}_V{number}", f"imageSequence/{video}.avi"))
 
 
+def stretched(
+    uv: Float64[Tensor, "*batch 2"], before: Int64[Tensor, "*#batch 2"], after: Int64[Tensor, "*#batch 2"]
+) -> Float64[Tensor, "*batch 2"]:
+    """Pixels of pictures of the size ``before`` in the same pictures stretched to the size ``after`` (width, height)."""
+    scale = after.double() / before.double()
+    return torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
+
+
 def world_from_camera(xyz: Float64[Tensor, "frame joint 3"], camera: Camera) -> Float64[Tensor, "frame joint 3"]:
     """Points in a camera's axes in the world, R^T (x - t)."""
     return (xyz - camera.t) @ camera.R
@@ -142,27 +160,26 @@ def _calibration(folder: Path) -> Rig:
     return rig.moved(1 / MILLIMETRES, Z_UP_FROM_Y_UP, torch.zeros(3, dtype=torch.float64))
 
 
-def _take(folder: Path, key: tuple[str, str], choice: Choice) -> Take:
-    """One sequence; cameras are those of its pictures, should somebody have shrunk them."""
+def _take(folder: Path, key: SequenceName, choice: Choice) -> Take:
+    """One sequence, as long as is published; cameras are those of its pictures, should somebody have shrunk them."""
     rig = _calibration(folder).select(choice.views or CHEST_VIEWS)
     pictures = tuple(footage_of(folder, view) for view in rig.names)
     frames, fps = SEQUENCES[key]
     cameras = []
     for view, path in enumerate(pictures):
-        camera, seen = rig.camera[view], None if path is None else glance(path)
-        if seen is not None:
-            frames = min(frames, seen.frames)
-            camera = camera.resized(seen.width, seen.height)
-        cameras.append(camera)
+        camera, seen = rig.camera[view], glance(path)
+        cameras.append(camera if seen is None else camera.resized(seen.width, seen.height))
+        if path is not None:
+            frames = min(frames, BREAKS_OFF.get((key.subject, key.action, rig.names[view]), frames))
     sizes = rig.camera.size
     rig = Rig(rig.names, stack_cameras(cameras), metric=True, upright=True)
     truth = partial(_truth, folder, key, rig, sizes, pictures, frames, choice)
-    return Take(f"{key[0]}_{key[1]}", *key, rig, pictures, frames, fps, truth)
+    return Take(key.name, *key, rig, pictures, frames, fps, truth)
 
 
 def _truth(
     folder: Path,
-    key: tuple[str, str],
+    key: SequenceName,
     rig: Rig,
     sizes: Tensor,
     pictures: tuple[Path | None, ...],
@@ -177,14 +194,13 @@ def _truth(
     annotations = _Annotations(folder / "annot.mat", three)
     if annotations.frames < frames:
         raise EpiposeError(
-            f"{annotations.path} annotates {annotations.frames} frames, but {key[0]} {key[1]} has {frames}. {HELP}"
+            f"{annotations.path} annotates {annotations.frames} frames, but {key.name} has {frames}. {HELP}"
         )
     rows = rows_of_h36m(JOINTS)
     in_camera = annotations.joints(three, rig.names[0])[:frames, rows] / MILLIMETRES
     xyz = world_from_camera(in_camera, rig.camera[0])
     uv = torch.stack([annotations.joints("annot2", view)[:frames, rows] for view in rig.names])
-    scale = (rig.camera.size / sizes)[:, None, None].double()
-    uv = torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
+    uv = stretched(uv, sizes[:, None, None], rig.camera.size[:, None, None])
     conf = torch.ones(frames, len(rows))
     if not choice.known_bad and key in FLIPPED:
         conf[FLIPPED[key]] = 0
@@ -220,7 +236,7 @@ class _Annotations:
         return torch.from_numpy(np.asarray(cell, np.float64).reshape(shape))
 
 
-def _check(folder: Path, key: tuple[str, str]) -> list[Finding]:
+def _check(folder: Path, key: SequenceName) -> list[Finding]:
     """What is to be said of one sequence."""
     if not folder.is_dir():
         return [Finding(False, f"{folder} is missing. {HELP}")]
@@ -233,7 +249,7 @@ def _check(folder: Path, key: tuple[str, str]) -> list[Finding]:
         findings += [Finding(fits, words), _agreement(annotations, rig)]
     except EpiposeError as error:
         findings.append(Finding(False, str(error)))
-    return findings + [_check_pictures(folder, view, SEQUENCES[key][0]) for view in CHEST_VIEWS]
+    return findings + [_check_pictures(folder, key, view) for view in CHEST_VIEWS]
 
 
 def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
@@ -254,9 +270,9 @@ def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
     )
 
 
-def _check_pictures(folder: Path, view: str, frames: int) -> Finding:
+def _check_pictures(folder: Path, key: SequenceName, view: str) -> Finding:
     """Whether a view has as many pictures as are published."""
-    path = footage_of(folder, view)
+    path, frames = footage_of(folder, view), SEQUENCES[key][0]
     if path is None:
         return Finding(
             False, f"{folder} has neither imageSequence/video_{view[3:]}.avi nor a folder of its frames. {HELP}"
@@ -270,7 +286,7 @@ def _check_pictures(folder: Path, view: str, frames: int) -> Finding:
             check_numbering(path, seen.frames)
     except EpiposeError as error:
         return Finding(False, str(error))
-    known = path.parent.parent.parts[-2:] == ("S6", "Seq2") and view == "cam2" and seen.frames == 3911
+    known = seen.frames == BREAKS_OFF.get((key.subject, key.action, view))
     return Finding(
         seen.frames == frames or known, words + (" (the release's own video is that short)" if known else "")
     )

@@ -30,7 +30,8 @@ from torch import Tensor
 from epipose.camera import Camera, Rig
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
 from epipose.datasets.footage import check_numbering, find_footage, glance
-from epipose.datasets.mpi_inf_3dhp import MILLIMETRES, rows_of_h36m
+from epipose.datasets.mpi_inf_3dhp import MILLIMETRES, rows_of_h36m, stretched
+from epipose.datasets.selection import check_names, selected
 from epipose.datasets.skeletool import captury_camera, read_captury
 from epipose.datasets.tables import open_hdf5
 from epipose.errors import EpiposeError
@@ -102,14 +103,8 @@ class MpiInf3dhpTest:
         there = [name for name in VALID if (base / name / "annot_data.mat").exists()]
         if not there:
             raise EpiposeError(f"{root} holds no test sequence of MPI-INF-3DHP (TS1/annot_data.mat ... TS6). {HELP}")
-        if missing := sorted(set(choice.subjects) - set(there)):
-            raise EpiposeError(f"{root} has no {', '.join(missing)}; there are {', '.join(there)}. {HELP}")
-        if set(choice.actions) - {""} or set(choice.views) - {VIEW}:
-            raise EpiposeError(
-                f"The takes of the MPI-INF-3DHP test set have no action and one view, '{VIEW}'; asked for actions "
-                f"{choice.actions} and views {choice.views}. Its truth names the activity of every frame."
-            )
-        return [_take(base, name, choice) for name in there if name in (choice.subjects or name)]
+        check_names("view", choice.views, {VIEW})
+        return selected([_take(base, name, choice) for name in there], choice)
 
     def check(self, root: Path) -> list[Finding]:
         """Every sequence: its frames that count, its pictures, and what projects onto annot2."""
@@ -147,25 +142,24 @@ def lens(root: Path, take_name: str) -> Camera:
 
 
 def _base(root: Path) -> Path:
-    """The folder of TS1 ... TS6: the one given, or mpi_inf_3dhp_test_set in it."""
-    inner = root / "mpi_inf_3dhp_test_set"
-    return inner if inner.is_dir() else root
+    """The folder of TS1 ... TS6: the one given, or mpi_inf_3dhp_test_set in it (get_testset.sh puts one in another)."""
+    while (inner := root / "mpi_inf_3dhp_test_set").is_dir():
+        root = inner
+    return root
 
 
 def _take(base: Path, name: str, choice: Choice) -> Take:
-    """One test sequence; its camera is that of its pictures, should somebody have shrunk them."""
+    """One test sequence, as long as its annotations; its camera is that of its pictures, should they be shrunk."""
     camera = published = lens(base, name)
     pictures = find_footage(base / name, ("imageSequence",))
-    seen = None if pictures is None else glance(pictures)
+    seen = glance(pictures)
     if seen is not None:
         camera = camera.resized(seen.width, seen.height)
     path = base / name / "annot_data.mat"
     try:
-        annotated = len(_column(path, "valid_frame"))
+        frames = len(_column(path, "valid_frame"))
     except EpiposeError:  # asking for the truth will say so
-        annotated = 0
-    counts = [count for count in (annotated, 0 if seen is None else seen.frames) if count]
-    frames = min(counts, default=0)
+        frames = 0
     rig = Rig((VIEW,), camera[None], metric=True)
     key = "annot3" if choice.true_scale else "univ_annot3"
     truth = partial(_truth, path, key, rig, published, pictures, frames)
@@ -174,14 +168,13 @@ def _take(base: Path, name: str, choice: Choice) -> Take:
 
 def _truth(path: Path, key: str, rig: Rig, published: Camera, pictures: Path | None, frames: int) -> Truth:
     """Read one sequence's annotations; annot2 speaks of pictures of the published size."""
+    valid = torch.from_numpy(_column(path, "valid_frame") == 1)
     if pictures is not None:
         check_numbering(pictures, frames)
     rows = rows_of_h36m(JOINTS)
-    valid = torch.from_numpy(_column(path, "valid_frame") == 1)
     xyz = _joints(path, key, len(valid))[:frames, rows] / MILLIMETRES
     uv = _joints(path, "annot2", len(valid))[:frames, rows]
-    scale = (rig.camera.size[0] / published.size).double()
-    uv = torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
+    uv = stretched(uv, published.size, rig.camera.size[0])
     conf = valid[:frames, None].float().expand(-1, len(rows)).clone()
     poses = Poses3D(xyz.float()[:, None], conf[:, None], H36M17, "world", True)
     poses2d = Poses2D(uv.float()[None, :, None], conf[None, :, None].clone(), H36M17, (VIEW,))

@@ -112,8 +112,8 @@ def _from_json(root: Path, split: str) -> list[_Person]:
     if not path.exists():
         raise EpiposeError(f"There is no file {path}. {HELP}")
     entries = read_json(path)
-    heads = _heads(root / "annot" / "gt_valid.mat", len(entries)) if split == "val" else np.zeros(len(entries))
     with reading(path, "a list of people, each with image, joints, joints_vis, center and scale"):
+        heads = _heads(root / "annot" / "gt_valid.mat", len(entries)) if split == "val" else np.zeros(len(entries))
         return [_entry(entry, split != "test", float(head)) for entry, head in zip(entries, heads, strict=True)]
 
 
@@ -131,7 +131,9 @@ def _heads(path: Path, people: int) -> np.ndarray:
     """What PCKh measures by, for everybody of valid.json; 0 where the file is not there."""
     if not path.exists():
         return np.zeros(people)
-    boxes = np.asarray(read_mat(path, WHAT_HEADS, ("headboxes_src",))["headboxes_src"], np.float64)
+    content = read_mat(path, WHAT_HEADS, ("headboxes_src",))["headboxes_src"]
+    with reading(path, WHAT_HEADS):
+        boxes = np.asarray(content, np.float64)
     if boxes.size != 4 * people:
         raise EpiposeError(f"{path}: headboxes_src has shape {boxes.shape}, but valid.json has {people} people. {HELP}")
     corners = boxes.reshape(2, 2, people)

@@ -11,7 +11,11 @@ hdImgsExtractor.sh, getData.sh) and checked against the example pose in its READ
   (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and a
   shift of two frames that is told of them does not concern HD. Frames in which nobody was reconstructed have no
   file or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
-- One ``id`` is one person, but a person may get several. Negative ids belong to nobody who was tracked.
+- Some sequences have their pose files one folder deeper, in ``hd/``; single pose files are broken, and so are, or missing,
+  the videos in ``BROKEN`` (told by isarandi/posepile, which has read them all). A frame whose file is broken is one with
+  nobody in it, unless there are many; such a video is left out unless ``Choice.views`` names it.
+- One ``id`` is one person, but a person may get several. Negative ids belong to nobody who was tracked. An id in less
+  than a hundredth of the frames of the one seen most is somebody who passes by, or a wrong track, and is left out.
 """
 
 from __future__ import annotations
@@ -24,21 +28,27 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float32, Int
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.selection import check_names, selected
+from epipose.datasets.footage import frame_numbers, rate, stated, step_of
+from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.datasets.tables import reading
 from epipose.errors import EpiposeError
 from epipose.files import read_json
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
-from epipose.video import frame_files, glance, holds_pictures
+from epipose.video import holds_pictures
 
 FPS = 30000 / 1001
 CM = 0.01
 POSES = "hdPose3d_stage1_coco19"
+BROKEN = frozenset(
+    [(f"171204_pose{k}", "00_20") for k in (3, 4, 5)] + [("160422_haggling1", "00_20"), ("160906_band3", "00_03")]
+)
+DAMAGED = 0.01  # the share of pose files that may be unreadable
+RARE = 0.01  # an id in fewer frames, beside the one seen most, is left out
 _FROM_PANOPTIC = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]], dtype=torch.float64)
 _JOINTS = len(PANOPTIC19.joints)
 _CALIBRATION = "the calibration of a Panoptic sequence (JSON; cameras with name, type, resolution, K, distCoef, R, t)"
@@ -55,7 +65,7 @@ class Panoptic:
         f"{POSES}.tar; videos need not be extracted)",
         tree="SEQUENCE/\n"
         "  calibration_SEQUENCE.json\n"
-        f"  {POSES}/body3DScene_00000000.json ...\n"
+        f"  {POSES}/body3DScene_00000000.json ...      or in a folder hd in it\n"
         "  hdVideos/hd_00_00.mp4 ...              or hdImgs/00_00/00_00_00000000.jpg ...",
     )
 
@@ -72,16 +82,21 @@ class Panoptic:
         sequences = _sequences(root)
         if not sequences:
             raise EpiposeError(f"{root} holds no calibration_SEQUENCE.json. Expected:\n{self.about.tree}")
+        check_unique([_name(path) for path in sequences], [path.parent for path in sequences])
         return selected([_take(path, choice.views) for path in sequences], choice)
 
     def check(self, root: Path) -> list[Finding]:
         """Opens every pose file, and the header of every video."""
-        findings = []
-        for calibration in _sequences(root):
+        findings, sequences = [], _sequences(root)
+        for calibration in sequences:
             try:
-                findings += _check(_take(calibration, ()))
+                findings += _check(calibration, _take(calibration, ()))
             except EpiposeError as error:
                 findings.append(Finding(False, str(error)))
+        try:
+            check_unique([_name(path) for path in sequences], [path.parent for path in sequences])
+        except EpiposeError as error:
+            findings.append(Finding(False, str(error)))
         return findings or [Finding(False, f"{root} holds no calibration_SEQUENCE.json.")]
 
 
@@ -90,17 +105,31 @@ def _sequences(root: Path) -> list[Path]:
     return sorted(root.glob("calibration_*.json")) or sorted(root.glob("*/calibration_*.json"))
 
 
+def _name(calibration: Path) -> str:
+    return calibration.stem.removeprefix("calibration_")
+
+
 def _take(calibration: Path, views: Sequence[str]) -> Take:
-    folder, name = calibration.parent, calibration.stem.removeprefix("calibration_")
+    folder, name = calibration.parent, _name(calibration)
     rig = _rig(calibration)
-    found = {view: _pictures(folder, view) for view in rig.names}
     check_names("HD camera", views, set(rig.names))
-    rig = rig.select(tuple(views) or tuple(view for view in rig.names if found[view]) or rig.names)
-    pictures = tuple(found[view] for view in rig.names)
-    extracted = next((path for path in pictures if path is not None and path.is_dir()), None)
-    frames, fps = (_last(folder / POSES) + 1, FPS) if extracted is None else _extracted(extracted)
+    found = {
+        view: path for view, path in _pictures(folder, rig.names).items() if view in views or (name, view) not in BROKEN
+    }
+    rig = rig.select(tuple(views) or tuple(found) or rig.names)
+    pictures = tuple(found.get(view) for view in rig.names)
+    frames, fps, step = _length(folder, pictures)
     action = name.partition("_")[2] or name
-    return Take(name, "", action, rig, pictures, frames, fps, lambda: _truth(folder, pictures, frames))
+    return Take(name, "", action, rig, pictures, frames, fps, lambda: _read(folder, pictures, frames)[0], step)
+
+
+def _length(folder: Path, pictures: Sequence[Path | None]) -> tuple[int, float, int]:
+    """How many frames a take has, how many a second, and how many of the recording's lie between two pictures."""
+    for path in pictures:
+        if path is not None and path.is_dir():
+            shown = frame_numbers(path)
+            return len(shown), rate(shown, FPS), step_of(shown)
+    return _last(_poses(folder)) + 1, FPS, 1
 
 
 def _rig(calibration: Path) -> Rig:
@@ -120,31 +149,18 @@ def _camera(entry: dict[str, Any]) -> Camera:
     return Camera(K, distortion, R @ _FROM_PANOPTIC.mT, CM * t, torch.tensor(entry["resolution"]).long())
 
 
-def _pictures(folder: Path, view: str) -> Path | None:
+def _pictures(folder: Path, views: Sequence[str]) -> dict[str, Path]:
     """Extracted pictures where the sequence has any, else the videos: the two may not have the same frames."""
-    images = folder / "hdImgs"
-    if images.is_dir() and any(images.iterdir()):
-        return images / view if (images / view).is_dir() and holds_pictures(images / view) else None
-    video = folder / "hdVideos" / f"hd_{view}.mp4"
-    return video if video.exists() else None
+    images = {view: folder / "hdImgs" / view for view in views}
+    extracted = {view: path for view, path in images.items() if path.is_dir() and holds_pictures(path)}
+    videos = {view: folder / "hdVideos" / f"hd_{view}.mp4" for view in views}
+    return extracted or {view: path for view, path in videos.items() if path.exists()}
 
 
-def _extracted(folder: Path) -> tuple[int, float]:
-    """How many pictures, and their rate where only every so many frames were extracted."""
-    numbers = _numbers(folder)
-    return len(numbers), FPS / float(np.median(np.diff(numbers))) if len(numbers) > 1 else FPS
-
-
-def _numbers(folder: Path) -> Int[np.ndarray, "frame"]:
-    """The frame numbers in the names of extracted pictures."""
-    names = frame_files(folder)
-    try:
-        return np.array([int(name.rpartition(".")[0].rpartition("_")[2]) for name in names], dtype=np.int64)
-    except ValueError as error:
-        raise EpiposeError(
-            f"{folder} holds a picture whose name does not end in its frame number, like {folder.name}_00000123.jpg "
-            f"({error}). Extract the pictures with the dataset's own script, hdImgsExtractor.sh."
-        ) from error
+def _poses(folder: Path) -> Path:
+    """Where the pose files of a sequence are."""
+    deeper = folder / POSES / "hd"
+    return deeper if deeper.is_dir() else folder / POSES
 
 
 def _last(poses: Path) -> int:
@@ -156,63 +172,85 @@ def _last(poses: Path) -> int:
         numbers = []
     numbers = [int(number) for number in numbers if number.isdigit()]
     if not numbers:
-        raise EpiposeError(f"{poses} holds no body3DScene_*.json. Extract {poses.name}.tar of this sequence there.")
+        raise EpiposeError(f"{poses} holds no body3DScene_*.json. Extract {POSES}.tar of this sequence there.")
     return max(numbers)
 
 
-def _truth(folder: Path, pictures: Sequence[Path | None], frames: int) -> Truth:
+def _read(folder: Path, pictures: Sequence[Path | None], frames: int) -> tuple[Truth, list[str]]:
+    """The truth, and what is wrong with the pose files that cannot be read."""
     numbers = np.arange(frames)
     extracted = [path for path in pictures if path is not None and path.is_dir()]
     for path in extracted:
         if path == extracted[0]:
-            numbers = _numbers(path)
-        elif not np.array_equal(numbers, _numbers(path)):
+            numbers = frame_numbers(path)
+        elif not np.array_equal(numbers, frame_numbers(path)):
             raise EpiposeError(
                 f"{path} does not have the same frames as {extracted[0]}: frame k must be one moment in all views. Extract "
                 "the pictures again, or leave the view out with --views."
             )
-    _last(folder / POSES)
-    bodies = [_bodies(folder / POSES / f"body3DScene_{number:08d}.json") for number in numbers]
+    bodies, damaged = _scenes(_poses(folder), numbers)
     seen = Counter(who for frame in bodies for who in frame)
-    order = sorted(seen, key=lambda who: (-seen[who], who)) or [0]
-    values = np.zeros((len(numbers), len(order), _JOINTS, 4))
+    most = max(seen.values(), default=0)
+    order = sorted((who for who in seen if seen[who] >= RARE * most), key=lambda who: (-seen[who], who)) or [0]
+    values = np.zeros((len(numbers), len(order), _JOINTS, 4), np.float32)
     for row, frame in zip(values, bodies, strict=True):
-        for who, joints in frame.items():
-            row[order.index(who)] = joints
-    xyz = torch.from_numpy(CM * values[..., :3]) @ _FROM_PANOPTIC.mT
+        for place, who in enumerate(order):
+            if who in frame:
+                row[place] = frame[who]
+    xyz = torch.from_numpy(values[..., :3] * np.float32(CM)) @ _FROM_PANOPTIC.float().mT
     conf = torch.from_numpy(values[..., 3]).clamp(0, 1)
-    return Truth(Poses3D(xyz.float(), conf.float(), PANOPTIC19, "world", True))
+    return Truth(Poses3D(xyz, conf, PANOPTIC19, "world", True)), damaged
 
 
-def _bodies(path: Path) -> dict[int, Float[np.ndarray, "19 4"]]:
-    """Everybody in one frame by id; nobody where there is no file."""
-    if not path.exists():
-        return {}
+def _scenes(
+    poses: Path, numbers: Int[np.ndarray, "frame"]
+) -> tuple[list[dict[int, Float32[np.ndarray, "19 4"]]], list[str]]:
+    """Everybody in each frame by id, and what is wrong with files; EpiposeError where it is with many."""
+    _last(poses)
+    bodies, damaged, files = [], [], 0
+    for path in (poses / f"body3DScene_{number:08d}.json" for number in numbers):
+        bodies.append({})
+        if path.exists():
+            files += 1
+            try:
+                bodies[-1] = _bodies(path)
+            except EpiposeError as error:
+                damaged.append(str(error))
+    if len(damaged) > DAMAGED * files:
+        raise EpiposeError(
+            f"{len(damaged)} of {files} pose files cannot be read; the first: {damaged[0]} Extract {POSES}.tar again."
+        )
+    return bodies, damaged
+
+
+def _bodies(path: Path) -> dict[int, Float32[np.ndarray, "19 4"]]:
+    """Everybody in one frame by id."""
     content = read_json(path)
     with reading(path, f"3D poses of a Panoptic frame (JSON; bodies with id and joints19, {4 * _JOINTS} numbers)"):
         found = {}
         for body in content["bodies"]:
-            joints = np.asarray(body["joints19"], dtype=float).reshape(_JOINTS, 4)
+            joints = np.asarray(body["joints19"], dtype=np.float32).reshape(_JOINTS, 4)
             joints[~np.isfinite(joints).all(-1)] = 0
             if int(body["id"]) >= 0:
                 found.setdefault(int(body["id"]), joints)
     return found
 
 
-def _check(take: Take) -> list[Finding]:
+def _check(calibration: Path, take: Take) -> list[Finding]:
     views = [view for view, path in zip(take.rig.names, take.pictures, strict=True) if path] if take.rig else []
     findings = [Finding(bool(views), f"{take.name}: {len(views)} HD views have pictures or a video.")]
     try:
-        poses = take.truth().poses
+        (poses, *_), damaged = _read(calibration.parent, take.pictures, take.frames)
         with_bodies = int((poses.conf > 0).flatten(1).any(-1).sum())
         words = f"{take.name}: {take.frames} frames, {with_bodies} of them with 3D poses, {poses.conf.shape[1]} ids."
         findings.append(Finding(with_bodies > 0, words))
+        findings += [Finding(False, f"{words} The frame counts as one with nobody in it.") for words in damaged]
     except EpiposeError as error:
         findings.append(Finding(False, str(error)))
     for path in take.pictures:
         if path is not None and path.is_file():
             try:
-                frames = glance(path)[0]
+                frames = stated(path).frames
             except EpiposeError as error:
                 findings.append(Finding(False, str(error)))
                 continue

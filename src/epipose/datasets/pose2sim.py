@@ -14,12 +14,13 @@ synchronization, poseEstimation) and its demo:
   number of the video's frame, from 0; the file may begin later. A missing marker is empty or nan.
 - ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
   result is not frame k of every video, and the project is refused until its videos are cut.
+- Videos need not end together, and the take is as long as the shortest; but where one ends more than a second before
+  another, or a folder of pictures skips some that another has, nobody can tell which frames belong together.
 - ``pose/CAMERA_json`` are 2D poses of a detector. They are counted, not taken: epipose detects anew.
 """
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -33,14 +34,15 @@ import torch
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.selection import check_names, selected
+from epipose.datasets.footage import SLACK_S, frame_numbers, last_number, stated
+from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.datasets.tables import reading
 from epipose.datasets.trc import Markers, read_trc
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
 from epipose.qualisys import read_qualisys
 from epipose.skeletons import BODY25
-from epipose.video import VIDEO_SUFFIXES, glance, holds_pictures
+from epipose.video import VIDEO_SUFFIXES, frame_files, holds_pictures
 
 PICTURES_FPS = 60.0  # what Pose2Sim takes for pictures that are no video
 _WORLD_FROM_TRC = [2, 0, 1]
@@ -81,16 +83,21 @@ class Pose2SimProject:
         trials = _trials(root)
         if not trials:
             raise EpiposeError(f"{root} has no videos/ here or below. Expected:\n{self.about.tree}")
+        check_unique([_name(root, trial) for trial in trials], trials)
         return selected([_take(root, trial, choice.views) for trial in trials], choice)
 
     def check(self, root: Path) -> list[Finding]:
         """Opens calibration, videos' headers and results, and counts the 2D poses."""
-        findings = []
-        for trial in _trials(root):
+        findings, trials = [], _trials(root)
+        for trial in trials:
             try:
                 findings += _check(_take(root, trial, ()), trial)
             except EpiposeError as error:
                 findings.append(Finding(False, str(error)))
+        try:
+            check_unique([_name(root, trial) for trial in trials], trials)
+        except EpiposeError as error:
+            findings.append(Finding(False, str(error)))
         return findings or [Finding(False, f"{root} has no videos/ here or below.")]
 
 
@@ -100,6 +107,10 @@ def _trials(root: Path) -> list[Path]:
     )
 
 
+def _name(root: Path, trial: Path) -> str:
+    return "-".join(trial.relative_to(root).parts) or root.resolve().name
+
+
 def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     parts = trial.relative_to(root).parts
     videos = {path.stem if path.is_file() else path.name: path for path in _videos(trial)}
@@ -107,14 +118,36 @@ def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     check_names("view", views, set(videos))
     chosen = tuple(views) or tuple(videos)
     pictures = tuple(videos[name] for name in chosen)
-    seen = [glance(path) for path in pictures]
-    frames, fps = min(count for count, _ in seen), min(rate for _, rate in seen)
-    if pictures[0].is_dir():
-        fps = _frame_rate(trial)
-    name = "-".join(parts) or root.resolve().name
+    seen = [stated(path) for path in pictures]
+    fps = _frame_rate(trial) if pictures[0].is_dir() else min(footage.fps for footage in seen)
+    counts = [footage.frames for footage in seen]
     subject, action = (parts[-2] if len(parts) > 1 else ""), trial.resolve().name
-    rig = rig.select(chosen)
-    return Take(name, subject, action, rig, pictures, frames, fps, lambda: _truth(trial, frames, tuple(videos)))
+
+    def truth() -> Truth:
+        _check_together(pictures, counts, fps)
+        return _truth(trial, min(counts), tuple(videos))
+
+    return Take(_name(root, trial), subject, action, rig.select(chosen), pictures, min(counts), fps, truth)
+
+
+def _check_together(pictures: Sequence[Path], counts: Sequence[int], fps: float) -> None:
+    """EpiposeError where a view ends much before another, or a folder skips pictures that another has."""
+    short, long = counts.index(min(counts)), counts.index(max(counts))
+    if counts[long] - counts[short] > SLACK_S * fps:
+        raise EpiposeError(
+            f"{pictures[short]} has {counts[short]} frames, {pictures[long]} has {counts[long]}; frame k must be one "
+            "moment in all views. If pictures are missing, extract them again; else cut the videos so that they begin and "
+            "end together and run Pose2Sim again, or leave a view out with --views."
+        )
+    folders = [path for path in pictures if path.is_dir()]
+    steps = [np.diff(frame_numbers(folder)[: min(counts)]) for folder in folders]
+    for folder, step in zip(folders, steps, strict=True):
+        if (apart := step != steps[0]).any():
+            late = int(apart.argmax()) + 1
+            raise EpiposeError(
+                f"{folder} and {folders[0]} do not have the same frames: picture {late + 1} is {frame_files(folder)[late]} "
+                f"in the one, {frame_files(folders[0])[late]} in the other. Extract the pictures of both again."
+            )
 
 
 def _frame_rate(trial: Path) -> float:
@@ -135,12 +168,7 @@ def _videos(trial: Path) -> list[Path]:
     found = found or [path for path in places if path.is_dir() and holds_pictures(path)]
     if not found:
         raise EpiposeError(f"{trial / 'videos'} holds no video and no folder of pictures.")
-    return sorted(found, key=lambda path: (_last_number(path.stem), path.name))
-
-
-def _last_number(name: str) -> float:
-    numbers = re.findall(r"\d+", name)
-    return float(numbers[-1]) if numbers else math.inf
+    return sorted(found, key=lambda path: (last_number(path.stem) is None, last_number(path.stem) or 0, path.name))
 
 
 def _calibration(trial: Path) -> Rig:
@@ -218,10 +246,10 @@ def _shift(trial: Path, camera: str) -> int:
     last = []
     for folder in ("pose", "pose-sync"):
         place = trial / folder / f"{camera}_json"
-        names = [path.stem for path in place.glob("*.json")] if place.is_dir() else []
-        last.append(max((_last_number(name) for name in names if _last_number(name) < math.inf), default=None))
+        numbers = [last_number(path.stem) for path in place.glob("*.json")] if place.is_dir() else []
+        last.append(max((number for number in numbers if number is not None), default=None))
     before, after = last
-    return 0 if before is None or after is None else int(before - after)
+    return 0 if before is None or after is None else before - after
 
 
 def _results(trial: Path) -> list[Path]:
@@ -252,7 +280,7 @@ def _check(take: Take, trial: Path) -> list[Finding]:
     findings = [Finding(True, f"{take.name}: {len(take.pictures)} videos of {take.frames} frames, {take.fps:g} fps.")]
     for camera, video in zip(take.rig.names, take.pictures, strict=True):
         assert video is not None
-        seen, place = glance(video)[0], trial / "pose" / f"{camera}_json"
+        seen, place = stated(video).frames, trial / "pose" / f"{camera}_json"
         if seen != take.frames:
             findings.append(Finding(False, f"{video} has {seen} frames; the shortest has {take.frames}."))
         poses = len(list(place.glob("*.json"))) if place.is_dir() else None

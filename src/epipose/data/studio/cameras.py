@@ -87,7 +87,7 @@ def read_rigs(path: Path) -> list[Rig]:
     point, to the nearest ten pixels. Raises EpiposeError for anything else.
     """
     content = read_json(path)
-    if str(content.get("format", "")).startswith("epipose-rig"):
+    if isinstance(content, dict) and str(content.get("format", "")).startswith("epipose-rig"):
         rig = Rig.load(path)
         if not rig.metric or not rig.upright:
             raise EpiposeError(
