@@ -106,6 +106,19 @@ def write_take(root: Path, subject: int, stem: str, xyz: np.ndarray, pixels: boo
         write_cdf(folder / "D2_Positions" / f"{stem}.{name}.cdf", by_the_release(xyz, camera, subject))
 
 
+def write_release(root: Path) -> Path:
+    """S1, S9 and S11, a few takes each, no pictures."""
+    write_metadata(root)
+    for subject, stems in {
+        1: ("Directions", "Directions 1", "TakingPhoto 1", "WalkingDog", "_ALL", "_ALL 1", "Eating 2"),
+        9: ("Greeting", "Greeting 1", "SittingDown", "SittingDown 1", "Waiting", "Waiting 1", "Photo"),
+        11: ("Directions",),
+    }.items():
+        for seed, stem in enumerate(stems):
+            write_take(root, subject, stem, person(6 + seed, seed + 100 * subject))
+    return root
+
+
 def write_pictures(folder: Path, pattern: str, numbers: range | list[int], size: tuple[int, int] = (2, 2)) -> None:
     """Black pictures with these numbers."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -88,11 +88,12 @@ def frame_numbers(folder: Path) -> Int64[np.ndarray, "frame"]:
     """
     names = frame_files(folder)
     first, last = (re.fullmatch(r"(.*?)(\d+)(\.\w+)", names[i]) for i in (0, -1))
-    if first and last and first[1] == last[1] and len(first[2]) == len(last[2]):
-        start, end = int(first[2]), int(last[2])
-        if end - start + 1 == len(names):  # all of them, and a million names need not be read
-            return np.arange(start, end + 1)
-    found = [last_number(os.path.splitext(name)[0]) for name in names]
+    found: Sequence[int | None] = ()
+    if first and last and first[1] == last[1] and len({len(name) for name in names}) == 1:
+        digits = [name[first.start(2) : first.end(2)] for name in names]  # names are in order: all begin alike
+        found = [int(number) for number in digits] if all(map(str.isdecimal, digits)) else ()
+    if not found:  # slower, for a million names
+        found = [last_number(os.path.splitext(name)[0]) for name in names]
     numbers = np.array([-1 if number is None else number for number in found], dtype=np.int64)
     wrong = (numbers < 0) | (np.diff(numbers, prepend=-1) <= 0)
     if wrong.any():
