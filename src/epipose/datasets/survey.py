@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import fill, indent
 
-from epipose.datasets import READERS, reader_for, reader_named
+from epipose.datasets import reader_for, reader_named, reader_names
 from epipose.datasets.base import Choice, Finding, Reader, Take, TakeReader
 from epipose.datasets.imported import import_take
 from epipose.errors import EpiposeError
@@ -17,8 +17,14 @@ _UNIVERSAL = ("mpi-inf-3dhp", "mpi-inf-3dhp-test")
 
 
 def listing() -> str:
-    """Every dataset: its name, terms, what to download, and how the files should lie."""
-    return "\n\n".join(described(name, reader_named(name)) for name in READERS)
+    """Every dataset: its name, terms, what to download, and how the files should lie; those of other packages, too."""
+    parts = []
+    for name in reader_names():
+        try:
+            parts.append(described(name, reader_named(name)))
+        except EpiposeError as error:  # of another package
+            parts.append(f"{name}: {error}")
+    return "\n\n".join(parts)
 
 
 def described(name: str, reader: Reader) -> str:
