@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import fill, indent
 
-from epipose.datasets import reader_for, reader_named, reader_names
+from epipose.datasets import READERS, reader_for, reader_named, reader_names
 from epipose.datasets.base import Choice, Finding, Reader, Take, TakeReader
 from epipose.datasets.imported import import_take
 from epipose.errors import EpiposeError
