@@ -35,6 +35,8 @@ def walker(
         "spine": hips + 0.25 * trunk,
         "thorax": neck,
         "neck": neck,
+        "upper_neck": neck + 0.12 * trunk,
+        "head_top": neck + 0.32 * trunk,
         "neck_nose": nose,
         "nose": nose,
     }

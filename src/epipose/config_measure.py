@@ -67,8 +67,8 @@ class Bench:
     """The paper's experiments: labels, self, collapse, cameras. On people whom the studio draws, or on a dataset.
 
     labels: how good labels are, by 2D source and cameras. self: the same network from labels of every kind. collapse: the
-    2D branch not frozen. cameras: their number and choice. Writes JSON, prints the table. What is in --work already is
-    not made again.
+    2D branch not frozen. cameras: their number and choice. Writes JSON, prints the table. Clips and networks in --work are
+    not made again. self and collapse need epipose[metrics].
     """
 
     name: Annotated[Literal["labels", "self", "collapse", "cameras"], tyro.conf.Positional]

@@ -92,8 +92,8 @@ def _networks(
     """The rows of an experiment that trains, and how it trains."""
     tests, unseen = detected(footage.test, detector)
     settings = SETTINGS[network] | ({"epochs": 1} if quick else {})
+    examiner = Examiner(tests, clips, seed)  # first: what it lacks is better known before an hour of training
     trainer = Trainer(clips, work / "nets", init, settings, seed)
-    examiner = Examiner(tests, clips, seed)
     rows = self_rows(trainer, examiner, footage.motions) if name == "self" else collapse_rows(trainer, examiner)
     how = {
         **{key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()},
