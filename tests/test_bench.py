@@ -14,14 +14,15 @@ from epipose.bench import labels as labels_module
 from epipose.bench import networks as networks_module
 from epipose.bench import run as run_module
 from epipose.bench.cameras import camera_rows, chosen_views, views_of
-from epipose.bench.footage import Footage, dataset_footage, detected, split, usable
+from epipose.bench.footage import Footage, dataset_footage, detected, split, usable, with_views
 from epipose.bench.labels import Made, Recovered, label_errors, label_rows
 from epipose.bench.networks import SELF_RUNS, Examiner, Trainer, frames_of, label_as_paper, one_subject, true_poses
 from epipose.bench.published import SELF
-from epipose.bench.result import option_table, rounded, table, table_of
+from epipose.bench.result import option_table, rounded, table
 from epipose.bench.run import bench
 from epipose.camera import Rig
 from epipose.cli import main
+from epipose.clip import Clip
 from epipose.datasets.base import Take, Truth
 from epipose.errors import EpiposeError
 from epipose.files import read_json, write_record
@@ -266,17 +267,18 @@ def test_the_collapse(clips: list[Path], trainer: Trainer) -> None:
 def test_the_examiner_compares_view_by_view(clips: list[Path], tmp_path: Path) -> None:
     examiner = Examiner(clips, clips, 0)
     assert examiner.true.shape == (2 * 3 * 12, 17, 3)
-    found = torch.ones(72, dtype=torch.bool)
-    perfect = examiner.errors(examiner.true * 1.3, found)
+    perfect = examiner.errors(examiner.true * 1.3)
     assert perfect["nmpjpe_mm"] == pytest.approx(0, abs=1e-2)
     assert perfect["mpjpe_mm"] > 10
-    assert not {"mpjpe_mm", "pck_150"} & set(examiner.errors(examiner.true, found, metric=False)), (
-        "millimetres of what?"
-    )
-    assert examiner.errors(examiner.true, found)["pss_50"] == 1
+    assert not {"mpjpe_mm", "pck_150"} & set(examiner.errors(examiner.true, metric=False)), "millimetres of what?"
+    assert examiner.errors(examiner.true)["pss_50"] == 1
     assert examiner.mean_pose()["nmpjpe_mm"] > 10
-    found[:18] = False
-    assert examiner.errors(examiner.true, found)["found_share"] == 0.75
+    unseen = shutil.copytree(clips[0], tmp_path / "unseen")
+    poses = Poses2D.load(unseen / "poses2d.npz")
+    poses.conf[0] = 0
+    poses.save(unseen / "poses2d.npz")
+    row = Examiner([unseen], clips, 0).mean_pose()
+    assert (row["poses"], row["found_share"]) == (24, pytest.approx(2 / 3))
     torch.testing.assert_close(true_poses(clips[0])[0], examiner.true[:36])
     assert examiner.detector() is None, "2D alone has no 3D of its own"
 
@@ -291,7 +293,7 @@ def test_what_the_truth_lacks_does_not_count(clips: list[Path], tmp_path: Path) 
     examiner = Examiner([folder], [clips[1]], 0)
     said = examiner.true.clone()
     said[:, 10] = 0
-    row = examiner.errors(said, torch.ones(36, dtype=torch.bool))
+    row = examiner.errors(said)
     assert row["poses"] == 18
     assert row["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert row["pck_150"] == 1
@@ -330,9 +332,17 @@ def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monke
     assert result["config"]["footage"] == "drawn figures"
     assert (result["config"]["clips"], result["config"]["clips_made"]) == (1, 2)
     said = capsys.readouterr().out
-    assert table_of(tmp_path / "cameras.json") in said
+    assert table(read_json(tmp_path / "cameras.json")) in said
     assert "these figures mean nothing" in said
     assert str(tmp_path) not in json.dumps(result), "nobody wants to know our folders"
+    single = known_clip(tmp_path / "single", frames=12, views=3)
+    for name in ("cam2", "cam3"):
+        (single / f"{name}.mp4").unlink()
+    whole = Clip.from_videos([clips[0]])
+    Clip(whole.views[:1], 12, 10.0).save(single)
+    kept, left_out = with_views([clips[0], single])
+    assert kept == [clips[0]]
+    assert left_out[0].endswith("single: the take has 1 view; labels need 2")
     with pytest.raises(EpiposeError, match="is no model folder"):
         bench("self", tmp_path, tmp_path / "x.json", init=tmp_path / "nowhere")
     with pytest.raises(EpiposeError, match="seed -1"):

@@ -154,6 +154,7 @@ def test_the_structure_score_joins_where_centres_are_given(tmp_path: Path) -> No
     found = evaluate(*files, structure=tmp_path / "centres.npz")
     assert found["all"]["pss_5"] == 1
     assert "PSS@5" in as_text(found)
+    assert "of 5 kinds fitted to 60 poses" in found["states"]["PSS"]
 
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_take_that_nobody_predicted_is_missing_and_said_to_be(tmp_path: Path) 
     assert found["left_out"]["takes_without_prediction"] == 1
     assert found["left_out"]["views_without_prediction"] == 5
     assert found["states"]["views"] == "1 of 6, of 1 takes"
-    assert "every 5th" in found["states"]["frames"]
+    assert "one in 5 of the recording" in found["states"]["frames"]
 
 
 def test_poses_that_are_too_poor_do_not_flatter(tmp_path: Path) -> None:

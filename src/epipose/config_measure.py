@@ -83,7 +83,7 @@ class Bench:
     every: int = 10
     """With --data: one frame in so many of the recording is trained on."""
     mocap: Path | None = None
-    """Folder of motion capture for the studio and the refiner; a fifth of its files is kept for the test."""
+    """Folder of motion capture for the refiner, and for the studio, which keeps a fifth of the files for the test."""
     init: Path | None = None
     """Model folder at which every network begins; default: a pre-training in 2D on the same pictures."""
     network: Literal["small", "paper"] = "small"

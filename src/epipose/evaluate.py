@@ -61,7 +61,7 @@ def evaluate(
         "joints": figures.joints,
         "intervals": figures.intervals(interval),
         "left_out": _left_out(chosen, figures.joint_weight),
-        "states": _states(rules, chosen, names, metric),
+        "states": _states(rules, chosen, names, metric) | ({} if score is None else _score_states(score, structure)),
     }
 
 
@@ -195,7 +195,8 @@ def _states(rules: Protocol, chosen: Sequence[Recording], names: Sequence[str], 
     skeleton, answered = chosen[0].skeleton, [one for one in chosen if one.answered]
     joints, root = rules.joints or skeleton.joints, skeleton.joints[skeleton.root]
     step = " and ".join(sorted({"frames as they are in the files" if one.every is None else
-                                f"every {rules.every or one.every}th of the recording" for one in chosen}))  # fmt: skip
+                                f"one in {rules.every or one.every} of the recording (of its pictures, where they come in "
+                                "uneven steps)" for one in chosen}))  # fmt: skip
 
     def said(key: str) -> str:
         return ", ".join(sorted({one.made_with.get(key, "not stated") for one in answered}))
@@ -215,4 +216,13 @@ def _states(rules: Protocol, chosen: Sequence[Recording], names: Sequence[str], 
         "crop": f"boxes from: {said('boxes')}",
         "used of the truth": f"the pose's place: taken off (root or similarity); intrinsics: {said('intrinsics')}",
         "scale": "metric" if metric else "not metric: metrics that need millimetres of the prediction are left out",
+    }
+
+
+def _score_states(score: PoseStructureScore, path: Path | None) -> dict[str, str]:
+    """What the Pose Structure Score rests on."""
+    return {
+        "PSS": f"share of poses of the same kind, of {len(score.centres)} kinds fitted to {score.poses} poses (seed "
+        f"{score.seed}, {score.starts} starts; {'' if path is None else path.name}); place and size taken off; only poses "
+        "with every joint on both sides"
     }

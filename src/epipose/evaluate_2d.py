@@ -57,6 +57,8 @@ def evaluate_2d(predicted: Path, truth: Path) -> dict[str, Any]:
             "protocol": f"MPII, PCKh@0.5, people marked in the validation part of {name}",
             "joints": f"{int(counted.sum())} of {people.skeleton.name} in the mean, without {' and '.join(_LEFT_OUT)}",
             "limit": "half the head's size, which is 0.6 of the diagonal of its box; a joint exactly there is right",
+            "crop": "not stated",
+            "used of the truth": "the size of the head, as the limit",
             "missing": "joints that are not marked, and people without the size of the head, are left out",
         },
     }

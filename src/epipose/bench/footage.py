@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from epipose.clip import Clip
 from epipose.data.motion import motion_files
 from epipose.data.studio.cameras import RigKind
 from epipose.data.studio.clip import Order, film
@@ -127,6 +128,17 @@ def _name(path: Path) -> str:
 def detected(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
     """The clips in which the detector sees somebody in every view, and for the others a sentence."""
     return _that_allow(folders, lambda folder: _detect(folder, detector))
+
+
+def with_views(folders: list[Path], least: int = 2) -> tuple[list[Path], list[str]]:
+    """The clips with so many views, which triangulation needs, and for the others a sentence."""
+
+    def enough(folder: Path) -> None:
+        views = len(Clip.load(folder).views)
+        if views < least:
+            raise EpiposeError(f"the take has {views} view; labels need {least}")
+
+    return _that_allow(folders, enough)
 
 
 def usable(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:

@@ -155,16 +155,16 @@ class Examiner:
         self.seen = seen[(whole > 0).all(-1)]
         if not len(self.seen):
             raise EpiposeError("No pose of the training clips has a true place for every joint.")
+        self.found = torch.cat([_found(clip) for clip in clips])
         self.structure = fit_structure_score(self.seen, H36M17, min(_KINDS, len(self.seen)), seed=seed)
 
     def network(self, network: TrainedPoseNet) -> dict[str, Any]:
         """Errors of a network's readings."""
-        said, found = [], []
+        said = []
         for clip in self.clips:
-            xyz, conf, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
+            xyz, _, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
             said.append(xyz.flatten(0, 1))
-            found.append((conf > 0).any(-1).flatten())
-        return self.errors(torch.cat(said), torch.cat(found), network.metric)
+        return self.errors(torch.cat(said), network.metric)
 
     def detector(self) -> dict[str, Any] | None:
         """Errors of the detector's own 3D on the same pictures; None where it has none."""
@@ -172,20 +172,17 @@ class Examiner:
         if any(part.xyz is None for part in poses):
             return None
         said = [torch.einsum("tj,vfjc->vftc", p.skeleton.mapping_to(H36M17), p.xyz[:, :, 0]) for p in poses]  # type: ignore[index]
-        found = [(part.conf[:, :, 0] > 0).any(-1).flatten() for part in poses]
-        return self.errors(torch.cat([xyz.flatten(0, 1) for xyz in said]), torch.cat(found))
+        return self.errors(torch.cat([xyz.flatten(0, 1) for xyz in said]))
 
     def mean_pose(self) -> dict[str, Any]:
         """What is reached without a look at the picture: the mean of all true training poses as the answer to all."""
         mean = (self.seen - self.seen[:, H36M17.root, None]).mean(0)
-        return self.errors(mean.expand_as(self.true), torch.ones(len(self.true), dtype=torch.bool))
+        return self.errors(mean.expand_as(self.true))
 
-    def errors(
-        self, said: Float[Tensor, "picture joint 3"], found: Bool[Tensor, "picture"], metric: bool = True
-    ) -> dict[str, Any]:
+    def errors(self, said: Float[Tensor, "picture joint 3"], metric: bool = True) -> dict[str, Any]:
         """All joints count, the root too. The interval is of NMPJPE, by clip."""
         root = H36M17.root
-        chosen = found & poses_that_count(self.known, root, _LEAST_JOINTS)
+        chosen = self.found & poses_that_count(self.known, root, _LEAST_JOINTS)
         p, q, w = said[chosen], self.true[chosen], self.known[chosen]
         interval = bootstrap_mean(nmpjpe_mm(p, q, root, w), self.clip_of[chosen])
         whole = (w > 0).all(-1)
@@ -196,9 +193,14 @@ class Examiner:
             "npck_150": float(pck(distances_mm(p, q, root, "scale", w), w).mean()),
             f"pss_{len(self.structure.centres)}": float(same.mean()) if len(same) else None,
             "nmpjpe_interval_mm": [interval.low, interval.high] if interval.groups > 1 else None,
-            "found_share": float(found.float().mean()),
+            "found_share": float(self.found.float().mean()),
         }
         return row if metric else {key: value for key, value in row.items() if key not in ("mpjpe_mm", "pck_150")}
+
+
+def _found(clip: Path) -> Bool[Tensor, "picture"]:
+    """The pictures in which the detector saw the subject, view after view."""
+    return (Poses2D.load(clip / "poses2d.npz").conf[:, :, 0] > 0).any(-1).flatten()
 
 
 def true_poses(clip: Path) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from epipose.bench import published
-from epipose.files import read_json
 
 Rows = Mapping[str, Mapping[str, Any]]
 
@@ -35,11 +33,6 @@ def number(value: float | int | None, digits: int) -> str:
 def table(result: Mapping[str, Any]) -> str:
     """The table of a result."""
     return _TABLES[result["bench"]](result["rows"])
-
-
-def table_of(path: Path) -> str:
-    """The table of a result's file."""
-    return table(read_json(path))
 
 
 def label_table(rows: Rows) -> str:

@@ -10,7 +10,7 @@ import torch
 from epipose import __version__
 from epipose.bench import published
 from epipose.bench.cameras import camera_rows
-from epipose.bench.footage import Footage, dataset_footage, detected, studio_footage, usable
+from epipose.bench.footage import Footage, dataset_footage, detected, studio_footage, usable, with_views
 from epipose.bench.labels import label_rows
 from epipose.bench.networks import SETTINGS, Examiner, Size, Trainer, collapse_rows, self_rows
 from epipose.bench.result import rounded
@@ -55,15 +55,16 @@ def bench(
         footage = studio_footage(place, mocap, seed=seed, **how)
     else:
         footage = dataset_footage(data, place, mocap, every=every, **how)
+    several, single = with_views(footage.train)
     if name in _TRAINED:
-        clips, left_out = usable(footage.train, detector)
+        clips, left_out = usable(several, detector)
         rows, more = _networks(name, footage, clips, place, init, network, detector, quick, seed)
     else:
-        clips, left_out = detected(footage.train, detector)
+        clips, left_out = detected(several, detector)
         rows, more = label_rows(clips) if name == "labels" else camera_rows(clips), {}
     config: dict[str, Any] = {
         "epipose": __version__, **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
-        "clips_made": len(footage.train), "clips": len(clips), "left_out": left_out, **more,
+        "clips_made": len(footage.train), "clips": len(clips), "left_out": single + left_out, **more,
     }  # fmt: skip
     result = rounded({"bench": name, "config": _without_places(config, place, work, data), "rows": rows})
     if name == "self":
