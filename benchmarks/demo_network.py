@@ -29,6 +29,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.bench.errors import pose_errors
+from epipose.bench.networks import detectors_own
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.label import in_camera_frames, label
@@ -129,12 +130,6 @@ def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
     """The subject as the reference cameras triangulate it from all views, seen by each of them."""
     labels = label(poses, reference)
     return Reference(in_camera_frames(labels, reference)[:, :, 0], labels.conf[:, 0])
-
-
-def detectors_own(poses: Poses2D) -> Poses:
-    """The subject's single-picture 3D that the detector itself gave."""
-    assert poses.xyz is not None
-    return torch.einsum("tj,vfjc->vftc", poses.skeleton.mapping_to(H36M17), poses.xyz[:, :, 0])
 
 
 def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:

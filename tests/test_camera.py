@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.camera import Rig, assumed_camera, distort, undistort
+from epipose.camera import Camera, Rig, assumed_camera, distort, undistort
 from epipose.errors import EpiposeError
 from epipose.files import write_json
 
@@ -119,3 +119,13 @@ def test_a_matrix_that_is_no_rotation_is_refused(tmp_path):
     write_json(tmp_path / "rig.json", {"cameras": {"a": entry}})
     with pytest.raises(EpiposeError, match="no rotation matrix"):
         Rig.load(tmp_path / "rig.json")
+
+
+def test_what_lies_in_the_picture_goes_to_the_centres_of_the_last_pixels():
+    sizes = torch.tensor([[10, 20], [30, 5]])
+    cameras = Camera.from_intrinsics(torch.eye(3).expand(2, 3, 3), torch.zeros(2, 5), sizes)
+    uv = torch.tensor([[0.0, 0.0], [9.0, 19.0], [9.5, 3.0], [-0.1, 3.0], [20.0, 4.0]])
+    assert cameras.spread(1).inside(uv).tolist() == [
+        [True, True, False, False, False],
+        [True, False, True, False, True],
+    ]

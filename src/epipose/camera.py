@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.errors import EpiposeError
@@ -98,6 +98,10 @@ class Camera:
     def undistort(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to the pixels of a lens without distortion and with the same K."""
         return self.to_pixels(self.to_normalized(uv))
+
+    def inside(self, uv: Float[Tensor, "*points 2"]) -> Bool[Tensor, "*out"]:
+        """Whether pixels lie in the picture."""
+        return ((uv >= 0) & (uv <= self.size - 1)).all(-1)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
         """The camera of the picture that starts at pixel (left, top) of this one."""

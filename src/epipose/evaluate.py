@@ -16,7 +16,8 @@ from torch import Tensor
 from epipose.bootstrap import bootstrap_mean
 from epipose.errors import EpiposeError
 from epipose.protocols import LEAST_JOINTS, MEASURES, PROTOCOLS, Compared, Protocol, ProtocolName
-from epipose.recordings import Recording, joint_weights, recordings
+from epipose.recordings import Recording, recordings
+from epipose.skeleton import Skeleton
 from epipose.structure_score import PoseStructureScore
 
 Group = Literal["take", "subject"]
@@ -49,7 +50,7 @@ def evaluate(
     metric = all(one.metric for one in chosen)
     names = [name for name in rules.measures if metric or name not in _SCALED]
     score = None if structure is None else PoseStructureScore.load(structure)
-    figures = _Figures(chosen, joint_weights(chosen[0].skeleton, rules.joints), names, score)
+    figures = _Figures(chosen, _joint_weights(chosen[0].skeleton, rules.joints), names, score)
     actions = sorted({action for one in chosen for action in one.actions if action})
     rows = {action: figures.row([a == action for one in chosen for a in one.actions]) for action in actions}
     return {
@@ -75,6 +76,12 @@ def thinned(one: Recording, every: int | None) -> Recording:
             f"a step that divides {every}."
         )
     return one.rows(slice(None, None, every // one.every))
+
+
+def _joint_weights(skeleton: Skeleton, joints: tuple[str, ...]) -> Float[Tensor, "joint"]:
+    """1 for the joints that count, all where none are named."""
+    chosen = [skeleton.index(joint) for joint in joints] if joints else range(len(skeleton.joints))
+    return torch.zeros(len(skeleton.joints)).index_fill(0, torch.tensor(list(chosen)), 1.0)
 
 
 class _Figures:

@@ -178,8 +178,7 @@ def predict_clip(
     """
     target = device_named(device)
     clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
-    lenses = next((path for path in lens_files(folder) if path.exists()), lens_files(folder)[0])
-    rig = Rig.load(lenses, intrinsics_only=True).select(clip.names)
+    rig = Rig.load(lens_file(folder), intrinsics_only=True).select(clip.names)
     first, last = frames
     if not 0 <= first <= last < clip.frames:
         raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
@@ -206,9 +205,10 @@ def _unseen(seen: Seen) -> Seen:
     return seen._replace(conf=torch.zeros_like(seen.conf))
 
 
-def lens_files(folder: Path) -> tuple[Path, Path]:
-    """Where the intrinsics of a clip folder may stand, the better first."""
-    return folder / "rig.json", folder / "intrinsics.json"
+def lens_file(folder: Path) -> Path:
+    """Where the intrinsics of a clip folder stand: in its rig.json, or where it has none, in its intrinsics.json."""
+    rig, intrinsics = folder / "rig.json", folder / "intrinsics.json"
+    return intrinsics if intrinsics.exists() and not rig.exists() else rig
 
 
 def _predicted(

@@ -11,7 +11,7 @@ from epipose.files import read_json
 from epipose.model.reader import Runtime, load_reader
 from epipose.model.shipped import shipped_model
 from epipose.poses import Poses3D
-from epipose.predict import Prediction, lens_files, predict_clip
+from epipose.predict import Prediction, lens_file, predict_clip
 
 
 def predict_views(
@@ -28,8 +28,8 @@ def predict_views(
     Boxes are those of the subject in its poses2d.npz, the intrinsics those of its rig.json or intrinsics.json. With
     ``out`` it writes ``out/VIEW/predictions.npz`` and ``.json``. Raises EpiposeError for a folder without joints or lenses.
     """
-    lens = next((path for path in lens_files(folder) if path.exists()), None)
-    if not (folder / "poses2d.npz").exists() or lens is None:
+    lens = lens_file(folder)
+    if not (folder / "poses2d.npz").exists() or not lens.exists():
         raise EpiposeError(
             f"{folder} needs joints (poses2d.npz: epipose detect {folder} --out {folder}) and lenses (intrinsics.json, or "
             f"rig.json: epipose calibrate {folder})."

@@ -216,9 +216,3 @@ def _made_with(path: Path) -> dict[str, str]:
         return {str(key): str(value) for key, value in json.loads(text).items()}
     except (json.JSONDecodeError, AttributeError) as error:
         raise EpiposeError(f"{path}: made_with must be a JSON object of texts, got '{text[:60]}'.") from error
-
-
-def joint_weights(skeleton: Skeleton, joints: tuple[str, ...]) -> Float[Tensor, "joint"]:
-    """1 for the joints that count, all where none are named."""
-    chosen = [skeleton.index(joint) for joint in joints] if joints else range(len(skeleton.joints))
-    return torch.zeros(len(skeleton.joints)).index_fill(0, torch.tensor(list(chosen)), 1.0)

@@ -15,6 +15,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
 from epipose.geometry.rotation import angle_between
 from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm, poses_that_count
+from epipose.protocols import LEAST_JOINTS
 
 
 def camera_errors(rig: Rig, reference: Rig) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def pose_errors(
     root: int,
 ) -> dict[str, float]:
     """The three errors, averaged over poses in which the root and at least ten joints count."""
-    enough = poses_that_count(counted, root, joints=10)
+    enough = poses_that_count(counted, root, LEAST_JOINTS)
     if not bool(enough.any()):
         raise EpiposeError("No pose has enough joints to be compared.")
     p, q, w = predicted[enough], true[enough], counted[enough]

@@ -31,7 +31,7 @@ LABELLED: tuple[Mode, ...] = ("full", "self", "self+rig", "true2d")
 
 
 class Footage(NamedTuple):
-    """Clip folders; ``test`` is None where nothing is to be tested. ``motions`` may be learned from, ``about`` says all."""
+    """Clip folders; ``test`` is empty where nothing is tested. ``motions`` may be learned from, ``about`` says all."""
 
     train: list[Path]
     test: list[Path]

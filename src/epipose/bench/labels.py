@@ -29,12 +29,12 @@ from epipose.geometry.align import similarity_between
 from epipose.label import GATE, in_camera_frames, label
 from epipose.metrics import poses_that_count
 from epipose.poses import Poses2D, Poses3D
+from epipose.protocols import LEAST_JOINTS
 from epipose.skeletons import H36M17
 
 NO_GATE = 1e6  # lets everything pass
 _GATES = (1.5, 4.0, NO_GATE)  # beside the default of `label`
 _SMOOTHNESS = (0.1, 0.03, 0.01)  # metres a frame squared
-_LEAST_JOINTS = 10  # of a pose that is aligned
 _SOURCES = {"true 2D": Path("truth") / "poses2d.npz", "detector": Path("poses2d.npz")}
 
 
@@ -119,7 +119,7 @@ def label_errors(made: Sequence[Made]) -> dict[str, float | int | None]:
         cameras = [camera_errors(one.rig, true_rig(one.clip).select(one.rig.names)) for one in made]
         row["rotation_deg_median"] = median(camera["rotation_deg_median"] for camera in cameras)
         row["rotation_deg_worst"] = max(camera["rotation_deg_max"] for camera in cameras)
-    if not any(bool(poses_that_count(part.weight, H36M17.root, _LEAST_JOINTS).any()) for part in parts):
+    if not any(bool(poses_that_count(part.weight, H36M17.root, LEAST_JOINTS).any()) for part in parts):
         return {**row, "joint_share": 0.0}
     p, q, w = (torch.cat(field) for field in list(zip(*parts, strict=True))[:3])
     errors = pose_errors(p, q, w, H36M17.root)
@@ -151,7 +151,7 @@ def _against_truth(one: Made) -> _Part:
     truth = Poses3D.load(one.clip / "truth" / "poses3d.npz").mapped_to(H36M17)
     known = (truth.conf[:, 0] > 0).float()
     weight = (one.labels.conf[:, 0] > 0) * known
-    enough = weight.sum(-1) >= _LEAST_JOINTS
+    enough = weight.sum(-1) >= LEAST_JOINTS
     p, q, w = one.labels.xyz[enough, 0].float(), truth.xyz[enough, 0].float(), weight[enough]
     error = 1000 * (similarity_between(p, q, w).apply(p) - q).norm(dim=-1)[w > 0]
     said = in_camera_frames(one.labels, one.rig)[:, :, 0].flatten(0, 1)

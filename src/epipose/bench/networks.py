@@ -31,6 +31,7 @@ from epipose.model.posenet import TrainedPoseNet
 from epipose.model.shipped import shipped_model
 from epipose.poses import Poses2D, Poses3D
 from epipose.predict import predict_clip
+from epipose.protocols import LEAST_JOINTS
 from epipose.refine import refine
 from epipose.skeletons import H36M17
 from epipose.structure_score import fit_structure_score
@@ -50,7 +51,6 @@ SETTINGS: dict[Size, dict[str, Any]] = {
 SELF_RUNS = ("full", "true2d", "self+rig", "self", "self, unweighted", "self, one subject", "paper's recipe")
 REFINED = ("full", "self")
 _KINDS = 50  # of the Pose Structure Score
-_LEAST_JOINTS = 10  # of a pose that counts, as `pose_errors` has it
 
 
 class Trainer:
@@ -171,8 +171,7 @@ class Examiner:
         poses = [Poses2D.load(clip / "poses2d.npz") for clip in self.clips]
         if any(part.xyz is None for part in poses):
             return None
-        said = [torch.einsum("tj,vfjc->vftc", p.skeleton.mapping_to(H36M17), p.xyz[:, :, 0]) for p in poses]  # type: ignore[index]
-        return self.errors(torch.cat([xyz.flatten(0, 1) for xyz in said]))
+        return self.errors(torch.cat([detectors_own(part).flatten(0, 1) for part in poses]))
 
     def mean_pose(self) -> dict[str, Any]:
         """What is reached without a look at the picture: the mean of all true training poses as the answer to all."""
@@ -182,7 +181,7 @@ class Examiner:
     def errors(self, said: Float[Tensor, "picture joint 3"], metric: bool = True) -> dict[str, Any]:
         """All joints count, the root too. The interval is of NMPJPE, by clip."""
         root = H36M17.root
-        chosen = self.found & poses_that_count(self.known, root, _LEAST_JOINTS)
+        chosen = self.found & poses_that_count(self.known, root, LEAST_JOINTS)
         p, q, w = said[chosen], self.true[chosen], self.known[chosen]
         interval = bootstrap_mean(nmpjpe_mm(p, q, root, w), self.clip_of[chosen])
         whole = (w > 0).all(-1)
@@ -196,6 +195,12 @@ class Examiner:
             "found_share": float(self.found.float().mean()),
         }
         return row if metric else {key: value for key, value in row.items() if key not in ("mpjpe_mm", "pck_150")}
+
+
+def detectors_own(poses: Poses2D) -> Float[Tensor, "view frame joint 3"]:
+    """The subject's single-picture 3D that the detector itself gave, in the joints of Human3.6M."""
+    assert poses.xyz is not None
+    return torch.einsum("tj,vfjc->vftc", poses.skeleton.mapping_to(H36M17), poses.xyz[:, :, 0])
 
 
 def _found(clip: Path) -> Bool[Tensor, "picture"]:

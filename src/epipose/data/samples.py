@@ -193,8 +193,7 @@ def _targets(
     in_frame = camera.spread(2).into_frame(xyz)
     conf = conf * (in_frame[..., 2] > 0)
     xy = camera.spread(2).project_in_frame(in_frame)
-    size = camera.spread(2).size
-    inside = ((xy >= 0) & (xy <= size - 1)).all(-1) & (conf > 0)
+    inside = camera.spread(2).inside(xy) & (conf > 0)
     usable = (inside.float().mean(-1) >= min_joints) & (conf[..., labels.skeleton.root] > 0)
     boxes = box_around(xy, inside.float(), margin)  # a detector sees no more of a person whom the frame cuts off
     boxes[..., 2].clamp_(min=1.0)

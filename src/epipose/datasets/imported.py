@@ -163,7 +163,7 @@ def _write_truth(folder: Path, rig: Rig, truth: Truth, rows: slice) -> None:
         return
     kept = [poses2d.views.index(name) for name in rig.names]
     xy = poses2d.xy[kept][:, rows]
-    conf = poses2d.conf[kept][:, rows] * _inside(xy, rig)
+    conf = poses2d.conf[kept][:, rows] * rig.camera.spread(3).inside(xy)
     Poses2D(xy, conf, poses2d.skeleton, rig.names).save(folder / "poses2d.npz")
 
 
@@ -172,9 +172,5 @@ def projected(poses: Poses3D, rig: Rig) -> Poses2D:
     camera = rig.camera.spread(3)
     in_frame = camera.into_frame(poses.xyz.double())
     xy = camera.project_in_frame(in_frame)
-    conf = poses.conf * _inside(xy, rig) * (in_frame[..., 2] > 0)
+    conf = poses.conf * camera.inside(xy) * (in_frame[..., 2] > 0)
     return Poses2D(torch.where(conf[..., None] > 0, xy, 0).float(), conf.float(), poses.skeleton, rig.names)
-
-
-def _inside(xy: torch.Tensor, rig: Rig) -> torch.Tensor:
-    return ((xy >= 0) & (xy <= rig.camera.spread(3).size - 1)).all(-1)

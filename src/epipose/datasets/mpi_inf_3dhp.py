@@ -67,13 +67,8 @@ SEQUENCES = {
     for action, frames in zip(("Seq1", "Seq2"), both, strict=True)
 }
 
-CHEST_VIEWS = (
-    "cam0",
-    "cam2",
-    "cam4",
-    "cam7",
-    "cam8",
-)  # mpii_get_camera_set, 'mm3d_chest': those of the dataset's paper
+# mpii_get_camera_set, 'mm3d_chest': those of the dataset's paper.
+CHEST_VIEWS = ("cam0", "cam2", "cam4", "cam7", "cam8")
 BREAKS_OFF = {("S6", "Seq2", "cam2"): 3911}
 FLIPPED = {("S4", "Seq2"): slice(3759, 5853)}
 Z_UP_FROM_Y_UP = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
