@@ -8,16 +8,16 @@ export OMP_WAIT_POLICY ?= PASSIVE
 .PHONY: demo test lint format clean
 
 demo: .venv/ready  ## the whole path on real footage; writes demo/report.html
-	$(BIN)/python benchmarks/demo.py --out demo
+	$(BIN)/python -m benchmarks.demo --out demo
 
 test: .venv/ready  ## the test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-	$(BIN)/python benchmarks/tables.py --check
+	$(BIN)/python -m benchmarks.docs.tables --check
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

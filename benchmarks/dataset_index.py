@@ -1,10 +1,10 @@
 """A million frames in folders of pictures: how long indexing takes, and in how much memory.
 
-    python benchmarks/dataset_index.py --work FOLDER
+    python -m benchmarks.dataset_index --work FOLDER
 
-Makes a Panoptic sequence of two views in FOLDER, a folder of a million pictures (empty files but for the first, which is
-looked at for its size) that both views share, indexes it in a process of its own, and removes it again: it needs a million
-inodes. Indexing lists names; it opens no picture and reads no pose.
+Makes a Panoptic sequence of two views in FOLDER, a folder of a million pictures (empty files but for the first, which
+is looked at for its size) that both views share, indexes it in a process of its own, and removes it again: it needs a
+million inodes. Indexing lists names; it opens no picture and reads no pose.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from epipose.files import write_json
+from epipose.io.files import write_json
 
 OUT = Path(__file__).parent / "results" / "dataset_index.json"
 _SIZE = (64, 48)
@@ -43,7 +43,7 @@ def main() -> None:
     sequence = arguments.work / "dataset_index" / "000000_index1"
     try:
         make(sequence, arguments.frames)
-        command = [sys.executable, __file__, "--measure", "--work", str(sequence)]
+        command = [sys.executable, "-m", "benchmarks.dataset_index", "--measure", "--work", str(sequence)]
         result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     finally:
         shutil.rmtree(sequence.parent, ignore_errors=True)
@@ -70,8 +70,8 @@ def measured(sequence: Path) -> dict[str, Any]:
     from epipose.clip import Clip
     from epipose.datasets.base import Choice
     from epipose.datasets.panoptic import Panoptic
-    from epipose.files import fingerprint
-    from epipose.video import frame_files, probe
+    from epipose.io.files import fingerprint
+    from epipose.io.video import frame_files, probe
 
     images = sequence / "hdImgs"
     clips: list[Clip] = []

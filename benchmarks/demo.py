@@ -17,24 +17,23 @@ import time
 from pathlib import Path
 from typing import Any
 
-from epipose.bench.errors import camera_errors
+from benchmarks.docs.demo_page import write_report
+from benchmarks.geometry.against_reference import label_errors, paper_recipe_errors
+from benchmarks.network.demo_network import TEST, TRAIN, clip_without, headline, network_results
+from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.camera import Rig
 from epipose.config_network import ADAPT
-from epipose.detect.weights import best_cached
-from epipose.files import read_json, write_json
-from epipose.label import label
-from epipose.model.shipped import SHIPPED, shipped_sizes
+from epipose.datasets.sample import sample
+from epipose.detection.blazepose_weights import best_cached
+from epipose.experiments.errors import camera_errors
+from epipose.io.files import read_json, write_json
+from epipose.network.pretrained import SHIPPED, shipped_sizes
+from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.poses import Poses2D, Poses3D
-from epipose.refine import refine
-from epipose.sample import sample
-from epipose.stages import calibrate_clip, detect_clip, label_clip
-from epipose.train import train
-from epipose.view import view
-
-from against_reference import label_errors, paper_recipe_errors
-from demo_network import TEST, TRAIN, clip_without, headline, network_results
-from demo_page import write_report
-from studio_results import STUDIO, merge_results
+from epipose.reconstruction.label import label
+from epipose.training.refine import refine
+from epipose.training.train import train
+from epipose.viz.viewer import view
 
 
 class Clock:

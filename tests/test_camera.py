@@ -5,9 +5,8 @@ import torch
 
 from epipose.camera import Camera, Rig, assumed_camera, distort, undistort
 from epipose.errors import EpiposeError
-from epipose.files import write_json
-
-from synthetic import moving_skeleton, rig
+from epipose.io.files import write_json
+from tests.helpers.synthetic import moving_skeleton, rig
 
 
 def test_projection_agrees_with_opencv():

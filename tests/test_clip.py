@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from epipose import Clip, EpiposeError, Poses2D, View
-from epipose.files import fingerprint
+from epipose.io.files import fingerprint
+from epipose.io.video import frame_files, probe, read_frames
 from epipose.skeletons import COCO17
-from epipose.timeline import on_timeline
-from epipose.video import frame_files, probe, read_frames
+from epipose.sync.resample import on_timeline
 
 
 def view(name, frames, fps, start=0.0, frame_times=None):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from epipose.camera import Camera, Rig
     from epipose.clip import Clip, View
     from epipose.errors import EpiposeError
-    from epipose.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
-    from epipose.model.posenet import TrainedPoseNet
+    from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
+    from epipose.network.posenet import TrainedPoseNet
     from epipose.poses import Poses2D, Poses3D
     from epipose.skeleton import Skeleton
 
@@ -40,8 +40,8 @@ _HOME = {
     "epipose.camera": ("Camera", "Rig"),
     "epipose.clip": ("Clip", "View"),
     "epipose.errors": ("EpiposeError",),
-    "epipose.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
-    "epipose.model.posenet": ("TrainedPoseNet",),
+    "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
+    "epipose.network.posenet": ("TrainedPoseNet",),
     "epipose.poses": ("Poses2D", "Poses3D"),
     "epipose.skeleton": ("Skeleton",),
 }

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.errors import EpiposeError
-from epipose.files import read_json, write_json
+from epipose.io.files import read_json, write_json
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import EpiposeError
-from epipose.files import read_json, write_json
-from epipose.video import VIDEO_SUFFIXES, holds_pictures, probe, read_frames
+from epipose.io.files import read_json, write_json
+from epipose.io.video import VIDEO_SUFFIXES, holds_pictures, probe, read_frames
 
 _FORMAT = "epipose-clip-3"
 _LEAST = 20  # moments that all views must share, or a second where that is less

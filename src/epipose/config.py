@@ -49,8 +49,8 @@ class Studio:
     size: str | None = None
     """Pictures, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, else the rig's."""
     rig: str = "ring"
-    """ring, phones (on tripods, anywhere), h36m (the real cameras of Human3.6M's S1), or a file: an epipose rig.json, or
-    Human3.6M's cameras as they are published."""
+    """ring, phones (on tripods, anywhere), h36m (the real cameras of Human3.6M's S1), or a file: an epipose rig.json,
+    or Human3.6M's cameras as they are published."""
     mocap: Path | None = None
     """Folder of motion capture to play: ASF/AMC, BVH, DeepMimic. Default: invented motion."""
     backgrounds: Path | None = None
@@ -100,8 +100,8 @@ class Detect:
 class Calibrate:
     """Recover where the cameras stood from the person's own motion, and what their lenses are where nobody says.
 
-    Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json for
-    programs. The exit code is 3 where the verdict is "reject".
+    Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json
+    for programs. The exit code is 3 where the verdict is "reject".
     """
 
     folder: Folder
@@ -141,8 +141,8 @@ class Label:
     folder: Folder
     """Clip folder with 2D poses and cameras."""
     mode: Literal["self", "self+rig", "true2d", "full"] = "self"
-    """What the labels are made from. self: detected joints and recovered cameras. The others need footage whose truth is
-    known: self+rig: true cameras; true2d: true joints in the pictures too; full: the true 3D poses."""
+    """What the labels are made from. self: detected joints and recovered cameras. The others need footage whose truth
+    is known: self+rig: true cameras; true2d: true joints in the pictures too; full: the true 3D poses."""
     people: Literal["subject", "all"] = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
     min_parallax_deg: float = 5.0

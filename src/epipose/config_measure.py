@@ -13,9 +13,9 @@ import tyro
 class Datasets:
     """Read the datasets of the field: which there are, whether yours is whole, and its takes as clip folders.
 
-    list: what epipose reads, with licence, what to download and how the files should lie. check PATH: opens everything and
-    says what is missing or damaged (exit code 2). import PATH --out FOLDER: writes clip folders that the other verbs
-    take, with the truth beside them.
+    list: what epipose reads, with licence, what to download and how the files should lie. check PATH: opens everything
+    and says what is missing or damaged (exit code 2). import PATH --out FOLDER: writes clip folders that the other
+    verbs take, with the truth beside them.
     """
 
     do: Annotated[Literal["list", "check", "import"], tyro.conf.Positional] = "list"
@@ -31,8 +31,8 @@ class Datasets:
     views: tuple[str, ...] = ()
     """For import: these cameras. Default: those of the dataset's protocol."""
     every: int = 1
-    """For import: one frame in so many of the recording. Where the dataset has only every n-th as a picture, a multiple of
-    n, or less for all there are; where it has frames in uneven steps, pictures are counted."""
+    """For import: one frame in so many of the recording. Where the dataset has only every n-th as a picture, a multiple
+    of n, or less for all there are; where it has frames in uneven steps, pictures are counted."""
     universal: bool = False
     """For import: the universal skeleton of MPI-INF-3DHP instead of true sizes."""
     leave_out_known_bad: bool = False
@@ -52,8 +52,8 @@ class Evaluate:
     truth: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TRUTH")]
     """Poses (.npz), a clip folder with truth/, or a folder of such folders. For mpii: the dataset."""
     protocol: Literal["h36m-p1", "h36m-p2", "3dhp", "mpii", "free"] = "free"
-    """h36m-p1: MPJPE and NMPJPE, h36m-p2: PMPJPE, both of subjects S9 and S11, every 64th frame. 3dhp: PCK and AUC of 14
-    joints. mpii: PCKh@0.5. free: every metric of every frame."""
+    """h36m-p1: MPJPE and NMPJPE, h36m-p2: PMPJPE, both of subjects S9 and S11, every 64th frame. 3dhp: PCK and AUC of
+    14 joints. mpii: PCKh@0.5. free: every metric of every frame."""
     out: Path = Path("evaluation.json")
     """Files to write, with the endings .json, .csv and .tex."""
     structure: Path | None = None
@@ -66,9 +66,9 @@ class Evaluate:
 class Bench:
     """The paper's experiments: labels, self, collapse, cameras. On people whom the studio draws, or on a dataset.
 
-    labels: how good labels are, by 2D source and cameras. self: the same network from labels of every kind. collapse: the
-    2D branch not frozen. cameras: their number and choice. Writes JSON, prints the table. Clips and networks in --work are
-    not made again. self and collapse need epipose[metrics].
+    labels: how good labels are, by 2D source and cameras. self: the same network from labels of every kind. collapse:
+    the 2D branch not frozen. cameras: their number and choice. Writes JSON, prints the table. Clips and networks in
+    --work are not made again. self and collapse need epipose[metrics].
     """
 
     name: Annotated[Literal["labels", "self", "collapse", "cameras"], tyro.conf.Positional]

@@ -27,8 +27,8 @@ class Train:
     with the true cameras; true2d: triangulated from the true joints in the pictures; full: the true 3D poses; unfrozen:
     from the network's own 2D, to see it collapse."""
     pictures_2d: tuple[Path, ...] = ()
-    """Clip folders, folders of pictures with a poses2d.npz, or datasets of people in pictures (MPII, COCO), of which only
-    the joints in the pictures are learned; without any CLIP, that is a pre-training."""
+    """Clip folders, folders of pictures with a poses2d.npz, or datasets of people in pictures (MPII, COCO), of which
+    only the joints in the pictures are learned; without any CLIP, that is a pre-training."""
     studio: bool = False
     """Learn from people whom the studio draws while the network trains, instead of from clips; needs epipose[studio]."""
     mocap: Path | None = None
@@ -145,8 +145,9 @@ class Predict:
     intrinsics: Path | None = None
     """The camera, where known; otherwise an ordinary lens is assumed."""
     detector: str = "auto"
-    """What finds the person in the picture: blazepose, blazepose-full, blazepose-heavy, or shipped, which is the network
-    that comes with epipose and needs no download. auto: blazepose where its weights are at hand, else shipped."""
+    """What finds the person in the picture: blazepose, blazepose-full, blazepose-heavy, or shipped, which is the
+    network that comes with epipose and needs no download. auto: blazepose where its weights are at hand, else
+    shipped."""
     device: str = "auto"
     """cpu, cuda, or auto."""
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.errors import EpiposeError
-from epipose.files import read_npz, write_npz
+from epipose.io.files import read_npz, write_npz
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 

@@ -134,7 +134,8 @@ BLAZEPOSE33 = _skeleton(
     },
 )
 
-# MPII, 16 joints in the order of the dataset. Its upper neck is the top of the spine, its thorax the bottom of the neck.
+# MPII, 16 joints in the order of the dataset. Its upper neck is the top of the spine, its thorax the bottom of the
+# neck.
 MPII16 = _skeleton(
     "mpii16",
     {

@@ -23,9 +23,9 @@ from epipose.skeleton import Skeleton
 class Truth(NamedTuple):
     """What a dataset says of one take. Frames that it calls invalid, and joints that it lacks, have confidence 0.
 
-    ``poses`` are metric, in the world of the take's rig; ``poses2d`` are the joints in the pictures as the dataset gives
-    them, None where it gives none (project ``poses`` then). ``actions`` name what is done, frame by frame, where it
-    changes within a take.
+    ``poses`` are metric, in the world of the take's rig; ``poses2d`` are the joints in the pictures as the dataset
+    gives them, None where it gives none (project ``poses`` then). ``actions`` name what is done, frame by frame, where
+    it changes within a take.
     """
 
     poses: Poses3D
@@ -38,10 +38,11 @@ class Take:
     """One recording: frame k of the truth is what picture k of every view shows.
 
     ``name`` is unique in the dataset and can name a folder. ``pictures`` are, view by view in the order of ``rig``, a
-    video, or a folder of pictures that are frames in the order of their names (see `epipose.video.frame_files`), or None
-    where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these pictures; None where
-    the dataset at hand has no cameras, and then ``pictures`` are empty. ``fps`` is that of these pictures. ``step``: how
-    many frames of the recording lie between two pictures, where a layout holds a choice of them in even steps.
+    video, or a folder of pictures that are frames in the order of their names (see `epipose.io.video.frame_files`), or
+    None where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these pictures; None
+    where the dataset at hand has no cameras, and then ``pictures`` are empty. ``fps`` is that of these pictures.
+    ``step``: how many frames of the recording lie between two pictures, where a layout holds a choice of them in even
+    steps.
     """
 
     name: str
@@ -59,9 +60,9 @@ class Take:
 class People2D:
     """People marked in pictures, one row a person; rows are in the dataset's own order.
 
-    ``picture`` says which of ``pictures`` shows the person; ``xy`` are pixels with centres at integers; ``conf`` is 0 for
-    a joint that is not marked, 0.5 for one that is marked but hidden, 1 for one that is seen. ``box`` is (left, top,
-    width, height), ``head_px`` the head's size that PCKh measures by (0: not known).
+    ``picture`` says which of ``pictures`` shows the person; ``xy`` are pixels with centres at integers; ``conf`` is 0
+    for a joint that is not marked, 0.5 for one that is marked but hidden, 1 for one that is seen. ``box`` is (left,
+    top, width, height), ``head_px`` the head's size that PCKh measures by (0: not known).
     """
 
     pictures: tuple[Path, ...]
@@ -77,8 +78,8 @@ class People2D:
 class Choice:
     """What of a dataset is wanted. Empty: all, and of the views those that its protocol takes.
 
-    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9; MPI-INF-3DHP: left and right
-    exchanged in a part of S4). ``true_scale``: sizes as they were measured, not the dataset's universal skeleton
+    ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9; MPI-INF-3DHP: left and
+    right exchanged in a part of S4). ``true_scale``: sizes as they were measured, not the dataset's universal skeleton
     (MPI-INF-3DHP). ``split`` matters for people in pictures.
     """
 

@@ -5,8 +5,8 @@ hidden, 2 seen; "0-indexed" locations, whole numbers, so pixel centres are at in
 however, are continuous, from 0 to the picture's width (detectron2's makers measured both), so a box begins half a pixel
 further left here, where pixel i covers i - 1/2 to i + 1/2. Crowds and people without any joint are left out.
 
-The training file is some hundreds of megabytes of JSON and is parsed at once, which takes several times that much memory
-while it lasts. The test set's annotations are withheld.
+The training file is some hundreds of megabytes of JSON and is parsed at once, which takes several times that much
+memory while it lasts. The test set's annotations are withheld.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from epipose.datasets.base import About, Choice, Finding, People2D
-from epipose.datasets.footage import count_missing
-from epipose.datasets.tables import reading
+from epipose.datasets.image_index import count_missing
 from epipose.errors import EpiposeError
-from epipose.files import read_json
+from epipose.formats.containers import reading
+from epipose.io.files import read_json
 from epipose.skeletons import COCO17
 
 FILES = {"train": "person_keypoints_train2017.json", "val": "person_keypoints_val2017.json"}

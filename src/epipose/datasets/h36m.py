@@ -1,17 +1,18 @@
 """Human3.6M as its makers release it, extracted: poses in CDF files, videos (or the frames of these), metadata.xml.
 
-Source: Ionescu, Papava, Olaru, Sminchisescu, "Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human Sensing
-in Natural Environments", TPAMI 2014, and the release's description of its files; how the files are read agrees with
-VideoPose3D's data/prepare_data_h36m.py, h36m-fetch and PosePile.
+Source: Ionescu, Papava, Olaru, Sminchisescu, "Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human
+Sensing in Natural Environments", TPAMI 2014, and the release's description of its files; how the files are read agrees
+with VideoPose3D's data/prepare_data_h36m.py, h36m-fetch and PosePile.
 
 A pose file's variable "Pose" has the shape (1, frames, 96): 32 joints x (x, y, z) in millimetres, in the world of the
 cameras, z up. D2_Positions has one file for each camera, (1, frames, 64) in pixels. Poses and videos run at
 50 frames a second and start together. Videos may be some frames longer or shorter than the poses: the index counts the
 poses, which are quick to count, and `Human36M.check` compares.
 
-Of the four kinds of poses that the release offers, D3_Positions is in the world and true to the subject's size. The others
-are not needed: D3_Positions_mono is the same in each camera's frame, D3_Positions_mono_universal has every
-subject's bones replaced by those of one common skeleton, and angles are another matter. Published results use true sizes.
+Of the four kinds of poses that the release offers, D3_Positions is in the world and true to the subject's size. The
+others are not needed: D3_Positions_mono is the same in each camera's frame, D3_Positions_mono_universal has every
+subject's bones replaced by those of one common skeleton, and angles are another matter. Published results use true
+sizes.
 """
 
 from __future__ import annotations
@@ -26,9 +27,8 @@ from jaxtyping import Int64, Shaped
 
 from epipose.camera import Rig
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.footage import frames_shown, view_faults
 from epipose.datasets.h36m_cameras import WHERE, needed_rigs, rig_of, sizes_of
-from epipose.datasets.h36m_names import (
+from epipose.datasets.h36m_common import (
     CAMERAS,
     DAMAGED_VIDEO,
     FPS,
@@ -44,9 +44,10 @@ from epipose.datasets.h36m_names import (
     take_of_file,
     wanted,
 )
-from epipose.datasets.tables import cdf_sizes, read_cdf
+from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
-from epipose.video import holds_pictures
+from epipose.formats.containers import cdf_sizes, read_cdf
+from epipose.io.video import holds_pictures
 
 # The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
 _POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")

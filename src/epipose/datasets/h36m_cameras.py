@@ -3,24 +3,26 @@
 The element ``w0`` of metadata.xml (in the release's code, Release-v1.1 or v1.2) holds 300 numbers in square brackets:
 
 - 4 cameras x 11 subjects (the subject runs faster) x 6: three Euler angles (radians), then the camera's CENTRE T (mm);
-- 4 cameras x 9: focal lengths f1 f2, principal point c1 c2, radial k1 k2 k3, tangential p1 p2. They are the same for all
+- 4 cameras x 9: focal lengths f1 f2, principal point c1 c2, radial k1 k2 k3, tangential p1 p2. They are the same for
+all
   subjects, and k3 comes before p1.
 
 The rotation is R = Rx(a) Ry(b) Rz(c), and x_cam = R (X - T) (H36MCamera.m and ProjectPointRadial.m of the release; read
 the same by 3d-pose-baseline, PosePile, and karfly's human36m-camera-parameters). Epipose's t is -R T.
 
 The order of p1 and p2 differs between sources. The release adds [p2 p1]' r^2 to (x, y), so its p1 and p2 are
-OpenCV's p1 and p2, as karfly and PosePile take them. VideoPose3D adds p r^2 in the order (x, y) and therefore lists them
-swapped: do not take its table for OpenCV's. One thing the release does otherwise: it has x (p1 y + p2 x) where Brown's
-model, and OpenCV, has x (2 p1 y + 2 p2 x). Its own 2D poses so differ from OpenCV's projection by x (p1 y + p2 x) f, under
-0.4 px where people are.
+OpenCV's p1 and p2, as karfly and PosePile take them. VideoPose3D adds p r^2 in the order (x, y) and therefore lists
+them swapped: do not take its table for OpenCV's. One thing the release does otherwise: it has x (p1 y + p2 x) where
+Brown's model, and OpenCV, has x (2 p1 y + 2 p2 x). Its own 2D poses so differ from OpenCV's projection by x (p1 y + p2
+x) f, under 0.4 px where people are.
 
-Pictures are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells are
-empty has for every subject "[a b;a b;a b;a b]", one pair a camera. Where a file lacks it, `size_of` knows: all of S7's are
-1002 high, and of the other subjects' the first and the last camera's (people who cut the videos into frames list them so).
+Pictures are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells
+are empty has for every subject "[a b;a b;a b;a b]", one pair a camera. Where a file lacks it, `size_of` knows: all of
+S7's are 1002 high, and of the other subjects' the first and the last camera's (people who cut the videos into frames
+list them so).
 
-Pixels are taken as they stand, as every published use does. The release mirrors them by W - x + 1, so they may have been
-counted from 1; we found no published check.
+Pixels are taken as they stand, as every published use does. The release mirrors them by W - x + 1, so they may have
+been counted from 1; we found no published check.
 """
 
 from __future__ import annotations
@@ -36,11 +38,11 @@ import torch
 from jaxtyping import Float
 
 from epipose.camera import Camera, Rig
-from epipose.data.studio.cameras import read_rigs
-from epipose.datasets.h36m_names import CAMERAS, SOURCE
+from epipose.datasets.h36m_common import CAMERAS, SOURCE
 from epipose.errors import EpiposeError
-from epipose.files import read_json
 from epipose.geometry.rotation import nearest_rotation
+from epipose.io.files import read_json
+from epipose.studio.rigs import read_rigs
 
 # Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.
 _LENSES = {
@@ -55,8 +57,8 @@ WHERE = f"Get the release's code (Release-v1.2) at {SOURCE} and put its metadata
 def find_rigs(root: Path) -> dict[str, Rig] | None:
     """The rigs by subject from a camera file; None where there is none.
 
-    That is metadata.xml in ``root``, in a folder of it, or beside it; or cameras.json in ``root`` itself (others use that
-    name, too): {"cameras": {"S1/54138969": {"K", "dist", "R", "t" (mm)}}}, as `read_rigs` of the studio reads it.
+    That is metadata.xml in ``root``, in a folder of it, or beside it; or cameras.json in ``root`` itself (others use
+    that name, too): {"cameras": {"S1/54138969": {"K", "dist", "R", "t" (mm)}}}, as `read_rigs` of the studio reads it.
     """
     for folder in (root, *sorted(root.glob("*/")), root.parent):
         if os.path.isfile(folder / "metadata.xml"):  # False, too, in a folder that may not be read

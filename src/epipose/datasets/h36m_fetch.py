@@ -1,11 +1,12 @@
 """Human3.6M as h36m-fetch (github.com/anibali/h36m-fetch, process_all.py) prepares it: chosen frames, and annot.h5.
 
-``S1/Directions-1`` is a take: the release's action and its trial. In ``annot.h5`` the rows of the four cameras stand one
-after the other: ``camera`` (54138969, ...) and ``frame`` (from 1) say of which, ``pose/2d`` is D2_Positions (row, 32, 2)
-in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ`` has the
-common skeleton's bones, see h36m.py; ``intrinsics`` is a fit of a lens without distortion; neither is used.) The picture
-of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th of S9 and
-S11, and of the others those where some joint has moved by 40 mm since the last one (the rate is of the usual step).
+``S1/Directions-1`` is a take: the release's action and its trial. In ``annot.h5`` the rows of the four cameras stand
+one after the other: ``camera`` (54138969, ...) and ``frame`` (from 1) say of which, ``pose/2d`` is D2_Positions (row,
+32, 2) in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ``
+has the common skeleton's bones, see h36m.py; ``intrinsics`` is a fit of a lens without distortion; neither is used.)
+The picture of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th
+of S9 and S11, and of the others those where some joint has moved by 40 mm since the last one (the rate is of the usual
+step).
 
 The file has no places of cameras. They come from metadata.xml, which lies in h36m-fetch's own folder: put it into the
 folder of the subjects, or above it. With it poses go from camera to world: X = R^T (x - t).
@@ -23,9 +24,8 @@ from jaxtyping import Int64, Shaped
 
 from epipose.camera import Rig
 from epipose.datasets.base import Choice, Finding, Take, Truth
-from epipose.datasets.footage import frames_shown, view_faults
 from epipose.datasets.h36m_cameras import needed_rigs, rig_of, sizes_of
-from epipose.datasets.h36m_names import (
+from epipose.datasets.h36m_common import (
     CAMERAS,
     FPS,
     JOINTS,
@@ -38,9 +38,10 @@ from epipose.datasets.h36m_names import (
     take_of,
     wanted,
 )
-from epipose.datasets.tables import open_hdf5
+from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
-from epipose.video import holds_pictures
+from epipose.formats.containers import open_hdf5
+from epipose.io.video import holds_pictures
 
 _WHAT = "annot.h5 of h36m-fetch (camera, frame, pose/2d, pose/3d)"
 _AGAIN = "Make it again with h36m-fetch's process_all.py"

@@ -1,7 +1,7 @@
 """Human3.6M's poses alone, as data_3d_h36m.npz: what VideoPose3D's data/prepare_data_h36m.py writes and many build on.
 
-The array ``positions_3d`` is one Python dict, subject -> action ("Directions 1") -> (frames, 32, 3) float32, metres, world.
-NumPy stores such a thing as a pickle, and a pickle from the internet can run any code. So it is read here by an
+The array ``positions_3d`` is one Python dict, subject -> action ("Directions 1") -> (frames, 32, 3) float32, metres,
+world. NumPy stores such a thing as a pickle, and a pickle from the internet can run any code. So it is read here by an
 unpickler that knows NumPy's arrays, dicts and plain values, and refuses everything else.
 
 There are no cameras inside. Where metadata.xml or cameras.json lies beside the file, the rigs come from there.
@@ -20,10 +20,10 @@ import numpy as np
 
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
 from epipose.datasets.h36m_cameras import find_rigs, rig_of
-from epipose.datasets.h36m_names import FPS, LICENCE, SOURCE, TakeName, poses_from_mm, take_of_file, wanted
-from epipose.datasets.h36m_names import JOINTS as _JOINTS
-from epipose.datasets.tables import reading
+from epipose.datasets.h36m_common import FPS, LICENCE, SOURCE, TakeName, poses_from_mm, take_of_file, wanted
+from epipose.datasets.h36m_common import JOINTS as _JOINTS
 from epipose.errors import EpiposeError
+from epipose.formats.containers import reading
 
 _NAME = "data_3d_h36m.npz"
 _WHAT = (

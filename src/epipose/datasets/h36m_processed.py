@@ -10,8 +10,8 @@ release's order, subact 1 or 2 for the trial, ca 1 to 4 for the cameras, frame 1
 
 The picture of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
 3DMPPE_POSENET_RELEASE); older files, and scripts that make them, have the camera's centre T instead, of
-x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them apart.
-Distortion is left out of these files, but not of the pictures: it is put back (`h36m_cameras.lens_of`).
+x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them
+apart. Distortion is left out of these files, but not of the pictures: it is put back (`h36m_cameras.lens_of`).
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from jaxtyping import Float, Int64
 from epipose.camera import Rig
 from epipose.datasets import h36m_fetch
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.footage import frames_shown, view_faults
 from epipose.datasets.h36m_cameras import lens_of, rig_from, size_of, sizes_of
-from epipose.datasets.h36m_names import (
+from epipose.datasets.h36m_common import (
     ACTIONS,
     CAMERAS,
     DAMAGED_VIDEO,
@@ -43,9 +42,10 @@ from epipose.datasets.h36m_names import (
     take_of,
     wanted,
 )
+from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
-from epipose.files import read_json
-from epipose.video import holds_pictures
+from epipose.io.files import read_json
+from epipose.io.video import holds_pictures
 
 _FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
 _GET = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"

@@ -7,13 +7,14 @@ mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measur
   first chosen view; all 14 agree. K times ``annot3`` gives ``annot2``, to 0.005 pixels. Only the release's pixels are
   quoted: whether it puts pixel centres at integers or at halves nobody says, a question of half a pixel of 2048.
 - ``univ_annot3`` ("universal") is every person drawn to the size of one and the same skeleton, the one of Human3.6M:
-  poses relative to the pelvis are ``annot3`` times one number per person. These do NOT project onto ``annot2``, nor onto
-  the pictures. The official test compares universal poses; geometry needs the true ones (``Choice.true_scale``).
+  poses relative to the pelvis are ``annot3`` times one number per person. These do NOT project onto ``annot2``, nor
+  onto the pictures. The official test compares universal poses; geometry needs the true ones (``Choice.true_scale``).
 - ``camera.calibration`` is a Skeletool text file. Its extrinsic matrix is camera from world (x_cam = R x + t, mm), the
   world's y axis points up (turned here to z up), lens distortion was removed from the videos (``radial`` is 0). The
   release does not promise that the floor is at height 0; its cameras "at the knee" are 0.7 m high and those at the
   chest 1.4 m, so it is, near enough.
-- Row k of the annotations is the k-th picture (ffmpeg's number k + 1). Where annotations outnumber pictures (S3 Seq1, by
+- Row k of the annotations is the k-th picture (ffmpeg's number k + 1). Where annotations outnumber pictures (S3 Seq1,
+by
   one) the release's frame count holds, and a view that has fewer pictures lacks some. But the release's own video of
   camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the take, unless ``Choice.views`` leaves cam2 out.
 - In S4 Seq2 left and right are exchanged in frames 3 759 to 5 852, says one public reader (Veges and Lorincz, 2019);
@@ -34,11 +35,11 @@ from torch import Tensor
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.footage import check_numbering, find_footage, glance
+from epipose.datasets.image_index import check_numbering, find_footage, glance
 from epipose.datasets.selection import selected
-from epipose.datasets.skeletool import read_skeletool
-from epipose.datasets.tables import read_mat, reading
 from epipose.errors import EpiposeError
+from epipose.formats.containers import read_mat, reading
+from epipose.formats.skeletool import read_skeletool
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 

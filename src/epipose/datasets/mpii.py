@@ -2,8 +2,8 @@
 
 Two forms are read. The release is one MATLAB file (``mpii_human_pose_v1_u12_1.mat``: RELEASE.annolist, img_train; its
 README says what the fields are). The other is the JSON that most published code trains on (``annot/train.json``,
-``valid.json``: image, joints, joints_vis, center, scale), which is where the usual validation set (2 958 people, Tompson
-2015) is defined. Where a folder has both, the JSON is read, so that "train" never holds what "val" tests.
+``valid.json``: image, joints, joints_vis, center, scale), which is where the usual validation set (2 958 people,
+Tompson 2015) is defined. Where a folder has both, the JSON is read, so that "train" never holds what "val" tests.
 
 - Pixels are MATLAB's, counted from 1, in both forms (the makers of the JSON asked the dataset's authors; the samples
   that mmpose ships agree): 1 is taken off, and pixel centres are at integers.
@@ -27,10 +27,10 @@ import numpy as np
 import torch
 
 from epipose.datasets.base import About, Choice, Finding, People2D
-from epipose.datasets.footage import count_missing
-from epipose.datasets.tables import read_mat, reading
+from epipose.datasets.image_index import count_missing
 from epipose.errors import EpiposeError
-from epipose.files import read_json
+from epipose.formats.containers import read_mat, reading
+from epipose.io.files import read_json
 from epipose.skeletons import MPII16
 
 MAT = "mpii_human_pose_v1_u12_1.mat"

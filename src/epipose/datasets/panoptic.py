@@ -4,16 +4,18 @@ Written from the dataset's own toolbox (CMU-Perceptual-Computing-Lab/panoptic-to
 hdImgsExtractor.sh, getData.sh) and checked against the example pose in its README:
 
 - ``x_cam = R X + t`` in centimetres; ``distCoef`` is OpenCV's k1, k2, p1, p2, k3; pixels as OpenCV's.
-- The world's y points DOWN and the floor is at y = 0: in the example the ears are at y = -167 and the ankles at -8. Here
+- The world's y points DOWN and the floor is at y = 0: in the example the ears are at y = -167 and the ankles at -8.
+Here
   it is turned about x, (x, y, z) -> (x, z, -y), so that z is up; that is a rotation, and left stays left.
 - ``joints19`` are x, y, z, confidence of 19 joints, body centre third and left before right; -1 is "not seen".
 - The number in ``body3DScene_00000123.json`` is that of the HD frame, from 0, also where pictures were extracted
-  (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and a
-  shift of two frames that is told of them does not concern HD. Frames in which nobody was reconstructed have no
-  file or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
-- Some sequences have their pose files one folder deeper, in ``hd/``; single pose files are broken, and so are, or missing,
-  the videos in ``BROKEN`` (told by isarandi/posepile, which has read them all). A frame whose file is broken is one with
-  nobody in it, unless there are many; such a video is left out unless ``Choice.views`` names it.
+  (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and
+  a shift of two frames that is told of them does not concern HD. Frames in which nobody was reconstructed have no file
+  or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
+- Some sequences have their pose files one folder deeper, in ``hd/``; single pose files are broken, and so are, or
+missing,
+  the videos in ``BROKEN`` (told by isarandi/posepile, which has read them all). A frame whose file is broken is one
+  with nobody in it, unless there are many; such a video is left out unless ``Choice.views`` names it.
 - One ``id`` is one person, but a person may get several. Negative ids belong to nobody who was tracked. An id in less
   than a hundredth of the frames of the one seen most is somebody who passes by, or a wrong track, and is left out.
 """
@@ -32,14 +34,14 @@ from jaxtyping import Float32, Int
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.footage import frame_numbers, rate, stated, step_of
+from epipose.datasets.image_index import frame_numbers, rate, stated, step_of
 from epipose.datasets.selection import check_names, check_unique, selected
-from epipose.datasets.tables import reading
 from epipose.errors import EpiposeError
-from epipose.files import read_json
+from epipose.formats.containers import reading
+from epipose.io.files import read_json
+from epipose.io.video import holds_pictures
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
-from epipose.video import holds_pictures
 
 FPS = 30000 / 1001
 CM = 0.01
@@ -76,8 +78,8 @@ class Panoptic:
     def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
         """One take per sequence; ``views`` are names such as 00_03. Actions are sequences, subjects have no names.
 
-        Views that are not chosen: all HD cameras that have pictures, or all where none has. With videos a take is as long
-        as the 3D poses; with extracted pictures it has a frame for each of these.
+        Views that are not chosen: all HD cameras that have pictures, or all where none has. With videos a take is as
+        long as the 3D poses; with extracted pictures it has a frame for each of these.
         """
         sequences = _sequences(root)
         if not sequences:

@@ -1,15 +1,17 @@
 """A Pose2Sim project: videos, their calibration, and the markers that Pose2Sim triangulated, if it has run.
 
-Those markers are the project's own RESULT, not a ground truth: nobody measured them by other means. Written from Pose2Sim's
-source (perfanalytics/pose2sim 0.10: calibration.toml_write, common.computeP and zup2yup, triangulation.make_trc,
-synchronization, poseEstimation) and its demo:
+Those markers are the project's own RESULT, not a ground truth: nobody measured them by other means. Written from
+Pose2Sim's source (perfanalytics/pose2sim 0.10: calibration.toml_write, common.computeP and zup2yup,
+triangulation.make_trc, synchronization, poseEstimation) and its demo:
 
 - ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3), rotation
   (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Where its origin is was up to whoever
   calibrated; it is taken to lie on the floor. Of several files the newest counts, as there.
-- ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it by
+- ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it
+by
   64 like the focal length, but it has no unit); where both are there, the original is read.
-- Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos' names.
+- Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos'
+names.
 - ``pose-3d/*.trc`` is y up: its X, Y, Z are the world's y, z, x. ``Units`` says m (Pose2Sim) or mm. ``Frame#`` is the
   number of the video's frame, from 0; the file may begin later. A missing marker is empty or nan.
 - ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
@@ -34,15 +36,15 @@ import torch
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.footage import SLACK_S, frame_numbers, last_number, stated
+from epipose.datasets.image_index import SLACK_S, frame_numbers, last_number, stated
 from epipose.datasets.selection import check_names, check_unique, selected
-from epipose.datasets.tables import reading
-from epipose.datasets.trc import Markers, read_trc
 from epipose.errors import EpiposeError
+from epipose.formats.containers import reading
+from epipose.formats.qualisys import read_qualisys
+from epipose.formats.trc import Markers, read_trc
+from epipose.io.video import VIDEO_SUFFIXES, frame_files, holds_pictures
 from epipose.poses import Poses3D
-from epipose.qualisys import read_qualisys
 from epipose.skeletons import BODY25
-from epipose.video import VIDEO_SUFFIXES, frame_files, holds_pictures
 
 PICTURES_FPS = 60.0  # what Pose2Sim takes for pictures that are no video
 _WORLD_FROM_TRC = [2, 0, 1]

@@ -19,7 +19,7 @@ EXPORTERS = {".onnx": "epipose.export.onnx:export_onnx"}
 
 def export(model: Path, out: Path) -> None:
     """Write the trained network of a model folder to a file; raises EpiposeError for an ending that nobody writes."""
-    from epipose.model.posenet import TrainedPoseNet
+    from epipose.network.posenet import TrainedPoseNet
 
     if out.suffix not in EXPORTERS:
         raise EpiposeError(f"Nothing here writes '{out.name}'. Endings that are known: {', '.join(EXPORTERS)}.")

@@ -1,8 +1,9 @@
 """A trained network as ONNX, for programs without PyTorch.
 
 Input ``pictures``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
-``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the file
-alone is enough to predict with. The refiner is not in it: it mends what any program read, where the model folder is.
+``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the
+file alone is enough to predict with. The refiner is not in it: it mends what any program read, where the model folder
+is.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from epipose.extras import optional
-from epipose.files import replacing
-from epipose.model.posenet import TrainedPoseNet, to_input
+from epipose.io.files import replacing
+from epipose.network.posenet import TrainedPoseNet, to_input
 
 OPSET = 18
 

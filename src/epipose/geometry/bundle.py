@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.geometry.parameters import Bundle, Free, Priors
 from epipose.geometry.residuals import Problem
 from epipose.geometry.triangulate import triangulate_from
-from epipose.geometry.unknowns import Bundle, Free, Priors
 
 _SETTLING = 5  # steps of every point by itself after each step of all
 
@@ -46,10 +46,10 @@ def bundle_adjust(
     ``x``: observations on z = 1 (by the focal length known or assumed, undistorted as far as the lens is known) with
     ``weight`` 0 where missing; ``noise``: their expected error in the same unit; ``velocity``: their motion in the
     picture per frame, needed where clocks are free. ``bones``: (parent, child) pairs, a forest, that keep one length.
-    ``start``: an earlier result whose lenses and clocks to go on from. ``bone_sigma``: how far the logarithm of a bone's
-    length may be off, where it cannot be measured on ``xyz`` because that was adjusted before. It ends when a step
-    gains less than the share ``least_gain`` of the cost; cameras come to rest long before the last badly seen point
-    does. The world frame and the scale are free in the equations; they come back as camera 0 and as the distance
+    ``start``: an earlier result whose lenses and clocks to go on from. ``bone_sigma``: how far the logarithm of a
+    bone's length may be off, where it cannot be measured on ``xyz`` because that was adjusted before. It ends when a
+    step gains less than the share ``least_gain`` of the cost; cameras come to rest long before the last badly seen
+    point does. The world frame and the scale are free in the equations; they come back as camera 0 and as the distance
     between cameras 0 and 1 of the start.
     """
     shape = xyz.shape

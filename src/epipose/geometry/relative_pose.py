@@ -21,7 +21,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.errors import EpiposeError
-from epipose.geometry.diagnosis import Finding, diagnose
+from epipose.geometry.degeneracy import Finding, diagnose
 from epipose.geometry.epipolar import (
     essential_from_pose,
     homogeneous,

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.geometry.arrow import Arrow, Tree
+from epipose.geometry.parameters import Bundle, Free, Priors, Sharing
 from epipose.geometry.rotation import exp
-from epipose.geometry.unknowns import Bundle, Free, Priors, Sharing
+from epipose.geometry.schur import Arrow, Tree
 
 _LEAST_SPREAD = 0.01  # no bone is held stiffer than to one per cent
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from epipose.errors import EpiposeError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
-from epipose.geometry.point_search import (
+from epipose.geometry.point_solver import (
     Columns,
     information,
     inverse_information,

@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from epipose.geometry.parameters import Bundle, Free, Priors
 from epipose.geometry.residuals import Problem
 from epipose.geometry.rotation import hat
-from epipose.geometry.unknowns import Bundle, Free, Priors
 
 
 class Uncertainty(NamedTuple):

@@ -23,10 +23,10 @@ from torch import Tensor
 
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import bundle_adjust
+from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
-from epipose.observations import Observations
 
 _MOST_SEEDS = 12
 _AGREE = math.radians(3)  # rotations this near, or within three standard deviations, are the same

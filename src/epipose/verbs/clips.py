@@ -10,7 +10,7 @@ from epipose.verbs.said import motions_and_photos, say
 
 
 def _sample(verb: config.Sample) -> None:
-    from epipose.sample import sample
+    from epipose.datasets.sample import sample
 
     clip = sample(verb.out, verb.wheel)
     print(
@@ -19,7 +19,7 @@ def _sample(verb: config.Sample) -> None:
 
 
 def _studio(verb: config.Studio) -> None:
-    from epipose.data.studio.clip import Order, film, picture_size, rig_named
+    from epipose.studio.film import Order, film, picture_size, rig_named
 
     size, rig = picture_size(verb.size), rig_named(verb.rig)
     order = Order(verb.frames, verb.views, verb.fps, size, rig, *motions_and_photos(verb), verb.seed)
@@ -29,7 +29,7 @@ def _studio(verb: config.Studio) -> None:
 
 
 def _weights(verb: config.Weights) -> None:
-    from epipose.detect.weights import weights
+    from epipose.detection.blazepose_weights import weights
 
     for path in weights(verb.variant, verb.file):
         print(path)
@@ -37,7 +37,7 @@ def _weights(verb: config.Weights) -> None:
 
 def _detect(verb: config.Detect) -> None:
     from epipose.clip import Clip
-    from epipose.stages import detect_clip, detect_warnings
+    from epipose.pipeline.stages import detect_clip, detect_warnings
 
     worked = detect_clip(
         verb.sources,
@@ -56,8 +56,8 @@ def _detect(verb: config.Detect) -> None:
 
 
 def _calibrate(verb: config.Calibrate) -> None:
-    from epipose.files import read_json
-    from epipose.stages import calibrate_clip, check_not_rejected
+    from epipose.io.files import read_json
+    from epipose.pipeline.stages import calibrate_clip, check_not_rejected
 
     options = {name: value for name, value in vars(verb).items() if name != "folder"}
     worked = calibrate_clip(verb.folder, **options)
@@ -77,9 +77,9 @@ def _calibrate(verb: config.Calibrate) -> None:
 
 
 def _label(verb: config.Label) -> None:
-    from epipose.data.supervision import supervision
-    from epipose.files import read_json
-    from epipose.stages import label_clip
+    from epipose.io.files import read_json
+    from epipose.pipeline.stages import label_clip
+    from epipose.training.supervision import supervision
 
     worked = label_clip(**vars(verb))
     labels = supervision(verb.folder, verb.mode).labels
@@ -92,13 +92,13 @@ def _label(verb: config.Label) -> None:
 
 
 def _view(verb: config.View) -> None:
-    from epipose.view import view
+    from epipose.viz.viewer import view
 
     view(verb.folder, html=verb.html, port=verb.port)
 
 
 def _run(verb: config.Run) -> None:
-    from epipose.run import run
+    from epipose.pipeline.run import run
 
     run(
         verb.sources,
@@ -119,7 +119,7 @@ def _run(verb: config.Run) -> None:
 
 
 def _tell_verdict(folder: Path) -> None:
-    from epipose.files import read_json
+    from epipose.io.files import read_json
 
     verdict = read_json(folder / "calibration.json")["verdict"]
     print(f"verdict: {verdict['word']}")

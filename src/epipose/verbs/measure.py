@@ -12,7 +12,7 @@ from epipose.errors import EpiposeError
 def _datasets(verb: config_measure.Datasets) -> None:
     from epipose.clip import Clip
     from epipose.datasets.base import Choice
-    from epipose.datasets.survey import checked, imported, listing
+    from epipose.datasets.catalogue import checked, imported, listing
 
     if verb.do == "list":
         print(listing())
@@ -37,9 +37,9 @@ def _datasets(verb: config_measure.Datasets) -> None:
 
 
 def _evaluate(verb: config_measure.Evaluate) -> None:
-    from epipose.evaluate import evaluate
-    from epipose.evaluate_2d import evaluate_2d
-    from epipose.evaluation_tables import as_text, write_evaluation
+    from epipose.evaluation.evaluate import evaluate
+    from epipose.evaluation.pckh import evaluate_2d
+    from epipose.evaluation.tables import as_text, write_evaluation
 
     if not verb.out.name:
         raise EpiposeError(f"--out {verb.out} is no name of a file; give one such as evaluation.json.")
@@ -55,8 +55,8 @@ def _evaluate(verb: config_measure.Evaluate) -> None:
 
 
 def _bench(verb: config_measure.Bench) -> None:
-    from epipose.bench.result import table
-    from epipose.bench.run import bench
+    from epipose.experiments.result import table
+    from epipose.experiments.run import bench
 
     out = verb.out or verb.work / f"{verb.name}.json"
     options = {key: value for key, value in vars(verb).items() if key not in ("name", "work", "out")}

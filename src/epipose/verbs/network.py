@@ -11,11 +11,11 @@ from epipose.errors import EpiposeError
 from epipose.verbs.said import motions_and_photos, motions_in, say
 
 if TYPE_CHECKING:
-    from epipose.data.source import Source
+    from epipose.training.batches import Source
 
 
 def _train(verb: config_network.Train) -> None:
-    from epipose.train import train
+    from epipose.training.train import train
 
     apart = ("folders", "out", "rotation_deg", "studio", "mocap", "backgrounds", "pictures", "workers")
     options = {name: value for name, value in vars(verb).items() if name not in apart}
@@ -27,15 +27,15 @@ def _train(verb: config_network.Train) -> None:
 
 
 def _stream(verb: config_network.Train) -> Source:
-    from epipose.data.samples import WINDOW
-    from epipose.data.studio.stream import Recipe, Stream
+    from epipose.training.samples import WINDOW
+    from epipose.training.studio_stream import Recipe, Stream
 
     recipe = Recipe(round(WINDOW * verb.input_size), verb.seed, *motions_and_photos(verb))
     return Stream(recipe, verb.workers, verb.pictures)
 
 
 def _refine(verb: config_network.Refine) -> None:
-    from epipose.refine import refine
+    from epipose.training.refine import refine
 
     options = {key: value for key, value in vars(verb).items() if key not in ("folders", "model", "mocap")}
     refine(verb.folders, verb.model, mocap=motions_in(verb.mocap), **options)
@@ -43,8 +43,8 @@ def _refine(verb: config_network.Refine) -> None:
 
 
 def _predict(verb: config_network.Predict) -> None:
-    from epipose.detect import resolved
-    from epipose.predict import predict
+    from epipose.detection.detect import resolved
+    from epipose.inference.predict import predict
 
     if (verb.source / "clip.json").exists():
         return _predict_clip(verb)
@@ -59,7 +59,7 @@ def _predict(verb: config_network.Predict) -> None:
 
 
 def _predict_clip(verb: config_network.Predict) -> None:
-    from epipose.predict_views import predict_views
+    from epipose.inference.clip_views import predict_views
 
     if verb.intrinsics is not None or verb.detector != "auto":
         raise EpiposeError("A clip folder brings its own joints and lenses: leave out --intrinsics and --detector.")

@@ -14,13 +14,13 @@ def say(worked: bool, path: Path, then: str) -> None:
 
 def motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The files in the folders that the studio was given; none where none was."""
-    from epipose.data.studio.room import photos_in
+    from epipose.studio.room import photos_in
 
     return motions_in(verb.mocap), photos_in(verb.backgrounds) if verb.backgrounds else ()
 
 
 def motions_in(folder: Path | None) -> tuple[Path, ...]:
     """The motion files in a folder; none where there is no folder."""
-    from epipose.data.motion import motion_files
+    from epipose.motion import motion_files
 
     return tuple(motion_files(folder)) if folder else ()

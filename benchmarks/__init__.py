@@ -1,0 +1,1 @@
+"""Measurements whose results stand in the documentation; docs/benchmarks.md says how they are run."""

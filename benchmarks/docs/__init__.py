@@ -1,0 +1,1 @@
+"""Results to the tables of the documentation."""

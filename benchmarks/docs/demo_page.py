@@ -1,0 +1,186 @@
+"""The demo's page, report.html: every number with what it means and how far to trust it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from benchmarks.docs.demo_tables import ANSWERS
+from benchmarks.network.demo_network import TEST, TRAIN
+from epipose.camera import Rig
+from epipose.clip import Clip
+from epipose.geometry.align import similarity_between
+from epipose.inference.predict import predict_clip
+from epipose.network.posenet import TrainedPoseNet
+from epipose.network.pretrained import SHIPPED
+from epipose.pipeline.run import label_section, network_section
+from epipose.viz.calibration_report import calibration_sections
+from epipose.viz.html_report import Figure, Report
+from epipose.viz.overlay import contact_sheet, overlay
+
+
+def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:
+    """Write report.html from the numbers and the folders that the demo left in ``out``."""
+    clip = out / "full"
+    report = Report(
+        "Four uncalibrated videos in, 3D pose from a single picture out",
+        "One man balances on a beam, filmed by four cameras for 1.7 seconds. epipose was told the lenses, not where the "
+        "cameras stood. Here is what it made of that, compared with the laboratory's own calibration. Everything on "
+        "this page was measured on this machine just now; nothing is simulated. "
+        f"It took {result['demo_seconds'] / 60:.1f} minutes and {result['peak_rss_mb']} MB of memory.",
+    )
+    _reference_section(report, result)
+    rig = Rig.load(clip / "rig.json")
+    fit = similarity_between(reference.camera.center, rig.camera.center)
+    calibration_sections(report, clip, reference.moved(float(fit.scale), fit.R, fit.t))
+    label_section(report, clip)
+    _four_cameras_section(report, out, result["network"]["four_cameras"])
+    _held_out_section(report, out, result["network"]["held_out_camera"])
+    network_section(report, out / "model")
+    report.save(out / "report.html")
+
+
+def _reference_section(report: Report, result: dict[str, Any]) -> None:
+    report.section(
+        "Against the laboratory's calibration",
+        "The reference was made with a calibration wand, by the laboratory that filmed this. It was used for nothing but "
+        "these numbers.",
+    )
+    report.figures(
+        [
+            Figure(
+                "Rotation between cameras, median error",
+                f"{result['rotation_deg_median']:.2f}",
+                "degrees",
+                f"Over the six pairs; the worst pair is off by {result['rotation_deg_max']:.2f}. Two degrees move a point "
+                "four metres away by 14 cm in the direction of that camera, but the cameras err together, so poses "
+                "suffer far less (see the 3D labels). Good enough to train on and to animate; not for a gait lab.",
+                "good" if result["rotation_deg_max"] <= 3 else "fair",
+            ),
+            Figure(
+                "Camera positions, mean error",
+                f"{result['center_mm_mean']:.0f}",
+                "mm",
+                "After the best common rotation, shift and scale: the scale of the scene cannot be known from pictures.",
+                "good" if result["center_mm_mean"] <= 50 else "fair",
+            ),
+            Figure(
+                "3D labels, difference",
+                f"{result['label_pmpjpe_mm']:.1f}",
+                "mm",
+                "Between joints triangulated with the recovered cameras and with the reference cameras, from the same "
+                "2D joints (PMPJPE). This is the price of not calibrating. It is not the error of the labels: that also "
+                "has the 2D detector's mistakes in it, which both share.",
+                "good" if result["label_pmpjpe_mm"] <= 15 else "fair",
+            ),
+        ]
+    )
+    recipe = result["paper_recipe"]
+    rows = [["epipose (all frames pooled, refined, adjusted), full weights", *_degrees(result)]]
+    if "heavy" in result:
+        rows.append(["the same, heavy weights", *_degrees(result["heavy"])])
+    rows.append(["the paper's recipe: F from one frame, median over frames", *_degrees(recipe)])
+    report.table(
+        ["cameras from", "median degrees", "worst pair"],
+        rows,
+        "Rotation error between cameras, the same 2D joints for each detector.",
+    )
+
+
+def _degrees(errors: dict[str, Any]) -> list[str]:
+    return [f"{errors['rotation_deg_median']:.2f}", f"{errors['rotation_deg_max']:.2f}"]
+
+
+def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> None:
+    report.section(
+        "3D from a single picture",
+        "epipose comes with a network that learned poses from drawn people alone, after learning to name the objects in "
+        "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. A second small network, the "
+        "refiner, compares what it read with the joints that BlazePose saw in the picture; it learned from motion capture "
+        "how people move. "
+        f"Here both went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
+        f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one picture at a time: the same "
+        "man before the same cameras, a third of a second later. After adaptation they know this man and this room "
+        "better than anybody else's.",
+    )
+    before, after = found["shipped"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]
+    report.figures(
+        [
+            Figure(
+                "As it comes",
+                f"{before:.0f}",
+                "mm PMPJPE",
+                f"Mean joint error on {found['shipped']['poses']} pictures after the best rotation, shift and scale, "
+                "against labels made with the reference cameras. This is what to expect on a photo of a stranger.",
+            ),
+            Figure(
+                "Adapted",
+                f"{after:.0f}",
+                "mm PMPJPE",
+                "The same pictures after adaptation. True for this man and this room only.",
+                "good" if after < min(before, found["blazepose_world_landmarks"]["pmpjpe_mm"]) else "fair",
+            ),
+            Figure(
+                "BlazePose's own 3D",
+                f"{found['blazepose_world_landmarks']['pmpjpe_mm']:.0f}",
+                "mm PMPJPE",
+                "World landmarks of the same pictures, same joints, same alignment. BlazePose was trained on very many "
+                "people and works on strangers; its joints are also defined a little differently from triangulated "
+                "ones, which counts against neither but moves both numbers.",
+            ),
+            Figure(
+                "Without looking",
+                f"{found['mean_training_pose']['pmpjpe_mm']:.0f}",
+                "mm PMPJPE",
+                "Each camera's average pose over the training frames, given as the answer to every picture. A network "
+                "that scores worse than this has memorised the poses it saw and does not yet generalise to new ones.",
+            ),
+        ]
+    )
+    pictures = _read(out / "full", out / "model")
+    report.picture(
+        contact_sheet(pictures, columns=2), f"Frame {TEST[1]} read by the adapted network, camera by camera."
+    )
+
+
+def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
+    camera, new, every = found["camera"], found["new_frames"], found["all_frames"]
+    report.section(
+        "A camera that training never saw",
+        f"The same again without {camera}: synchronised, calibrated and labelled from the other three videos alone, "
+        f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then asked about the pictures of {camera}. That camera gave "
+        "nothing to training. Only the test uses it: its pictures, the joints detected in them, which say where the man "
+        "is, its lens, and its part in the reference, which is triangulated from all four videos with the laboratory's "
+        "cameras.",
+    )
+    metrics = ("pmpjpe_mm", "nmpjpe_mm", "mpjpe_mm")
+    rows = [
+        [words, *(f"{part[key][metric]:.0f}" for part in (new, every) for metric in metrics)]
+        for key, words in ANSWERS.items()
+    ]
+    headers = [
+        f"{metric}, {frames}" for frames in ("new frames", "all frames") for metric in ("PMPJPE", "NMPJPE", "MPJPE")
+    ]
+    report.table(
+        ["answer", *headers],
+        rows,
+        f"Millimetres, against the reference; pictures of {camera} alone: frames {TEST[0]}-{TEST[1]} "
+        f"({new['adapted']['poses']} pictures) and all frames ({every['adapted']['poses']}). The mean pose is told how the "
+        "camera stands to the man, which nobody else is.",
+    )
+    view = Clip.load(out / "full").names.index(camera)
+    pictures = [_read(out / "full", model)[view] for model in (SHIPPED, out / "model_three")]
+    report.picture(contact_sheet(pictures, columns=2), f"Frame {TEST[1]} of {camera}, before and after.")
+
+
+def _read(folder: Path, model: Path) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """The last test frame of every camera with what a network makes of it, drawn over it."""
+    clip, trained = Clip.load(folder), TrainedPoseNet.load(model)
+    xyz, conf, uv = predict_clip(folder, trained, (TEST[1], TEST[1]))
+    return [
+        overlay(next(clip.read(view, [TEST[1]])), uv[row, 0], xyz[row, 0], conf[row, 0], trained.skeleton)
+        for row, view in enumerate(clip.views)
+    ]

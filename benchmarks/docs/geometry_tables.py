@@ -1,0 +1,211 @@
+"""The tables of benchmarks/results/geometry.json, as Markdown: what was set out to be reached, and what was measured.
+
+Each function takes the whole JSON and returns one table. What is missing in it is a KeyError; tables.py says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from epipose.experiments.result import markdown, number
+
+Result = dict[str, Any]
+
+
+class _Figure(NamedTuple):
+    """One of the figures at the top of the JSON, in words, with the goal that was set before it was measured."""
+
+    key: str
+    words: str
+    digits: int
+    at_least: bool  # else the goal is an upper limit
+    goal: float
+
+
+_FIGURES = (
+    _Figure("sim_rotation_deg_median", "simulated: rotation, degrees, median pair", 3, False, 0.15),
+    _Figure("sim_label_gap_mm", "simulated: what recovered cameras add to the labels' error, mm", 2, False, 1.0),
+    _Figure(
+        "sim_gain_over_vector_median", "simulated: share by which labels beat the vector median of pairs", 3, True, 0.25
+    ),
+    _Figure("sim_focal_error_pct", "simulated, one unknown focal length: its error, %", 2, False, 3.0),
+    _Figure(
+        "sim_focal_label_gap_mm",
+        "simulated, one unknown focal length: what it adds to the labels' error, mm",
+        2,
+        False,
+        5.0,
+    ),
+    _Figure("sim_offset_exact_share", "simulated, starts up to 10 s apart: share found to the frame", 3, True, 0.99),
+    _Figure("sim_offset_error_frames", "simulated, starts by parts of a frame: error, frames, median", 3, False, 0.15),
+    _Figure("sample_rotation_deg_median", "sample: rotation, degrees, median pair", 2, False, 1.4),
+    _Figure("sample_rotation_deg_max", "sample: rotation, degrees, worst pair", 2, False, 2.0),
+    _Figure("sample_center_mm_mean", "sample: centres, mm, mean", 1, False, 22.0),
+    _Figure(
+        "sample_nofocal_rotation_deg_median", "sample, lenses hidden: rotation, degrees, median pair", 2, False, 2.5
+    ),
+    _Figure("sample_nofocal_focal_error_pct", "sample, lenses hidden: focal length, error in %", 2, False, 5.0),
+    _Figure("sample_offset_error_frames", "sample, videos cut: largest error of a start, frames", 2, False, 1.0),
+    _Figure("ba_speed_over_ceres", "bundle adjustment: times as fast as Ceres", 2, True, 1.5),
+    _Figure("triangulation_speed_over_opencv", "two-view triangulation: times as fast as OpenCV", 1, True, 10.0),
+    _Figure("calibrate_1000_frames_s", "four cameras from 1000 frames, seconds", 1, False, 10.0),
+    _Figure(
+        "verdict_gross_rejected_share", "verdict, simulated: share of gross failures that are rejected", 4, True, 1.0
+    ),
+    _Figure(
+        "verdict_good_rejected_share", "verdict, simulated: share of good cameras that are rejected", 4, False, 0.02
+    ),
+)
+# What the README quotes: what somebody with four phones would ask.
+_SHORT = (
+    "sim_rotation_deg_median", "sim_label_gap_mm", "sim_focal_error_pct", "sim_offset_exact_share",
+    "sample_nofocal_rotation_deg_median", "sample_nofocal_focal_error_pct", "sample_offset_error_frames",
+    "verdict_gross_rejected_share", "verdict_good_rejected_share", "calibrate_1000_frames_s",
+)  # fmt: skip
+
+
+def figures(result: Result) -> str:
+    """Every figure at the top of the JSON beside its goal, and whether that is met."""
+    rows = []
+    for figure in _FIGURES:
+        value = result[figure.key]
+        met = value is not None and (value >= figure.goal if figure.at_least else value <= figure.goal)
+        goal = f"{'>=' if figure.at_least else '<='} {figure.goal:g}"
+        rows.append(
+            [f"{figure.words} (`{figure.key}`)", number(value, figure.digits), goal, "yes" if met else "**no**"]
+        )
+    return markdown(("figure", "measured", "goal", "met"), rows)
+
+
+def short(result: Result) -> str:
+    """The few figures of the README."""
+    of_key = {figure.key: figure for figure in _FIGURES}
+    rows = [[of_key[key].words, number(result[key], of_key[key].digits)] for key in _SHORT]
+    return markdown(("what", "measured"), rows)
+
+
+_ERRORS = {"rotation_deg_median": 2, "rotation_deg_max": 2, "center_mm_mean": 1, "label_pmpjpe_mm": 1}
+_ERROR_HEADERS = ("rotation, median deg", "rotation, worst pair", "centres, mean mm", "labels, PMPJPE mm")
+
+
+def simulation(result: Result) -> str:
+    """Every method at every noise: medians over the seeds."""
+    rows = []
+    for row in result["simulation"]["table"]:
+        noise = f"{row['amount']:g} px + 3 %" if row["noise"] == "simple" else f"detector x {row['amount']:g}"
+        case = noise if row["walks"] else f"{noise}, as captured"
+        errors = [number(row[key], digits) for key, digits in (_ERRORS | {"label_gap_mm": 2, "seconds": 1}).items()]
+        rows.append([f"{case}: {row['method']}", str(row["found"]), *errors])
+    headers = ("noise: method", "clips with cameras", *_ERROR_HEADERS, "labels, added by the cameras mm", "seconds")
+    return markdown(headers, rows)
+
+
+def sample(result: Result) -> str:
+    """Every method on the real clip, with either detector's joints."""
+    rows = [
+        [f"{detector}: {method}", *_numbers(row, _ERRORS | {"seconds": 1})]
+        for detector, methods in result["sample"].items()
+        for method, row in methods.items()
+    ]
+    return markdown(("BlazePose: method", *_ERROR_HEADERS, "seconds"), rows)
+
+
+def unknowns(result: Result) -> str:
+    """Unknown lenses, then unknown starts: a table each."""
+    found = result["unknowns_simulated"]
+    columns = {"focal_error_pct": 2, "rotation_deg_median": 2, "center_mm_mean": 1}
+    lenses = [
+        [f"simulated clip {clip}", *_numbers(run, columns), number(run["label_gap_mm"], 2), "-"]
+        for clip, run in enumerate(found["focal"], 1)
+    ]
+    starts = [
+        ["simulated, up to 10 s apart", "share exact", number(result["sim_offset_exact_share"], 3), "-"],
+        ["simulated, up to 3 frames apart", "frames", *_middle_and_largest(found["part_offsets_frames"])],
+    ]
+    for detector, real in result["unknowns_sample"].items():
+        hidden = real["without_focal"]
+        lenses.append(
+            [f"sample, BlazePose {detector}", *_numbers(hidden, columns), "-", number(hidden["label_pmpjpe_mm"], 1)]
+        )
+        for step, words in (("synchronised", "by motion alone"), ("calibrated", "and calibration")):
+            offsets = real["offsets"][step]
+            values = [number(offsets[key], 2) for key in ("median", "largest")]
+            starts.append([f"sample cut, BlazePose {detector}, {words}", "frames", *values])
+    lens_headers = ("one focal length, unknown", "focal length, %", *_ERROR_HEADERS[:1], _ERROR_HEADERS[2])
+    added = ("labels, added by cameras and lens mm", "labels against the reference's, PMPJPE mm")
+    start_headers = ("starts unknown", "unit", "median, or share", "largest")
+    return markdown((*lens_headers, *added), lenses) + "\n\n" + markdown(start_headers, starts)
+
+
+def verdict(result: Result) -> str:
+    """Counts of trust / check / reject for every kind of clip, by how good its cameras were."""
+    found = result["verdicts"]
+    total: Counter[str] = Counter()
+    rows = []
+    for kind, counts in found["per_kind"].items():
+        total.update(counts)
+        rows.append([kind, *_counts(counts)])
+    rows.append([f"all {found['runs']} clips", *_counts(total)])
+    table = markdown(("kind", "good (<= 2 deg)", "between", "gross (> 10 deg)", "refused"), rows)
+    return table + "\n\n" + "\n".join(_wrong(found))
+
+
+def _counts(counts: Counter[str] | dict[str, int]) -> Iterator[str]:
+    for quality in ("good", "between", "gross"):
+        words = [counts.get(f"{word}, {quality}", 0) for word in ("trust", "check", "reject")]
+        yield " / ".join(map(str, words)) if any(words) else "-"
+    yield str(counts.get("reject, refused", 0) or "-")
+
+
+def _wrong(found: Result) -> Iterator[str]:
+    """The largest error under the word trust, and every gross failure let through or good rig rejected."""
+    share, worst = found["good_trusted_share"], found["worst_rotation_trusted_deg"]
+    yield f"Of the good ones {share:.1%} are trusted. The largest rotation error under the word trust: {worst:.2f} degrees."
+    if not found["wrong"]:
+        yield "No gross failure passed, and no good cameras were rejected."
+        return
+    yield "Wrong verdicts, one by one:\n"
+    for run in found["wrong"]:
+        yield f"- {run['kind']}, seed {run['seed']}: {run['rotation_deg_max']:.2f} degrees off, said {run['verdict']}"
+
+
+def speed(result: Result) -> str:
+    """Seconds of both sides, and what they reached."""
+    found = result["speed"]
+    bundle, points, calibration = found["bundle"], found["triangulation"], found["calibration"]
+    rotation = [number(bundle[f"{name}_rotation_deg_median"], 3) for name in ("ours", "ceres")]
+    rows = [
+        [
+            f"bundle adjustment, {bundle['points']:.0f} points, 4 cameras: Ceres",
+            *(number(bundle[f"{name}_seconds"], 2) for name in ("ours", "ceres")),
+            number(bundle["ba_speed_over_ceres"], 2),
+            f"rotation {rotation[0]} and {rotation[1]} degrees",
+        ],
+        [
+            f"triangulation, {points['points']:.0f} points, 2 cameras: OpenCV",
+            *(number(points[f"{name}_seconds"], 4) for name in ("ours", "opencv")),
+            number(points["triangulation_speed_over_opencv"], 1),
+            f"median difference {points['difference_mm_median']:.1g} mm",
+        ],
+        [
+            f"the whole calibration, {calibration['frames']:.0f} frames, {calibration['views']:.0f} cameras",
+            number(calibration["calibrate_1000_frames_s"], 1),
+            "-",
+            "-",
+            "-",
+        ],
+    ]
+    return markdown(("what: against", "ours, seconds", "theirs, seconds", "ratio", "reached, ours and theirs"), rows)
+
+
+def _numbers(row: Result, columns: dict[str, int]) -> list[str]:
+    """A row's columns; a dash where the method gave up before it came to that."""
+    return [number(row.get(key), digits) for key, digits in columns.items()]
+
+
+def _middle_and_largest(values: list[float]) -> list[str]:
+    ordered = sorted(values)
+    middle = (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+    return [number(middle, 3), number(ordered[-1], 3)]

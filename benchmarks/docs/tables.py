@@ -1,0 +1,173 @@
+"""Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no figure is typed by hand.
+
+What docs/datasets.md says of files and licences comes from the readers themselves, in the same way.
+
+A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; --check only says whether all are up to date.
+Where a result is missing, its tables stay as they are, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.docs import demo_tables, geometry_tables, studio_tables
+from epipose.datasets.catalogue import described
+from epipose.datasets.registry import READERS, reader_named
+from epipose.errors import EpiposeError
+from epipose.experiments import result
+from epipose.experiments.result import markdown
+from epipose.io.files import read_json
+
+_ROOT = Path(__file__).resolve().parents[2]
+_RESULTS = _ROOT / "benchmarks" / "results"
+_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md", "docs/metrics.md")
+
+
+def main() -> int:
+    """Rewrite the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale, missing = [], []
+    for page in _PAGES:
+        text = (_ROOT / page).read_text(encoding="utf-8")
+        new, without = with_tables(text)
+        missing += [f"{page}: {reason}" for reason in without]
+        if new != text:
+            stale.append(page)
+            if not check:
+                (_ROOT / page).write_text(new, encoding="utf-8")
+    print(f"{'out of date' if check else 'rewritten'}: {', '.join(stale) or 'none'}")
+    for reason in missing:
+        print(reason)
+    return 1 if missing or (check and stale) else 0
+
+
+def with_tables(text: str) -> tuple[str, list[str]]:
+    """The page with every marked table made anew, and for each that cannot be made the reason."""
+    missing = []
+
+    def table(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in _TABLES:
+            missing.append(f"there is no table '{name}'; there are {', '.join(_TABLES)}.")
+            return match[0]
+        try:
+            return f"<!-- table: {name} -->\n{_TABLES[name]()}\n<!-- end -->"
+        except EpiposeError as error:
+            missing.append(f"table '{name}' was left as it is. {error} docs/benchmarks.md says which script makes it.")
+        except KeyError as key:
+            missing.append(f"table '{name}' was left as it is: its result has no {key}. Measure that part again.")
+        return match[0]
+
+    return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL), missing
+
+
+def _results(name: str) -> dict[str, Any]:
+    return read_json(_RESULTS / f"{name}.json")
+
+
+def _ablation() -> str:
+    found = _results("ablation")
+    rows = [
+        [f"{detector}: {name}", *(f"{row[key]:.{digits}f}" for key, digits in _ABLATION_COLUMNS.items())]
+        for detector, variants in found.items()
+        for name, row in variants.items()
+    ]
+    headers = ("BlazePose", "rotation, median deg", "rotation, worst pair", "centres, mean mm", "labels, PMPJPE mm")
+    return markdown(headers, rows)
+
+
+_ABLATION_COLUMNS = {"rotation_deg_median": 2, "rotation_deg_max": 2, "center_mm_mean": 0, "label_pmpjpe_mm": 1}
+
+
+def _letterbox() -> str:
+    found = _results("sample_letterbox")
+    models = next(iter(found.values()))["rms_residual_px"]
+    rows = [[model, *(f"{camera['rms_residual_px'][model]:.2f}" for camera in found.values())] for model in models]
+    return markdown(("the video's picture is", *(f"{name}, rms px" for name in found)), rows)
+
+
+def _metrics() -> str:
+    found = _results("metrics")
+    rows = [
+        ["poses", f"{found['poses']}", "-"],
+        ["seconds, all metrics", f"{found['seconds']:.1f}", "< 60"],
+        ["poses a second (`poses_per_s`)", f"{found['poses_per_s']}", "-"],
+        ["times as fast as the loop (`speed_over_loop`)", f"{found['speed_over_loop']:.1f}", ">= 20"],
+        ["peak memory of the whole run, MB", f"{found['peak_rss_mb']}", "-"],
+    ]
+    return markdown((", ".join(found["metrics"]), "measured", "goal"), rows)
+
+
+def _dataset_index() -> str:
+    found = _results("dataset_index")
+    steps = {
+        "names": "list one view's pictures",
+        "probe": "the same, and look at the first",
+        "takes": "the index of the Panoptic reader",
+        "clip_of_two_views": "a clip of two views",
+        "fingerprint": "a fingerprint of one view: names and sizes",
+    }
+    rows = [[words, f"{found['seconds'][step]:.1f} s", "-"] for step, words in steps.items()]
+    rows.append(["peak memory of all of it (`peak_rss_mb`)", f"{found['peak_rss_mb']} MB", "< 1024 MB"])
+    return markdown((f"{found['frames']} frames", "measured", "goal"), rows)
+
+
+def _structure() -> str:
+    rows = [
+        [name, *(f"{row[key]:.3f}" for key in ("mean", "spread", "least", "most"))]
+        for name, row in _results("structure")["rows"].items()
+    ]
+    return markdown(("score, error of every joint", "mean over seeds", "standard deviation", "least", "most"), rows)
+
+
+def _dataset(name: str) -> Callable[[], str]:
+    """What `epipose datasets` says of one."""
+    return lambda: f"```text\n{described(name, reader_named(name))}\n```"
+
+
+def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    return lambda: table(_results(name))
+
+
+def _studio(table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    """Of the JSON to which several scripts put their part: what is missing is a dash."""
+    return lambda: table(_results("studio") if (_RESULTS / "studio.json").exists() else {})
+
+
+_TABLES: dict[str, Callable[[], str]] = {
+    "demo_cameras": _of("demo", demo_tables.cameras),
+    "demo_network": _of("demo", demo_tables.network),
+    "demo_held_out": _of("demo", demo_tables.held_out),
+    "demo_cost": _of("demo", demo_tables.cost),
+    "studio_footage": _studio(studio_tables.footage),
+    "studio_inference": _studio(studio_tables.inference),
+    "studio_finder": _studio(studio_tables.finder),
+    "bench_labels": _of("bench_labels", result.table),
+    "bench_options": _of("bench_labels", lambda found: result.option_table(found["rows"])),
+    "bench_self": _of("bench_self", result.table),
+    "bench_collapse": _of("bench_collapse", result.table),
+    "bench_cameras": _of("bench_cameras", result.table),
+    "structure": _structure,
+    "metrics": _metrics,
+    "dataset_index": _dataset_index,
+    **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
+    "ablation": _ablation,
+    "letterbox": _letterbox,
+    "geometry_figures": _of("geometry", geometry_tables.figures),
+    "geometry_short": _of("geometry", geometry_tables.short),
+    "geometry_simulation": _of("geometry", geometry_tables.simulation),
+    "geometry_sample": _of("geometry", geometry_tables.sample),
+    "geometry_unknowns": _of("geometry", geometry_tables.unknowns),
+    "geometry_verdict": _of("geometry", geometry_tables.verdict),
+    "geometry_speed": _of("geometry", geometry_tables.speed),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

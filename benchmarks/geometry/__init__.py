@@ -1,0 +1,1 @@
+"""Benchmarks of cameras and labels: simulated rigs, real footage, rivals."""

@@ -1,0 +1,160 @@
+"""Seconds, side by side in one run: our bundle adjustment and Ceres, our triangulation and OpenCV, calibration as a whole.
+
+Bundle adjustment: 4 cameras, 300 frames of 17 joints (5 100 points, no bones), the same start, the same Cauchy loss of
+the same scale, one thread each (with two both are slower at this size). Ceres is timed in its solver alone, ours from
+call to return; both stop where the cameras have come to rest: costs and errors stand beside the times.
+
+Triangulation: 34 000 two-view points; OpenCV's optimal correction (correctMatches) and triangulatePoints
+against `triangulate_pair`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks.geometry.ceres import ceres_bundle
+from benchmarks.geometry.simulation import Simulated, simulate
+from epipose.calibration.calibrate import calibrate
+from epipose.camera import Rig
+from epipose.experiments.errors import camera_errors
+from epipose.geometry.bundle import bundle_adjust
+from epipose.geometry.epipolar import essential_from_pose
+from epipose.geometry.observations import observe
+from epipose.geometry.rotation import exp
+from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
+
+
+def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
+    """Ceres' seconds over ours, medians of alternating rounds, and what both reached."""
+    observed = observe(clip.poses, clip.rig)
+    noise = torch.full_like(observed.noise, float(observed.noise.median()))
+    weight = (observed.weight > 0).to(observed.x)
+    weight = weight * ((weight > 0).sum(0) >= 2)
+    R, t = _perturbed(clip.rig, 3.0, 0.1)
+    xyz = triangulate_robust(R, t, observed.x.movedim(0, 2), weight.movedim(0, -1), noise.movedim(0, -1)).xyz
+    start = (R, t, xyz, observed.x, weight, noise)
+    ours, ceres = [], []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        bundle = bundle_adjust(*start, least_gain=1e-5)
+        ours.append(time.perf_counter() - started)
+        adjusted = ceres_bundle(*start, threads=1)
+        ceres.append(adjusted.seconds)
+    camera = clip.rig.camera
+    reached = {"ours": (bundle.R, bundle.t, bundle.xyz), "ceres": (adjusted.R, adjusted.t, adjusted.xyz)}
+    errors = {
+        name: camera_errors(Rig(clip.rig.names, camera.with_pose(*pose[:2])), clip.rig)
+        for name, pose in reached.items()
+    }
+    return {
+        "ba_speed_over_ceres": median(ceres) / median(ours),
+        "points": float(weight[0].numel()),
+        "ours_seconds": median(ours),
+        "ceres_seconds": median(ceres),
+        **{f"{name}_cost": _cost(*pose, *start[3:]) for name, pose in reached.items()},
+        **{f"{name}_rotation_deg_median": error["rotation_deg_median"] for name, error in errors.items()},
+        **{f"{name}_center_mm_mean": error["center_mm_mean"] for name, error in errors.items()},
+    }
+
+
+def _perturbed(rig: Rig, degrees: float, metres: float) -> tuple[Float[Tensor, "view 3 3"], Float[Tensor, "view 3"]]:
+    """The true cameras, each turned and shifted by so much in a random direction."""
+    rng = np.random.default_rng(0)
+    turn, shift = (
+        torch.nn.functional.normalize(torch.from_numpy(rng.standard_normal((len(rig.names), 3))), dim=-1)
+        for _ in range(2)
+    )
+    R = exp(turn * float(np.deg2rad(degrees))) @ rig.camera.R
+    center = rig.camera.center + metres * shift
+    return R, -(R @ center[..., None])[..., 0]
+
+
+def _cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: Tensor) -> float:
+    """The robust cost that both minimise."""
+    p = xyz @ R[:, None].mT + t[:, None, None]
+    r = (p[..., :2] / p[..., 2:] - x) / noise[..., None]
+    return float((weight * r.square().sum(-1).log1p()).sum())
+
+
+def triangulation_speed(clip: Simulated, points: int = 34_000, rounds: int = 7) -> dict[str, float]:
+    """OpenCV's seconds over ours for optimal two-view points, medians of alternating rounds, and how far they differ."""
+    observed = observe(clip.poses, clip.rig)
+    a, b = (observed.x[view].reshape(-1, 2).repeat(points, 1)[:points].contiguous() for view in (0, 1))
+    camera = clip.rig.camera
+    R = camera.R[1] @ camera.R[0].mT
+    t = camera.t[1] - R @ camera.t[0]
+    E = essential_from_pose(R, t).numpy()
+    P_a, P_b = np.eye(3, 4), np.column_stack([R.numpy(), t.numpy()])
+    numpy_a, numpy_b = a.numpy()[None], b.numpy()[None]
+
+    def opencv() -> np.ndarray:
+        better_a, better_b = cv2.correctMatches(E, numpy_a, numpy_b)
+        homogeneous = cv2.triangulatePoints(P_a, P_b, better_a[0].T, better_b[0].T)
+        return (homogeneous[:3] / homogeneous[3]).T
+
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(_seconds(lambda: triangulate_pair(R, t, a, b)))
+        theirs.append(_seconds(opencv))
+    difference = np.linalg.norm(triangulate_pair(R, t, a, b).numpy() - opencv(), axis=-1)
+    return {
+        "triangulation_speed_over_opencv": median(theirs) / median(ours),
+        "points": float(points),
+        "ours_seconds": median(ours),
+        "opencv_seconds": median(theirs),
+        "difference_mm_median": 1000 * float(np.median(difference)),
+    }
+
+
+def calibration_speed(clip: Simulated) -> dict[str, float]:
+    """Seconds from 2D poses to cameras and their report."""
+    seconds = _seconds(lambda: calibrate(clip.poses, clip.given()))
+    return {"calibrate_1000_frames_s": seconds, "frames": float(len(clip.xyz)), "views": float(len(clip.rig.names))}
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def speeds(mocap: Path | None, rigs: Path | None, threads: int = 2, quick: bool = False) -> dict[str, dict[str, float]]:
+    """All three, with ``threads`` threads."""
+    clip = simulate(0, frames=60 if quick else 300, mocap=mocap, rigs=rigs)
+    torch.set_num_threads(1)
+    bundle = bundle_speed(clip, 1 if quick else 5)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
+    long = simulate(1, frames=100 if quick else 1000, mocap=mocap, rigs=rigs)
+    return {
+        "bundle": bundle,
+        "triangulation": triangulation_speed(clip, rounds=1 if quick else 7),
+        "calibration": calibration_speed(long),
+    }
+
+
+def main() -> None:
+    """Print the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mocap", type=Path)
+    parser.add_argument("--rigs", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    print(json.dumps(speeds(arguments.mocap, arguments.rigs, arguments.threads, arguments.quick), indent=2))
+
+
+if __name__ == "__main__":
+    main()

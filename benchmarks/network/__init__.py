@@ -1,0 +1,1 @@
+"""Benchmarks of the network, the metrics and the studio."""

@@ -1,0 +1,153 @@
+"""The demo's two questions to the network that comes with epipose: what does it gain when it adapts to some footage?
+
+Labels come from the videos alone: detected joints and recovered cameras, no 3D label. The network learns from them on
+frames 0-69; what is read, one picture at a time, before and after, is
+
+- frames 80-99 of the same four cameras: the same man and viewpoints, a third of a second later;
+- the last camera, after an adaptation that knew only the three others. Their starts, the choice of the subject, their
+  places, the labels and the pictures are made from three videos, as if the fourth had not been there (`clip_without`;
+  only the detector's run is shared, which looks at each video for itself). The held-out camera contributes to the test
+  alone: its pictures; the joints that the detector sees in them, which say where the person is; its lens; and its part
+  in the reference. Frames 80-99 are new in camera and time, all frames in camera only.
+
+Each network is asked with its refiner, which is how it is used, and alone. The refiner also reads the joints that the
+detector saw in the picture; it was adapted on the same labels, seen by virtual cameras.
+
+Every answer is compared with the same reference: joints triangulated from all four videos with the laboratory's
+cameras. Beside the network stand BlazePose's own 3D of the same pictures, and the mean pose of frames 0-69 as each
+camera sees it: the answer that never looks, and yet is told the reference and where the camera stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.camera import Rig
+from epipose.clip import Clip
+from epipose.experiments.errors import pose_errors
+from epipose.experiments.networks import detectors_own
+from epipose.inference.predict import predict_clip
+from epipose.network.posenet import TrainedPoseNet
+from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
+from epipose.poses import Poses2D
+from epipose.reconstruction.label import in_camera_frames, label
+from epipose.skeletons import H36M17
+
+TRAIN, TEST = (0, 69), (80, 99)
+
+Poses = Float[Tensor, "view frame joint 3"]  # metres, H36M17, axes of each view's camera
+
+
+class Reference(NamedTuple):
+    """Poses as each camera sees them, and the confidence of their labels (frame, joint)."""
+
+    xyz: Poses
+    conf: Float[Tensor, "frame joint"]
+
+
+def clip_without(folder: Path, left_out: str, out: Path, intrinsics: Path) -> None:
+    """The clip folder ``out`` of all views but one, synchronised, calibrated and labelled as if it had not been filmed.
+
+    Of the clip in ``folder`` only what the detector saw in each video is taken over, because it does not depend on the
+    other videos.
+    """
+    videos = [view.video for view in Clip.load(folder).views if view.name != left_out]
+    detect_clip(videos, out, poses=folder / "detections.npz")
+    calibrate_clip(out, intrinsics=intrinsics)
+    label_clip(out)
+
+
+def network_results(folder: Path, models: dict[str, Path], held_out: str, reference: Rig) -> dict[str, Any]:
+    """Errors before and after, on the four cameras and on the one held out.
+
+    ``models``: "shipped", "adapted" (to all views of the clip in ``folder``), "adapted_without" (the view
+    ``held_out``).
+    """
+    poses = Poses2D.load(folder / "poses2d.npz")
+    known, views = reference_poses(poses, reference), poses.views
+    everything = (0, poses.xy.shape[1] - 1)
+    shipped = answers_of(models["shipped"], folder, known, views, everything)
+    others = {"blazepose_world_landmarks": detectors_own(poses), "mean_training_pose": mean_pose(known, TRAIN)}
+    four = _named(shipped, answers_of(models["adapted"], folder, known, views, TEST)) | others
+    without = answers_of(models["adapted_without"], folder, known, (held_out,), everything)
+    alone = _named(shipped, without) | others
+    view = [views.index(held_out)]
+    return {
+        "four_cameras": errors(four, known, range(len(poses.views)), TEST),
+        "held_out_camera": {
+            "camera": held_out,
+            "new_frames": errors(alone, known, view, TEST),
+            "all_frames": errors(alone, known, view, everything),
+        },
+    }
+
+
+def answers_of(
+    model: Path, folder: Path, known: Reference, views: tuple[str, ...], frames: tuple[int, int]
+) -> dict[str, Poses]:
+    """What a model says with its refiner ("refined") and without ("alone"); 0 for the pictures that it was not asked."""
+    trained, clip = TrainedPoseNet.load(model), Clip.load(folder)
+    rows = [clip.names.index(name) for name in views]
+    answers = {}
+    for name, reader in {"refined": trained, "alone": replace(trained, refiner=None)}.items():
+        answers[name] = torch.zeros_like(known.xyz)
+        xyz = predict_clip(folder, reader, frames, views=views)[0]
+        answers[name][rows, frames[0] : frames[1] + 1] = xyz.to(known.xyz)
+    return answers
+
+
+def _named(shipped: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Poses]:
+    return {
+        "shipped": shipped["refined"],
+        "shipped_alone": shipped["alone"],
+        "adapted": adapted["refined"],
+        "adapted_alone": adapted["alone"],
+    }
+
+
+def headline(network: dict[str, Any]) -> dict[str, float]:
+    """The figures on the held-out camera that the documentation quotes: frames 80-99, and all frames."""
+    short = {
+        "shipped": "shipped",
+        "adapted": "adapted",
+        "adapted_alone": "adapted_alone",
+        "blazepose_world_landmarks": "blazepose",
+    }
+    parts = {"": "new_frames", "_all_frames": "all_frames"}
+    return {
+        f"{name}_pmpjpe_mm{ending}": network["held_out_camera"][part][row]["pmpjpe_mm"]
+        for ending, part in parts.items()
+        for row, name in short.items()
+    }
+
+
+def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
+    """The subject as the reference cameras triangulate it from all views, seen by each of them."""
+    labels = label(poses, reference)
+    return Reference(in_camera_frames(labels, reference)[:, :, 0], labels.conf[:, 0])
+
+
+def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
+    """Each camera's mean pose over some frames (first, last), weighted by confidence: one answer to every picture."""
+    root, part = H36M17.root, slice(frames[0], frames[1] + 1)
+    conf = known.conf[part]
+    weight = (conf * conf[:, root, None]).clamp(min=1e-9)[..., None]
+    centred = known.xyz[:, part] - known.xyz[:, part, root, None]
+    return ((weight * centred).sum(1) / weight.sum(0))[:, None].expand_as(known.xyz)
+
+
+def errors(
+    answers: dict[str, Poses], known: Reference, views: range | list[int], frames: tuple[int, int]
+) -> dict[str, dict[str, float]]:
+    """`pose_errors` of every answer on the same pictures: some views, frames (first, last); joints with a reference."""
+    part = slice(frames[0], frames[1] + 1)
+    chosen = list(views)
+    true = known.xyz[chosen, part]
+    counted = (known.conf[part] > 0).float().expand(true.shape[:-1])
+    return {name: pose_errors(xyz[chosen, part], true, counted, H36M17.root) for name, xyz in answers.items()}

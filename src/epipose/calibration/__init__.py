@@ -1,0 +1,1 @@
+"""Extrinsic self-calibration from human motion, and how far to trust it."""

@@ -1,0 +1,224 @@
+"""How well a rig explains what the cameras saw, in numbers for people and for the verdict.
+
+A small reprojection error is necessary for good cameras and does not prove them, so the report also measures what the
+error cannot see: how uncertain every camera is, how much of the picture and of the room the person covered, what each
+pair of views said on its own, whether a camera moved on the way, and whether the person came out mirrored.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from epipose.calibration.initial_rig import FirstRig
+from epipose.calibration.refine_rig import Adjusted
+from epipose.calibration.result import Calibration, CameraReport, PairReport
+from epipose.calibration.verdict import Evidence, judge
+from epipose.camera import Camera, Rig
+from epipose.errors import EpiposeError
+from epipose.geometry.bundle import Free
+from epipose.geometry.left_right import undecided
+from epipose.geometry.observations import Observations
+from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.rotation import angle_between
+from epipose.geometry.triangulate import triangulate_robust
+from epipose.geometry.uncertainty import Uncertainty
+from epipose.geometry.view_graph import triangulate_views
+from epipose.people.anatomy import handedness
+from epipose.poses import Poses2D
+from epipose.reconstruction.world_frame import stature
+from epipose.skeleton import Skeleton
+
+_CELLS = 10  # the picture is divided into 10 x 10 to say how much of it the person covered
+
+
+def known(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> Adjusted:
+    """A rig that was given rather than found, in the form of one that was adjusted, without uncertainty."""
+    _, trust = triangulate_views(observed, rig.camera.R, rig.camera.t)
+    views = len(rig.names)
+    none = trust.new_zeros(views)
+    sigma = Uncertainty(none, none, trust.new_zeros(views, views), none, trust.new_zeros(views, 2), none)
+    return Adjusted(rig, sigma, Free(), observed, swapped, trust, trust.new_zeros(views, 2))
+
+
+def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) -> Calibration:
+    """Measure an adjusted rig against the observations it came from; ``rig`` is the same one, moved and scaled.
+
+    ``first`` is what it was adjusted from, None for a rig that was given. Raises EpiposeError for a view that never
+    shows the subject at the same time as another.
+    """
+    camera, observed, views = found.rig.camera, found.observed, range(len(rig.names))
+    points = triangulate_robust(camera.R, camera.t, *observed.per_point())
+    residual = points.residual.movedim(-1, 0)
+    counted = (observed.weight > 0) & ((observed.weight > 0).sum(0) >= 2)
+    for name, any_counted in zip(rig.names, counted.flatten(1).any(1).tolist(), strict=True):
+        if not any_counted:
+            raise EpiposeError(f"View '{name}' never shows the subject at the same time as another view. Leave it out.")
+    metres = _spread(rig.camera.center) / _spread(camera.center)
+    shift = _signed_errors(observed, camera, points.xyz)
+    exchanged = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.exchanged
+    cameras = tuple(
+        _camera_report(poses, found, view, residual[view], counted[view], shift[view], bool(exchanged[view]), metres)
+        for view in views
+    )
+    pairs = {} if first is None else first.pairs
+    pair_reports = tuple(_pair_report(found, i, j, pair) for (i, j), pair in pairs.items())
+    size = stature(points.xyz, found.trust, poses.skeleton)
+    roaming = _roaming(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.trust, poses.skeleton)
+    hand = handedness(points.xyz, found.trust, poses.skeleton)
+    undecided_swaps = int(undecided(observed, camera.R, camera.t, poses.skeleton.flip).sum())
+    evidence = Evidence(
+        cameras=len(cameras),
+        worst_camera=min(cameras, key=lambda report: report.inlier_share).name,
+        worst_mrad=max(report.median_mrad for report in cameras),
+        usual_mrad=sorted(report.median_mrad for report in cameras)[(len(cameras) - 1) // 2],
+        worst_error=max(float(residual[view][counted[view]].median()) for view in views),
+        worst_inlier_share=min(report.inlier_share for report in cameras),
+        usual_inlier_share=sorted(report.inlier_share for report in cameras)[len(cameras) // 2],
+        worst_sigma_deg=float(torch.rad2deg(found.sigma.between.max())),
+        agreed_share=float(found.trust[counted.any(0)].mean()),
+        outvoted_share=sum(pair.outvoted for pair in pair_reports) / max(len(pair_reports), 1),
+        roaming=float(roaming.norm()) / size,
+        least_coverage=min(report.image_coverage for report in cameras),
+        bone_spread=_bone_spread(points.xyz, found.trust, poses.skeleton),
+        focal_doubt_pct=_beyond_doubt(found.focal_doubt),
+        worst_drift_mrad=max(report.drift_mrad for report in cameras),
+        drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
+        worst_lag_frames=float(found.rig.lag.abs().max()),
+        mirror_cost=None if first is None else _finite(first.mirror_cost),
+        handedness=hand.score if hand.sure else None,
+        undecided_share=undecided_swaps / observed.x.shape[1],
+        exchanged_views=int(exchanged.sum()),
+        mirrored_video=None if first is None else _finite(first.mirrored_video),
+        focal_sigma_pct=100 * float(found.sigma.focal.max()),
+    )
+    return Calibration(
+        rig=rig,
+        verdict=judge(evidence),
+        evidence=evidence,
+        cameras=cameras,
+        pairs=pair_reports,
+        frames_used=observed.x.shape[1],
+        roaming_m=tuple((metres * roaming).tolist()),  # type: ignore[arg-type]
+        undecided_swaps=undecided_swaps,
+    )
+
+
+def _camera_report(
+    poses: Poses2D,
+    found: Adjusted,
+    view: int,
+    residual: Float[Tensor, "frame joint"],
+    counted: Bool[Tensor, "frame joint"],
+    shift: Float[Tensor, "frame joint 2"],
+    exchanged: bool,
+    metres: float,
+) -> CameraReport:
+    camera, sigma = found.rig.camera[view], found.sigma
+    angle = (residual * found.observed.noise[view])[counted]
+    half = len(shift) // 2
+    early, late = (
+        shift[part][counted[part]].median(0).values if bool(counted[part].any()) else shift.new_zeros(2)
+        for part in (slice(0, half), slice(half, None))
+    )
+    return CameraReport(
+        name=found.rig.names[view],
+        median_px=float(angle.median() * camera.focal),
+        median_mrad=float(angle.median() * 1000),
+        p90_px=float(angle.quantile(0.9) * camera.focal),
+        inlier_share=float((residual[counted] < 2).double().mean()),
+        swapped_frames=int(found.swapped[view].sum()),
+        exchanged_throughout=exchanged,
+        rotation_sigma_deg=float(torch.rad2deg(sigma.rotation[view])),
+        center_sigma_mm=1000 * metres * float(sigma.center[view]),
+        image_coverage=_coverage(poses, view, camera),
+        focal_px=float(camera.focal),
+        focal_sigma_pct=100 * float(sigma.focal[view]),
+        focal_doubt_pct=100 * float(found.focal_doubt[view, 0]),
+        focal_doubt_sigma_pct=100 * float(found.focal_doubt[view, 1]),
+        distortion=tuple(camera.distortion.tolist()),
+        lens=_lens(found.free),
+        drift_mrad=1000 * float((late - early).norm()),
+        lag_frames=float(found.rig.lag[view]),
+        lag_sigma_frames=float(sigma.lag[view]),
+    )
+
+
+def _spread(center: Float[Tensor, "view 3"]) -> float:
+    return max(float((center - center.mean(0)).norm()), 1e-12)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _lens(free: Free) -> str:
+    if free.focal == "known":
+        return "given"
+    whose = "one for all cameras" if free.focal == "shared" else "each camera's own"
+    more = " and distortion" if free.radial != "known" else "; the footage does not show any distortion"
+    return (
+        f"focal length{more} estimated, {whose}" if free.radial != "known" else f"focal length estimated, {whose}{more}"
+    )
+
+
+def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
+    """Share of the cells of a grid over the picture in which a joint of the subject was ever seen."""
+    xy = poses.xy[view, :, 0][poses.conf[view, :, 0] >= 0.3]
+    inside = ((xy >= 0) & (xy < camera.size)).all(-1)
+    cell = (xy[inside] / camera.size * _CELLS).long()
+    return len((cell[:, 0] * _CELLS + cell[:, 1]).unique()) / _CELLS**2
+
+
+def _signed_errors(observed: Observations, camera: Camera, xyz: Tensor) -> Float[Tensor, "view frame joint 2"]:
+    """Seen minus observed on z = 1."""
+    p = camera.spread(2).into_frame(xyz)
+    return p[..., :2] / p[..., 2:].clamp(min=1e-6) - observed.x
+
+
+def _roaming(
+    xyz: Float[Tensor, "frame joint 3"], trust: Float[Tensor, "frame joint"], skeleton: Skeleton
+) -> Float[Tensor, "3"]:
+    """How far the middle of the hips moved along each axis, from the 5th to the 95th percentile; 0 where unseen."""
+    hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
+    middle = xyz[(trust[:, hips] > 0).all(-1)][:, hips].mean(1)
+    return middle.quantile(0.95, 0) - middle.quantile(0.05, 0) if len(middle) else xyz.new_zeros(3)
+
+
+def _bone_spread(xyz: Tensor, trust: Tensor, skeleton: Skeleton) -> float:
+    """By what share the length of a bone varies over the frames (robust): the median over thighs and shanks."""
+    spreads = []
+    for side in ("left", "right"):
+        for above, below in (("hip", "knee"), ("knee", "ankle")):
+            i, j = skeleton.index(f"{side}_{above}"), skeleton.index(f"{side}_{below}")
+            length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(trust[:, i] > 0) & (trust[:, j] > 0)]
+            if len(length) >= 10:
+                spreads.append(1.4826 * float((length - length.median()).abs().median() / length.median()))
+    return sorted(spreads)[len(spreads) // 2] if spreads else 1.0
+
+
+def _beyond_doubt(focal_doubt: Float[Tensor, "view 2"]) -> float:
+    """The largest change of a given focal length that the footage asks for by more than three standard deviations."""
+    change, sigma = focal_doubt.abs().unbind(-1)
+    return 100 * float(torch.where(change > 3 * sigma, change, torch.zeros_like(change)).max())
+
+
+def _pair_report(found: Adjusted, i: int, j: int, pair: RelativePose) -> PairReport:
+    observed, camera = found.observed, found.rig.camera
+    usable = int(((observed.weight[i] > 0) & (observed.weight[j] > 0)).sum())
+    off = float(torch.rad2deg(angle_between(pair.R, camera.R[j] @ camera.R[i].mT)))
+    alone = float(torch.rad2deg(torch.tensor(pair.rotation_sigma)))
+    return PairReport(
+        views=(found.rig.names[i], found.rig.names[j]),
+        correspondences=usable,
+        inlier_share=float(pair.inlier.double().mean()),
+        in_front_share=pair.in_front,
+        rotation_from_rig_deg=off,
+        rotation_sigma_deg=min(alone, 180.0),
+        sigma_in_rig_deg=float(torch.rad2deg(found.sigma.between[i, j])),
+        outvoted=off > max(10.0, 3 * min(alone, 30.0)),
+        findings=pair.warnings,
+    )

@@ -1,0 +1,198 @@
+"""A first rig from a few frames: good enough to start from, and in the right world.
+
+Pairs of views give relative poses from the pooled joints (geometry/relative_pose.py); the view graph makes one rig of
+them even when a pair is wrong (geometry/view_graph.py). The mirrored world, in which all depths are reversed, explains
+the pictures nearly as well when the cameras are far away (geometry/mirror.py), and estimation may end there: so it is
+tried, and the better of the two is kept. Where the lenses are not known either, the same is done for several focal
+lengths, and the one that explains the pictures best is the start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from epipose.camera import Rig
+from epipose.errors import EpiposeError
+from epipose.geometry.bundle import Priors, bundle_adjust
+from epipose.geometry.mirror_ambiguity import mirrored_twin
+from epipose.geometry.observations import Observations, observe
+from epipose.geometry.relative_pose import RelativePose, relative_pose
+from epipose.geometry.view_graph import reconstruct, resect, triangulate_views
+from epipose.people.anatomy import handedness
+from epipose.poses import Poses2D
+from epipose.skeleton import Skeleton
+
+START_FRAMES = 60  # enough to find a rig; the adjustment that follows uses more
+# Focal lengths over the longer side of the picture that are tried where nothing is known: from the wide lenses of
+# action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
+FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
+_ALIKE = 0.02  # costs of a world and its mirror image that differ by less do not tell them apart
+
+
+@dataclass(frozen=True)
+class FirstRig:
+    """Cameras (cam_from_world), and what was found on the way."""
+
+    rig: Rig
+    pairs: dict[tuple[int, int], RelativePose]
+    exchanged: Bool[Tensor, "view"]  # views whose left and right are exchanged throughout
+    mirror_cost: float  # robust cost of the mirrored world over that of the one taken
+    mirrored_video: float  # cost of a view taken as a mirrored video over its cost as it is; the least of all views
+    cost: float  # mean robust cost per observation
+
+
+def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) -> FirstRig:
+    """Cameras from the subject's joints in some frames; the poses of ``intrinsics`` are ignored.
+
+    Raises EpiposeError when views share too few joints or agree on no rig.
+    """
+    skeleton = poses.skeleton
+    observed = observe(poses, intrinsics).frames(frames).weighted(skeleton.votes)
+    pairs = relative_poses(observed, poses.views, seed)
+    observed = observed.frames(evenly(len(frames), START_FRAMES))
+    found = reconstruct(observed, pairs, skeleton.flip)
+    if bool(found.exchanged.any()):
+        observed = observed.exchanged(found.exchanged[:, None].expand(observed.weight.shape[:2]), skeleton.flip)
+    R, t, mirror_cost = _unmirrored(observed, found.R, found.t, skeleton)
+    rig = replace(intrinsics, camera=intrinsics.camera.to(torch.float64).with_pose(R, t))
+    mirrored_video = min(
+        _mirrored_video(observed, R, t, view, None if bool(found.exchanged[view]) else skeleton.flip)
+        for view in range(len(R))
+    )
+    return FirstRig(rig, pairs, found.exchanged, mirror_cost, mirrored_video, found.cost)
+
+
+def with_likely_focal(
+    poses: Poses2D, intrinsics: Rig, frames: Tensor, focal_sigma: Sequence[float | None], seed: int = 0
+) -> Rig:
+    """The intrinsics with the focal lengths that explain the pictures best, out of a few.
+
+    ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is a mere
+    guess. Where every view has a figure, that is the range that is searched; else all lenses are tried, the same field
+    of view for all that were guessed.
+    """
+    frames = frames[evenly(len(frames), START_FRAMES)]
+    camera = intrinsics.camera.to(torch.float64)
+    if all(sigma is not None for sigma in focal_sigma):
+        widest = max(sigma or 0.0 for sigma in focal_sigma)
+        focals = [camera.focal * math.exp(step * widest) for step in (-1.5, 0.0, 1.5)]
+    else:
+        stated = torch.tensor([sigma is not None for sigma in focal_sigma])
+        focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
+    best: tuple[float, Rig] | None = None
+    for focal in focals:
+        K = camera.K.clone()
+        K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
+        candidate = replace(intrinsics, camera=replace(camera, K=K))
+        with suppress(EpiposeError):  # a lens with which nothing fits
+            found = first_rig(poses, candidate, frames, seed)
+            if best is None or found.cost < best[0]:
+                best = (found.cost, candidate)
+    if best is None:
+        raise EpiposeError(
+            "No focal length makes the views agree on a rig. Check that all cameras show the same person at the same "
+            "moment, or give the cameras' intrinsics."
+        )
+    return best[1]
+
+
+def relative_poses(
+    observed: Observations, names: tuple[str, ...], seed: int = 0
+) -> dict[tuple[int, int], RelativePose]:
+    """The relative pose of every pair of views that share enough joints."""
+    frames, joints = observed.weight.shape[1:]
+    stretch = stretches(frames)[:, None].expand(frames, joints).flatten()
+    pairs = {}
+    for i, j in combinations(range(len(names)), 2):
+        weight = (observed.weight[i] * observed.weight[j]).sqrt().flatten()
+        noise = float((observed.noise[i].median() + observed.noise[j].median()) / 2)
+        if int((weight > 0).sum()) >= 50:
+            a, b = observed.x[i].reshape(-1, 2), observed.x[j].reshape(-1, 2)
+            with suppress(EpiposeError):  # a pair without an answer is left out; the others decide
+                pairs[i, j] = relative_pose(a, b, weight, noise, seed, stretch)
+    if not pairs:
+        raise EpiposeError(
+            "No two views see the same joints at the same time, or none gives a relative pose. Check that the videos "
+            "are synchronised and show the same person."
+        )
+    return pairs
+
+
+def evenly(available: int, wanted: int) -> Tensor:
+    """Indices of at most ``wanted`` frames, evenly spread."""
+    count = min(available, wanted)
+    return (torch.arange(count) * available) // max(count, 1)
+
+
+def stretches(frames: int) -> Tensor:
+    """Number the stretches of time within which a detector's errors depend on each other: about twenty."""
+    return torch.arange(frames) // max(1, math.ceil(frames / 20))
+
+
+def _mirrored_video(
+    observed: Observations,
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    view: int,
+    flip: Sequence[int] | None,
+) -> float:
+    """Cost of a view, placed by the other views' points, when its picture is mirrored, over its cost as it is.
+
+    In a mirrored video a detector takes left for right: ``flip`` undoes that, None where it was undone already. Where
+    the picture is not mirrored and left and right are exchanged all the same, it is taken with that undone. A mirrored
+    picture looks nearly like one taken from behind; perspective tells, as for the mirrored world. With two views there
+    is nothing to compare with, and the answer is infinite.
+    """
+    if len(R) < 3:
+        return math.inf
+    others = [other for other in range(len(R)) if other != view]
+    xyz, trust = triangulate_views(observed.views(others), R[others], t[others])
+    x, confidence, noise = observed.x[view], observed.weight[view], observed.noise[view]
+
+    def cost(x: Tensor, confidence: Tensor) -> float:
+        weight = confidence * trust
+        pose = resect(xyz, x, weight, float(noise.median()))
+        if pose is None:
+            return math.inf
+        p = xyz @ pose[0].mT + pose[1]
+        r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
+        return float((weight * r.square().sum(-1).log1p()).sum() / weight.sum())
+
+    plain = cost(x, confidence)
+    if flip is not None:
+        x, confidence = x[:, list(flip)], confidence[:, list(flip)]
+        plain = min(plain, cost(x, confidence))
+    mirrored = cost(x * x.new_tensor([-1.0, 1.0]), confidence)
+    if not math.isfinite(plain):
+        return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to tell by
+    return mirrored / max(plain, 1e-12)
+
+
+def _unmirrored(
+    observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], skeleton: Skeleton
+) -> tuple[Tensor, Tensor, float]:
+    """The better of a rig and its mirrored twin, both adjusted, and the cost of the other over its own."""
+    xyz, trust = triangulate_views(observed, R, t)
+    if not bool(trust.any()):
+        return R, t, math.inf
+    weight, priors = observed.weight * trust, Priors(symmetric=skeleton.bone_flip)
+    worlds = [
+        bundle_adjust(*start, observed.x, weight, observed.noise, skeleton.bones, priors=priors, steps=15)
+        for start in ((R, t, xyz), mirrored_twin(R, t, xyz, trust))
+    ]
+    worlds.sort(key=lambda world: world.cost)
+    ratio = worlds[1].cost / max(worlds[0].cost, 1e-12)
+    if ratio < 1 + _ALIKE:
+        person = [handedness(world.xyz, trust, skeleton) for world in worlds]
+        if person[0].sure and person[0].score < 0 < person[1].score:
+            worlds.reverse()
+            ratio = 1 / ratio
+    return worlds[0].R, worlds[0].t, ratio

@@ -1,0 +1,134 @@
+"""Intrinsics from a file, matched to the views of a clip: the one thing calibration is told about the cameras.
+
+Where there is no such file, what the videos themselves state about their lens (`epipose.io.lens_metadata`) is a start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+
+from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
+from epipose.clip import Clip
+from epipose.errors import EpiposeError
+from epipose.formats.qualisys import read_qualisys
+from epipose.geometry.parameters import Sharing
+from epipose.io.lens_metadata import focal_from
+
+FocalChoice = Literal["auto", "known", "shared", "each"]
+_FILE_SIGMA = 0.1  # relative error of the focal lengths in a file that a user does not take at its word
+
+
+def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
+    """K, distortion and size of every view in the order of the clip, at the origin, and how they were matched.
+
+    Reads epipose's JSON (R and t are ignored) or a Qualisys ``.qca.txt``. Cameras go by name; where no name matches
+    but the counts agree, by order, and the second value says so (it is empty otherwise). Raises EpiposeError for
+    another number of cameras, other names, or another resolution than the video has: a file for another resolution
+    is never rescaled in silence, for nothing says whether the video was scaled, cropped or padded.
+    """
+    rig = _read(path)
+    note = ""
+    if set(clip.names) <= set(rig.names):
+        rig = rig.select(clip.names)
+    elif not set(clip.names) & set(rig.names) and len(rig.names) == len(clip.names):
+        pairs = ", ".join(f"{view} = {camera}" for view, camera in zip(clip.names, rig.names, strict=True))
+        note = f"No camera of {path} has the name of a view, so they were matched by order: {pairs}."
+    else:
+        raise EpiposeError(
+            f"{path} has {len(rig.names)} cameras ({', '.join(rig.names)}); the clip has {len(clip.names)} views "
+            f"({', '.join(clip.names)}). Give a file with one camera per view, under the same names."
+        )
+    for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
+        if size != [view.width, view.height]:
+            raise EpiposeError(
+                f"{path}: camera '{camera}' was calibrated at {size[0]}x{size[1]} pixels; the video of view "
+                f"'{view.name}' has {view.width}x{view.height}. Give a file for the video's resolution: scale, crop or "
+                "pad K and size as the video was (epipose.Camera has resized and cropped)."
+            )
+    camera = Camera.from_intrinsics(rig.camera.K, rig.camera.distortion, rig.camera.size)
+    return Rig(clip.names, camera), note
+
+
+def known_rig_from(path: Path, clip: Clip) -> tuple[Rig, str]:
+    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; their clocks are not: ``lag`` is 0."""
+    intrinsics, note = intrinsics_from(path, clip)
+    rig = _read(path, intrinsics_only=False)
+    known = rig.select(clip.names) if set(clip.names) <= set(rig.names) else rig
+    camera = intrinsics.camera.with_pose(known.camera.R, known.camera.t)
+    return replace(known, names=clip.names, camera=camera, lag=torch.zeros_like(known.lag)), note
+
+
+def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
+    """A lens for every view from what its file says, else an ordinary one; and what is known of it.
+
+    The second value says in words where each focal length comes from; the third is its relative standard deviation per
+    view, None where the file says nothing.
+    """
+    cameras, sources, sigmas = [], [], []
+    for view in clip.views:
+        camera, found = assumed_camera(view.width, view.height), focal_from(view.video, view.width, view.height)
+        if found is not None:
+            K = camera.K.clone()
+            K[0, 0] = K[1, 1] = found.pixels
+            camera = replace(camera, K=K)
+            sources.append(f"{view.name}: {found.pixels:.0f} px, to within {found.sigma:.0%} ({found.source})")
+        cameras.append(camera)
+        sigmas.append(None if found is None else found.sigma)
+    without = [view.name for view, sigma in zip(clip.views, sigmas, strict=True) if sigma is None]
+    words = ["No intrinsics were given."]
+    if without:
+        who = "" if not sources else f" for {', '.join(without)}"
+        words = [
+            f"No intrinsics were given, so an ordinary lens was assumed{who} (focal length 0.8 of the longer side, no "
+            "distortion)."
+        ]
+    if sources:
+        words.append(f"Focal lengths as the files state them: {'; '.join(sources)}.")
+    words.append(
+        "Focal lengths are estimated from the person's motion, unless that was switched off; intrinsics from a "
+        "calibration are better."
+    )
+    return Rig(clip.names, stack_cameras(cameras)), " ".join(words), tuple(sigmas)
+
+
+class Lens(NamedTuple):
+    """Intrinsics to begin with, what is to be estimated of them, how well they are known, and what to tell the user."""
+
+    rig: Rig
+    focal: Sharing
+    sigma: tuple[float | None, ...]
+    note: str
+
+
+def lens_for(clip: Clip, path: Path | None, focal: FocalChoice) -> Lens:
+    """Intrinsics from a file, or else from what the videos say, or assumed; and which focal lengths to estimate.
+
+    "auto" takes a file at its word; without one it estimates one focal length where all videos have the same size
+    (upright or on its side), and one for each camera otherwise.
+    """
+    if path is not None:
+        rig, note = intrinsics_from(path, clip)
+        return Lens(rig, "known" if focal == "auto" else focal, (_FILE_SIGMA,) * len(clip.views), note)
+    rig, note, sigma = assumed_intrinsics(clip)
+    if focal == "auto":
+        one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1
+        focal = "shared" if one_size and len({round(f) for f in rig.camera.focal.tolist()}) == 1 else "each"
+    return Lens(rig, focal, sigma, note)
+
+
+def _read(path: Path, intrinsics_only: bool = True) -> Rig:
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}.")
+    with path.open("rb") as file:
+        start = file.read(200).lstrip(b"\xef\xbb\xbf \r\n\t")
+    if start.startswith(b"{"):
+        return Rig.load(path, intrinsics_only)
+    if start.startswith(b"<"):
+        return read_qualisys(path)
+    raise EpiposeError(
+        f'{path} is no camera file: expected epipose\'s JSON ({{"cameras": ...}}) or a Qualisys .qca.txt (XML).'
+    )

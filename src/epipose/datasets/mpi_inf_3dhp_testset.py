@@ -1,0 +1,257 @@
+"""MPI-INF-3DHP, test set: six people, one camera each, 2 929 frames that count; and how the official script counts.
+
+What the files mean is taken from the README and the MATLAB scripts in the release's test_util (mpii_test_predictions,
+mpii_get_joints, mpii_compute_3d_pck, mpii_get_pck_auc_joint_groups, mpii_get_activity_name) and from public readers.
+
+- ``annot_data.mat`` is MATLAB 7.3, that is HDF5 with its axes reversed: annot2 (frame, 1, 17, 2), annot3 and
+univ_annot3
+  (frame, 1, 17, 3) in millimetres in the camera's axes, valid_frame and activity_annotation (frame, 1). Row k is
+  ``img_<k + 1>.jpg``. TS3 and TS4 have one and two pictures more than annotations.
+- ``annot3`` is what the camera saw; ``univ_annot3`` is the same pose drawn to the size of Human3.6M's universal
+  skeleton and does not project onto ``annot2`` (see mpi_inf_3dhp.py). THE OFFICIAL NUMBERS COMPARE univ_annot3, that is
+  ``Choice(true_scale=False)``, pelvis on pelvis; many published ones take annot3, and are not comparable.
+- TS1 and TS2 are in the studio with green screen, TS3 and TS4 without, TS5 and TS6 outdoors.
+- Lenses come from test_util/camera_calibration (ts1-4cameras.calib, ts5-6cameras.calib); where these files lack, the
+  same numbers, as several public readers quote them, stand below. TS5 and TS6 have distorted pictures. Whether annot2
+  was drawn with the distortion nobody says: ``check`` measures it, and what pinhole fits annot2 best.
+- The frame rate is not published; 25 per second stands in for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from epipose.camera import Camera, Rig
+from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.image_index import check_numbering, find_footage, glance
+from epipose.datasets.mpi_inf_3dhp import MILLIMETRES, rows_of_h36m, stretched
+from epipose.datasets.selection import check_names, selected
+from epipose.errors import EpiposeError
+from epipose.formats.containers import open_hdf5
+from epipose.formats.skeletool import captury_camera, read_captury
+from epipose.io.video import FOLDER_FPS
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeletons import H36M17
+
+# The release's own order (mpii_get_joints, 'relevant'); names as in mpi_inf_3dhp.JOINTS.
+JOINTS = (
+    "head_top", "neck",
+    "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+    "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle",
+    "pelvis", "spine", "head",
+)  # fmt: skip
+
+VALID = {"TS1": 603, "TS2": 540, "TS3": 505, "TS4": 553, "TS5": 276, "TS6": 452}  # the frames that count
+
+# activity_annotation 1..7, in the words of the release's README and of its script.
+ACTIVITIES = {
+    1: "Standing/Walking", 2: "Exercising", 3: "Sitting", 4: "Reaching/Crouching", 5: "On The Floor", 6: "Sports",
+    7: "Miscellaneous",
+}  # fmt: skip
+
+# The joints that the official PCK and AUC count (mpii_get_pck_auc_joint_groups, the current release), as Human3.6M
+# names them: its "head" is the dataset's head_top, its "thorax" the dataset's neck. Pelvis, spine and the middle of the
+# head do not count (an earlier copy of the script counted all 17); the total weighs every joint alike. Poses are
+# compared pelvis on pelvis. A joint is right where its error is LESS THAN 150 mm (strict), and the AUC is the mean over
+# the 31 thresholds 0, 5 ... 150 mm, strict as well, so that the first always adds 0.
+PCK_GROUPS: dict[str, tuple[str, ...]] = {
+    "Head": ("head",),
+    "Neck": ("thorax",),
+    "Shou": ("right_shoulder", "left_shoulder"),
+    "Elbow": ("right_elbow", "left_elbow"),
+    "Wrist": ("right_wrist", "left_wrist"),
+    "Hip": ("right_hip", "left_hip"),
+    "Knee": ("right_knee", "left_knee"),
+    "Ankle": ("right_ankle", "left_ankle"),
+}
+PCK_JOINTS = tuple(joint for group in PCK_GROUPS.values() for joint in group)
+
+VIEW = "camera"
+WHAT = "annot_data.mat of the MPI-INF-3DHP test set (annot2, annot3, univ_annot3, valid_frame, activity_annotation)"
+HELP = "Run the release's get_testset.sh; epipose datasets prints how the files should lie."
+
+
+class MpiInf3dhpTest:
+    """The test set; a take is one person ("TS1"). Activities change within it, from frame to frame."""
+
+    about = About(
+        title="MPI-INF-3DHP, test set",
+        licence="non-commercial research only (license.txt of the release); cite Mehta et al., 3DV 2017",
+        source="https://vcai.mpi-inf.mpg.de/3dhp-dataset/",
+        download="mpi_inf_3dhp.zip; read and edit conf.ig in it, then run get_testset.sh",
+        tree=(
+            "ROOT/TS1/annot_data.mat           (ROOT may also be the folder above mpi_inf_3dhp_test_set)\n"
+            "ROOT/TS1/imageSequence/img_000001.jpg\n"
+            "ROOT/TS2 ... ROOT/TS6\n"
+            "ROOT/test_util/camera_calibration/ts1-4cameras.calib, ts5-6cameras.calib"
+        ),
+    )
+
+    def recognises(self, root: Path) -> bool:
+        """Whether there is a test sequence with its annotations."""
+        return any((_base(root) / name / "annot_data.mat").exists() for name in VALID)
+
+    def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
+        """The test sequences that are there, one view ("camera") at the origin of its world."""
+        base = _base(root)
+        there = [name for name in VALID if (base / name / "annot_data.mat").exists()]
+        if not there:
+            raise EpiposeError(f"{root} holds no test sequence of MPI-INF-3DHP (TS1/annot_data.mat ... TS6). {HELP}")
+        check_names("view", choice.views, {VIEW})
+        return selected([_take(base, name, choice) for name in there], choice)
+
+    def check(self, root: Path) -> list[Finding]:
+        """Every sequence: its frames that count, its pictures, and what projects onto annot2."""
+        return [finding for name in VALID for finding in _check(_base(root), name)]
+
+
+def fitted_lens(
+    xyz: Float64[Tensor, "point 3"], uv: Float64[Tensor, "point 2"]
+) -> tuple[Float64[Tensor, "3 3"], float]:
+    """The pinhole K (no skew) by which points in the camera's axes fall on pixels best, and the median miss in pixels.
+
+    Linear least squares per axis: u z = f x + c z.
+    """
+    K = torch.eye(3, dtype=torch.float64)
+    for axis in (0, 1):
+        rays = torch.stack([xyz[:, axis] / xyz[:, 2], torch.ones(len(xyz), dtype=torch.float64)], -1)
+        K[axis, axis], K[axis, 2] = torch.linalg.lstsq(rays, uv[:, axis, None]).solution[:, 0]
+    seen = (xyz / xyz[:, 2:]) @ K.T
+    return K, float((seen[:, :2] - uv).norm(dim=-1).median())
+
+
+def lens(root: Path, take_name: str) -> Camera:
+    """The camera of a take, at the origin, for pictures as they were published: TS1-4 2048 x 2048, TS5-6 1920 x 1080."""
+    indoors = take_name in ("TS1", "TS2", "TS3", "TS4")
+    size = (2048, 2048) if indoors else (1920, 1080)
+    path = (
+        _base(root) / "test_util" / "camera_calibration" / ("ts1-4cameras.calib" if indoors else "ts5-6cameras.calib")
+    )
+    if path.exists():
+        return read_captury(path, *size)
+    if indoors:
+        return captury_camera(7.32506, 1.00044, (10.0, 10.0), (-0.0322884, 0.0929296), (0.0,) * 5, size)
+    distortion = (-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332)
+    return captury_camera(8.770747185, 0.993236423, (10.0, 5.625), (-0.104908645, 0.104899704), distortion, size)
+
+
+def _base(root: Path) -> Path:
+    """The folder of TS1 ... TS6: the one given, or mpi_inf_3dhp_test_set in it (get_testset.sh puts one in another)."""
+    while (inner := root / "mpi_inf_3dhp_test_set").is_dir():
+        root = inner
+    return root
+
+
+def _take(base: Path, name: str, choice: Choice) -> Take:
+    """One test sequence, as long as its annotations; its camera is that of its pictures, should they be shrunk."""
+    camera = published = lens(base, name)
+    pictures = find_footage(base / name, ("imageSequence",))
+    seen = glance(pictures)
+    if seen is not None:
+        camera = camera.resized(seen.width, seen.height)
+    path = base / name / "annot_data.mat"
+    try:
+        frames = len(_column(path, "valid_frame"))
+    except EpiposeError:  # asking for the truth will say so
+        frames = 0
+    rig = Rig((VIEW,), camera[None], metric=True)
+    key = "annot3" if choice.true_scale else "univ_annot3"
+    truth = partial(_truth, path, key, rig, published, pictures, frames)
+    return Take(name, name, "", rig, (pictures,), frames, FOLDER_FPS, truth)
+
+
+def _truth(path: Path, key: str, rig: Rig, published: Camera, pictures: Path | None, frames: int) -> Truth:
+    """Read one sequence's annotations; annot2 speaks of pictures of the published size."""
+    valid = torch.from_numpy(_column(path, "valid_frame") == 1)
+    if pictures is not None:
+        check_numbering(pictures, frames)
+    rows = rows_of_h36m(JOINTS)
+    xyz = _joints(path, key, len(valid))[:frames, rows] / MILLIMETRES
+    uv = _joints(path, "annot2", len(valid))[:frames, rows]
+    uv = stretched(uv, published.size, rig.camera.size[0])
+    conf = valid[:frames, None].float().expand(-1, len(rows)).clone()
+    poses = Poses3D(xyz.float()[:, None], conf[:, None], H36M17, "world", True)
+    poses2d = Poses2D(uv.float()[None, :, None], conf[None, :, None].clone(), H36M17, (VIEW,))
+    doing = _column(path, "activity_annotation")[:frames].astype(int).tolist()
+    return Truth(poses, poses2d, tuple(ACTIVITIES.get(number, "") for number in doing))
+
+
+def _column(path: Path, variable: str) -> np.ndarray:
+    """One number for each frame."""
+    with open_hdf5(path, WHAT) as file:
+        if variable not in file or file[variable].size != max(file[variable].shape):
+            raise EpiposeError(
+                f"{path} has no variable {variable} with a number for each frame; expected {WHAT}. {HELP}"
+            )
+        return np.asarray(file[variable], np.float64).reshape(-1)
+
+
+def _joints(path: Path, variable: str, frames: int) -> Float64[Tensor, "frame joint axis"]:
+    """The 17 joints in pixels or millimetres; invalid frames may hold anything, and get zeros for what is not finite."""
+    shape = (frames, 1, len(JOINTS), 2 if variable == "annot2" else 3)
+    with open_hdf5(path, WHAT) as file:
+        found = file[variable].shape if variable in file else None
+        if found != shape:
+            raise EpiposeError(f"{path}: {variable} should have shape {shape}, got {found or 'nothing'}. {HELP}")
+        return torch.from_numpy(np.nan_to_num(np.asarray(file[variable], np.float64)[:, 0], posinf=0, neginf=0))
+
+
+def _check(base: Path, name: str) -> list[Finding]:
+    """What is to be said of one sequence."""
+    path = base / name / "annot_data.mat"
+    if not path.exists():
+        return [Finding(False, f"{path} is missing. {HELP}")]
+    try:
+        valid = _column(path, "valid_frame") == 1
+        activity = set(_column(path, "activity_annotation")[valid].astype(int))
+        findings = [
+            Finding(
+                valid.sum() == VALID[name], f"{path} marks {valid.sum()} frames valid, {VALID[name]} are published"
+            ),
+            Finding(
+                activity <= set(ACTIVITIES),
+                f"{path}: the activities of these are {sorted(map(int, activity))} of 1 to 7",
+            ),
+            _projection(path, lens(base, name), torch.from_numpy(valid)),
+            _check_pictures(base / name / "imageSequence", len(valid)),
+        ]
+    except EpiposeError as error:
+        return [Finding(False, str(error))]
+    return findings
+
+
+def _projection(path: Path, camera: Camera, valid: Tensor) -> Finding:
+    """Which of the annotations projects onto annot2, and how far the published lens is from the best pinhole."""
+    uv = _joints(path, "annot2", len(valid))[valid].reshape(-1, 2)
+    true, universal = (_joints(path, key, len(valid))[valid].reshape(-1, 3) for key in ("annot3", "univ_annot3"))
+    if not len(uv) or not bool((true[:, 2] > 0).all() and (universal[:, 2] > 0).all()):
+        return Finding(False, f"{path}: some valid joints are not in front of the camera. {HELP}")
+    miss = float((camera.project_in_frame(true) - uv).norm(dim=-1).median())
+    K, fitted = fitted_lens(true, uv)
+    other = fitted_lens(universal, uv)[1]
+    return Finding(
+        fitted < 5,
+        f"{path}: by the published lens annot3 falls {miss:.2f} pixels from annot2; by the pinhole that fits best (fx "
+        f"{K[0, 0]:.2f}, fy {K[1, 1]:.2f}, cx {K[0, 2]:.2f}, cy {K[1, 2]:.2f}) {fitted:.2f}, and univ_annot3 by its own "
+        f"best pinhole {other:.2f} (medians)",
+    )
+
+
+def _check_pictures(folder: Path, frames: int) -> Finding:
+    """Whether there is a picture for every annotated frame."""
+    seen = glance(folder) if folder.is_dir() else None
+    if seen is None:
+        return Finding(False, f"{folder} is missing or holds no picture that can be read. {HELP}")
+    try:
+        check_numbering(folder, seen.frames)
+    except EpiposeError as error:
+        return Finding(False, str(error))
+    words = f"{folder} has {seen.frames} pictures of {seen.width} x {seen.height} for {frames} annotated frames"
+    return Finding(seen.frames >= frames, words)

@@ -1,0 +1,103 @@
+"""The sample: four synchronised videos of a man balancing on a beam, with the lab's own calibration kept apart.
+
+They are the single-person demo of Pose2Sim (BSD-3-Clause, David Pagnon and contributors): 100 frames, 60 fps,
+portrait, a bystander and a plastic skeleton in two views. The calibration is by wand.
+
+The videos of cam01 and cam02 are not what their calibration describes. They are 1080x1920, the calibration says
+1088x1920, and they carry black bars: the pictures were scaled by 1080/1088, which leaves 1906 rows, and 7 black rows
+were put above and below. The lab's own 1088-pixel pictures of the same room, in the same package, show it:
+matches in the static background follow this model with a median error below a tenth of a pixel, and are off by several
+pixels from a crop or from K as it stands (benchmarks/geometry/sample_letterbox.py). So the cameras written here are scaled
+and padded as the videos were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from epipose.camera import Rig, stack_cameras
+from epipose.clip import Clip
+from epipose.errors import EpiposeError
+from epipose.formats.qualisys import read_qualisys
+from epipose.io.fetch import archive_of, extract, has_hash, pip_wheel
+from epipose.io.files import read_json
+
+WHEEL = pip_wheel("pose2sim", "0.10.49")
+WHEEL_SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"
+FOLDER = "Pose2Sim/Demo_SinglePerson"
+
+# file in the clip folder -> (member of the wheel, SHA-256)
+MEMBERS = {
+    "videos/cam01.mp4": (
+        f"{FOLDER}/videos/cam01.mp4",
+        "cf4f2816c86bea4bfbea255333d8626ff32a3ecabdab8b0fb147cea9167fde3a",
+    ),
+    "videos/cam02.mp4": (
+        f"{FOLDER}/videos/cam02.mp4",
+        "94ff87cf978b8406e8aa36ab3c5362e72848994e87652f0dc7a33c315e8e0442",
+    ),
+    "videos/cam03.mp4": (
+        f"{FOLDER}/videos/cam03.mp4",
+        "b8b329f832f178f27ecb78d024d5026b96c6adb36c387bfe2c0af85eab8a11ca",
+    ),
+    "videos/cam04.mp4": (
+        f"{FOLDER}/videos/cam04.mp4",
+        "b5c0e7863fd70d008e7178d3c556b045b0ea5f78fcd61ca548a0b2e807e641f7",
+    ),
+    "reference/Calib.qca.txt": (
+        f"{FOLDER}/calibration/Calib.qca.txt",
+        "fd90e4bbae3278ef1dc0cdd42a34ee06bf88286f628a02c00a29407aa39e34c5",
+    ),
+    "LICENSE-pose2sim.txt": (
+        "pose2sim-0.10.49.dist-info/licenses/LICENSE",
+        "7f8a9ede713463b96d261a39c3ec404748c8e4f528c795e5f8cb18898ed944cf",
+    ),
+}
+
+
+def sample(out: Path, wheel: Path | None = None) -> Clip:
+    """Write the sample clip to the folder ``out``; what is there already, whole, is left.
+
+    Beside ``clip.json`` and ``videos/`` stand ``intrinsics.json`` (all that calibration may see) and ``reference/``
+    (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
+    it pip brings it into the cache. Raises EpiposeError when it cannot be had, is another file, or ``out`` is taken.
+    """
+    views = read_json(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
+    if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
+        raise EpiposeError(f"{out} holds another clip. Give an empty or new folder for the sample.")
+    missing = [name for name, (_, sha256) in MEMBERS.items() if not has_hash(out / name, sha256)]
+    if missing:
+        archive = _wheel(wheel)
+        for name in missing:
+            member, sha256 = MEMBERS[name]
+            extract(archive, member, out / name, sha256)
+    clip = Clip.from_videos([out / "videos"])
+    rig = reference_rig(out / "reference" / "Calib.qca.txt")
+    rig.save(out / "intrinsics.json", intrinsics_only=True)
+    rig.save(out / "reference" / "rig.json")
+    clip.save(out)
+    return clip
+
+
+def reference_rig(calibration: Path) -> Rig:
+    """The lab's calibration for the videos as they are: cam01 and cam02 scaled and padded (see above)."""
+    rig = read_qualisys(calibration)
+    views = [rig.camera[index] for index in range(len(rig.names))]
+    views[:2] = [view.resized(1080, 1906).cropped(0, -7, 1080, 1920) for view in views[:2]]
+    return replace(rig, camera=stack_cameras(views))
+
+
+def _wheel(by_hand: Path | None) -> Path:
+    if by_hand is not None:
+        if not has_hash(by_hand, WHEEL_SHA256):
+            raise EpiposeError(
+                f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL_SHA256}). "
+                "Get it with: pip download --no-deps pose2sim==0.10.49"
+            )
+        return by_hand
+    archive = archive_of(WHEEL)
+    if not has_hash(archive, WHEEL_SHA256):
+        archive.unlink()
+        raise EpiposeError(f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}) and was deleted. Try again.")
+    return archive

@@ -1,0 +1,176 @@
+"""A take of a dataset as a clip folder, which every verb takes: the dataset's own pictures, and the truth beside them.
+
+Pictures are not copied: clip.json points to where the dataset lies. A folder is made under another name and renamed
+when it is whole; one that is there from the same take and options is left, one from others is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from epipose.camera import Rig
+from epipose.clip import Clip, View
+from epipose.datasets.base import Take, Truth
+from epipose.datasets.image_index import SLACK_S
+from epipose.errors import EpiposeError
+from epipose.io.files import already_done, read_json, write_record
+from epipose.io.video import probe
+from epipose.poses import Poses2D, Poses3D
+
+
+def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, Any] | None = None) -> Path:
+    """Write the clip folder ``out`` of every ``every``-th frame of the recording that a take shows, and return it.
+
+    ``every`` counts frames of the recording, not pictures, where the take knows its step; take.json has what it came
+    to. It has clip.json, intrinsics.json, truth/ (rig.json, and poses2d.npz, poses3d.npz where the take has any pose)
+    and take.json. ``options`` are put into take.json and compared: whatever else the take depends on. Person 0 is the
+    subject. Views without pictures are left out. Raises EpiposeError for a take without any picture or without cameras,
+    for pictures of another size than the cameras', for too few of them, for an ``every`` between the take's steps, and
+    for a folder that is there already with other content.
+    """
+    take = _with_pictures(take)
+    every, stride = _thinning(take, every)
+    places = [str(path.resolve()) for path in take.pictures if path is not None]
+    asked = {
+        **(options or {}), "take": take.name, "subject": take.subject, "action": take.action, "every": every,
+        "views": list(take.rig.names) if take.rig else [], "pictures": places,
+    }  # fmt: skip
+    if _there(out, asked):
+        return out
+    rig, views = _seen(take, stride)
+    truth = take.truth()
+    frames = min(len(truth.poses.xyz), *(view.stride * (view.frames - 1) + 1 for view in views))
+    if frames < 1:
+        raise EpiposeError(
+            f"The take {take.name} has no frame with both pictures and poses. Run epipose datasets check."
+        )
+    count = (frames - 1) // stride + 1
+    clip = Clip(tuple(replace(view, frames=count) for view in views), count, take.fps / stride)
+    _remove_stale(out)
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    part.mkdir(parents=True)
+    try:
+        clip.save(part)
+        rig.save(part / "intrinsics.json", intrinsics_only=True)
+        _write_truth(part / "truth", rig, truth, slice(0, frames, stride))
+        write_record(part / "take.json", asked, "", frame_actions=list(truth.actions[0:frames:stride]))
+        part.rename(out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return out
+
+
+def _thinning(take: Take, every: int) -> tuple[int, int]:
+    """How many frames of the recording, and how many pictures, from one frame of the clip to the next."""
+    if every < 1:
+        raise EpiposeError(f"--every is {every}; give 1 for every frame, 2 for every other, and so on.")
+    every = max(every, take.step)
+    if every % take.step:
+        raise EpiposeError(
+            f"{take.name} has pictures of every {take.step}th frame of its recording alone, and --every is {every}, which "
+            f"counts these frames: give a multiple, such as {take.step} (all there are) or {2 * take.step}."
+        )
+    return every, every // take.step
+
+
+def _remove_stale(out: Path) -> None:
+    """Remove what imports into the same folder left when they were killed; one that still runs keeps its own."""
+    for path in out.parent.glob(".*.part"):
+        process = re.fullmatch(rf"\.{re.escape(out.name)}\.(\d+)\.part", path.name)
+        if process is not None and (int(process[1]) == os.getpid() or not _runs(int(process[1]))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # elsewhere a signal, even none, may end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's process, or a number that is none
+        pass
+    return True
+
+
+def _there(out: Path, asked: Mapping[str, Any]) -> bool:
+    """Whether the same import is there; EpiposeError where something else is."""
+    record = out / "take.json"
+    if already_done(record, asked, "", (out / "clip.json", out / "truth" / "rig.json")):
+        return True
+    if not record.exists():
+        if out.exists():
+            raise EpiposeError(f"{out} exists and is no import of a dataset. Give another --out, or remove it.")
+        return False
+    old = read_json(record).get("options", {})
+    changed = [f"{name} {old.get(name)} (now {value})" for name, value in asked.items() if old.get(name) != value]
+    raise EpiposeError(
+        f"{out} holds another import: {', '.join(changed) or 'it is not whole'}. Give another --out, or remove it."
+    )
+
+
+def _with_pictures(take: Take) -> Take:
+    """The take without the views that have no pictures (Human3.6M has one whose video is damaged)."""
+    if take.rig is None or not any(take.pictures):
+        what = "cameras" if take.rig is None else "pictures"
+        raise EpiposeError(
+            f"The take {take.name} has no {what} in this dataset, and a clip needs both. epipose datasets says what to "
+            "download, and how the files should lie."
+        )
+    names = tuple(name for name, path in zip(take.rig.names, take.pictures, strict=True) if path is not None)
+    return replace(take, rig=take.rig.select(names), pictures=tuple(path for path in take.pictures if path is not None))
+
+
+def _seen(take: Take, stride: int) -> tuple[Rig, list[View]]:
+    """The rig and the views of a take, after a look at the first picture and the number of frames of each."""
+    assert take.rig is not None
+    views = []
+    for path, name, size in zip(take.pictures, take.rig.names, take.rig.camera.size.tolist(), strict=True):
+        assert path is not None
+        info = probe(path)
+        if [info.width, info.height] != size:
+            raise EpiposeError(
+                f"{path} has pictures of {info.width}x{info.height}; the dataset's camera {name} has {size[0]}x{size[1]}. "
+                "They must be as the dataset gives them, neither scaled nor cropped."
+            )
+        if info.frames + SLACK_S * take.fps < take.frames:
+            raise EpiposeError(
+                f"{path} has {info.frames} frames; the take {take.name} has {take.frames}. Pictures are missing: "
+                "download or extract them again."
+            )
+        count = (info.frames - 1) // stride + 1
+        views.append(View(name, path.resolve(), info.width, info.height, count, take.fps / stride, stride=stride))
+    return take.rig, views
+
+
+def _write_truth(folder: Path, rig: Rig, truth: Truth, rows: slice) -> None:
+    rig.save(folder / "rig.json")
+    poses, poses2d = truth.poses, truth.poses2d
+    if not bool((poses.conf > 0).any()):
+        return
+    poses = Poses3D(poses.xyz[rows], poses.conf[rows], poses.skeleton, poses.space, poses.metric)
+    poses.save(folder / "poses3d.npz")
+    if poses2d is None:
+        projected(poses, rig).save(folder / "poses2d.npz")
+        return
+    kept = [poses2d.views.index(name) for name in rig.names]
+    xy = poses2d.xy[kept][:, rows]
+    conf = poses2d.conf[kept][:, rows] * rig.camera.spread(3).inside(xy)
+    Poses2D(xy, conf, poses2d.skeleton, rig.names).save(folder / "poses2d.npz")
+
+
+def projected(poses: Poses3D, rig: Rig) -> Poses2D:
+    """World poses in the pictures of a rig: confidence 0 behind the camera and outside the picture."""
+    camera = rig.camera.spread(3)
+    in_frame = camera.into_frame(poses.xyz.double())
+    xy = camera.project_in_frame(in_frame)
+    conf = poses.conf * camera.inside(xy) * (in_frame[..., 2] > 0)
+    return Poses2D(torch.where(conf[..., None] > 0, xy, 0).float(), conf.float(), poses.skeleton, rig.names)

@@ -1,0 +1,98 @@
+"""People in pictures: every frame of every view to joints in pixels, by any detector that speaks the protocol.
+
+To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
+another package, an entry point in the group ``epipose.detectors``), one test.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from tqdm import tqdm
+
+from epipose.clip import Clip, View
+from epipose.detection.base import Detection, Detector
+from epipose.detection.tracklets import padded, tracks_of, unswapped
+from epipose.errors import EpiposeError
+from epipose.io.files import read_json
+from epipose.poses import Poses2D
+
+__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved", "seen_by"]
+
+# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved`)
+DETECTORS = {
+    "blazepose-full": "epipose.detection.blazepose:full",
+    "blazepose-heavy": "epipose.detection.blazepose:heavy",
+    "shipped": "epipose.detection.network_detector:finder",
+}
+
+
+def detector_named(name: str) -> Detector:
+    """Build a detector by name; raises EpiposeError that lists the names there are."""
+    name = resolved(name)
+    plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
+    if name in plugins and name not in DETECTORS:
+        return plugins[name].load()()
+    if name not in DETECTORS:
+        known = ", ".join(["auto", "blazepose", *DETECTORS, *plugins])
+        raise EpiposeError(f"There is no detector '{name}'; there are {known}.")
+    module, _, function = DETECTORS[name].partition(":")
+    build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
+    return build()
+
+
+def resolved(name: str) -> str:
+    """The detector that a name stands for now.
+
+    "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
+    "shipped", which needs no download, where the cache has neither. Other names are what they say.
+    """
+    if name not in ("auto", "blazepose"):
+        return name
+    from epipose.detection.blazepose_weights import any_cached, best_cached
+
+    return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "shipped"
+
+
+def seen_by(folder: Path) -> str:
+    """Which detector saw the joints in a clip folder's poses2d.npz; "given joints" where none did."""
+    record = folder / "detect.json"
+    options = read_json(record).get("options", {}) if record.exists() else {}
+    return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
+
+
+def detect(clip: Clip, detector: Detector) -> Poses2D:
+    """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
+
+    Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
+    one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
+    """
+    joints, tracks = len(detector.skeleton.joints), []
+    with tqdm(
+        total=sum(view.frames for view in clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
+    ) as progress:
+        for view in clip.views:
+            found = tracks_of(_detections(view, detector, progress), joints, view.fps)
+            if not found:
+                raise EpiposeError(
+                    f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
+                    "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
+                )
+            tracks.append([unswapped(track, detector.skeleton.flip, view.fps) for track in found])
+    return padded(tracks, clip.names, max(view.frames for view in clip.views), detector.skeleton)
+
+
+def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
+    detector.reset()
+    frames: list[list[Detection]] = []
+    for image in view.read(range(view.frames)):
+        frames.append(detector(image))
+        progress.update()
+    if len(frames) < view.frames:
+        raise EpiposeError(
+            f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
+        )
+    return frames

@@ -1,0 +1,1 @@
+"""Pose metrics, evaluation protocols and their tables."""

@@ -1,0 +1,108 @@
+"""Left and right mistaken for each other, found and undone.
+
+Detectors swap the sides of a person they see from behind or half turned, for whole frames, with full confidence. Once
+the cameras are known, the other views tell: the swapped view errs by the width of a body, and stops to err when its
+left and right are exchanged. What geometry cannot decide it must not: a swap of all views at once is invisible (it is
+the mirrored person), and when half of the views contradict the other half, as always with two views, nobody knows
+which half is right. Such frames are left alone, and can be counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from epipose.geometry.observations import Observations
+from epipose.geometry.triangulate import triangulate_robust
+
+_CLEARLY = 0.6  # a swap must bring the cost of the frame and view below this share of what it was
+_SUSPICIOUS = 0.7  # mean log(1 + r^2) below which a frame needs no explanation; r = 1 throughout
+
+
+def unswapped(
+    observed: Observations,
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    flip: Sequence[int],
+    rounds: int = 3,
+) -> tuple[Observations, Bool[Tensor, "view frame"]]:
+    """Observations with swapped frames repaired, and where that was done.
+
+    ``flip``: index of every joint's mirror partner. In each round every view of a frame is compared with the points
+    that the OTHER views give, and the one view whose exchange explains the frame best is exchanged. With two views
+    there are no other views to ask, and nothing is changed.
+    """
+    views, frames = observed.weight.shape[:2]
+    swapped = torch.zeros(views, frames, dtype=torch.bool)
+    if views < 3:
+        return observed, swapped
+    for _ in range(rounds):
+        as_is, exchanged = _costs(observed, R, t, list(flip))
+        gain = torch.where(exchanged < _CLEARLY * as_is, as_is - exchanged, torch.zeros_like(as_is))
+        best = gain.argmax(0)
+        change = (torch.arange(views)[:, None] == best) & (gain > 0)
+        if not bool(change.any()):
+            break
+        swapped ^= change
+        observed = observed.exchanged(change, flip)
+    # Exchanging the other half of the views would tell the same story: such frames stay as they were.
+    kept = swapped & (2 * swapped.sum(0) < views)
+    return observed.exchanged(kept ^ swapped, flip), kept
+
+
+def undecided(
+    observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], flip: Sequence[int]
+) -> Bool[Tensor, "frame"]:
+    """Frames in which views contradict each other about left and right, and `unswapped` cannot say which are right.
+
+    Call it on what `unswapped` returned. A frame is undecided when exchanging two views or more, up to half of them
+    (one of two), brings its cost clearly down. Only frames that fit worse than usual are tried.
+    """
+    views, frames = observed.weight.shape[:2]
+    found = torch.zeros(frames, dtype=torch.bool)
+    sided = torch.tensor([joint != partner for joint, partner in enumerate(flip)])
+    as_is = _frame_costs(observed, R, t, sided)
+    suspect = (as_is > as_is.median().clamp(min=_SUSPICIOUS)).nonzero()[:, 0]
+    if len(suspect) == 0:
+        return found
+    some = observed.frames(suspect)
+    best = as_is[suspect]
+    for size in range(min(2, views // 2), views // 2 + 1):
+        for group in combinations(range(views), size):
+            where = torch.zeros(views, len(suspect), dtype=torch.bool)
+            where[list(group)] = True
+            best = torch.minimum(best, _frame_costs(some.exchanged(where, flip), R, t, sided))
+    found[suspect] = best < _CLEARLY * as_is[suspect]
+    return found
+
+
+def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) -> Tensor:
+    """Mean robust cost of every frame over the joints that count and two views see; 0 where there is none."""
+    x, weight, noise = observed.per_point()
+    residual = triangulate_robust(R, t, x, weight, noise, steps=8).residual
+    w = weight * ((weight > 0).sum(-1) >= 2)[..., None] * counted[:, None]
+    return (w * residual.square().log1p()).sum((1, 2)) / w.sum((1, 2)).clamp(min=1e-12)
+
+
+def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
+    """Robust cost of every view and frame against the points of the other views, as it is and with sides exchanged."""
+    views = len(R)
+    as_is, exchanged = [], []
+    for view in range(views):
+        others = [v for v in range(views) if v != view]
+        x, weight, noise = observed.views(others).per_point()
+        points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
+        p = (points.xyz @ R[view].mT) + t[view]
+        u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
+        reliable = ((weight > 0) & (points.inlier > 0.3)).sum(-1) >= 2
+        mine = observed.weight[view]
+        # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
+        w = torch.minimum(mine, mine[:, flip]) * (reliable & reliable[:, flip])
+        for costs, order in ((as_is, list(range(len(flip)))), (exchanged, flip)):
+            r = (observed.x[view][:, order] - u) / observed.noise[view][..., None]
+            costs.append((w * r.square().sum(-1).log1p()).sum(-1))
+    return torch.stack(as_is), torch.stack(exchanged)

@@ -1,0 +1,1 @@
+"""3D pose from single images with a trained network."""

@@ -1,0 +1,76 @@
+"""Whom to read: in every picture the box of one person, found by any detector.
+
+In a photo that is the largest confident person, in a video the one who is seen longest (and, while that one is out of
+sight, who else is).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from epipose.detection.base import Detection, Detector
+from epipose.detection.tracklets import tracks_of
+from epipose.io.images import Pictures
+from epipose.network.crops import box_around
+from epipose.skeleton import Skeleton
+from epipose.training.images_2d import in_skeleton
+
+
+class Seen(NamedTuple):
+    """One person per picture: the box (x, y, side; side 0 where nobody was found), and the joints with confidence."""
+
+    box: Float[Tensor, "picture 3"]
+    xy: Float[Tensor, "picture joint 2"]
+    conf: Float[Tensor, "picture joint"]
+
+
+def main_person(pictures: Pictures, detector: Detector, skeleton: Skeleton, margin: float) -> Seen:
+    """The one person to read in every picture.
+
+    ``skeleton`` and ``margin`` are those of the network that is to read (see `person_of`).
+    """
+    frames = []
+    for picture in tqdm(
+        pictures.read(), total=pictures.total, desc="people in pictures", unit="frame", delay=2, disable=None
+    ):
+        if pictures.fps is None:
+            detector.reset()
+        frames.append(detector(picture))
+    joints = len(detector.skeleton.joints)
+    xy, conf = _largest(frames, joints) if pictures.fps is None else _longest(frames, joints, pictures.fps)
+    return person_of(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), detector.skeleton, skeleton, margin)
+
+
+def person_of(
+    xy: Float[Tensor, "picture joint 2"],
+    conf: Float[Tensor, "picture joint"],
+    found: Skeleton,
+    wanted: Skeleton,
+    margin: float,
+) -> Seen:
+    """Joints ``found`` as those ``wanted`` by a network, and ``margin`` x their extent: boxes like those of training."""
+    xy, conf = in_skeleton(xy, conf, found, wanted)
+    return Seen(box_around(xy, conf, margin), xy, conf)
+
+
+def _largest(frames: list[list[Detection]], joints: int) -> tuple[np.ndarray, np.ndarray]:
+    xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
+    for row, people in enumerate(frames):
+        if people := [person for person in people if person.conf.any()]:
+            main = max(people, key=lambda person: person.score * np.ptp(person.xy[person.conf > 0], axis=0).max())
+            xy[row], conf[row] = main.xy, main.conf
+    return xy, conf
+
+
+def _longest(frames: list[list[Detection]], joints: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
+    for track in tracks_of(frames, joints, fps):  # longest first; who comes back late is another track
+        if not conf[track.seen].any():
+            xy[track.seen], conf[track.seen] = track.xy[track.seen], track.conf[track.seen]
+    return xy, conf

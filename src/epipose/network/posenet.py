@@ -1,0 +1,216 @@
+"""PoseNet: one person's picture to a 3D pose, through a volume of probability per joint.
+
+A backbone, a few deconvolutions and a 1x1 convolution give every joint a volume of depth x height x width logits
+(volumetric soft-argmax, Sun et al. 2018). Softmax over the whole volume makes it a probability; the pose is its mean.
+The mean needs only the three marginals, so the volume is summed first and no grid of coordinates is ever built, and it
+stands at voxel CENTRES, so that a uniform volume means the middle of the crop.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from epipose.errors import EpiposeError
+from epipose.io.files import read_json, replacing, write_json
+from epipose.network.efficientnet import EfficientNetLite0
+from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.network.resnet import ResNet, read_state
+from epipose.skeleton import Skeleton
+from epipose.skeletons import skeleton_named
+
+# Logits are multiplied by this: a volume must turn from flat to peaked before it can point anywhere near the crop's
+# edge, which with Adam's even steps takes most of a short training.
+_SHARPNESS = 20.0
+_NEAR = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence, if voxels are not coarser
+
+
+class PoseNet(nn.Module):
+    """RGB crops to joints (u, v, d) in crop widths; d is depth relative to the root, away from the camera."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        joints: int = 17,
+        *,
+        input_size: int = 256,
+        depth_bins: int = 64,
+        channels: int = 256,
+        deconvs: int = 3,
+    ) -> None:
+        """Sizes: the input's side in pixels, voxels in depth, channels and number of the deconvolutions."""
+        super().__init__()
+        if input_size % 32 or input_size < 64:
+            raise EpiposeError(f"Got input size {input_size}; it must be a multiple of 32 and at least 64.")
+        self.sizes = {
+            "backbone": backbone,
+            "joints": joints,
+            "input_size": input_size,
+            "depth_bins": depth_bins,
+            "channels": channels,
+            "deconvs": deconvs,
+        }
+        self.backbone = EfficientNetLite0() if backbone == EfficientNetLite0.name else ResNet(backbone)
+        layers: list[nn.Module] = []
+        inputs = self.backbone.channels
+        for _ in range(deconvs):
+            deconv = nn.ConvTranspose2d(inputs, channels, 4, stride=2, padding=1, bias=False)
+            nn.init.normal_(deconv.weight, std=0.01)
+            layers += [deconv, nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+            inputs = channels
+        self.head = nn.Sequential(*layers)
+        self.volume = nn.Conv2d(inputs, joints * depth_bins, 1)
+        nn.init.normal_(self.volume.weight, std=0.001)  # starts with an almost uniform volume: every joint central
+        nn.init.zeros_(self.volume.bias)  # type: ignore[arg-type]
+        # The backbone's normalisation of its input, part of the network so that nobody can forget it.
+        self.register_buffer("mean", torch.tensor(self.backbone.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(self.backbone.deviation).view(3, 1, 1), persistent=False)
+
+    def forward(
+        self, pictures: Float[Tensor, "batch 3 size size"]
+    ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
+        """RGB in [0, 1] to (u, v, d) in [-0.5, 0.5] (right, down, away from the camera) and confidence in [0, 1]."""
+        features = self.backbone((pictures - self.mean) / self.deviation)
+        logits = self.volume(self.head(features))
+        batch, _, height, width = logits.shape
+        volume = logits.float().reshape(batch, self.sizes["joints"], self.sizes["depth_bins"], height, width)
+        return soft_argmax(_SHARPNESS * volume)
+
+
+def soft_argmax(
+    logits: Float[Tensor, "*batch depth height width"],
+) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
+    """Mean position (x, y, z) in [-0.5, 0.5] under the softmax of a volume, and how concentrated it is.
+
+    The confidence is the probability within 1/16 of the volume's width of the mean (within one voxel, where fewer than
+    16 span it: a joint between two voxels is as sure as one in the middle of a voxel), along the axis where it is
+    least; at least 0.001, because 0 would mean that there is no joint at all.
+    """
+    volume = logits.flatten(-3).softmax(-1).view(logits.shape)
+    planes = volume.sum(-3)  # height, width
+    marginals = planes.sum(-2), planes.sum(-1), volume.sum((-1, -2))
+    means, nearby = [], []
+    for marginal in marginals:
+        bins = marginal.shape[-1]
+        centres = (torch.arange(bins, device=marginal.device, dtype=marginal.dtype) + 0.5) / bins - 0.5
+        mean = (marginal * centres).sum(-1)
+        near = (centres - mean.detach()[..., None]).abs() <= max(_NEAR, 1 / bins) + 1e-6
+        means.append(mean)
+        nearby.append((marginal.detach() * near).sum(-1))
+    return torch.stack(means, -1), torch.stack(nearby, -1).amin(-1).clamp(0.001, 1.0)
+
+
+def to_input(pictures: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch 3 size size"]:
+    """RGB bytes, channels last, to what PoseNet takes; in memory the channels stay last, which convolutions like."""
+    return pictures.permute(0, 3, 1, 2).float() / 255
+
+
+def device_named(name: str) -> torch.device:
+    """The device ``cpu``, ``cuda``, ``cuda:1``, ..., or for ``auto`` CUDA where there is one.
+
+    Raises EpiposeError for another name, and for a device that is not there.
+    """
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not re.fullmatch(r"auto|cuda(:\d+)?", name):
+        raise EpiposeError(f"Unknown device '{name}'; choose auto, cpu or cuda.")
+    device = torch.device("cuda" if name == "auto" else name)
+    if (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise EpiposeError(
+            f"There is no device '{name}': PyTorch finds {count} CUDA devices. Choose auto or cpu, or install the GPU's "
+            "driver and a PyTorch with CUDA."
+        )
+    return device
+
+
+def build_posenet(config: Mapping[str, Any]) -> PoseNet:
+    """A PoseNet of the sizes in ``config`` (the keys are its arguments), randomly initialised from torch's seed."""
+    keys = ("backbone", "joints", "input_size", "depth_bins", "channels", "deconvs")
+    return PoseNet(**{key: config[key] for key in keys})
+
+
+@dataclass(frozen=True)
+class TrainedPoseNet:
+    """A network and what is needed to read its output: which joints, how large a person, how wide a crop.
+
+    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen in training), metres where ``metric``. ``margin`` is the
+    side of the crop over the longer side of the person's joints. ``refiner`` mends what the network read, where the
+    model has one.
+    """
+
+    net: PoseNet
+    skeleton: Skeleton
+    bone_lengths: Float[Tensor, "bone"]
+    metric: bool
+    margin: float
+    refiner: Refiner | None = None
+
+    @property
+    def input_size(self) -> int:
+        """Side of the crops that it reads, in pixels."""
+        return self.net.sizes["input_size"]
+
+    def read(
+        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        """(u, v, d) in crop widths and confidence of RGB crops, computed on the device, given on the CPU."""
+        net = self.net.to(device).eval()
+        with torch.inference_mode():
+            uvd, conf = net(to_input(crops.to(device)))
+        return uvd.cpu(), conf.cpu()
+
+    def config(self) -> dict[str, Any]:
+        """Sizes and what is needed to read the output, as JSON takes it."""
+        bones = {
+            self.skeleton.joints[child]: round(float(length), 6)
+            for (_, child), length in zip(self.skeleton.bones, self.bone_lengths, strict=True)
+        }
+        reading = {"skeleton": self.skeleton.name, "metric": self.metric, "margin": self.margin, "bone_lengths": bones}
+        return {"format": "epipose-posenet-1", **self.net.sizes, **reading}
+
+    def save(self, folder: Path) -> None:
+        """Write ``model.safetensors`` and ``config.json`` to the folder."""
+        from safetensors.torch import save_file
+
+        state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
+        with replacing(folder / "model.safetensors") as part:
+            save_file(state, part)
+        if self.refiner is None:
+            (folder / WEIGHTS).unlink(missing_ok=True)  # of another network
+        else:
+            self.refiner.save(folder / WEIGHTS)
+        write_json(folder / "config.json", self.config())
+
+    @staticmethod
+    def load(folder: Path) -> TrainedPoseNet:
+        """Read what `save` wrote, ready to predict on the CPU; EpiposeError when the folder holds no such model."""
+        path = folder / "config.json"
+        if not path.exists():
+            raise EpiposeError(
+                f"{folder} is no trained model (it has no config.json). Make one: epipose train CLIP --out {folder}"
+            )
+        config = read_json(path)
+        try:
+            reading = reading_of(config)
+            net = build_posenet(config)
+            net.load_state_dict(read_state(folder / "model.safetensors"))
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise EpiposeError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
+        return TrainedPoseNet(net.eval(), *reading, load_refiner(folder / WEIGHTS, reading[0]))
+
+
+def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, "bone"], bool, float]:
+    """Skeleton, bone lengths, whether they are metric, and margin from what `TrainedPoseNet.config` gave."""
+    skeleton = skeleton_named(config["skeleton"])
+    lengths = [config["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones]
+    return skeleton, torch.tensor(lengths), bool(config["metric"]), float(config["margin"])

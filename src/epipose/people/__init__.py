@@ -1,0 +1,1 @@
+"""Association of people across views: subject, tracklets, mirror images."""

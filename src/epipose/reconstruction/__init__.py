@@ -1,0 +1,1 @@
+"""3D labels by triangulation, the world frame, and metric scale."""

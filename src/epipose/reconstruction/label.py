@@ -1,0 +1,103 @@
+"""3D labels: every joint triangulated from the views that agree on it, with a confidence it has earned.
+
+A label is only worth training on when it is right, and geometry knows when it is: two views or more must agree, from
+directions far enough apart to fix the depth. What fails that is confidence 0, never a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from epipose.camera import Rig
+from epipose.geometry.bundle import Free, Priors, bundle_adjust
+from epipose.geometry.left_right import unswapped
+from epipose.geometry.observations import Observations, observe
+from epipose.geometry.triangulate import gated
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
+
+GATE = 2.5  # expected errors by which a view may miss a joint and still support it
+MIN_PARALLAX_DEG = 5.0
+
+
+def label(
+    poses: Poses2D,
+    rig: Rig,
+    *,
+    persons: Sequence[int] = (0,),
+    skeleton: Skeleton = H36M17,
+    gate: float = GATE,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
+    smoothness: float | None = None,
+) -> Poses3D:
+    """Triangulate people in world space and map them to ``skeleton``.
+
+    ``persons``: which of the poses' people, each the same human in every view: the subject alone, or those that
+    `epipose.people.association.associate` found. ``gate``: a view supports a joint when it errs by less than this many
+    expected errors (`NOISE_SHARE` of the person's size in the picture each). A joint's confidence is the number of
+    supporting views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]: one view
+    alone is worth nothing, two perfect ones are worth 1. Joints whose supporting rays are all within
+    ``min_parallax_deg`` of one line get 0. ``smoothness``: the expected second difference of a joint's path from frame
+    to frame, in units of the rig; None holds no path to be smooth.
+    """
+    frames = poses.xy.shape[1]
+    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK))
+    xyz, conf = [], []
+    with tqdm(total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK} frames", delay=2, disable=None) as bar:
+        for person in persons:
+            observed = observe(poses, rig, person=person)
+            parts = []
+            for block in blocks:
+                seen = observed.frames(block)
+                parts.append(triangulated(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
+                bar.update()
+            xyz.append(torch.cat([part[0] for part in parts]))
+            conf.append(torch.cat([part[1] for part in parts]))
+    world = torch.stack(xyz, 1).float(), torch.stack(conf, 1).float()
+    return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton)
+
+
+_BLOCK = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
+
+
+def triangulated(
+    observed: Observations,
+    rig: Rig,
+    skeleton: Skeleton,
+    gate: float = GATE,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
+    constant_bones: bool = True,
+    smoothness: float | None = None,
+) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
+    """One person's joints in the world, in the joints of the observations, and their confidence (see `label`).
+
+    Each joint is triangulated for itself first. Along the viewing direction it errs most there; the other end of a bone
+    errs in another direction, and all frames together know the bone's length better than one does. So all joints are
+    adjusted once more, cameras held, with bones that keep their length as far as they are seen to (``constant_bones``).
+    """
+    camera = rig.camera.to(torch.float64)
+    observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)
+    points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
+    conf = points.confidence
+    if constant_bones and bool((conf > 0).any()):
+        supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
+        priors = Priors(symmetric=skeleton.bone_flip, smoothness=smoothness)
+        xyz = bundle_adjust(
+            camera.R, camera.t, points.xyz, observed.x, observed.weight * supports, observed.noise, skeleton.bones,
+            free=Free(poses=False), priors=priors, steps=15,
+        ).xyz  # fmt: skip
+    else:
+        xyz = points.xyz
+    return torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz)), conf
+
+
+def in_camera_frames(poses: Poses3D, rig: Rig) -> Float[Tensor, "view frame person joint 3"]:
+    """World poses as each camera of the rig sees them: its axes, its origin. This is what the network learns."""
+    return rig.camera.to(poses.xyz.dtype).spread(3).into_frame(poses.xyz)

@@ -1,0 +1,155 @@
+"""Somebody who does something: a random body in random clothes that plays a random motion.
+
+Motions come from a folder of motion capture, or are invented where there is none. They are played at the clip's own
+rate, and turned to a random heading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Float64
+from tqdm import tqdm
+
+from epipose.camera import Rig
+from epipose.motion import Motion, read_motion
+from epipose.motion.sampler import random_motion
+from epipose.skeletons import H36M17
+from epipose.studio.appearance import Look, random_look
+from epipose.studio.bodies import Body, Skinning, random_body
+from epipose.studio.retarget import retarget
+
+FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as any (see `random_stretch`)
+_INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second
+_RATE = 60.0  # frames a second at which motions are kept in memory
+_SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+_IN_VIEW = 0.98  # share of joints that have to be in the pictures
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One person over time: ``skinning`` takes rest points to the world, ``xyz`` are the true joints of H36M17."""
+
+    body: Body
+    look: Look
+    skinning: Skinning
+    xyz: Float64[np.ndarray, "frame joint 3"]
+    motion: str
+
+    def moved(self, offset: Float[np.ndarray, "frame 3"]) -> Actor:
+        """The same, every frame moved by an offset (metres)."""
+        skinning = self.skinning.copy()
+        skinning[..., 3] += offset[:, None].astype(np.float32)
+        return replace(self, skinning=skinning, xyz=self.xyz + offset[:, None])
+
+
+Cast = Callable[[np.random.Generator, Sequence[Path], int, float, float], Actor]  # as `random_actor`
+
+
+def random_actor(
+    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
+) -> Actor:
+    """A random person in a random stretch of one of the motions; the middle of their path is the origin."""
+    body = random_body(rng)
+    motion = random_stretch(rng, motions, frames, fps, full_chance_s)
+    skinning = turned(retarget(body, motion), rng.uniform(0, 2 * np.pi))
+    return centred(Actor(body, random_look(rng), skinning, body.joints(skinning, H36M17.name), motion.name))
+
+
+def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) -> Float32[np.ndarray, "pose joint 3"]:
+    """Joints of H36M17 (metres, z up) of random bodies, ``poses`` of each; three in ten do what nobody was filmed doing."""
+    rng = np.random.default_rng(seed)
+    xyz = []
+    for _ in tqdm(range(people), desc="poses", unit="person", delay=2, disable=None):
+        body = random_body(rng)
+        files = () if rng.random() < _INVENTED else motions
+        motion = random_stretch(rng, files, poses, _POSE_RATE)
+        xyz.append(body.joints(retarget(body, motion), H36M17.name).astype(np.float32))
+    return np.concatenate(xyz)
+
+
+def random_stretch(
+    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
+) -> Motion:
+    """So many frames of a random motion, at that rate, from a random moment on; without motions one is invented.
+
+    All motions of ``full_chance_s`` seconds and more have the same chance, shorter ones have less, in proportion:
+    otherwise a folder's dozen one-second kicks would be seen as often as its dozen minutes of everyday life.
+    A motion that is too short is played forwards and backwards.
+    """
+    if not motions:
+        return _at(random_motion(rng, (frames + 1) / fps, fps), np.arange(float(frames)))
+    motion = _random_motion(rng, motions, full_chance_s)
+    last = len(motion.xyz) - 1
+    length = (frames - 1) * motion.fps / fps
+    begin = rng.uniform(0, max(last - length, 0.0))
+    moment = begin + np.arange(frames) * motion.fps / fps
+    moment = np.abs((moment + last) % max(2 * last, 1e-9) - last) if moment[-1] > last else moment
+    return _at(motion, moment)._replace(fps=fps)
+
+
+def turned(skinning: Skinning, heading: float) -> Skinning:
+    """The same pose in a world turned about the vertical by ``heading`` (radians)."""
+    c, s = np.cos(heading), np.sin(heading)
+    R = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], np.float32)
+    return (R @ skinning).astype(np.float32)
+
+
+def centred(actor: Actor) -> Actor:
+    """The middle of the ground that the pelvis covers at the origin."""
+    ground = actor.xyz[:, H36M17.root] * [1, 1, 0]
+    middle = (ground.min(0) + ground.max(0)) / 2
+    return actor.moved(np.broadcast_to(-middle, ground.shape))
+
+
+def within_view(actor: Actor, rig: Rig) -> Actor:
+    """The actor with a path that all cameras see.
+
+    A path that leads out of the pictures is made smaller, as it would be in a smaller room: steps become shorter than
+    the legs make them, and feet slide. So much only as is needed for 98 % of the joints to be seen.
+    """
+    ground = actor.xyz[:, H36M17.root] * [1, 1, 0]
+    camera = rig.camera.spread(2)
+    moved = actor
+    for shrink in _SHRINKS:
+        moved = actor.moved((shrink - 1) * ground)
+        xy = camera.project(torch.from_numpy(moved.xyz))
+        inside = ((xy >= 0) & (xy <= camera.size - 1)).all(-1)
+        if float(inside.double().mean()) >= _IN_VIEW:
+            break
+    return moved
+
+
+def _random_motion(rng: np.random.Generator, motions: Sequence[Path], full_chance_s: float) -> Motion:
+    while True:  # asks only for the length of those that come up: a folder may hold thousands
+        motion = _kept(motions[int(rng.integers(len(motions)))])
+        seconds = len(motion.xyz) / motion.fps
+        if seconds >= full_chance_s or rng.random() < seconds / full_chance_s:
+            return motion
+
+
+@lru_cache(maxsize=256)
+def _kept(path: Path) -> Motion:
+    """A motion at no more than 60 frames a second: reading text takes half a second, so it is done once."""
+    motion = read_motion(path)
+    step = motion.fps / min(motion.fps, _RATE)
+    return _at(motion, np.arange(0, len(motion.xyz) - 1 + 1e-9, step))._replace(fps=motion.fps / step)
+
+
+def _at(motion: Motion, moment: Float[np.ndarray, "moment"]) -> Motion:
+    """The motion at fractional frames, between which joints go straight."""
+    before = np.clip(np.floor(moment).astype(int), 0, max(len(motion.xyz) - 2, 0))
+    after = np.minimum(before + 1, len(motion.xyz) - 1)
+    share = np.clip(moment - before, 0, 1)[:, None, None]
+
+    def between(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else (1 - share) * values[before] + share * values[after]
+
+    xyz = between(motion.xyz)
+    assert xyz is not None
+    return motion._replace(xyz=xyz, toes=between(motion.toes), face=between(motion.face))

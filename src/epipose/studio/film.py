@@ -1,0 +1,235 @@
+"""Whole clips from the studio, on disk: footage of a person nobody filmed, with the truth beside it.
+
+A clip is a clip folder like any other (videos, clip.json, intrinsics.json), so every verb runs on it, and a folder
+``truth/`` that they do not look at: the cameras, the joints in the pictures and in the world. A clip is made under
+another name and renamed when it is whole; what is there is skipped when the same command runs again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, get_args
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from tqdm import tqdm
+
+from epipose.camera import Camera, Rig
+from epipose.clip import Clip
+from epipose.errors import EpiposeError
+from epipose.io.files import already_done, read_json, write_record
+from epipose.poses import Poses2D, Poses3D
+from epipose.skeletons import H36M17
+from epipose.studio.actor import FULL_CHANCE_S, Actor, Cast, random_actor, within_view
+from epipose.studio.bodies import Skinning
+from epipose.studio.camera_effects import Imaging, Occluder, imaged, random_imaging, random_occluder
+from epipose.studio.renderer import Renderer
+from epipose.studio.rigs import RigKind, random_rig
+from epipose.studio.room import Light, random_light, random_room
+from epipose.viz.overlay import write_video
+
+_SUB_FRAMES = 3  # pictures that are averaged where the shutter is open for long
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to film; ``size`` is (width, height), None for what the rig brings.
+
+    ``cast`` finds somebody to film, with motions as `random_stretch`.
+    """
+
+    frames: int
+    views: int
+    fps: float
+    size: tuple[int, int] | None
+    rig: RigKind | Path
+    motions: tuple[Path, ...]
+    photos: tuple[Path, ...]
+    seed: int
+    cast: Cast = random_actor
+    full_chance_s: float = FULL_CHANCE_S
+
+
+def film(out: Path, clips: int, order: Order, workers: int = 0) -> list[Path]:
+    """Make clips ``out/clip0000`` and so on, and return their folders; those that are there are left alone.
+
+    ``workers`` processes (0: one per core). Clip k follows from (seed, k) alone. Raises EpiposeError for impossible
+    orders, and where ``out`` holds clips of another order.
+    """
+    _check(order)
+    if clips < 1:
+        raise EpiposeError(f"Got {clips} clips; ask for at least one.")
+    folders = [out / f"clip{number:04d}" for number in range(clips)]
+    _claim(out, order)
+    missing = [number for number, folder in enumerate(folders) if not folder.exists()]
+    workers = min(workers or os.cpu_count() or 1, len(missing))
+    with tqdm(total=len(missing), desc="filming", unit="clip", delay=2, disable=None) as bar:
+        if workers <= 1:
+            with Renderer() as renderer:
+                for number in missing:
+                    _film_one(renderer, folders[number], number, order)
+                    bar.update()
+        else:
+            spawn = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
+            with ProcessPoolExecutor(workers, spawn, _open_studio) as pool:
+                for done in as_completed(pool.submit(_film_in_worker, folders[n], n, order) for n in missing):
+                    done.result()
+                    bar.update()
+    return folders
+
+
+def picture_size(text: str | None) -> tuple[int, int] | None:
+    """(width, height) of "640x480"; None for None. EpiposeError for anything else."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise EpiposeError(f"Got the size '{text}'; expected WIDTHxHEIGHT, such as 640x480.")
+    return int(width), int(height)
+
+
+def rig_named(text: str) -> RigKind | Path:
+    """A kind of rig, or the file of that name; EpiposeError when there is neither."""
+    if text in get_args(RigKind):
+        return cast(RigKind, text)
+    if not Path(text).exists():
+        raise EpiposeError(f"There is no rig '{text}': expected {', '.join(get_args(RigKind))}, or a file of cameras.")
+    return Path(text)
+
+
+def _check(order: Order) -> None:
+    if order.views < 2 or order.frames < 2 or order.fps <= 0 or order.seed < 0:
+        raise EpiposeError(
+            f"Got {order.views} views, {order.frames} frames at {order.fps:g} fps, seed {order.seed}: a clip has two or "
+            "more views and frames, a positive frame rate and a seed from 0 on."
+        )
+    if order.size is not None and (min(order.size) < 64 or order.size[0] % 2 or order.size[1] % 2):
+        raise EpiposeError(f"Got pictures of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
+
+
+def _claim(out: Path, order: Order) -> None:
+    """Write what is filmed here, or compare with it: half of one order and half of another is no data set."""
+    options = {
+        name: [path.name for path in value] if name in ("motions", "photos") else str(value)
+        for name, value in vars(order).items()
+        if name != "cast"
+    }
+    record = out / "studio.json"
+    if already_done(record, options, "", ()):
+        return
+    if record.exists():
+        old = read_json(record)["options"]
+        changed = [f"{name} {old.get(name)} (now {value})" for name, value in options.items() if old.get(name) != value]
+        raise EpiposeError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
+    write_record(record, options, "")
+
+
+_studio: Renderer | None = None  # one per worker process: compiling shaders takes a second
+
+
+def _open_studio() -> None:
+    global _studio
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    _studio = Renderer()
+
+
+def _film_in_worker(folder: Path, number: int, order: Order) -> None:
+    assert _studio is not None
+    _film_one(_studio, folder, number, order)
+
+
+def _film_one(renderer: Renderer, folder: Path, number: int, order: Order) -> None:
+    rng = np.random.default_rng((order.seed, number))
+    rig = random_rig(rng, order.rig, order.views, order.size)
+    actor = within_view(order.cast(rng, order.motions, order.frames, order.fps, order.full_chance_s), rig)
+    reach = float(rig.camera.center[:, :2].norm(dim=-1).max()) + 0.5
+    renderer.dress(actor.body, actor.look)
+    renderer.furnish(random_room(rng, reach, order.photos))
+    light = random_light(rng)
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    xy = rig.camera.spread(2).project(torch.from_numpy(actor.xyz))
+    conf = torch.zeros(xy.shape[:-1])
+    for view, name in enumerate(rig.names):
+        camera = rig.camera[view]
+        width, height = (int(length) for length in camera.size)
+        occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
+        imaging = random_imaging(rng, height)
+        noise = np.random.default_rng((order.seed, number, view))
+        pictures = _pictures(renderer, actor, camera, light, order.fps, imaging, occluder, noise)
+        write_video(part / f"{name}.mp4", pictures, order.fps)
+        conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
+    _write_truth(part, rig, xy, conf, actor)
+    part.rename(folder)
+
+
+def _write_truth(
+    folder: Path,
+    rig: Rig,
+    xy: Float[torch.Tensor, "view frame joint 2"],
+    conf: Float[torch.Tensor, "view frame joint"],
+    actor: Actor,
+) -> None:
+    Clip.from_videos([folder / f"{name}.mp4" for name in rig.names]).save(folder)
+    rig.save(folder / "intrinsics.json", intrinsics_only=True)
+    truth = folder / "truth"
+    rig.save(truth / "rig.json")
+    Poses2D(xy[:, :, None].float(), conf[:, :, None], H36M17, rig.names).save(truth / "poses2d.npz")
+    xyz = torch.from_numpy(actor.xyz)[:, None].float()
+    Poses3D(xyz, torch.ones(xyz.shape[:-1]), H36M17, "world", True).save(truth / "poses3d.npz")
+
+
+def _pictures(
+    renderer: Renderer,
+    actor: Actor,
+    camera: Camera,
+    light: Light,
+    fps: float,
+    imaging: Imaging,
+    occluder: Occluder | None,
+    rng: np.random.Generator,
+) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+    """The frames of one camera. An open shutter sees the way from half before to half after the frame's moment."""
+    for frame in range(len(actor.xyz)):
+        if imaging.shutter > 0:
+            moments = frame + imaging.shutter * fps * (np.arange(_SUB_FRAMES) / (_SUB_FRAMES - 1) - 0.5)
+            drawn = [renderer.draw(_between(actor.skinning, moment), camera, light) for moment in moments]
+            picture = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES, np.uint8)
+        else:
+            picture = renderer.draw(actor.skinning[frame], camera, light)
+        yield imaged(picture, imaging, rng, occluder)
+
+
+def _between(skinning: Skinning, moment: float) -> np.ndarray:
+    """The pose between two frames, which are so near that matrices may be mixed."""
+    moment = float(np.clip(moment, 0, len(skinning) - 1))
+    before = min(int(moment), len(skinning) - 2)
+    share = np.float32(moment - before)
+    return (1 - share) * skinning[before] + share * skinning[before + 1]
+
+
+def _box(xy: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, "3"]:
+    """About where the person is in most frames: centre and side of a square, pixels."""
+    low, high = np.quantile(xy.reshape(-1, 2), [0.05, 0.95], axis=0)
+    return np.array([*((low + high) / 2), (high - low).max()])
+
+
+def _visible(
+    xy: Float[np.ndarray, "frame joint 2"], size: tuple[int, int], occluder: Occluder | None
+) -> Bool[np.ndarray, "frame joint"]:
+    """Joints within the picture and not behind what stands before the person (their own body may hide them)."""
+    inside = np.asarray(((xy >= 0) & (xy <= np.array(size) - 1)).all(-1))
+    if occluder is None:
+        return inside
+    column, row = np.clip(np.rint(xy).astype(int), 0, np.array(size) - 1).transpose(2, 0, 1)
+    return inside & ~occluder.mask[row, column]

@@ -1,0 +1,1 @@
+"""Time offsets between videos, from motion and sound."""

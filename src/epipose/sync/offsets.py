@@ -1,0 +1,63 @@
+"""The starts of a clip's videos by whichever way was asked for: by hand, by motion, by sound, or none.
+
+The two ways themselves are in `epipose.sync.from_motion` and `epipose.sync.from_audio`; here is what they need of a
+clip, and what to tell the user about its clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from epipose.clip import Clip
+from epipose.errors import EpiposeError
+from epipose.poses import Poses2D
+from epipose.sync.from_motion import Sync, agreed, synchronise
+
+SyncMethod = Literal["auto", "motion", "audio", "none"]
+
+
+def synchronised_by(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> Sync:
+    """Starts for the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
+
+    ``seen`` are the detections in the videos' own frames. Raises EpiposeError when sound is asked for and a video has
+    none.
+    """
+    if offsets or method == "none":
+        starts = tuple(float(start) - min(offsets) for start in offsets) or (0.0,) * len(clip.views)
+        return Sync(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
+    if method == "motion":
+        return _by_motion(clip, seen)
+    sounds = _by_sound(clip)
+    if method == "auto":
+        return agreed(_by_motion(clip, seen), sounds)
+    if isinstance(sounds, Sync):
+        return sounds
+    raise EpiposeError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+
+
+def gap_warnings(clip: Clip) -> list[str]:
+    """A sentence for each view whose video lacks frames."""
+    warnings = []
+    for view in clip.views:
+        gaps = view.dropped()
+        if gaps:
+            lost, places = sum(count for _, count in gaps), ", ".join(f"{when:.2f} s" for when, _ in gaps[:3])
+            warnings.append(
+                f"View {view.name}: {lost} frames were dropped, at {places}{' and later' if len(gaps) > 3 else ''}. The "
+                "times of the other frames are kept, so nothing is shifted, but what happened there is not seen."
+            )
+    return warnings
+
+
+def _by_motion(clip: Clip, seen: Poses2D) -> Sync:
+    return synchronise(seen, [replace(view, start=0.0).moments for view in clip.views])
+
+
+def _by_sound(clip: Clip) -> Sync | None:
+    from epipose.sync.from_audio import sound, synchronise_sounds
+
+    sounds = [sound(view.video) for view in clip.views]
+    heard = [samples for samples in sounds if samples is not None]
+    return synchronise_sounds(heard) if len(heard) == len(sounds) else None

@@ -1,0 +1,94 @@
+"""What training draws from: numbered batches of stored crops, from clips in memory or from anything that makes them.
+
+Batch k of a source is the same whenever it is asked for and whatever was asked for before. That is all that exact
+resuming needs, and it is why a source is asked for batches from a step on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from epipose.errors import EpiposeError
+from epipose.skeleton import Skeleton
+from epipose.training.samples import Placement, Samples
+
+
+class StoredBatch(NamedTuple):
+    """Crops that show ``WINDOW`` x the box (JPEG, or RGB), (u, v, d), weights of (u, v) and d, and where they lie."""
+
+    crops: Sequence[bytes] | UInt8[np.ndarray, "batch stored stored 3"]
+    uvd: Float[np.ndarray, "batch joint 3"]
+    weight: Float[np.ndarray, "batch joint 2"]
+    place: Placement | None = None
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Endless batches; ``pictures`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``.
+
+    What it is made of, its ``repr`` says: that is how a training knows its own source when it goes on.
+    """
+
+    skeleton: Skeleton
+    metric: bool
+    pictures: int
+
+    @property
+    def bone_lengths(self) -> Float[np.ndarray, "bone"]:
+        """Lengths of the skeleton's bones."""
+        ...
+
+    def batches(self, start_step: int, batch_size: int) -> Iterator[StoredBatch]:
+        """The batches from number ``start_step`` on; there are `epoch_steps` of them in an epoch."""
+        ...
+
+
+def epoch_steps(source: Source, batch_size: int) -> int:
+    """Batches in an epoch."""
+    return -(-source.pictures // batch_size)
+
+
+class Shuffled:
+    """Samples in a new random order in every epoch, in batches as even as can be (batch normalisation needs several).
+
+    With ``pairs``, pictures 2k and 2k + 1 of a batch are two views of the same moment.
+    """
+
+    def __init__(self, samples: Samples, seed: int, *, pairs: bool = False) -> None:
+        """Raises EpiposeError where ``pairs`` are wanted and no moment is seen by two views."""
+        self.samples, self.seed, self.pairs = samples, seed, pairs
+        self.skeleton, self.bone_lengths, self.metric = samples.skeleton, samples.bone_lengths, samples.metric
+        self.pictures = self._order(0).size
+        if not self.pictures:
+            raise EpiposeError("No moment is seen by two views: label clips of two views or more, and use two of them.")
+
+    def batches(self, start_step: int, batch_size: int) -> Iterator[StoredBatch]:
+        """As `Source` says."""
+        steps = epoch_steps(self, batch_size)
+        epoch, step = divmod(start_step, steps)
+        while True:
+            for rows in np.array_split(self._order(epoch), steps)[step:]:
+                yield self._batch(rows.ravel())
+            epoch, step = epoch + 1, 0
+
+    def _order(self, epoch: int) -> Int[np.ndarray, "unit picture"]:
+        """The epoch's pictures, one to a row, or two of a moment."""
+        rng = np.random.default_rng((self.seed, epoch))
+        order = rng.permutation(len(self.samples))
+        if not self.pairs:
+            return order[:, None]
+        assert self.samples.place is not None
+        moment = self.samples.place.moment
+        order = order[np.argsort(moment[order], kind="stable")]  # views of a moment side by side, in random order
+        _, first, count = np.unique(moment[order], return_index=True, return_counts=True)
+        within = np.arange(len(order)) - np.repeat(first, count)
+        return rng.permutation(order[within < np.repeat(count // 2 * 2, count)].reshape(-1, 2))
+
+    def _batch(self, rows: Int[np.ndarray, "row"]) -> StoredBatch:
+        samples = self.samples
+        place = samples.place.of(rows) if samples.place is not None and self.pairs else None
+        return StoredBatch([samples.jpegs[row] for row in rows], samples.uvd[rows], samples.weight[rows], place)

@@ -1,0 +1,223 @@
+"""Refinement: motion, captured or labelled, in; a refiner beside a model's network out.
+
+No picture and no 3D label of the footage is needed. Poses come from motion capture (played by the studio's bodies),
+from the labels that geometry gave a clip, or from both; each is seen by a new virtual camera every time, and misread at
+random (`epipose.training.virtual_views`), and the refiner learns to find it again. On labels of a few dozen frames it
+learns how this person moves, for viewpoints too where none of the cameras stood.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from tqdm import tqdm
+
+from epipose.camera import Rig
+from epipose.errors import EpiposeError
+from epipose.evaluation.metrics import poses_that_count
+from epipose.io.files import already_done, fingerprint, read_json, write_record
+from epipose.motion.sampler import random_motion
+from epipose.network.posenet import TrainedPoseNet, reading_of
+from epipose.network.pretrained import shipped_model
+from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.poses import Poses3D
+from epipose.reconstruction.world_frame import rotation_to_z
+from epipose.skeleton import Skeleton
+from epipose.training.virtual_views import misread, virtual_views
+
+_WEIGHT_DECAY = 1e-4
+_LEAST_LABELLED = 0.7  # share of the joints, as for training
+
+
+class PoseSet(NamedTuple):
+    """Poses of one kind, z up, any unit; joints with confidence 0 are missing."""
+
+    xyz: Float[Tensor, "pose joint 3"]
+    conf: Float[Tensor, "pose joint"]
+
+
+def refine(
+    folders: Sequence[Path],
+    model: Path,
+    *,
+    mocap: Sequence[Path] = (),
+    people: int = 600,
+    frames: tuple[int, int] | None = None,
+    init: Literal["shipped", "none"] | Path = "shipped",
+    steps: int = 600,
+    batch_size: int = 512,
+    lr: float = 5e-4,
+    seed: int = 0,
+) -> Refiner:
+    """Train a refiner for the network of a model folder, and write it there (``refiner.safetensors``, ``refine.json``).
+
+    ``folders`` are labelled clips, of which ``frames`` (first, last) are used; ``mocap`` are motion files, played by
+    ``people`` random bodies. Where there are both, each is half of every batch; clips alone are joined by invented
+    poses, lest it forget what else people do. It begins with the refiner of ``init``: a model folder, "shipped" for
+    that of epipose, "none" for nothing. One that is there from the same poses and options is returned as it is. Raises
+    EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
+    """
+    if not folders and not mocap:
+        raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
+    _check(people, frames, steps, batch_size, seed)
+    skeleton = _skeleton_of(model)
+    start = shipped_model() if init == "shipped" else None if init == "none" else Path(init)
+    needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
+    options = {
+        "frames": frames, "people": people if mocap else 0, "steps": steps, "batch_size": batch_size, "lr": lr,
+        "seed": seed,
+    }  # fmt: skip
+    if start is not None and start.resolve() == model.resolve():
+        raise EpiposeError(
+            f"{model} cannot begin with its own refiner, which it replaces: copy the folder, or give another."
+        )
+    first = None if start is None else _begun(start, skeleton)
+    needed += [] if start is None else [start / WEIGHTS]
+    inputs, record = fingerprint(needed), model / "refine.json"
+    if already_done(record, options, inputs, (model / WEIGHTS,)):
+        with suppress(EpiposeError):  # a damaged one is made again
+            if (done := load_refiner(model / WEIGHTS, skeleton)) is not None:
+                return done
+    sets = [labelled_poses(folders, skeleton, frames)] if folders else []
+    sets += [captured_poses(mocap, people, seed) if mocap else invented_poses(seed)]
+    refiner = fit_refiner(sets, skeleton, first, steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    record.unlink(missing_ok=True)
+    refiner.save(model / WEIGHTS)
+    write_record(record, options, inputs, poses=[len(one.xyz) for one in sets])
+    return refiner
+
+
+def fit_refiner(
+    sets: Sequence[PoseSet],
+    skeleton: Skeleton,
+    start: Refiner | None = None,
+    *,
+    steps: int = 600,
+    batch_size: int = 512,
+    lr: float = 5e-4,
+    seed: int = 0,
+) -> Refiner:
+    """Train a refiner, from ``start`` on where one is given; every set has the same share of each batch.
+
+    The loss is the mean distance along each axis, of both answers (`Refiner.both`), in crop widths. The rate rises and
+    falls once (Smith and Topin 2018). The outcome follows from the seed.
+    """
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # for the weights at the start, and dropout
+        refiner = (Refiner(skeleton) if start is None else copy.deepcopy(start)).train()
+        optimiser = torch.optim.AdamW(refiner.parameters(), lr, weight_decay=_WEIGHT_DECAY)
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
+        for _ in tqdm(range(steps), desc="refiner", unit="step", delay=2, disable=None):
+            xyz, conf = _drawn(sets, batch_size, random)
+            uvd, conf = virtual_views(xyz, conf, skeleton, random)
+            read, seen, found = misread(uvd, skeleton, random)
+            answers = refiner.both(read, seen, found * (conf > 0))
+            loss = sum(((answer - uvd).abs().mean(-1) * conf).sum() for answer in answers)
+            optimiser.zero_grad()
+            (loss / conf.sum()).backward()
+            optimiser.step()
+            rate.step()
+    return refiner.eval()
+
+
+def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[int, int] | None) -> PoseSet:
+    """The poses of labelled clips with z up that have a root and seven joints in ten; EpiposeError where there is none."""
+    parts = []
+    for folder in folders:
+        labels, rig = Poses3D.load(folder / "poses3d.npz").mapped_to(skeleton), Rig.load(folder / "rig.json")
+        first, last = frames or (0, len(labels.xyz) - 1)
+        if last >= len(labels.xyz):
+            raise EpiposeError(f"{folder} has frames 0 to {len(labels.xyz) - 1}; {first} to {last} were asked for.")
+        xyz, conf = (field[first : last + 1].flatten(0, 1) for field in (labels.xyz, labels.conf))
+        whole = poses_that_count(conf, skeleton.root, math.ceil(_LEAST_LABELLED * len(skeleton.joints)))
+        parts.append((xyz[whole] @ _upright(rig).T, conf[whole]))
+    xyz, conf = (torch.cat(field) for field in zip(*parts, strict=True))
+    if not len(xyz):
+        names = ", ".join(str(folder) for folder in folders)
+        raise EpiposeError(
+            f"{names}: no pose has a {skeleton.joints[skeleton.root]} and {_LEAST_LABELLED:.0%} of the joints labelled in "
+            "these frames. Give others, or better labels."
+        )
+    return PoseSet(_filled(xyz, conf, skeleton), conf)
+
+
+def captured_poses(motions: Sequence[Path], people: int, seed: int, each: int = 150) -> PoseSet:
+    """``each`` poses of so many random bodies that play random motions; three in ten people play an invented one."""
+    from epipose.studio.actor import posed_joints
+
+    xyz = torch.from_numpy(posed_joints(motions, people, each, seed))
+    return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
+
+
+def invented_poses(seed: int, people: int = 200, seconds: float = 15.0, fps: float = 8.0) -> PoseSet:
+    """Poses that bodies can take, by chance (`random_motion`)."""
+    rng = np.random.default_rng(seed)
+    motions = [random_motion(rng, seconds, fps).xyz for _ in range(people)]
+    xyz = torch.from_numpy(np.concatenate(motions)).float()
+    return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
+
+
+def _drawn(sets: Sequence[PoseSet], batch_size: int, random: torch.Generator) -> PoseSet:
+    share = -(-batch_size // len(sets))
+    rows = [torch.randint(len(one.xyz), (share,), generator=random) for one in sets]
+    xyz, conf = (torch.cat([one[field][row] for one, row in zip(sets, rows, strict=True)]) for field in (0, 1))
+    return PoseSet(xyz, conf)
+
+
+def _filled(
+    xyz: Float[Tensor, "pose joint 3"], conf: Float[Tensor, "pose joint"], skeleton: Skeleton
+) -> Float[Tensor, "pose joint 3"]:
+    """Missing joints where their parents are: they count nothing, and must not be nowhere."""
+    xyz = xyz.clone()
+    for parent, child in skeleton.bones:  # parents come first
+        xyz[:, child] = torch.where(conf[:, child, None] > 0, xyz[:, child], xyz[:, parent])
+    return xyz
+
+
+def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
+    """The rotation that turns the rig's world z up; where nobody knows up, cameras are taken for level."""
+    if rig.upright:
+        return torch.eye(3)
+    R = rig.camera.R.float()
+    return rotation_to_z(torch.nn.functional.normalize(-R[:, 1].mean(0), dim=-1), R[0, 0])
+
+
+def _check(people: int, frames: tuple[int, int] | None, steps: int, batch_size: int, seed: int) -> None:
+    if min(people, steps) < 1 or batch_size < 2 or seed < 0:
+        raise EpiposeError(
+            f"Got {people} people, {steps} steps of {batch_size} poses, seed {seed}; at least one person, one step of two "
+            "poses and a seed from 0 on are needed."
+        )
+    if frames is not None and not 0 <= frames[0] <= frames[1]:
+        raise EpiposeError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
+
+
+def _skeleton_of(model: Path) -> Skeleton:
+    """Of the network alone: a damaged refiner beside it must not be in the way of a new one."""
+    if not (model / "config.json").exists():
+        return TrainedPoseNet.load(model).skeleton  # says what is missing
+    return reading_of(read_json(model / "config.json"))[0]
+
+
+def _begun(start: Path, skeleton: Skeleton) -> Refiner:
+    refiner = load_refiner(start / WEIGHTS, skeleton)
+    if refiner is None:
+        raise EpiposeError(f"{start} has no {WEIGHTS} to begin with. Give another --init, or --init none.")
+    return refiner
+
+
+def _needed(folder: Path) -> list[Path]:
+    paths = [folder / "poses3d.npz", folder / "rig.json"]
+    if missing := [path.name for path in paths if not path.exists()]:
+        raise EpiposeError(f"{folder} lacks {', '.join(missing)}. Run epipose calibrate and label on it first.")
+    return paths

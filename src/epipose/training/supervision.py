@@ -1,0 +1,67 @@
+"""Where the labels come from: the ways to supervise that are compared, each an option away.
+
+``self`` is the method: 2D from a frozen detector, cameras recovered. The others say what each of its parts costs. They
+need the folder ``truth/`` of footage whose truth is known (rig.json, poses2d.npz, poses3d.npz), and their labels lie
+in ``labels/<mode>/`` of the clip folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from epipose.errors import EpiposeError
+from epipose.io.files import fingerprint, read_json
+
+Mode = Literal["self", "self+rig", "true2d", "full", "unfrozen"]
+
+
+class Supervision(NamedTuple):
+    """What the labels of a mode are made from, and the folder they lie in (with the rig in use)."""
+
+    poses2d: Path | None  # to be triangulated; else the true 3D poses are the labels
+    rig: Path
+    labels: Path
+
+    def inputs(self) -> list[Path]:
+        """The files that labels are made from."""
+        return [self.rig.with_name("poses3d.npz") if self.poses2d is None else self.poses2d, self.rig]
+
+    def labelled(self) -> bool:
+        """Whether there are labels, with whatever gates, and what they were made from is still the same."""
+        record = self.labels / "label.json"
+        if not record.exists() or not (self.labels / "poses3d.npz").exists():
+            return False
+        return read_json(record).get("inputs") == fingerprint(self.inputs())
+
+
+def supervision(folder: Path, mode: Mode) -> Supervision:
+    """The files of a mode, in a clip folder.
+
+    - ``self``: detected 2D, recovered cameras; the labels are those of the clip folder itself.
+    - ``self+rig``: detected 2D, true cameras.
+    - ``true2d``: true 2D, true cameras.
+    - ``full``: the true 3D poses.
+    - ``unfrozen``: the targets come from the network's own 2D and the true cameras; the labels of ``self+rig`` only
+      say where the person is in the pictures, and how long bones are.
+    """
+    detected, truth = folder / "poses2d.npz", folder / "truth"
+    if mode == "self":
+        return Supervision(detected, folder / "rig.json", folder)
+    if mode == "true2d":
+        return Supervision(truth / "poses2d.npz", truth / "rig.json", folder / "labels" / "true2d")
+    if mode == "full":
+        return Supervision(None, truth / "rig.json", folder / "labels" / "full")
+    return Supervision(detected, truth / "rig.json", folder / "labels" / "self+rig")
+
+
+def check_supervision(folder: Path, mode: Mode) -> Supervision:
+    """`supervision`, after a look whether what it needs is there; EpiposeError that names what is missing."""
+    found = supervision(folder, mode)
+    missing = [str(path.relative_to(folder)) for path in found.inputs() if not path.exists()]
+    if missing:
+        raise EpiposeError(
+            f"{folder} lacks {', '.join(missing)}: the mode '{mode}' needs footage whose truth is known, as epipose "
+            "studio makes it, and epipose detect on it. For other footage there is the mode 'self'."
+        )
+    return found

@@ -1,0 +1,126 @@
+"""Poses as cameras that nobody had would have seen them, and as networks would have misread them.
+
+A 3D pose is worth more than the pictures it came from: seen by ever new virtual cameras it says how depth follows from
+the joints in a picture, for any viewpoint. What a refiner will get at last is not such a perfect view but two faulty
+readings of it, so faults of both kinds are made up here. They are not fitted to any footage; their size was chosen
+once, by trying three (docs/log.md, "Why there is a refiner").
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.camera import Camera
+from epipose.network.crops import box_around, pose_to_crop
+from epipose.skeleton import Skeleton
+
+MARGIN = 1.25  # side of the crop over the longer side of the person's joints
+_NEAREST, _FARTHEST = 2.2, 7.0  # of the person, in units of 1.7 m; see `_metre`
+_BONES_PER_STATURE = 2.37  # summed length of the bones of Human3.6M's skeleton over stature, mean of 32 random bodies
+_PITCH, _PITCH_SPREAD, _ROLL_SPREAD = 0.15, 0.2, 0.08  # radians; cameras look somewhat down, and are held level
+_OFF_AXIS = (
+    0.12  # tangent of the angle from the camera's axis to the person, sideways and up: standard deviation of each
+)
+
+
+class Readings(NamedTuple):
+    """What PoseNet read (u, v, d), what a detector saw (u, v), and its confidence: 0 or 1."""
+
+    read: Float[Tensor, "batch joint 3"]
+    seen: Float[Tensor, "batch joint 2"]
+    conf: Float[Tensor, "batch joint"]
+
+
+def virtual_views(
+    xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton, random: torch.Generator
+) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
+    """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's picture, and the confidence of these joints.
+
+    Half of them are mirrored, left and right exchanged. Poses may have any unit and place, z is up; joints with conf 0
+    are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from somebody of
+    1.7 m, look at them about level, and somewhat past them.
+    """
+    batch, root = len(xyz), skeleton.root
+    metre = _metre(xyz, conf, skeleton)
+    away = torch.empty(batch).uniform_(_NEAREST, _FARTHEST, generator=random) * metre
+    aside = _OFF_AXIS * torch.randn(batch, 2, generator=random)
+    place = torch.cat([aside, torch.ones(batch, 1)], -1) * away[:, None]
+    R = _level_cameras(batch, random)
+    in_frame = torch.einsum("bij,bkj->bki", R, xyz - xyz[:, root, None]) + place[:, None]
+    in_frame[..., 2] = torch.maximum(in_frame[..., 2], 0.3 * metre[:, None])
+    camera = _pinhole()
+    box = box_around(camera.project_in_frame(in_frame), conf, MARGIN)
+    uvd = pose_to_crop(in_frame, camera, box, root)
+    mirrored = torch.rand(batch, 1, generator=random) < 0.5
+    other = list(skeleton.flip)
+    uvd = torch.where(mirrored[..., None], uvd[:, other] * torch.tensor([-1.0, 1.0, 1.0]), uvd)
+    return uvd, torch.where(mirrored, conf[:, other], conf)
+
+
+def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: torch.Generator) -> Readings:
+    """Faulty readings of poses: every picture has errors of its own size.
+
+    A detector errs by about 0.6 % of the crop, and misses some joints altogether; one picture in five is seen by a
+    coarse one, or by none. The network's errors are larger, 2 % to 30 %, and pass from a joint to those that hang on
+    it; in one picture in four it reads a pose that somebody else has. It is to be believed where the two agree.
+    """
+    batch, joints, _ = uvd.shape
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=random)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=random)
+
+    fine, coarse = 0.006 * torch.exp(0.5 * normal(batch, 1, 1)), 0.02 * torch.exp(1.6 * drawn(batch, 1, 1))
+    size = torch.where(drawn(batch, 1, 1) < 0.15, coarse, fine)
+    astray = (drawn(batch, joints, 1) < 0.03) * 0.06
+    seen = uvd[..., :2] + torch.hypot(size, astray) * normal(batch, joints, 2)
+    conf = (drawn(batch, joints) > 0.02) & (drawn(batch, 1) > 0.05)
+    theirs = torch.where(drawn(batch, 1, 1) < 0.25, uvd.roll(1, 0), uvd)
+    size = 0.02 * torch.exp(math.log(15.0) * drawn(batch, 1, 1))
+    error = _passed_on(skeleton) @ normal(batch, joints, 3)
+    flattened = 1 - 0.6 * drawn(batch, 1, 1) * torch.tensor([0.3, 0.3, 1.0])  # the unsure answer near the mean
+    return Readings(flattened * theirs + size * error, seen, conf.float())
+
+
+def _pinhole() -> Camera:
+    """A camera whose picture is the plane at distance 1: after the division by the crop's side no unit is left."""
+    at = torch.eye(3)
+    return Camera(at[None], torch.zeros(1, 5), at[None], torch.zeros(1, 3), torch.ones(1, 2, dtype=torch.int64))
+
+
+def _passed_on(skeleton: Skeleton) -> Float[Tensor, "joint joint"]:
+    """1 where the column's joint is the row's, or one that it hangs on, but for the root."""
+    held = torch.eye(len(skeleton.joints))
+    for joint in range(len(skeleton.joints)):
+        parent = skeleton.parents[joint]
+        while parent >= 0 and parent != skeleton.root:
+            held[joint, parent], parent = 1.0, skeleton.parents[parent]
+    return held
+
+
+def _level_cameras(batch: int, random: torch.Generator) -> Float[Tensor, "batch 3 3"]:
+    """cam_from_world of cameras (x right, y down, z forward) at random headings, z of the world up."""
+    heading = 2 * math.pi * torch.rand(batch, generator=random)
+    pitch = _PITCH + _PITCH_SPREAD * torch.randn(batch, generator=random)
+    roll = _ROLL_SPREAD * torch.randn(batch, 1, generator=random)
+    level = torch.stack([heading.cos(), heading.sin(), torch.zeros(batch)], -1)
+    up = torch.tensor([0.0, 0.0, 1.0])
+    z = pitch.cos()[:, None] * level - pitch.sin()[:, None] * up
+    x = torch.stack([heading.sin(), -heading.cos(), torch.zeros(batch)], -1)
+    y = torch.linalg.cross(z, x)
+    return torch.stack([roll.cos() * x + roll.sin() * y, roll.cos() * y - roll.sin() * x, z], 1)
+
+
+def _metre(
+    xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton
+) -> Float[Tensor, "batch"]:
+    """A metre in the unit of the poses, taking the person for 1.7 m tall; missing bones are as long as the others' mean."""
+    known = (skeleton.bone_weight(conf) > 0).to(xyz)
+    return (known * skeleton.bone_lengths(xyz)).sum(-1) / known.mean(-1) / (_BONES_PER_STATURE * 1.7)

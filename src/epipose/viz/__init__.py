@@ -1,0 +1,1 @@
+"""3D viewer, HTML reports, plots and overlays."""

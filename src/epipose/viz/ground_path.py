@@ -1,0 +1,40 @@
+"""Where the person went, for a map seen from above: a path through the room, and which way is up in it.
+
+The report draws it before there are labels, so the joints are triangulated here, at a few hundred moments. A report
+must also be drawn of cameras that came out wrong: what they place far outside the scene is left out of the path.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.calibration.initial_rig import evenly
+from epipose.camera import Rig
+from epipose.geometry.observations import observe
+from epipose.poses import Poses2D
+from epipose.reconstruction.label import triangulated
+from epipose.reconstruction.world_frame import up_direction
+
+_MOMENTS = 500
+_IN_A_ROW = 3000  # to see feet stand still, where up is not known
+
+
+def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "step 3"], Float[Tensor, "3"]]:
+    """The middle of the subject's hips at moments evenly spread, in order, and up; both in the rig's world.
+
+    A path has no steps where the hips were never triangulated.
+    """
+    skeleton, frames = poses.skeleton, poses.xy.shape[1]
+    observed = observe(poses, rig)
+    xyz, conf = triangulated(observed.frames(evenly(frames, _MOMENTS)), rig, skeleton)
+    hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
+    path = xyz[(conf[:, hips] > 0).all(-1)][:, hips].mean(1)
+    if len(path):
+        middle = path.median(0).values
+        reach = 2 * (rig.camera.center.double() - middle).norm(dim=-1).max()
+        path = path[(path - middle).norm(dim=-1) < reach]
+    if rig.upright:
+        return path, path.new_tensor([0.0, 0.0, 1.0])
+    xyz, conf = triangulated(observed.frames(observed.busiest(_IN_A_ROW)), rig, skeleton)
+    return path, up_direction(xyz, conf, skeleton, rig, fps).direction

@@ -1,0 +1,95 @@
+"""Predictions to look at: the skeleton on the photo, the 3D pose from front and side, sheets and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from epipose.io.files import replacing
+from epipose.skeleton import Skeleton
+from epipose.viz.plots import draw_skeleton
+
+_BACKGROUND = (30, 32, 38)
+
+
+def overlay(
+    image: UInt8[np.ndarray, "height width 3"],
+    uv: Float[Tensor, "joint 2"],
+    xyz: Float[Tensor, "joint 3"],
+    conf: Float[Tensor, "joint"],
+    skeleton: Skeleton,
+    height: int = 640,
+) -> UInt8[np.ndarray, "out_height out_width 3"]:
+    """The RGB picture with the skeleton at pixels ``uv``, beside the pose ``xyz`` (camera frame) from front and side.
+
+    Scaled to ``height`` (even, and so is the width). The side view looks from the camera's right: the camera stands to
+    its left. Nothing is drawn for joints of ``conf`` 0.
+    """
+    factor = height / image.shape[0]
+    width = max(round(image.shape[1] * factor / 2) * 2, 2)
+    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    scale = torch.tensor([width / image.shape[1], factor])
+    photo = draw_skeleton(shrunk, (uv + 0.5) * scale - 0.5, conf, skeleton)
+    panel = height // 2
+    front = _view_of(xyz[:, [0, 1]], conf, skeleton, panel, "from the camera")
+    side = _view_of(xyz[:, [2, 1]], conf, skeleton, height - panel, "from its right")
+    column = np.full((height, panel, 3), _BACKGROUND, np.uint8)
+    column[:panel], column[panel:] = front, cv2.resize(side, (panel, height - panel))
+    return np.ascontiguousarray(np.concatenate([photo, column], 1)[:, : (width + panel) // 2 * 2])
+
+
+def _view_of(plane: Tensor, conf: Tensor, skeleton: Skeleton, size: int, title: str) -> np.ndarray:
+    """A pose seen along an axis, filling 80 % of a square of its own."""
+    canvas = np.full((size, size, 3), _BACKGROUND, np.uint8)
+    seen = plane[conf > 0]
+    if len(seen):
+        low, high = seen.amin(0), seen.amax(0)
+        pixels = 0.8 * size / float((high - low).max().clamp(min=1e-6))
+        canvas = draw_skeleton(canvas, (plane - (low + high) / 2) * pixels + size / 2, conf, skeleton)
+    cv2.putText(canvas, title, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (190, 194, 204), 1, cv2.LINE_AA)
+    return canvas
+
+
+def contact_sheet(
+    pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int = 4, height: int = 360
+) -> UInt8[np.ndarray, "height width 3"]:
+    """Pictures side by side in rows, all scaled to one height."""
+    small = [cv2.resize(p, (max(1, round(p.shape[1] * height / p.shape[0])), height)) for p in pictures]
+    width = max(picture.shape[1] for picture in small)
+    columns = min(columns, len(small))
+    rows = -(-len(small) // columns)
+    sheet = np.full((rows * height, columns * width, 3), _BACKGROUND, np.uint8)
+    for index, picture in enumerate(small):
+        top, left = index // columns * height, index % columns * width
+        sheet[top : top + height, left : left + picture.shape[1]] = picture
+    return sheet
+
+
+def write_picture(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Write an RGB picture in the format of the suffix, whole or not at all."""
+    from PIL import Image
+
+    with replacing(path) as part:
+        Image.fromarray(picture).save(part)
+
+
+def write_video(path: Path, pictures: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
+    """Write RGB pictures of one even size as mp4 (H.264 where the encoder is there), whole or not at all."""
+    import av
+
+    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
+    with replacing(path) as part, av.open(str(part), "w") as container:
+        stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
+        stream.pix_fmt = "yuv420p"
+        for index, picture in enumerate(pictures):
+            if index == 0:
+                stream.height, stream.width = picture.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())

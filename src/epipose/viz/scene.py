@@ -1,0 +1,133 @@
+"""A clip folder as one scene to look at: upright, standing on the floor, with the person life-sized.
+
+Looking at a world asks for z up, the floor at z = 0 and sizes one can rely on when choosing line widths. Cameras that
+epipose calibrated stand so already; those given by --known-rig, or poses alone, need not. This module reads what a
+clip folder holds and moves it there; `epipose.viz.viewer` then only draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from epipose.camera import Rig
+from epipose.clip import Clip
+from epipose.errors import EpiposeError
+from epipose.geometry.align import Similarity
+from epipose.poses import Poses3D
+from epipose.reconstruction.world_frame import stature, upright
+from epipose.skeletons import H36M17
+
+# Metres, for a world without scale: the size given to a person, or to a rig where no person was seen.
+STATURE, CAMERAS_AWAY = 1.7, 3.5
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to see. Cameras and poses are in stage axes: z up, floor at z = 0, metres (or nearly so)."""
+
+    rig: Rig | None
+    poses: Poses3D | None
+    clip: Clip | None
+
+    @property
+    def frames(self) -> int:
+        """Number of moments: frames of the poses, else of the clip, at least one."""
+        if self.poses is not None:
+            return max(1, self.poses.xyz.shape[0])
+        return self.clip.frames if self.clip is not None else 1
+
+    @property
+    def fps(self) -> float:
+        """Frames per second; 25 where no clip says."""
+        return self.clip.fps if self.clip is not None else 25.0
+
+
+def load_scene(folder: Path) -> Scene:
+    """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
+
+    Raises EpiposeError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
+    """
+    if not folder.is_dir():
+        raise EpiposeError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
+    rig = Rig.load(folder / "rig.json") if (folder / "rig.json").exists() else None
+    poses = Poses3D.load(folder / "poses3d.npz") if (folder / "poses3d.npz").exists() else None
+    if poses is not None and poses.conf.numel() == 0:
+        poses = None
+    if rig is None and poses is None:
+        raise EpiposeError(
+            f"{folder} has nothing to show: neither rig.json (made by epipose calibrate {folder}) nor poses3d.npz "
+            f"with any frame (made by epipose label {folder})."
+        )
+    if poses is not None and poses.space != "world":
+        raise EpiposeError(
+            f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}', expected the world's. "
+            f"Make it with: epipose label {folder}"
+        )
+    clip = Clip.load(folder) if (folder / "clip.json").exists() else None
+    rig, poses = staged(rig, poses, 25.0 if clip is None else clip.fps)
+    return Scene(rig, poses, clip)
+
+
+def staged(rig: Rig | None, poses: Poses3D | None, fps: float) -> tuple[Rig | None, Poses3D | None]:
+    """Move cameras and poses together into stage axes: z up, floor at 0, the first person (or the rig) in the middle.
+
+    A world that is upright already stays where it is.
+    """
+    if rig is not None and rig.upright:
+        same = torch.eye(3, dtype=torch.float64)
+        return rig, _moved_poses(poses, Similarity(torch.ones((), dtype=torch.float64), same, same[0] * 0))
+    skeleton = H36M17 if poses is None else poses.skeleton
+    xyz = torch.zeros(0, len(skeleton.joints), 3, dtype=torch.float64) if poses is None else poses.xyz[:, 0].double()
+    conf = xyz[..., 0] if poses is None else poses.conf[:, 0].double()
+    scale = 1.0
+    if poses is not None:
+        scale = 1.0 if poses.metric else STATURE / stature(xyz, conf, skeleton)
+    elif rig is not None and not rig.metric:
+        center = rig.camera.center.double()
+        spread = float((center - center.mean(0)).norm(dim=-1).median())
+        scale = CAMERAS_AWAY / spread if spread > 1e-6 else 1.0
+    world = upright(xyz, conf, skeleton, rig, fps, scale)
+    return world.rig, _moved_poses(poses, world.moved)
+
+
+def _moved_poses(poses: Poses3D | None, moved: Similarity) -> Poses3D | None:
+    if poses is None:
+        return None
+    xyz = moved.apply(poses.xyz.double().flatten(0, 2)).reshape(poses.xyz.shape).float()
+    return Poses3D(xyz, poses.conf, poses.skeleton, "stage", poses.metric)
+
+
+def quaternion_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
+    """Unit quaternion (w, x, y, z) of the shortest rotation that takes +z to a direction of any length but zero."""
+    x, y, z = (direction / direction.norm(dim=-1, keepdim=True).clamp_min(1e-12)).unbind(-1)
+    opposite = z < -1 + 1e-6
+    w = torch.where(opposite, 0.0, 1 + z)
+    half = torch.stack([w, torch.where(opposite, 1.0, -y), torch.where(opposite, 0.0, x), torch.zeros_like(x)], -1)
+    return half / half.norm(dim=-1, keepdim=True)
+
+
+def thumbnails(clip: Clip, moments: list[int], width: int) -> list[UInt8[np.ndarray, "moment height width 3"]]:
+    """For each view the frames numbered ``moments`` (ascending), shrunk so that the longer side is ``width`` pixels.
+
+    Moments after the end repeat the last picture.
+    """
+    import cv2
+    from tqdm import tqdm
+
+    views = []
+    with tqdm(total=len(clip.views) * len(moments), desc="pictures", unit="picture", delay=2, disable=None) as bar:
+        for view in clip.views:
+            shrink = width / max(view.width, view.height)
+            size = (max(1, round(view.width * shrink)), max(1, round(view.height * shrink)))
+            pictures = []
+            for frame in clip.read(view, moments):
+                pictures.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+                bar.update()
+            views.append(np.stack(pictures))
+    return views

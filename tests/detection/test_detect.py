@@ -1,0 +1,179 @@
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import epipose.detection.detect as package
+from epipose import Clip, EpiposeError
+from epipose.detection import blazepose_weights as weights_module
+from epipose.detection.detect import Detection, Detector, detect, detector_named, resolved
+from epipose.detection.tracklets import Track, linked, tracks_of, unswapped
+from epipose.skeletons import COCO17
+from tests.helpers.videos import moving_square_video
+
+
+class Marks:
+    """Says that a person stands where the picture is bright; the first one is seen for the first half only."""
+
+    skeleton = COCO17
+
+    def __init__(self):
+        self.resets = 0
+
+    def reset(self):
+        self.resets += 1
+        self.frame = -1
+
+    def __call__(self, image):
+        self.frame += 1
+        rows, columns = np.nonzero(image[..., 0] > 128)
+        if not len(rows):
+            return []
+        return [person(columns.mean(), rows.mean(), 0), *([person(5, 5, 7)] if self.frame < 4 else [])]
+
+
+def person(x, y, track, size=8.0):
+    spread = np.linspace(-size, size, 17)[:, None] * np.array([0.5, 1])
+    return Detection(np.array([x, y]) + spread, np.full(17, 0.9), 1.0, np.zeros((17, 3)), track)
+
+
+def plugin():
+    return Marks()
+
+
+def test_all_views_become_tracks_longest_first(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    detector = Marks()
+    assert isinstance(detector, Detector)
+    poses = detect(clip, detector)
+    assert poses.views == ("a", "b")
+    assert poses.xy.shape == (2, 8, 2, 17, 2)
+    assert poses.xyz is not None
+    assert detector.resets == 2
+    middle = poses.xy[0, :, 0, 8]
+    np.testing.assert_allclose(middle[:, 0], 17.5 + 3 * np.arange(8), atol=1)
+    np.testing.assert_allclose(middle[:, 1], 23.5, atol=1)
+    assert poses.conf[1, :, 1].any(-1).tolist() == [True] * 4 + [False] * 4
+    assert poses.conf.max() <= 1
+
+
+def test_a_view_without_anybody_is_named(tmp_path):
+    clip = Clip.from_videos(
+        [moving_square_video(tmp_path / "dark.mp4", bright=False), moving_square_video(tmp_path / "light.mp4")]
+    )
+    detector = Marks()
+    with pytest.raises(EpiposeError, match="No person was found in view 'dark'"):
+        detect(clip, detector)
+    assert detector.resets == 1, "said before the next view is decoded"
+
+
+def test_a_video_shorter_than_its_clip(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    moving_square_video(tmp_path / "b.mp4", frames=5)
+    with pytest.raises(EpiposeError, match=r"b.mp4 ends after 5 frames, but it promises 8"):
+        detect(clip, Marks())
+
+
+def test_detectors_by_name(monkeypatch):
+    with pytest.raises(EpiposeError, match="no detector 'openpose'; there are auto, blazepose, blazepose-full"):
+        detector_named("openpose")
+    monkeypatch.setitem(package.DETECTORS, "marks", f"{__name__}:plugin")
+    assert isinstance(detector_named("marks"), Marks)
+    point = EntryPoint("theirs", f"{__name__}:plugin", "epipose.detectors")
+    monkeypatch.setattr(package, "entry_points", lambda group: [point])
+    assert isinstance(detector_named("theirs"), Marks)
+
+
+def test_the_built_in_detectors_exist():
+    import importlib
+
+    for place in package.DETECTORS.values():
+        module, _, function = place.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_names_that_stand_for_others_are_resolved(monkeypatch):
+    for variant in ("heavy", "full"):
+        monkeypatch.setattr(weights_module, "best_cached", lambda variant=variant: variant)
+        assert resolved("blazepose") == f"blazepose-{variant}"
+        for cached, finder in ((True, f"blazepose-{variant}"), (False, "shipped")):
+            monkeypatch.setattr(weights_module, "any_cached", lambda cached=cached: cached)
+            assert resolved("auto") == finder
+    assert resolved("blazepose-full") == "blazepose-full"
+    assert resolved("theirs") == "theirs"
+
+
+def walk(start, frames, track, x=50.0, speed=2.0):
+    return {k: person(x + speed * k, 100, track, size=60) for k in range(start, start + frames)}
+
+
+def frames_of(*walks, count=40):
+    return [[walk[k] for walk in walks if k in walk] for k in range(count)]
+
+
+def test_a_track_that_breaks_off_goes_on_under_another_number():
+    (track,) = tracks_of(frames_of(walk(0, 15, 0), walk(20, 20, 3)), 17, fps=20.0)
+    assert track.seen.tolist() == [*range(15), *range(20, 40)]
+    np.testing.assert_allclose(track.xy[30, 8], [110, 100])
+
+
+@pytest.mark.parametrize(
+    "second",
+    [walk(20, 20, 3, x=400), walk(10, 30, 3, x=55), walk(36, 4, 3)],
+    ids=["elsewhere", "at the same time", "too late"],
+)
+def test_another_person_is_not_taken_for_a_continuation(second):
+    assert len(tracks_of(frames_of(walk(0, 15, 0), second), 17, fps=20.0)) == 2
+
+
+def test_flickers_are_dropped_but_not_in_a_single_picture():
+    assert len(tracks_of(frames_of(walk(0, 40, 0), walk(7, 2, 1, x=400)), 17, fps=20.0)) == 1
+    assert len(tracks_of([[person(5, 5, 0)]], 17, fps=20.0)) == 1
+    assert tracks_of([[], []], 17, fps=20.0) == []
+
+
+def test_people_without_numbers_are_linked_by_nearness():
+    frames = frames_of(walk(0, 40, -1), walk(0, 40, -1, x=300, speed=-2), count=40)
+    shuffled = [list(reversed(people)) if k % 3 else people for k, people in enumerate(frames)]
+    numbered = linked(shuffled)
+    for k, people in enumerate(numbered):
+        places = {p.track: p.xy[8, 0] for p in people}
+        assert places == pytest.approx({0: 50 + 2 * k, 1: 300 - 2 * k})
+
+
+def test_nothing_heavy_is_imported_before_it_is_used():
+    import subprocess
+    import sys
+
+    code = "import epipose.detection.detect, sys; assert 'ai_edge_litert' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
+
+
+def test_one_person_of_the_frame_before_is_continued_by_one_only():
+    numbered = linked([[person(50, 100, -1, size=60)], [person(58, 100, -1, size=60), person(51, 100, -1, size=60)]])
+    assert [p.track for p in numbered[1]] == [1, 0]
+
+
+def test_left_and_right_confused_for_a_while_are_put_right():
+    xy = np.stack([person(50.0 + k, 100, 0, size=60).xy for k in range(40)])
+    flip = list(COCO17.flip)
+    wrong = xy.copy()
+    for stretch in (slice(5, 6), slice(10, 25)):
+        wrong[stretch] = wrong[stretch][:, flip]
+    track = unswapped(Track(wrong, np.full((40, 17), 0.9), None), flip, fps=20.0)
+    np.testing.assert_array_equal(track.xy, xy)
+    half = np.concatenate([xy[:20], xy[20:, flip]])  # never swapped back: which half is right is not known
+    np.testing.assert_array_equal(unswapped(Track(half, np.full((40, 17), 0.9), None), flip, fps=20.0).xy, half)
+
+
+def test_joints_that_are_not_seen_do_not_look_like_a_swap():
+    """The right side is hidden twice and lies, without confidence, where the left side was the frame before."""
+    xy = np.stack([person(50.0 + 2 * k, 100, 0, size=60).xy for k in range(40)])
+    conf = np.full((40, 17), 0.9)
+    right, left = [2, 4, 6, 8, 10, 12, 14, 16], [1, 3, 5, 7, 9, 11, 13, 15]
+    for k in (10, 20):
+        xy[k, right], conf[k, right] = xy[k - 1, left], 0
+    track = unswapped(Track(xy, conf, None), COCO17.flip, fps=20.0)
+    np.testing.assert_array_equal(track.conf, conf)
+    np.testing.assert_array_equal(track.xy, xy)

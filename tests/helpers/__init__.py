@@ -1,0 +1,1 @@
+"""Scenes, files and processes that several tests share."""

@@ -1,0 +1,48 @@
+"""What each of two processes does in test_distributed.py: training together, and the gradient of a shared batch."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from epipose.network.posenet import PoseNet
+from epipose.training.batches import Shuffled
+from epipose.training.distributed import Team, team
+from epipose.training.loader import feed
+from epipose.training.loop import Recipe, _Learner
+from epipose.training.samples import clip_samples
+from epipose.training.train import train
+
+CPU = torch.device("cpu")
+TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1}
+VARIED = {"rotation": 0.3, "occlusion": 0.5}
+
+
+def gradient(clip: Path, processes: Team) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradient and loss of a batch of five with fixed normalisation, which is all that processes do not share."""
+    torch.manual_seed(processes.rank)  # whoever is not first must take over the first one's weights
+    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
+    learner = _Learner(net, Recipe(lr=0.0, batch_size=5), 1, 0, processes)
+    learner.start(compiled=False)
+    net.eval()
+    source = Shuffled(clip_samples(clip, 64, frames=(0, 4), views=["cam1"]), 0)
+    batches = feed(source, 0, 5, 64, 0, VARIED, processes)
+    loss = learner.step(next(batches), 0)
+    batches.close()
+    return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]), loss
+
+
+def main() -> None:
+    """Arguments: clip folder, folder to write to."""
+    clip, out = Path(sys.argv[1]), Path(sys.argv[2])
+    with team(CPU) as processes:
+        found, loss = gradient(clip, processes)
+        rank = processes.rank
+        trained = train([clip], out / "model", epochs=3, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)
+    torch.save({"gradient": found, "loss": loss, "net": trained.net.state_dict()}, out / f"rank{rank}.pt")
+    (out / f"rank{rank}.json").write_text(json.dumps(trained.metric))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""A training that kills itself with SIGKILL: in a step, or with a checkpoint half written. Run by test_resume.py."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from epipose.training import loop
+from epipose.training.train import train
+
+
+def main() -> None:
+    """Arguments: clip folder, model folder, options as JSON, and "step:N" or "write:N" (which step, which checkpoint)."""
+    clip, out, options, (when, count) = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), sys.argv[4].split(":")
+    left = [int(count)]
+
+    def last() -> bool:
+        left[0] -= 1
+        return left[0] < 0
+
+    if when == "step":
+        step = loop._Learner.step
+
+        def killed(*arguments):
+            if last():
+                os.kill(os.getpid(), signal.SIGKILL)
+            return step(*arguments)
+
+        loop._Learner.step = killed
+    else:
+        save = torch.save
+
+        def torn(state, path):
+            if last():
+                Path(path).write_bytes(b"half a file")
+                os.kill(os.getpid(), signal.SIGKILL)
+            save(state, path)
+
+        torch.save = torn
+    train([Path(clip)], Path(out), **options)
+
+
+if __name__ == "__main__":
+    main()

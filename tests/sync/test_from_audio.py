@@ -1,0 +1,95 @@
+"""Starts from the sound: the same bursts of noise heard by four microphones that were switched on at other times."""
+
+import av
+import numpy as np
+import pytest
+
+from epipose.sync.from_audio import RATE, sound, synchronise_sounds
+
+STARTS = (0.0, 1.37, 4.8, 0.61)
+
+
+def event(seconds=20.0, seed=0):
+    """Bursts of noise of random length and loudness at random times, as claps and steps are."""
+    rng = np.random.default_rng(seed)
+    samples = np.zeros(round(seconds * RATE))
+    for when in rng.uniform(0, seconds - 0.3, 40):
+        length = round(rng.uniform(0.02, 0.15) * RATE)
+        first = round(when * RATE)
+        samples[first : first + length] += rng.uniform(0.2, 1) * rng.normal(size=length)
+    return samples
+
+
+def heard(samples, start, seconds=12.0, noise=0.1, seed=0, delay=0.0):
+    """What a microphone records from ``start`` on: filtered by its room, with noise of its own."""
+    rng = np.random.default_rng(seed)
+    first = round((start - delay) * RATE)
+    cut = samples[max(0, first) : max(0, first) + round(seconds * RATE)]
+    echo = np.convolve(cut, np.concatenate([[1.0], 0.5 * rng.normal(size=200) * np.exp(-np.arange(200) / 60)]))[
+        : len(cut)
+    ]
+    return echo * rng.uniform(0.2, 1) + noise * rng.normal(size=len(cut))
+
+
+def write_video(path, samples, frames=60, fps=25, late=0.0, pictures_late=0.0):
+    """A small video with sound; ``late`` delays the audio track, ``pictures_late`` the pictures."""
+    with av.open(str(path), "w") as container:
+        pictures, track = container.add_stream("mpeg4", rate=fps), None
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        if samples is not None:
+            track = container.add_stream("aac", rate=RATE, layout="mono")
+        for k in range(frames):
+            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * k % 255, np.uint8))
+            picture.pts = round(pictures_late * fps) + k
+            container.mux(pictures.encode(picture))
+        container.mux(pictures.encode())
+        if samples is not None and track is not None:
+            frame = av.AudioFrame.from_ndarray((samples[None] * 0.2).astype(np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, round(late * RATE)
+            container.mux(track.encode(frame))
+            container.mux(track.encode())
+    return path
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bursts_give_the_starts_to_a_few_milliseconds(seed):
+    samples = event(seed=seed)
+    found = synchronise_sounds([heard(samples, start, seed=10 * seed + k) for k, start in enumerate(STARTS)])
+    assert found.sure
+    np.testing.assert_allclose(found.starts, STARTS, atol=0.01)
+
+
+def test_sounds_of_other_events_are_not_sure():
+    tracks = [heard(event(seed=k), 0.0, seed=k) for k in range(3)]
+    found = synchronise_sounds(tracks)
+    assert not found.sure
+    assert "too little in common" in found.warnings[-1]
+    one_other = [heard(event(), start, seed=k) for k, start in enumerate(STARTS[:3])] + tracks[1:2]
+    assert not synchronise_sounds(one_other).sure
+
+
+def test_a_steady_beat_fits_at_many_shifts_and_is_not_sure():
+    beat = np.zeros(20 * RATE)
+    beat[:: RATE // 2] = 1
+    beat = np.convolve(beat, np.random.default_rng(0).normal(size=200))[: len(beat)]
+    assert not synchronise_sounds([heard(beat, 0.0, noise=0.01), heard(beat, 2.5, noise=0.01, seed=1)]).sure
+
+
+def test_the_track_is_read_from_the_first_picture_on(tmp_path):
+    samples = event(seconds=3.0)
+    plain = sound(write_video(tmp_path / "a.mp4", samples))
+    late = sound(write_video(tmp_path / "b.mp4", samples, late=0.5))
+    assert plain is not None
+    assert late is not None
+    found = synchronise_sounds([late, plain])
+    np.testing.assert_allclose(found.starts, [0.0, 0.5], atol=0.01)
+    assert len(plain) == pytest.approx(3 * RATE, rel=0.1)
+
+
+def test_a_video_without_sound_says_none(tmp_path):
+    assert sound(write_video(tmp_path / "mute.mp4", None)) is None
+    assert sound(write_video(tmp_path / "silent.mp4", np.zeros(RATE))) is None
+
+
+def test_sound_that_ends_before_the_pictures_begin_is_none(tmp_path):
+    assert sound(write_video(tmp_path / "odd.mkv", event(seconds=2.0), pictures_late=4.0)) is None
