@@ -13,7 +13,7 @@ Result = dict[str, Any]
 
 
 def footage(result: Result) -> str:
-    """Pictures per second of the studio, and what a real detector takes its people for (benchmarks/network/studio_footage.py)."""
+    """Images per second of the studio, and how well a detector finds its people (benchmarks.network.studio_footage)."""
     rows = [
         [f"{words} (`{key}`)", number(result.get(key), digits), goal]
         for key, words, digits, goal in (

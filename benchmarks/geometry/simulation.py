@@ -145,7 +145,7 @@ def detected(
     return torch.where(inside[..., None], xy, torch.zeros_like(xy)), conf * inside
 
 
-def sampled(dense: Float[Tensor, "dense joint 3"], times: Float[Tensor, "frame"]) -> Float[Tensor, "frame joint 3"]:
+def sampled(dense: Float[Tensor, "dense joint 3"], times: Float[Tensor, " frame"]) -> Float[Tensor, "frame joint 3"]:
     """A motion at moments in seconds, by linear interpolation of its dense samples."""
     position = (times * _DENSE).clamp(0, len(dense) - 1.001)
     index = position.floor().long()

@@ -2,7 +2,7 @@
 
 Training: clips of rings and phones, four views each. Test: another rig (Human3.6M's own), other bodies, clothes, rooms,
 and motions that no training has seen, neither here nor in the pre-training. Every network begins at the same
-pre-trained one (2D alone, benchmarks/network/pretrained.py) and is trained with the same settings, which were fixed beforehand.
+pre-trained one (2D alone, benchmarks.network.pretrained) and is trained with the same settings, fixed beforehand.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.benches --mocap FOLDER --nets FOLDER --work FOLDER
 

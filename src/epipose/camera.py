@@ -56,7 +56,7 @@ class Camera:
         return -(self.R.mT @ self.t[..., None])[..., 0]
 
     @property
-    def focal(self) -> Float[Tensor, "*batch"]:
+    def focal(self) -> Float[Tensor, " *batch"]:
         """Mean focal length in pixels."""
         return (self.K[..., 0, 0] + self.K[..., 1, 1]) / 2
 
@@ -99,7 +99,7 @@ class Camera:
         """Distorted pixels to the pixels of a lens without distortion and with the same K."""
         return self.to_pixels(self.to_normalized(uv))
 
-    def inside(self, uv: Float[Tensor, "*points 2"]) -> Bool[Tensor, "*out"]:
+    def inside(self, uv: Float[Tensor, "*points 2"]) -> Bool[Tensor, " *out"]:
         """Whether pixels lie in the picture."""
         return ((uv >= 0) & (uv <= self.size - 1)).all(-1)
 
@@ -194,7 +194,7 @@ class Rig:
     camera: Camera
     metric: bool = False
     upright: bool = False
-    lag: Float[Tensor, "view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
+    lag: Float[Tensor, " view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
 
     def __post_init__(self) -> None:
         if not len(self.lag):

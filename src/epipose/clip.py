@@ -48,7 +48,7 @@ class View:
         return read_frames(self.video, [self.stride * number for number in numbers])
 
     @property
-    def moments(self) -> Float[np.ndarray, "frame"]:
+    def moments(self) -> Float[np.ndarray, " frame"]:
         """When each frame was taken, in seconds on the clip's clock."""
         own = np.arange(self.frames) / self.fps if self.frame_times is None else np.array(self.frame_times)
         return self.start + own
@@ -76,7 +76,7 @@ class Clip:
         return tuple(view.name for view in self.views)
 
     @property
-    def moments(self) -> Float[np.ndarray, "moment"]:
+    def moments(self) -> Float[np.ndarray, " moment"]:
         """The clip's timeline in seconds: frames of (one of) the slowest view, from when all views run."""
         slowest = min(self.views, key=lambda view: view.fps).moments
         latest = max(view.start for view in self.views)
@@ -125,7 +125,7 @@ class Clip:
             )
         return Clip(views, frames, fps)
 
-    def frame_numbers(self, view: View, moments: Sequence[int] | None = None) -> Int[np.ndarray, "moment"]:
+    def frame_numbers(self, view: View, moments: Sequence[int] | None = None) -> Int[np.ndarray, " moment"]:
         """For each moment of the timeline (default: all) the number of the view's nearest frame."""
         wanted = self.moments if moments is None else self.moments[0] + np.asarray(moments) / self.fps
         times = view.moments

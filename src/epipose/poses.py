@@ -58,7 +58,7 @@ class Poses2D:
             raise EpiposeError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
         return Poses2D(xy, conf, skeleton, views, xyz)
 
-    def with_sides_exchanged(self, views: Bool[Tensor, "view"]) -> Poses2D:
+    def with_sides_exchanged(self, views: Bool[Tensor, " view"]) -> Poses2D:
         """The same poses with left and right exchanged in some views, for everybody and in every frame."""
         flip = list(self.skeleton.flip)
 

@@ -55,7 +55,7 @@ class Skeleton:
         return tuple(number.get((p, c), number.get((c, p), i)) for i, (p, c) in enumerate(both))
 
     @cached_property
-    def votes(self) -> Float[Tensor, "joint"]:
+    def votes(self) -> Float[Tensor, " joint"]:
         """What each joint counts where joints are evidence: a body part whose joints err together has one vote.
 
         A detector that misplaces an eye misplaces the whole face: eleven landmarks on it are not eleven opinions.

@@ -43,7 +43,7 @@ class FirstRig:
 
     rig: Rig
     pairs: dict[tuple[int, int], RelativePose]
-    exchanged: Bool[Tensor, "view"]  # views whose left and right are exchanged throughout
+    exchanged: Bool[Tensor, " view"]  # views whose left and right are exchanged throughout
     mirror_cost: float  # robust cost of the mirrored world over that of the one taken
     mirrored_video: float  # cost of a view taken as a mirrored video over its cost as it is; the least of all views
     cost: float  # mean robust cost per observation

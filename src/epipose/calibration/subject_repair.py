@@ -57,7 +57,7 @@ def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, Any]]
 class _Repair(NamedTuple):
     view: int
     gain: float  # moments of evidence
-    taken: Int[np.ndarray, "frame"]  # which candidate is the subject
+    taken: Int[np.ndarray, " frame"]  # which candidate is the subject
     fit: Float[np.ndarray, "frame candidate"]
     pose: tuple[Tensor, Tensor]  # of the camera, where the others say that it is
 
@@ -135,7 +135,7 @@ def _resected(candidate: Observations, xyz: Tensor, conf: Tensor) -> tuple[Tenso
     return torch.from_numpy(cv2.Rodrigues(turn)[0]), torch.from_numpy(t[:, 0])
 
 
-def _best_path(fit: Float[np.ndarray, "frame candidate"]) -> Int[np.ndarray, "frame"]:
+def _best_path(fit: Float[np.ndarray, "frame candidate"]) -> Int[np.ndarray, " frame"]:
     """The candidate per frame with the largest sum of evidence, changes paid for (Viterbi)."""
     gain = fit.copy()
     gain[:, 1:] = np.where(fit[:, 1:] > 0, fit[:, 1:] - KEPT, -1)  # nobody is never better than somebody
@@ -191,6 +191,6 @@ def _listed(repair: _Repair) -> list[dict[str, Any]]:
     return listed
 
 
-def _mean_fit(fit: Float[np.ndarray, "frame"]) -> float | None:
+def _mean_fit(fit: Float[np.ndarray, " frame"]) -> float | None:
     known = fit[fit != 0]
     return round(float(known.mean()), 3) if len(known) else None

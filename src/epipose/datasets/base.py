@@ -66,11 +66,11 @@ class People2D:
     """
 
     pictures: tuple[Path, ...]
-    picture: Int64[Tensor, "person"]
+    picture: Int64[Tensor, " person"]
     xy: Float[Tensor, "person joint 2"]
     conf: Float[Tensor, "person joint"]
     box: Float[Tensor, "person 4"]
-    head_px: Float[Tensor, "person"]
+    head_px: Float[Tensor, " person"]
     skeleton: Skeleton
 
 

@@ -147,14 +147,14 @@ def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Pa
     return found
 
 
-def _shown(poses: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+def _shown(poses: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
     """The frames of the recording that pictures show and poses describe; EpiposeError for a damaged pose file."""
     frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
     shown = frames_shown(pictures, FPS)
     return np.arange(frames) if shown is None else shown[shown < frames]
 
 
-def _truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray, "frame"]) -> Truth:
+def _truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray, " frame"]) -> Truth:
     every = _joints(poses, 3, _WHAT_3D)
     if len(shown) and shown[-1] >= len(every):
         raise EpiposeError(

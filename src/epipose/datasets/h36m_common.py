@@ -170,8 +170,8 @@ def take_of(
     name: TakeName,
     rig: Rig,
     pictures: tuple[Path | None, ...],
-    shown: Callable[[], Int64[np.ndarray, "frame"]],
-    truth: Callable[[Int64[np.ndarray, "frame"]], Truth],
+    shown: Callable[[], Int64[np.ndarray, " frame"]],
+    truth: Callable[[Int64[np.ndarray, " frame"]], Truth],
 ) -> Take:
     """The take of the frames that its views show; 0 of them where they contradict each other: the truth says how."""
     try:
@@ -188,7 +188,7 @@ def _fail(words: str) -> Truth:
     raise EpiposeError(words)
 
 
-def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarray, "frame"] | None = None) -> Poses3D:
+def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarray, " frame"] | None = None) -> Poses3D:
     """World poses in metres of the 17 joints, from millimetres; what is no number, or not ``known``, has confidence 0."""
     there = np.asarray(np.isfinite(xyz).all(-1)) & (True if known is None else known[:, None])
     metres = torch.from_numpy(np.where(there[..., None], xyz, 0) / 1000).float()

@@ -115,13 +115,13 @@ def _read(path: Path) -> _Rows:
     return rows
 
 
-def _shown(path: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+def _shown(path: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
     """The frames, from 0, that the pictures show, or, where there are none, that any camera has a row of."""
     shown = frames_shown(pictures, FPS)
     return np.unique(_read(path)["frame"]).astype(np.int64) - 1 if shown is None else shown
 
 
-def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray, "frame"]) -> Truth:
+def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray, " frame"]) -> Truth:
     """Poses from the first camera of the rig that has a row of the frame, whether it is one of ``views`` or not."""
     rows = _read(path)
     R, t = rig.camera.R.numpy(), rig.camera.t.numpy() * 1000
@@ -137,8 +137,8 @@ def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray
 
 
 def _rows_of(
-    rows: _Rows, camera: str, shown: Int64[np.ndarray, "frame"]
-) -> tuple[Shaped[np.ndarray, "known"], Shaped[np.ndarray, "known"]]:
+    rows: _Rows, camera: str, shown: Int64[np.ndarray, " frame"]
+) -> tuple[Shaped[np.ndarray, " known"], Shaped[np.ndarray, " known"]]:
     """Which of the frames shown a camera has rows of, and these rows."""
     own = np.flatnonzero(rows["camera"] == int(camera))
     _, frame, row = np.intersect1d(shown, rows["frame"][own].astype(np.int64) - 1, return_indices=True)

@@ -170,7 +170,7 @@ def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camer
     return t if aside.max() < aside_from_centre.max() else from_centre
 
 
-def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, "frame"], np.ndarray]]:
+def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, " frame"], np.ndarray]]:
     path = root / _annotation(subject, "joint_3d")
     if not path.exists():
         raise EpiposeError(f"There is no file {path}. {_GET}.")
@@ -178,7 +178,7 @@ def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, "
 
 
 @lru_cache(maxsize=2)
-def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int64[np.ndarray, "frame"], np.ndarray]]:
+def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int64[np.ndarray, " frame"], np.ndarray]]:
     """Frames (from 0) and poses (frame, 17, 3) in mm of every take of a subject; kept while the file stays as it is."""
     poses = {}
     try:
@@ -196,7 +196,7 @@ def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int6
     return poses
 
 
-def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, "frame"], np.ndarray]:
+def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, " frame"], np.ndarray]:
     """Frames (from 0) and poses (frame, 17, 3) in mm of one take; EpiposeError where there are none."""
     poses = _poses(root, name.subject)
     if name not in poses:
@@ -204,13 +204,13 @@ def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, "frame"], n
     return poses[name]
 
 
-def _shown(root: Path, name: TakeName, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, "frame"]:
+def _shown(root: Path, name: TakeName, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
     """The frames, from 0, that the pictures show, or, where there are none, that have a pose."""
     shown = frames_shown(pictures, FPS)
     return _poses_of(root, name)[0] if shown is None else shown
 
 
-def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, "frame"]) -> Truth:
+def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, " frame"]) -> Truth:
     numbers, xyz = _poses_of(root, name)
     row = np.searchsorted(numbers, shown).clip(max=len(numbers) - 1)
     return Truth(poses_from_mm(xyz[row], numbers[row] == shown))

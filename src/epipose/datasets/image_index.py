@@ -81,7 +81,7 @@ def last_number(name: str) -> int | None:
     return int(found[-1]) if found else None
 
 
-def frame_numbers(folder: Path) -> Int64[np.ndarray, "frame"]:
+def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
     """The numbers that the names of a folder's pictures end with, as they stand, in the order of the names.
 
     Raises EpiposeError where a name has no number, or numbers do not ascend in the order of the names.
@@ -128,7 +128,7 @@ def count_missing(folder: Path, names: Collection[str]) -> int:
         ) from error
 
 
-def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, "frame"] | None:
+def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, " frame"] | None:
     """Which frames of the recording, from 0, these views show; None where there is no folder of pictures (but videos).
 
     Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is a picture 0. Folders may hold a choice
@@ -157,13 +157,13 @@ def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, 
     return shown[shortest]
 
 
-def _frames(folder: Path) -> Int64[np.ndarray, "frame"]:
+def _frames(folder: Path) -> Int64[np.ndarray, " frame"]:
     """The frames of the recording, from 0, that a folder's pictures show."""
     numbers = frame_numbers(folder)
     return numbers - (0 if numbers[0] == 0 else 1)
 
 
-def step_of(shown: Int64[np.ndarray, "frame"]) -> int:
+def step_of(shown: Int64[np.ndarray, " frame"]) -> int:
     """How many frames of the recording lie between two pictures; 1 where pictures come in uneven steps.
 
     A picture that is missing among even steps leaves the step as it is.
@@ -172,7 +172,7 @@ def step_of(shown: Int64[np.ndarray, "frame"]) -> int:
     return int(steps.min()) if len(steps) and not (steps % steps.min()).any() else 1
 
 
-def rate(shown: Int64[np.ndarray, "frame"], fps: float) -> float:
+def rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
     """Pictures per second where they show these frames of a recording of rate ``fps``, by the middle one of their steps."""
     return fps / float(np.median(np.diff(shown))) if len(shown) > 1 else fps
 

@@ -205,7 +205,7 @@ def _read(folder: Path, pictures: Sequence[Path | None], frames: int) -> tuple[T
 
 
 def _scenes(
-    poses: Path, numbers: Int[np.ndarray, "frame"]
+    poses: Path, numbers: Int[np.ndarray, " frame"]
 ) -> tuple[list[dict[int, Float32[np.ndarray, "19 4"]]], list[str]]:
     """Everybody in each frame by id, and what is wrong with files; EpiposeError where it is with many."""
     _last(poses)

@@ -21,7 +21,7 @@ class Detection:
     """
 
     xy: Float[np.ndarray, "joint 2"]
-    conf: Float[np.ndarray, "joint"]
+    conf: Float[np.ndarray, " joint"]
     score: float
     xyz: Float[np.ndarray, "joint 3"] | None
     track: int

@@ -51,7 +51,7 @@ class BlazePose:
         person_score: float = 0.3,
         pose_score: float = 0.5,
     ) -> None:
-        """Load the networks (`epipose.detection.blazepose_weights`); scores are the least that a person needs, in [0, 1]."""
+        """Load the networks (`epipose.detection.blazepose_weights`); a person needs at least these scores, in [0, 1]."""
         self._detector = _Network(detector, threads)
         self._landmarks = _Network(landmarks, threads)
         self._every, self._most = every, most
@@ -141,8 +141,8 @@ def anchors() -> Float[np.ndarray, "2254 2"]:
 
 
 def _decoded(
-    boxes: Float[np.ndarray, "anchor 12"], logits: Float[np.ndarray, "anchor"]
-) -> tuple[Float[np.ndarray, "anchor 6 2"], Float[np.ndarray, "anchor"]]:
+    boxes: Float[np.ndarray, "anchor 12"], logits: Float[np.ndarray, " anchor"]
+) -> tuple[Float[np.ndarray, "anchor 6 2"], Float[np.ndarray, " anchor"]]:
     """Box centre, box size and four keypoints per anchor, in units of the square picture, and scores."""
     points = boxes.reshape(-1, 6, 2).astype(np.float64) / DETECTOR_SIZE
     points[:, [0, 2, 3, 4, 5]] += anchors()[:, None]
@@ -167,7 +167,7 @@ def _refined(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "
     return np.where(clear, sums / np.maximum(total, 1e-9) / cells, points)
 
 
-def _sigmoid(x: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+def _sigmoid(x: Float[np.ndarray, " *n"]) -> Float[np.ndarray, " *n"]:
     return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
 
 

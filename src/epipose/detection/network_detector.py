@@ -40,7 +40,7 @@ class _Reading:
     uvd: Float[Tensor, "box joint 3"]
     xy: Float[Tensor, "box joint 2"]  # pixels
     conf: Float[Tensor, "box joint"]  # 0 outside the picture
-    score: Float[Tensor, "box"]  # how sure it is that there is a person
+    score: Float[Tensor, " box"]  # how sure it is that there is a person
 
     def at(self, rows: Tensor) -> _Reading:
         return _Reading(self.box[rows], self.uvd[rows], self.xy[rows], self.conf[rows], self.score[rows])

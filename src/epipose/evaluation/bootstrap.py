@@ -29,9 +29,9 @@ class Interval(NamedTuple):
 
 
 def bootstrap_mean(
-    value: Float[Tensor, "pose"],
-    group: Int64[Tensor, "pose"],
-    weight: Float[Tensor, "pose"] | None = None,
+    value: Float[Tensor, " pose"],
+    group: Int64[Tensor, " pose"],
+    weight: Float[Tensor, " pose"] | None = None,
     *,
     level: float = 0.95,
     draws: int = 10_000,

@@ -79,7 +79,7 @@ def thinned(one: Recording, every: int | None) -> Recording:
     return one.rows(slice(None, None, every // one.every))
 
 
-def _joint_weights(skeleton: Skeleton, joints: tuple[str, ...]) -> Float[Tensor, "joint"]:
+def _joint_weights(skeleton: Skeleton, joints: tuple[str, ...]) -> Float[Tensor, " joint"]:
     """1 for the joints that count, all where none are named."""
     chosen = [skeleton.index(joint) for joint in joints] if joints else range(len(skeleton.joints))
     return torch.zeros(len(skeleton.joints)).index_fill(0, torch.tensor(list(chosen)), 1.0)
@@ -91,7 +91,7 @@ class _Figures:
     def __init__(
         self,
         chosen: Sequence[Recording],
-        joint_weight: Float[Tensor, "joint"],
+        joint_weight: Float[Tensor, " joint"],
         names: Sequence[str],
         score: PoseStructureScore | None,
     ) -> None:
@@ -178,7 +178,7 @@ def _mean_of(rows: list[dict[str, float | int | None]]) -> dict[str, float | int
     }
 
 
-def _left_out(chosen: Sequence[Recording], joint_weight: Float[Tensor, "joint"]) -> dict[str, int]:
+def _left_out(chosen: Sequence[Recording], joint_weight: Float[Tensor, " joint"]) -> dict[str, int]:
     """How much of the truth has no prediction, and which poses are too poor to count."""
     root = chosen[0].skeleton.root
     annotated = torch.cat([one.annotated * joint_weight for one in chosen])

@@ -22,7 +22,7 @@ Alignment = Literal["root", "scale", "similarity"]
 Pose = Float[Tensor, "*batch joint 3"]
 Weight = Float[Tensor, "*batch joint"]
 PerJoint = Float[Tensor, "*batch joint"]
-PerPose = Float[Tensor, "*batch"]
+PerPose = Float[Tensor, " *batch"]
 
 PCK_MM = 150.0  # Mehta et al., 3DV 2017: about half the size of a head
 _AUC_STEP_MM, _AUC_STEPS = 5.0, 31  # limits 0, 5, ..., 150
@@ -80,7 +80,7 @@ def mpjve_mm(
     return mean_over_joints(1000 * (change[0] - change[1]).norm(dim=-1), both)
 
 
-def pck(distance: PerJoint, weight: Weight | None = None, limit: float | Float[Tensor, "*batch"] = PCK_MM) -> PerPose:
+def pck(distance: PerJoint, weight: Weight | None = None, limit: float | Float[Tensor, " *batch"] = PCK_MM) -> PerPose:
     """Share of joints within a limit (inclusive), the same for all or one per pose.
 
     On `distances_mm` with "root" this is PCK, with "scale" NPCK (at 150 mm; Mehta et al., 3DV 2017; Rhodin et al., ECCV
@@ -135,6 +135,6 @@ def mean_over_joints(value: Float[Tensor, "*batch part"], weight: Float[Tensor, 
     return (weight * value).sum(-1) / weight.sum(-1).clamp(min=1e-12)
 
 
-def poses_that_count(weight: Weight, root: int, joints: int = 1) -> Bool[Tensor, "*batch"]:
+def poses_that_count(weight: Weight, root: int, joints: int = 1) -> Bool[Tensor, " *batch"]:
     """The poses with a root and at least so many joints: those that root-centred metrics may be averaged over."""
     return ((weight > 0).sum(-1) >= joints) & (weight[..., root] > 0)

@@ -62,7 +62,7 @@ class Compared:
     predicted: Float[Tensor, "frame joint 3"]
     true: Float[Tensor, "frame joint 3"]
     weight: Float[Tensor, "frame joint"]
-    rooted: Bool[Tensor, "frame"]
+    rooted: Bool[Tensor, " frame"]
     skeleton: Skeleton
 
     @cached_property
@@ -84,23 +84,23 @@ class Compared:
         return metrics.distances_mm(self.predicted, self.true, self.skeleton.root, alignment, self.weight)
 
     @cached_property
-    def enough(self) -> Bool[Tensor, "frame"]:
+    def enough(self) -> Bool[Tensor, " frame"]:
         """Poses with as many joints as it takes."""
         return (self.weight > 0).sum(-1) >= LEAST_JOINTS
 
     @cached_property
-    def rooted_enough(self) -> Bool[Tensor, "frame"]:
+    def rooted_enough(self) -> Bool[Tensor, " frame"]:
         """Those that have a root, too."""
         return self.enough & self.rooted
 
     @property
-    def moving(self) -> Bool[Tensor, "frame"]:
+    def moving(self) -> Bool[Tensor, " frame"]:
         """Frames that, like the one before, have a root, and share as many joints with it as it takes."""
         both = ((self.weight[1:] > 0) & (self.weight[:-1] > 0)).sum(-1) >= LEAST_JOINTS
         return torch.nn.functional.pad(both & self.rooted[1:] & self.rooted[:-1], (1, 0))
 
     @property
-    def velocity(self) -> Float[Tensor, "frame"]:
+    def velocity(self) -> Float[Tensor, " frame"]:
         """MPJVE of each frame against the one before; 0 for the first, which does not count."""
         if len(self.predicted) < 2:
             return self.predicted.new_zeros(len(self.predicted))
@@ -108,12 +108,12 @@ class Compared:
         return torch.nn.functional.pad(found, (1, 0))
 
     @property
-    def boned(self) -> Bool[Tensor, "frame"]:
+    def boned(self) -> Bool[Tensor, " frame"]:
         """Poses with a whole bone."""
         return self.enough & (self.skeleton.bone_weight(self.weight) > 0).any(-1)
 
     @property
-    def paired(self) -> Bool[Tensor, "frame"]:
+    def paired(self) -> Bool[Tensor, " frame"]:
         """Poses with a bone whose partner on the other side is whole, too."""
         bones, partner = self.skeleton.bone_weight(self.weight) > 0, list(self.skeleton.bone_flip)
         sided = torch.tensor([bone != other for bone, other in enumerate(partner)])

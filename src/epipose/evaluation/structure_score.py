@@ -37,7 +37,7 @@ class PoseStructureScore:
     starts: int
     poses: int  # that were clustered
 
-    def kinds(self, poses: Float[Tensor, "*batch joint 3"]) -> Int64[Tensor, "*batch"]:
+    def kinds(self, poses: Float[Tensor, "*batch joint 3"]) -> Int64[Tensor, " *batch"]:
         """The nearest centre of each pose (any unit and place; a pose that is one point has the kind of the origin)."""
         flat = normalised(poses, self.skeleton.root).flatten(-2).reshape(-1, self.centres[0].numel())
         centres = self.centres.flatten(1).to(flat)
@@ -47,7 +47,7 @@ class PoseStructureScore:
 
     def score(
         self, predicted: Float[Tensor, "*batch joint 3"], true: Float[Tensor, "*batch joint 3"]
-    ) -> Bool[Tensor, "*batch"]:
+    ) -> Bool[Tensor, " *batch"]:
         """Whether both are of the same kind; the mean of it is PSS@K. Every joint is needed: leave out other poses."""
         return self.kinds(predicted) == self.kinds(true)
 

@@ -142,8 +142,8 @@ class _Part(NamedTuple):
     said: Float[Tensor, "picture joint 3"]
     true: Float[Tensor, "picture joint 3"]
     weight: Float[Tensor, "picture joint"]
-    error: Float[Tensor, "some"]
-    conf: Float[Tensor, "some"]
+    error: Float[Tensor, " some"]
+    conf: Float[Tensor, " some"]
     known: float  # joints that have a truth, in all views
 
 
@@ -166,7 +166,7 @@ def true_rig(clip: Path) -> Rig:
     return Rig.load(clip / "truth" / "rig.json")
 
 
-def _rank_correlation(a: Float[Tensor, "joint"], b: Float[Tensor, "joint"]) -> float | None:
+def _rank_correlation(a: Float[Tensor, " joint"], b: Float[Tensor, " joint"]) -> float | None:
     """Spearman's, ties in the order they come; None where there is nothing to rank."""
     if len(a) < 2:
         return None

@@ -203,7 +203,7 @@ def detectors_own(poses: Poses2D) -> Float[Tensor, "view frame joint 3"]:
     return torch.einsum("tj,vfjc->vftc", poses.skeleton.mapping_to(H36M17), poses.xyz[:, :, 0])
 
 
-def _found(clip: Path) -> Bool[Tensor, "picture"]:
+def _found(clip: Path) -> Bool[Tensor, " picture"]:
     """The pictures in which the detector saw the subject, view after view."""
     return (Poses2D.load(clip / "poses2d.npz").conf[:, :, 0] > 0).any(-1).flatten()
 

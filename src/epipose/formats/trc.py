@@ -23,7 +23,7 @@ class Markers(NamedTuple):
     """Markers by name, in metres and the file's own axes; NaN where the file has none. ``frames`` are its numbers."""
 
     names: tuple[str, ...]
-    frames: Int[np.ndarray, "frame"]
+    frames: Int[np.ndarray, " frame"]
     xyz: Float[np.ndarray, "frame marker 3"]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 class Similarity(NamedTuple):
     """target = scale * R source + t."""
 
-    scale: Float[Tensor, "*batch"]
+    scale: Float[Tensor, " *batch"]
     R: Float[Tensor, "*batch 3 3"]
     t: Float[Tensor, "*batch 3"]
 

@@ -37,7 +37,7 @@ def bundle_adjust(
     priors: Priors | None = None,
     velocity: Float[Tensor, "view frame joint 2"] | None = None,
     start: Bundle | None = None,
-    bone_sigma: Float[Tensor, "bone"] | None = None,
+    bone_sigma: Float[Tensor, " bone"] | None = None,
     steps: int = 100,
     least_gain: float = 1e-6,
 ) -> Bundle:

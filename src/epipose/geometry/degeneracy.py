@@ -52,7 +52,7 @@ def diagnose(
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
     noise: float,
-    group: Int[Tensor, "point"] | None = None,
+    group: Int[Tensor, " point"] | None = None,
 ) -> tuple[Finding, ...]:
     """The findings for b_from_a = (R, t) and the correspondences that agree with it, good and bad ones.
 
@@ -137,7 +137,7 @@ def movement(
     t: Float[Tensor, "3"],
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
-    group: Int[Tensor, "point"],
+    group: Int[Tensor, " point"],
 ) -> float:
     """How far the body's centre moved between groups of frames, over the spread of the points within a group.
 

@@ -29,7 +29,7 @@ def essential_from_pose(R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch
 class Sampson(NamedTuple):
     """Sampson distance of correspondences (radians) and its derivative by the nine entries of E, row by row."""
 
-    distance: Float[Tensor, "*points"]
+    distance: Float[Tensor, " *points"]
     by_E: Float[Tensor, "*points 9"]
 
 
@@ -46,7 +46,7 @@ def sampson(E: Float[Tensor, "3 3"], a: Float[Tensor, "*points 2"], b: Float[Ten
 
 def sampson_distance(
     E: Float[Tensor, "3 3"], a: Float[Tensor, "*points 2"], b: Float[Tensor, "*points 2"]
-) -> Float[Tensor, "*points"]:
+) -> Float[Tensor, " *points"]:
     """The distance alone, for those who do not minimise it."""
     return _sampson(E, a, b)[0]
 
@@ -91,7 +91,7 @@ def two_view_depths(
     t: Float[Tensor, "*batch 3"],
     a: Float[Tensor, "*points 2"],
     b: Float[Tensor, "*points 2"],
-) -> tuple[Float[Tensor, "*out"], Float[Tensor, "*out"]]:
+) -> tuple[Float[Tensor, " *out"], Float[Tensor, " *out"]]:
     """Depths (z_a, z_b) at which the two rays come closest: least squares of z_b b = z_a R a + t."""
     (a0, a1), (b0, b1) = a.unbind(-1), b.unbind(-1)
     r0, r1, r2 = (R[..., i, 0] * a0 + R[..., i, 1] * a1 + R[..., i, 2] for i in range(3))
@@ -107,8 +107,8 @@ def most_in_front(
     t: Float[Tensor, "pose 3"],
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
-    weight: Float[Tensor, "point"],
-) -> tuple[int, Float[Tensor, "pose"]]:
+    weight: Float[Tensor, " point"],
+) -> tuple[int, Float[Tensor, " pose"]]:
     """The cheirality check: index of the pose that puts most weight in front of both cameras, and all shares."""
     z_a, z_b = two_view_depths(R[:, None], t[:, None], a, b)
     share = (((z_a > 0) & (z_b > 0)) * weight).sum(-1) / weight.sum().clamp(min=1e-12)

@@ -56,7 +56,7 @@ def unswapped(
 
 def undecided(
     observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], flip: Sequence[int]
-) -> Bool[Tensor, "frame"]:
+) -> Bool[Tensor, " frame"]:
     """Frames in which views contradict each other about left and right, and `unswapped` cannot say which are right.
 
     Call it on what `unswapped` returned. A frame is undecided when exchanging two views or more, up to half of them

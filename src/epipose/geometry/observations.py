@@ -41,7 +41,7 @@ class Observations:
         """The observations of some views."""
         return self._each(lambda field: field[index])
 
-    def weighted(self, joint: Float[Tensor, "joint"]) -> Observations:
+    def weighted(self, joint: Float[Tensor, " joint"]) -> Observations:
         """The observations with each joint's weight multiplied."""
         return replace(self, weight=self.weight * joint.to(self.weight))
 
@@ -94,7 +94,7 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) ->
 
 
 def delayed(
-    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"], lag: Float[Tensor, "view"]
+    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"], lag: Float[Tensor, " view"]
 ) -> tuple[Float[Tensor, "view frame joint 2"], Float[Tensor, "view frame joint"]]:
     """Every view read ``lag`` frames later, linearly between its frames; weight 0 beyond its ends.
 

@@ -41,9 +41,9 @@ class Bundle(NamedTuple):
     R: Float[Tensor, "view 3 3"]
     t: Float[Tensor, "view 3"]
     xyz: Float[Tensor, "frame joint 3"]
-    bone_length: Float[Tensor, "bone"]
-    bone_sigma: Float[Tensor, "bone"]  # expected error of the logarithm of a length
-    focal: Float[Tensor, "view"]
+    bone_length: Float[Tensor, " bone"]
+    bone_sigma: Float[Tensor, " bone"]  # expected error of the logarithm of a length
+    focal: Float[Tensor, " view"]
     radial: Float[Tensor, "view 2"]
-    lag: Float[Tensor, "view"]
+    lag: Float[Tensor, " view"]
     cost: float

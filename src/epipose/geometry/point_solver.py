@@ -63,7 +63,7 @@ def look(
     return Seen(u, z, p[:, 2] > 0, r, r[:, 0] ** 2 + r[:, 1] ** 2)
 
 
-def robust_cost(seen: Seen, weight: Float[Tensor, "view point"]) -> Float[Tensor, "point"]:
+def robust_cost(seen: Seen, weight: Float[Tensor, "view point"]) -> Float[Tensor, " point"]:
     """Weighted Cauchy cost of every point over its views."""
     return (weight * (seen.squared.log1p() + _BEHIND * ~seen.in_front)).sum(0)
 
@@ -212,7 +212,7 @@ def polished(
 
 
 def inverse_information(
-    information: Float[Tensor, "6 point"], least: Float[Tensor, "point"]
+    information: Float[Tensor, "6 point"], least: Float[Tensor, " point"]
 ) -> Float[Tensor, "point 3 3"]:
     """Inverse of the matrices, to whose eigenvalues ``least`` is added so that it exists; in double precision."""
     H = symmetric(information.double())

@@ -50,7 +50,7 @@ class RelativePose:
 
     R: Float[Tensor, "3 3"]
     t: Float[Tensor, "3"]
-    inlier: Bool[Tensor, "point"]
+    inlier: Bool[Tensor, " point"]
     cost: float  # mean robust cost per unit of weight; 0 is perfect, 1 is a residual of one noise scale everywhere
     in_front: float  # share of the inliers' weight that lies in front of both cameras
     covariance: Float[Tensor, "5 5"] | None = None  # None: not estimated (a pose from elsewhere)
@@ -75,10 +75,10 @@ class RelativePose:
 def relative_pose(
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
-    weight: Float[Tensor, "point"],
+    weight: Float[Tensor, " point"],
     noise: float,
     seed: int = 0,
-    group: Int[Tensor, "point"] | None = None,
+    group: Int[Tensor, " point"] | None = None,
 ) -> RelativePose:
     """Robust, refined relative pose from pooled correspondences, with its covariance and diagnosis.
 
@@ -136,7 +136,7 @@ def refine(
     t: Float[Tensor, "3"],
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
-    weight: Float[Tensor, "point"],
+    weight: Float[Tensor, " point"],
     noise: float,
     steps: int = 50,
 ) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"], float]:
@@ -172,7 +172,7 @@ def refine(
 
 def sampson_jacobian(
     R: Float[Tensor, "3 3"], t: Float[Tensor, "3"], a: Float[Tensor, "point 2"], b: Float[Tensor, "point 2"]
-) -> tuple[Float[Tensor, "point"], Float[Tensor, "point 5"]]:
+) -> tuple[Float[Tensor, " point"], Float[Tensor, "point 5"]]:
     """Sampson distances and their derivatives by w in exp(w) R and by s in normalize(t + s @ tangent_plane(t))."""
     by_rotation = hat(t) @ hat(torch.eye(3, dtype=t.dtype)) @ R  # d([t]x exp(w) R) / dw_i
     by_translation = hat(tangent_plane(t)) @ R
@@ -205,9 +205,9 @@ def pose_covariance(
     t: Float[Tensor, "3"],
     a: Float[Tensor, "point 2"],
     b: Float[Tensor, "point 2"],
-    weight: Float[Tensor, "point"],
+    weight: Float[Tensor, " point"],
     noise: float,
-    group: Int[Tensor, "point"] | None = None,
+    group: Int[Tensor, " point"] | None = None,
 ) -> Float[Tensor, "5 5"]:
     """Covariance (radians^2) of a refined pose, as in `RelativePose`, by the sandwich A^-1 B A^-1.
 

@@ -58,7 +58,7 @@ class Problem:
         self.bone_sigma = measured_sigma if bone_sigma is None else bone_sigma
         self._number_the_unknowns()
 
-    def _measured_bones(self, xyz: Tensor) -> tuple[Float[Tensor, "bone"], Float[Tensor, "bone"]]:
+    def _measured_bones(self, xyz: Tensor) -> tuple[Float[Tensor, " bone"], Float[Tensor, " bone"]]:
         """Median length of every bone, and the robust spread of its logarithm over the frames.
 
         How constant a bone is, is measured, not believed: a spine bends, a forearm does not, and a foot in a corner of

@@ -25,7 +25,7 @@ def exp(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     return torch.eye(3, dtype=w.dtype, device=w.device) + a * W + b * (W @ W)
 
 
-def angle_between(A: Float[Tensor, "*batch 3 3"], B: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch"]:
+def angle_between(A: Float[Tensor, "*batch 3 3"], B: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, " *batch"]:
     """Angle in radians of the rotation that takes A to B; accurate at 0, where the arc cosine of the trace is not."""
     chord = (A - B).flatten(-2).norm(dim=-1) / math.sqrt(8)
     return 2 * torch.asin(chord.clamp(max=1))

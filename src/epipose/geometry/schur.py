@@ -41,7 +41,7 @@ class Arrow:
     def __init__(self, tree: Tree, frames: int, joints: int, shared: int, like: Tensor):
         self.tree = tree
         self.shared: Float[Tensor, "shared shared"] = like.new_zeros(shared, shared)
-        self.shared_g: Float[Tensor, "shared"] = like.new_zeros(shared)
+        self.shared_g: Float[Tensor, " shared"] = like.new_zeros(shared)
         self.joint: Float[Tensor, "frame joint 3 3"] = like.new_zeros(frames, joints, 3, 3)
         self.joint_g: Float[Tensor, "frame joint 3"] = like.new_zeros(frames, joints, 3)
         self.to_parent: Float[Tensor, "frame joint 3 3"] = like.new_zeros(frames, joints, 3, 3)  # joint x its parent
@@ -54,7 +54,7 @@ class Arrow:
         new.shared = _heavier(self.shared, damping)
         return new
 
-    def solve(self) -> tuple[Float[Tensor, "shared"], Float[Tensor, "frame joint 3"]] | None:
+    def solve(self) -> tuple[Float[Tensor, " shared"], Float[Tensor, "frame joint 3"]] | None:
         """The step (shared unknowns, joints), or None where the system is not positive definite."""
         eliminated = self.eliminate()
         factor, bad = torch.linalg.cholesky_ex(eliminated.shared)
@@ -90,9 +90,9 @@ class Eliminated:
     ):
         self.tree, self.to_parent, self.inverse, self.border = tree, to_parent, inverse, border
         self.shared: Float[Tensor, "shared shared"] = shared
-        self.shared_g: Float[Tensor, "shared"] = shared_g
+        self.shared_g: Float[Tensor, " shared"] = shared_g
 
-    def back_substitute(self, step: Float[Tensor, "shared"]) -> Float[Tensor, "frame joint 3"]:
+    def back_substitute(self, step: Float[Tensor, " shared"]) -> Float[Tensor, "frame joint 3"]:
         """The joints' step that belongs to a step of the shared unknowns."""
         right = self.border[..., :-1] @ step + self.border[..., -1]
         return -self._down(right[..., None])[..., 0]

@@ -26,7 +26,7 @@ def epipolar_scan(
     conf_b: Float[Tensor, "frame_b joint"],
     most: int,
     poses_per_frame: float = 0.1,
-) -> tuple[Float[Tensor, "lag"], Float[Tensor, "lag"]]:
+) -> tuple[Float[Tensor, " lag"], Float[Tensor, " lag"]]:
     """Mean squared algebraic residual for every lag in -most..most, and how many frames overlap.
 
     At lag l frame k + l of ``a`` is the moment of frame k of ``b``. Residuals of few frames are small because F can
@@ -55,8 +55,8 @@ def robust_costs(
     conf_a: Float[Tensor, "frame_a joint"],
     b: Float[Tensor, "frame_b joint 2"],
     conf_b: Float[Tensor, "frame_b joint"],
-    lags: Int[Tensor, "lag"],
-    frames: Int[Tensor, "frame"],
+    lags: Int[Tensor, " lag"],
+    frames: Int[Tensor, " frame"],
     likely: int,
 ) -> tuple[Float[Tensor, "lag frame"], Float[Tensor, "lag frame"]]:
     """Per lag and frame (numbers of frames of ``a``) the summed Cauchy cost after fitting F, and the summed weights.

@@ -185,7 +185,7 @@ class Gated(NamedTuple):
     """Robust world points and how far to trust each; confidence 0 where fewer than two views agree on it."""
 
     xyz: Float[Tensor, "*points 3"]
-    confidence: Float[Tensor, "*points"]  # 0 to 1
+    confidence: Float[Tensor, " *points"]  # 0 to 1
     supports: Bool[Tensor, "*points view"]  # the views that agree; the others are occluded there, or mistaken
     residual: Float[Tensor, "*points view"]
 
@@ -216,7 +216,7 @@ def gated(
 
 def widest_parallax(
     xyz: Float[Tensor, "*points 3"], center: Float[Tensor, "view 3"], supports: Bool[Tensor, "*points view"]
-) -> Float[Tensor, "*points"]:
+) -> Float[Tensor, " *points"]:
     """Largest angle (radians, at most pi/2) between the lines of two supporting rays; 0 with fewer than two.
 
     Cameras that face each other see a joint between them along one line, which fixes its depth as little as cameras

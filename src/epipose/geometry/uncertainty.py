@@ -30,12 +30,12 @@ class Uncertainty(NamedTuple):
     ``lag`` in frames; 0 for what was not estimated.
     """
 
-    rotation: Float[Tensor, "view"]
-    center: Float[Tensor, "view"]
+    rotation: Float[Tensor, " view"]
+    center: Float[Tensor, " view"]
     between: Float[Tensor, "view view"]  # of the rotation from one view to another
-    focal: Float[Tensor, "view"]
+    focal: Float[Tensor, " view"]
     radial: Float[Tensor, "view 2"]
-    lag: Float[Tensor, "view"]
+    lag: Float[Tensor, " view"]
 
 
 def uncertainty(
@@ -48,8 +48,8 @@ def uncertainty(
     free: Free | None = None,
     priors: Priors | None = None,
     velocity: Float[Tensor, "view frame joint 2"] | None = None,
-    stretch: Int[Tensor, "frame"],
-    part: Int[Tensor, "joint"],
+    stretch: Int[Tensor, " frame"],
+    part: Int[Tensor, " joint"],
 ) -> Uncertainty:
     """Standard deviations of what `bundle_adjust` found from the same arguments.
 

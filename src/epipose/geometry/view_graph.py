@@ -45,7 +45,7 @@ class Reconstruction:
     t: Float[Tensor, "view 3"]
     xyz: Float[Tensor, "frame joint 3"]
     cost: float
-    exchanged: Bool[Tensor, "view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    exchanged: Bool[Tensor, " view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
 
 
 def reconstruct(

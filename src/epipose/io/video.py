@@ -94,7 +94,7 @@ def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
-def _rate(times: Float[np.ndarray, "frame"], said: float) -> tuple[float, bool]:
+def _rate(times: Float[np.ndarray, " frame"], said: float) -> tuple[float, bool]:
     """Frames per second, and whether every frame comes when that rate says; the container's own rate is tried first."""
     if len(times) < 2:
         return said, True

@@ -64,7 +64,7 @@ def shortest(a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"
     return about(np.where(sine[..., None] > 1e-9, axis, normal), np.arctan2(sine, cosine))
 
 
-def part_of(turn: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, "*rest"]:
+def part_of(turn: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, " *rest"]:
     """A share of a rotation: about the same axis, by that share of the angle. Several shares: a new leading axis."""
     v = np.stack(
         [turn[..., 2, 1] - turn[..., 1, 2], turn[..., 0, 2] - turn[..., 2, 0], turn[..., 1, 0] - turn[..., 0, 1]], -1

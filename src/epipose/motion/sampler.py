@@ -171,8 +171,8 @@ def _balance(pose: dict[str, float]) -> float:
 
 
 def _minimum_jerk(
-    at: Float64[np.ndarray, "frame"], times: Float64[np.ndarray, "key"], values: Float64[np.ndarray, "key"]
-) -> Float64[np.ndarray, "frame"]:
+    at: Float64[np.ndarray, " frame"], times: Float64[np.ndarray, " key"], values: Float64[np.ndarray, " key"]
+) -> Float64[np.ndarray, " frame"]:
     """From key to key, starting and ending at rest, as smoothly as can be (Flash & Hogan 1985)."""
     key = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     t = np.clip((at - times[key]) / (times[key + 1] - times[key]), 0, 1)
@@ -180,7 +180,7 @@ def _minimum_jerk(
     return (1 - share) * values[key] + share * values[key + 1]
 
 
-def posed(angles: dict[str, Float64[np.ndarray, "frame"]], fps: float) -> Motion:
+def posed(angles: dict[str, Float64[np.ndarray, " frame"]], fps: float) -> Motion:
     """The motion of a person with these angles (degrees, see `random_pose`); the lowest part touches the floor."""
     a = {name: np.radians(value) for name, value in angles.items()}
     root = from_euler("zxy", np.stack([a["yaw"], a["pitch"], a["roll"]], -1))

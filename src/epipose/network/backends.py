@@ -35,7 +35,7 @@ class PoseReader(Protocol):
         ...
 
     @property
-    def bone_lengths(self) -> Float[Tensor, "bone"]:
+    def bone_lengths(self) -> Float[Tensor, " bone"]:
         """In the order of ``skeleton.bones``."""
         ...
 
@@ -68,7 +68,7 @@ class OnnxPoseNet:
     session: Any  # onnxruntime.InferenceSession
     input_size: int
     skeleton: Skeleton
-    bone_lengths: Float[Tensor, "bone"]
+    bone_lengths: Float[Tensor, " bone"]
     metric: bool
     margin: float
     refiner: Refiner | None = None

@@ -67,7 +67,7 @@ def pose_from_crop(
     camera: Camera,
     box: Float[Tensor, "*batch 3"],
     skeleton: Skeleton,
-    bone_lengths: Float[Tensor, "bone"],
+    bone_lengths: Float[Tensor, " bone"],
 ) -> Float[Tensor, "*batch joint 3"]:
     """Invert `pose_to_crop` up to the root's distance, and root-centre: joints in the camera's frame.
 

@@ -89,7 +89,7 @@ class PoseNet(nn.Module):
 
 def soft_argmax(
     logits: Float[Tensor, "*batch depth height width"],
-) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, "*batch"]]:
+) -> tuple[Float[Tensor, "*batch 3"], Float[Tensor, " *batch"]]:
     """Mean position (x, y, z) in [-0.5, 0.5] under the softmax of a volume, and how concentrated it is.
 
     The confidence is the probability within 1/16 of the volume's width of the mean (within one voxel, where fewer than
@@ -150,7 +150,7 @@ class TrainedPoseNet:
 
     net: PoseNet
     skeleton: Skeleton
-    bone_lengths: Float[Tensor, "bone"]
+    bone_lengths: Float[Tensor, " bone"]
     metric: bool
     margin: float
     refiner: Refiner | None = None
@@ -209,7 +209,7 @@ class TrainedPoseNet:
         return TrainedPoseNet(net.eval(), *reading, load_refiner(folder / WEIGHTS, reading[0]))
 
 
-def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, "bone"], bool, float]:
+def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, " bone"], bool, float]:
     """Skeleton, bone lengths, whether they are metric, and margin from what `TrainedPoseNet.config` gave."""
     skeleton = skeleton_named(config["skeleton"])
     lengths = [config["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones]

@@ -102,7 +102,7 @@ def handedness(
 
 def _forward(
     cue: _Cue, xyz: Tensor, conf: Tensor, skeleton: Skeleton
-) -> tuple[Float[Tensor, "frame"], Float[Tensor, "frame"]]:
+) -> tuple[Float[Tensor, " frame"], Float[Tensor, " frame"]]:
     """How far the tip is in front of the base, as a share of the length of ``up``; and the confidence in that."""
     (tip, tip_conf), (base, base_conf) = (
         mean_joint(xyz, conf, skeleton, cue.tip),
@@ -119,7 +119,7 @@ def _forward(
 
 def mean_joint(
     xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton, names: Sequence[str]
-) -> tuple[Float[Tensor, "frame 3"], Float[Tensor, "frame"]]:
+) -> tuple[Float[Tensor, "frame 3"], Float[Tensor, " frame"]]:
     """The mean of joints by name, as confident as the least of them; raises EpiposeError for unknown names."""
     index = [skeleton.index(name) for name in names]
     return xyz[:, index].mean(1), conf[:, index].amin(1)

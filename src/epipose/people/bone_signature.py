@@ -25,8 +25,8 @@ BIAS = 0.02
 class Stature(NamedTuple):
     """Logarithms of a person's bone lengths and their standard deviations; nan for bones that are hardly seen."""
 
-    length: Float[Tensor, "bone"]
-    sigma: Float[Tensor, "bone"]
+    length: Float[Tensor, " bone"]
+    sigma: Float[Tensor, " bone"]
 
 
 class Difference(NamedTuple):

@@ -33,7 +33,7 @@ class Plane(NamedTuple):
         """The mirror images of points."""
         return xyz - 2 * self.height(xyz)[..., None] * self.normal
 
-    def height(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points"]:
+    def height(self, xyz: Float[Tensor, "*points 3"]) -> Float[Tensor, " *points"]:
         """Signed distance of points from the plane."""
         return xyz @ self.normal - self.offset
 

@@ -95,8 +95,8 @@ def evidence(sightings: Sightings, rig: Rig, skeleton: Skeleton) -> Float[np.nda
 class _PairErrors(NamedTuple):
     squared: Float[Tensor, "frame joint"]  # in squared expected errors
     weight: Float[Tensor, "frame joint"]
-    counted: Bool[Tensor, "frame"]  # enough joints are shared
-    fitting: Bool[Tensor, "frame"]  # the body lies before both cameras and is of one size
+    counted: Bool[Tensor, " frame"]  # enough joints are shared
+    fitting: Bool[Tensor, " frame"]  # the body lies before both cameras and is of one size
 
 
 def _pair_errors(sightings: Sightings, rig: Rig, skeleton: Skeleton, a: int, b: int) -> _PairErrors:
@@ -132,7 +132,9 @@ def _pair_errors(sightings: Sightings, rig: Rig, skeleton: Skeleton, a: int, b: 
     return _PairErrors(squared.float(), weight.float(), counted, fitting)  # there may be hundreds of pairs
 
 
-def mean_cost(squared: Float[Tensor, "*batch joint"], weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, "*batch"]:
+def mean_cost(
+    squared: Float[Tensor, "*batch joint"], weight: Float[Tensor, "*batch joint"]
+) -> Float[Tensor, " *batch"]:
     """Weighted mean over the joints of log(1 + squared error in expected errors), to be compared with `DOUBTFUL`."""
     return (weight * squared.log1p()).sum(-1) / weight.sum(-1).clamp(min=1e-9)
 
@@ -142,7 +144,7 @@ def _middle(depth: Tensor, weight: Tensor) -> Tensor:
     return torch.where(weight > 0, depth, torch.nan).nanmedian(-1).values.nan_to_num(0.0)
 
 
-def body_spread(x: Float[Tensor, "*batch joint 2"], weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, "*batch"]:
+def body_spread(x: Float[Tensor, "*batch joint 2"], weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, " *batch"]:
     """Root of the weighted variance of the joints about their mean, in the unit of ``x``; 0 without any."""
     share = (weight / weight.sum(-1, keepdim=True).clamp(min=1e-9))[..., None]
     return (share * (x - (share * x).sum(-2, keepdim=True)).square()).sum((-1, -2)).sqrt()
@@ -200,7 +202,7 @@ def _continuity(observed: Observations, a: Piece, b: Piece, fps: float) -> float
     return CONTINUED / (1 + (float(moved[both].median()) / (JUMP[0] + JUMP[1] * absent)) ** 2)
 
 
-def grouped(score: Float[np.ndarray, "piece piece"]) -> Int[np.ndarray, "piece"]:
+def grouped(score: Float[np.ndarray, "piece piece"]) -> Int[np.ndarray, " piece"]:
     """A group number per piece, so that the scores within groups add up to much and none is -inf.
 
     Greedy: the two groups with the largest summed score become one, as long as it is positive; then single pieces move
@@ -249,7 +251,7 @@ def _changes(speaks: Float[np.ndarray, "track track frame"], penalty: float) -> 
     return cuts
 
 
-def _spans(seen: Bool[np.ndarray, "frame"], cuts: list[int], fps: float) -> list[tuple[int, int]]:
+def _spans(seen: Bool[np.ndarray, " frame"], cuts: list[int], fps: float) -> list[tuple[int, int]]:
     """First and past-the-last frames between cuts (those near each other are one) and long times unseen."""
     frames = np.flatnonzero(seen)
     gaps = np.flatnonzero(np.diff(frames) > BROKEN * fps)

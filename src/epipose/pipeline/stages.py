@@ -207,7 +207,7 @@ def label_clip(
     return True
 
 
-def _exchanged_throughout(folder: Path, views: tuple[str, ...]) -> Bool[Tensor, "view"]:
+def _exchanged_throughout(folder: Path, views: tuple[str, ...]) -> Bool[Tensor, " view"]:
     """The views whose left and right calibration found to be exchanged from beginning to end."""
     report = folder / "calibration.json"
     cameras = read_json(report)["cameras"] if report.exists() else []

@@ -104,8 +104,8 @@ def _floor(
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
     skeleton: Skeleton,
-    places: Float[Tensor, "place"],
-    cameras: Float[Tensor, "view"],
+    places: Float[Tensor, " place"],
+    cameras: Float[Tensor, " view"],
 ) -> float:
     """Height of the floor in a world with z up: below the lowest places where ankles stood.
 

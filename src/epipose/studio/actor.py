@@ -141,7 +141,7 @@ def _kept(path: Path) -> Motion:
     return _at(motion, np.arange(0, len(motion.xyz) - 1 + 1e-9, step))._replace(fps=motion.fps / step)
 
 
-def _at(motion: Motion, moment: Float[np.ndarray, "moment"]) -> Motion:
+def _at(motion: Motion, moment: Float[np.ndarray, " moment"]) -> Motion:
     """The motion at fractional frames, between which joints go straight."""
     before = np.clip(np.floor(moment).astype(int), 0, max(len(motion.xyz) - 2, 0))
     after = np.minimum(before + 1, len(motion.xyz) - 1)

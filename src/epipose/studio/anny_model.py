@@ -68,14 +68,14 @@ class Model:
     bone_head: Float64[np.ndarray, "bone 3"]
     bone_head_moves: Float32[np.ndarray, "target bone 3"]
     bones: tuple[str, ...]
-    parents: Int32[np.ndarray, "bone"]
+    parents: Int32[np.ndarray, " bone"]
     faces: Int32[np.ndarray, "face 3"]
-    source: Int32[np.ndarray, "vertex"]
+    source: Int32[np.ndarray, " vertex"]
     uv: Float32[np.ndarray, "vertex 2"]
     bone_index: Int32[np.ndarray, "point 4"]
     bone_weight: Float32[np.ndarray, "point 4"]
-    region: UInt8[np.ndarray, "point"]  # index into REGIONS
-    number: Int32[np.ndarray, "point"]  # of the point in MakeHuman's mesh, ascending
+    region: UInt8[np.ndarray, " point"]  # index into REGIONS
+    number: Int32[np.ndarray, " point"]  # of the point in MakeHuman's mesh, ascending
 
 
 @lru_cache(maxsize=1)

@@ -33,9 +33,9 @@ class Look:
     """
 
     textures: UInt8[np.ndarray, "layer size size 3"]
-    thickness: Float[np.ndarray, "layer"]
-    repeat: Float[np.ndarray, "layer"]
-    gloss: Float[np.ndarray, "layer"]
+    thickness: Float[np.ndarray, " layer"]
+    repeat: Float[np.ndarray, " layer"]
+    gloss: Float[np.ndarray, " layer"]
     sleeve: float
     leg: float
     barefoot: bool

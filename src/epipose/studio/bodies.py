@@ -42,11 +42,11 @@ class Body:
     normals: Float32[np.ndarray, "vertex 3"]
     faces: Int32[np.ndarray, "face 3"]
     uv: Float32[np.ndarray, "vertex 2"]
-    region: UInt8[np.ndarray, "vertex"]
+    region: UInt8[np.ndarray, " vertex"]
     bone_index: Int32[np.ndarray, "vertex 4"]
     bone_weight: Float32[np.ndarray, "vertex 4"]
     bones: tuple[str, ...]
-    parents: Int32[np.ndarray, "bone"]
+    parents: Int32[np.ndarray, " bone"]
     rest: Float64[np.ndarray, "bone 4 4"]
     landmarks: dict[str, tuple[str, Float64[np.ndarray, "3"]]]
     height: float
@@ -139,7 +139,7 @@ def _traits(
     return traits
 
 
-def _shares(model: Model, traits: dict[str, float]) -> Float32[np.ndarray, "target"]:
+def _shares(model: Model, traits: dict[str, float]) -> Float32[np.ndarray, " target"]:
     """How much of each target: the product of its words."""
     return np.array([np.prod([traits[word] for word in words]) for words in model.words], np.float32)
 

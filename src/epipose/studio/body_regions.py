@@ -46,11 +46,11 @@ _WAIST = 0.3  # of the way from the hips to the neck: below it a trunk wears tro
 
 def region_of_points(
     points: Float[np.ndarray, "point 3"],
-    strongest: Integer[np.ndarray, "point"],
+    strongest: Integer[np.ndarray, " point"],
     bones: Sequence[str],
     bone_head: Float[np.ndarray, "bone 3"],
-    eye: Bool[np.ndarray, "point"],
-) -> UInt8[np.ndarray, "point"]:
+    eye: Bool[np.ndarray, " point"],
+) -> UInt8[np.ndarray, " point"]:
     """Index into REGIONS for every point of the standing figure (metres, z up, facing -y)."""
     names = [_REGION_OF_BONE.get(bone.removesuffix("_l").removesuffix("_r"), "hand") for bone in bones]
     region = np.array([REGIONS.index(name) for name in names], np.uint8)[strongest]

@@ -25,7 +25,7 @@ _BLOCK = 1024  # frames at a time
 
 
 def grounded(
-    body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], clearance: Float64[np.ndarray, "frame"]
+    body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], clearance: Float64[np.ndarray, " frame"]
 ) -> Skinning:
     """The pose moved along z until its lowest point is as high as ``clearance`` says (metres)."""
     lifted = pose.copy()
@@ -33,7 +33,7 @@ def grounded(
     return lifted.astype(np.float32)
 
 
-def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, "frame"]:
+def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, " frame"]:
     """How far a captured person (H36M17, metres) is off the floor: 0 while any part of it is on the floor."""
     flesh = np.array([_FLESH[joint] for joint in H36M17.joints])
     return np.maximum((xyz[..., 2] - flesh).min(1) - floor_height(xyz) - _SLACK, 0.0)
@@ -48,7 +48,7 @@ def floor_height(xyz: Float64[np.ndarray, "frame joint 3"]) -> float:
     return float(np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5) - _FLESH["left_ankle"], -0.4, 0.4))
 
 
-def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, "frame"]:
+def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, " frame"]:
     """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest)."""
     rows = pose[:, :, 2].reshape(len(pose), -1)
     return np.concatenate([(block @ _heights(body)).min(1) for block in np.array_split(rows, len(rows) // _BLOCK + 1)])
@@ -65,7 +65,7 @@ def _heights(body: Body) -> Float64[np.ndarray, "rows hull"]:
     return heights.reshape(len(hull), -1).T
 
 
-def _outermost(body: Body) -> Int[np.ndarray, "hull"]:
+def _outermost(body: Body) -> Int[np.ndarray, " hull"]:
     """Per bone the vertices that are farthest in some direction at rest."""
     axis = np.linspace(-1, 1, 5)
     directions = np.stack(np.meshgrid(axis, axis, axis), -1).reshape(-1, 3)

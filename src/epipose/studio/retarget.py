@@ -92,7 +92,7 @@ def _arm(
     return turns | {f"lowerarm_{end}": lower}
 
 
-def _hand(body: Body, end: str, forearm: Turns, height: Float64[np.ndarray, "frame"]) -> dict[str, Turns]:
+def _hand(body: Body, end: str, forearm: Turns, height: Float64[np.ndarray, " frame"]) -> dict[str, Turns]:
     """Along the forearm, fingers slightly bent about the line of the knuckles; near the floor bent back to lie on it.
 
     ``height``: of the wrist over the floor, metres.
@@ -137,7 +137,7 @@ def _limb(
 
 
 def _foot(
-    calf: Turns, height: Float64[np.ndarray, "frame"], toes: Float64[np.ndarray, "frame 3"] | None, fps: float
+    calf: Turns, height: Float64[np.ndarray, " frame"], toes: Float64[np.ndarray, "frame 3"] | None, fps: float
 ) -> Turns:
     """Along the toes, level when the captured foot stands; without toes level under an upright shank.
 

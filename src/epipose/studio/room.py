@@ -36,7 +36,7 @@ class Room:
     half: Float[np.ndarray, "2"]
     height: float
     textures: UInt8[np.ndarray, "surface size size 3"]
-    repeat: Float[np.ndarray, "surface"]
+    repeat: Float[np.ndarray, " surface"]
     backdrop: bool
 
 

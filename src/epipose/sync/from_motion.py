@@ -50,7 +50,7 @@ class Sync:
     warnings: tuple[str, ...] = ()
 
 
-def synchronise(poses: Poses2D, times: Sequence[Float[np.ndarray, "_"]], max_offset: float = 10.0) -> Sync:
+def synchronise(poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
     """Starts of videos from the detections in their own frames, taken at ``times`` (seconds after the first, per view).
 
     Offsets of up to ``max_offset`` seconds between any two are looked for. Where nobody moves, or nothing fits, all
@@ -146,7 +146,7 @@ def _refined(tracks: Sequence[Track | None], starts: np.ndarray, reach: int) -> 
 
 def _cost_tables(
     tracks: Sequence[Track | None], starts: np.ndarray, reach: int
-) -> dict[tuple[int, int], Float[np.ndarray, "lag"]]:
+) -> dict[tuple[int, int], Float[np.ndarray, " lag"]]:
     """Robust cost of every pair for lags within ``reach`` of those of ``starts``: on the same frames, so comparable."""
     costs = {}
     for a, b in itertools.combinations(range(len(tracks)), 2):

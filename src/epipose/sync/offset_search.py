@@ -47,7 +47,7 @@ def support_tables(people: Sequence[Sequence[Track]], rate: float, most: int) ->
     return tables
 
 
-def _speed_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, "lag"]:
+def _speed_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, " lag"]:
     """Correlation of the joints' speeds at every lag, less where they overlap for a short time only."""
     (speed_a, weight_a), (speed_b, weight_b) = motion(a, rate), motion(b, rate)
     length = 1 << max(len(speed_a) + len(speed_b), 2 * most).bit_length()
@@ -65,7 +65,7 @@ def _speed_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.nda
     return correlation * np.sqrt(share)
 
 
-def _epipolar_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, "lag"]:
+def _epipolar_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, " lag"]:
     """Log of how much larger the residual is at other lags: near it, and on the whole; 0 where the overlap is short."""
     residual, frames = (
         part.numpy() for part in epipolar_scan(*tensors(a), *tensors(b), most, poses_per_frame=POSES / rate)
@@ -159,6 +159,6 @@ def _pair_support(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Flo
     return support
 
 
-def support_of(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Float[np.ndarray, "view"]:
+def support_of(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Float[np.ndarray, " view"]:
     """Mean support of each view by the others, for the persons and starts (in steps of the tables) given."""
     return _pair_support(tables, chosen, starts).sum(1) / max(1, len(starts) - 1)

@@ -26,7 +26,7 @@ def on_timeline(poses: Poses2D, clip: Clip) -> Poses2D:
 
 
 def resampled(
-    poses: Poses2D, times: Sequence[Float[np.ndarray, "_"]], moments: Sequence[Float[np.ndarray, "_"]]
+    poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], moments: Sequence[Float[np.ndarray, " _"]]
 ) -> Poses2D:
     """Poses at ``moments`` (seconds, per view) from those at ``times``; the shorter are filled up with conf 0."""
     longest = max(map(len, moments))
@@ -47,8 +47,8 @@ def resampled(
 
 
 def between(
-    times: Float[np.ndarray, "frame"], moments: Float[np.ndarray, "moment"]
-) -> tuple[Int[np.ndarray, "moment"], Int[np.ndarray, "moment"], Float[np.ndarray, "moment"]]:
+    times: Float[np.ndarray, " frame"], moments: Float[np.ndarray, " moment"]
+) -> tuple[Int[np.ndarray, " moment"], Int[np.ndarray, " moment"], Float[np.ndarray, " moment"]]:
     """The frames before and after each moment, and how far it lies between them (0 to 1).
 
     A moment that is a frame has that frame on both sides. -1 instead of the share: before the first frame, after the

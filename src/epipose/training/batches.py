@@ -38,7 +38,7 @@ class Source(Protocol):
     pictures: int
 
     @property
-    def bone_lengths(self) -> Float[np.ndarray, "bone"]:
+    def bone_lengths(self) -> Float[np.ndarray, " bone"]:
         """Lengths of the skeleton's bones."""
         ...
 
@@ -88,7 +88,7 @@ class Shuffled:
         within = np.arange(len(order)) - np.repeat(first, count)
         return rng.permutation(order[within < np.repeat(count // 2 * 2, count)].reshape(-1, 2))
 
-    def _batch(self, rows: Int[np.ndarray, "row"]) -> StoredBatch:
+    def _batch(self, rows: Int[np.ndarray, " row"]) -> StoredBatch:
         samples = self.samples
         place = samples.place.of(rows) if samples.place is not None and self.pairs else None
         return StoredBatch([samples.jpegs[row] for row in rows], samples.uvd[rows], samples.weight[rows], place)

@@ -47,7 +47,7 @@ class Team:
         cuts = np.linspace(0, pictures // group, self.size + 1).round().astype(int) * group
         return slice(int(cuts[self.rank]), int(cuts[self.rank + 1]))
 
-    def total(self, sums: Float[Tensor, "sum"]) -> Float[Tensor, "sum"]:
+    def total(self, sums: Float[Tensor, " sum"]) -> Float[Tensor, " sum"]:
         """The sums added up over all processes, without gradient."""
         sums = sums.detach().clone()
         if self.size > 1:

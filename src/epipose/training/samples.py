@@ -34,11 +34,11 @@ LabelWeight = Literal["confidence", "uniform"]
 class Placement:
     """Where crops lie: the moment each shows (a number of its own per clip and frame), its box, its camera."""
 
-    moment: Int[np.ndarray, "sample"]
+    moment: Int[np.ndarray, " sample"]
     box: Float[Tensor, "sample 3"]  # centre and side in pixels
     camera: Camera  # a batch, one for each sample
 
-    def of(self, rows: Int[np.ndarray, "row"]) -> Placement:
+    def of(self, rows: Int[np.ndarray, " row"]) -> Placement:
         """The placement of some crops."""
         index = torch.from_numpy(rows)
         return Placement(self.moment[rows], self.box[index], self.camera[index])
@@ -55,7 +55,7 @@ class Samples:
     jpegs: tuple[bytes, ...]
     uvd: Float[np.ndarray, "sample joint 3"]
     weight: Float[np.ndarray, "sample joint 2"]
-    bone_lengths: Float[np.ndarray, "bone"]
+    bone_lengths: Float[np.ndarray, " bone"]
     skeleton: Skeleton
     metric: bool
     place: Placement | None = None
@@ -203,7 +203,7 @@ def _targets(
     return uvd.numpy(), boxes.numpy(), weight.numpy()
 
 
-def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, "bone"]:
+def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, " bone"]:
     """Median length of every bone over those of the frames where both its ends are labelled; 0 where there is none."""
     lengths = labels.skeleton.bone_lengths(labels.xyz[first : last + 1, 0])
     known = labels.skeleton.bone_weight(labels.conf[first : last + 1, 0]) > 0

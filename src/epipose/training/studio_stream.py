@@ -101,7 +101,7 @@ class Stream:
         return f"Stream({self.pictures}, {of | files})"
 
     @property
-    def bone_lengths(self) -> Float32[np.ndarray, "bone"]:
+    def bone_lengths(self) -> Float32[np.ndarray, " bone"]:
         """Mean lengths of the skeleton's bones over random bodies, metres; 0 where no depth is told."""
         return _bone_lengths(self.recipe.seed) * np.float32(self.recipe.depth)
 
@@ -132,7 +132,7 @@ class Stream:
 
 
 @lru_cache(maxsize=4)
-def _bone_lengths(seed: int) -> Float32[np.ndarray, "bone"]:
+def _bone_lengths(seed: int) -> Float32[np.ndarray, " bone"]:
     rng = np.random.default_rng(seed)
     parents, children = (list(ends) for ends in zip(*Stream.skeleton.bones, strict=True))
     lengths = []
@@ -195,7 +195,7 @@ def _sample(
 
 def _placed(
     rng: np.random.Generator, xyz: np.ndarray, camera: Camera
-) -> tuple[np.ndarray, Float[torch.Tensor, "joint 2"], Bool[torch.Tensor, "joint"]]:
+) -> tuple[np.ndarray, Float[torch.Tensor, "joint 2"], Bool[torch.Tensor, " joint"]]:
     """Where on the floor this pose stands (an offset), its joints' pixels, and which of them are in the picture."""
     hips = xyz[H36M17.root] * [1, 1, 0]
     offset, xy, inside = -hips, torch.zeros(0, 2), torch.zeros(0, dtype=torch.bool)

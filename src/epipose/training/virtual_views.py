@@ -120,7 +120,7 @@ def _level_cameras(batch: int, random: torch.Generator) -> Float[Tensor, "batch 
 
 def _metre(
     xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton
-) -> Float[Tensor, "batch"]:
+) -> Float[Tensor, " batch"]:
     """A metre in the unit of the poses, taking the person for 1.7 m tall; missing bones are as long as the others' mean."""
     known = (skeleton.bone_weight(conf) > 0).to(xyz)
     return (known * skeleton.bone_lengths(xyz)).sum(-1) / known.mean(-1) / (_BONES_PER_STATURE * 1.7)

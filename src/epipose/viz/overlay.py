@@ -23,7 +23,7 @@ def overlay(
     image: UInt8[np.ndarray, "height width 3"],
     uv: Float[Tensor, "joint 2"],
     xyz: Float[Tensor, "joint 3"],
-    conf: Float[Tensor, "joint"],
+    conf: Float[Tensor, " joint"],
     skeleton: Skeleton,
     height: int = 640,
 ) -> UInt8[np.ndarray, "out_height out_width 3"]:

@@ -48,7 +48,7 @@ def drawn_bones(skeleton: Skeleton) -> tuple[tuple[int, int, str], ...]:
 def draw_skeleton(
     image: UInt8[np.ndarray, "height width 3"],
     uv: Float[Tensor, "joint 2"],
-    conf: Float[Tensor, "joint"],
+    conf: Float[Tensor, " joint"],
     skeleton: Skeleton,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """A copy of an RGB picture with one skeleton over it: left blue, right orange, middle white.
