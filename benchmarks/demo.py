@@ -22,17 +22,17 @@ from benchmarks.geometry.against_reference import label_errors, paper_recipe_err
 from benchmarks.network.demo_network import TEST, TRAIN, clip_without, headline, network_results
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.camera import Rig
-from epipose.config_network import ADAPT
 from epipose.datasets.sample import sample
 from epipose.detection.blazepose_weights import best_cached
 from epipose.experiments.errors import camera_errors
 from epipose.io.files import read_json, write_json
 from epipose.network.pretrained import SHIPPED, shipped_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
+from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.label import label
+from epipose.training.presets import ADAPT
 from epipose.training.refine import refine
-from epipose.training.train import train
 from epipose.viz.viewer import view
 
 
@@ -106,12 +106,12 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     """Adapt to all cameras, and to all but the last, and measure both beside the network that both began with."""
     full, three, held_out = out / "full", out / "three", reference.names[-1]
     options = shipped_sizes() | ADAPT
-    train([full], out / "model", frames=TRAIN, **options)
+    train_clips([full], out / "model", frames=TRAIN, **options)
     refine([full], out / "model", frames=TRAIN)
     clock.done("adapt to four cameras")
     clip_without(full, held_out, three, out / "sample" / "intrinsics.json")
     clock.done("calibrate and label three cameras")
-    train([three], out / "model_three", frames=TRAIN, **options)
+    train_clips([three], out / "model_three", frames=TRAIN, **options)
     refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
     models = {"shipped": SHIPPED, "adapted": out / "model", "adapted_without": out / "model_three"}

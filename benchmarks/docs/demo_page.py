@@ -13,13 +13,13 @@ from benchmarks.network.demo_network import TEST, TRAIN
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.geometry.align import similarity_between
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import SHIPPED
-from epipose.pipeline.run import label_section, network_section
 from epipose.viz.calibration_report import calibration_sections
 from epipose.viz.html_report import Figure, Report
 from epipose.viz.overlay import contact_sheet, overlay
+from epipose.viz.run_report import label_section, network_section
 
 
 def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:

@@ -32,11 +32,11 @@ from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.experiments.errors import pose_errors
 from epipose.experiments.networks import detectors_own
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.poses import Poses2D
-from epipose.reconstruction.label import in_camera_frames, label
+from epipose.poses import Poses2D, in_camera_frames
+from epipose.reconstruction.label import label
 from epipose.skeletons import H36M17
 
 TRAIN, TEST = (0, 69), (80, 99)

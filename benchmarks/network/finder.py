@@ -24,10 +24,9 @@ from epipose.motion import motion_files
 from epipose.network.crops import box_around
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import SHIPPED
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import H36M17
 from epipose.studio.film import Order, film
-from epipose.training.images_2d import in_skeleton
 
 _LIMITS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 _LEAST_PART = 100  # pixels; parts without a person that are narrower are left out

@@ -24,9 +24,10 @@ from epipose.evaluation.structure_score import PoseStructureScore, fit_structure
 from epipose.experiments.clips import split
 from epipose.experiments.result import rounded
 from epipose.io.files import write_json
+from epipose.io.images import write_picture
 from epipose.skeletons import H36M17
 from epipose.training.refine import captured_poses
-from epipose.viz.overlay import contact_sheet, write_picture
+from epipose.viz.overlay import contact_sheet
 
 _RESULT = Path(__file__).parents[1] / "results" / "structure.json"
 _FIGURE = Path(__file__).parents[2] / "docs" / "pictures" / "structure.png"

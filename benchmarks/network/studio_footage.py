@@ -24,13 +24,14 @@ import torch
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.clip import Clip
 from epipose.detection.detect import detector_named, resolved
+from epipose.io.images import write_picture
 from epipose.motion import motion_files
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
 from epipose.studio.film import Order, film
 from epipose.studio.renderer import Renderer
 from epipose.training.studio_stream import Recipe, Stream, draw_scene
-from epipose.viz.overlay import contact_sheet, write_picture
+from epipose.viz.overlay import contact_sheet
 
 _JOINTS = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
 _SHEET = Path(__file__).parents[2] / "docs" / "pictures" / "studio.jpg"

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.io.files import read_npz, write_npz
 from epipose.skeleton import Skeleton
@@ -129,3 +130,22 @@ def _check_conf(path: Path, coordinates: Tensor, conf: Tensor) -> None:
         raise EpiposeError(f"{path}: NaN or infinity found; mark missing joints with conf 0 and finite coordinates.")
     if bool((conf < 0).any() or (conf > 1).any()):
         raise EpiposeError(f"{path}: conf must lie in [0, 1], got {float(conf.min())} to {float(conf.max())}.")
+
+
+def in_skeleton(
+    xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], found: Skeleton, wanted: Skeleton
+) -> tuple[Float[Tensor, "*batch target 2"], Float[Tensor, "*batch target"]]:
+    """Joints in a picture in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
+    weights = found.mapping_to(wanted).to(xy)
+    parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
+    return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))
+
+
+def poses_that_count(weight: Float[Tensor, "*batch joint"], root: int, joints: int = 1) -> Bool[Tensor, " *batch"]:
+    """The poses with a root and at least so many joints: those that root-centred metrics may be averaged over."""
+    return ((weight > 0).sum(-1) >= joints) & (weight[..., root] > 0)
+
+
+def in_camera_frames(poses: Poses3D, rig: Rig) -> Float[Tensor, "view frame person joint 3"]:
+    """World poses as each camera of the rig sees them: its axes, its origin. This is what the network learns."""
+    return rig.camera.to(poses.xyz.dtype).spread(3).into_frame(poses.xyz)

@@ -15,8 +15,7 @@ from epipose.network import pretrained
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import WEIGHTS, Refiner
 from epipose.pipeline import stages
-from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import in_camera_frames
+from epipose.poses import Poses2D, Poses3D, in_camera_frames
 from epipose.skeletons import H36M17
 from tests.helpers.dot_videos import Dots, small_rig, videos
 from tests.helpers.drawn_clips import clip_folder, rig

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import epipose.calibration.initial_rig
-from epipose.calibration.initial_rig import evenly, first_rig, relative_poses, stretches, with_likely_focal
+from epipose.calibration.initial_rig import first_rig, relative_poses, with_likely_focal
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import observe
+from epipose.geometry.observations import evenly, observe, stretches
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D

@@ -8,7 +8,7 @@ import torch
 
 from epipose.calibration.verdict import Verdict
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17

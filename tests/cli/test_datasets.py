@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 import torch
 
-from epipose import cli
+from epipose.cli import main as cli
 from epipose.clip import Clip
 from epipose.datasets.base import About, Choice, Finding, People2D, PeopleReader, Reader, Take, TakeReader
 from epipose.datasets.catalogue import checked, described, imported, listing

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.detection import detect
 from epipose.evaluation.metrics import pmpjpe_mm
@@ -93,7 +93,7 @@ def test_run_does_it_all_and_writes_a_report(footage, tmp_path):
 
 
 def write_flat(path, frames=20, fps=10.0):
-    from epipose.viz.overlay import write_video
+    from epipose.io.video import write_video
 
     write_video(path, (np.zeros((500, 500, 3), np.uint8) for _ in range(frames)), fps)
     return path

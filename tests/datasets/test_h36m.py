@@ -13,8 +13,8 @@ from epipose.datasets.h36m_cameras import find_rigs, read_metadata
 from epipose.datasets.h36m_common import KNOWN_BAD, TakeName, action_named, take_of_file
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import h36m_rig
 from epipose.skeletons import H36M17
-from epipose.studio.rigs import h36m_rig
 from tests.helpers.h36m_files import (
     CAMERAS,
     PLACES,

@@ -12,8 +12,8 @@ from epipose.datasets.h36m_processed import Human36MProcessed
 from epipose.datasets.registry import reader_for
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import h36m_rig
 from epipose.skeletons import H36M17
-from epipose.studio.rigs import h36m_rig
 from tests.helpers.h36m_files import (
     CAMERAS,
     LENSES,

@@ -8,8 +8,7 @@ from PIL import Image
 
 from epipose.datasets.image_index import Footage, glance, stated
 from epipose.errors import EpiposeError
-from epipose.io.video import FOLDER_FPS
-from epipose.viz.overlay import write_video
+from epipose.io.video import FOLDER_FPS, write_video
 
 
 def test_a_folder_and_a_video_are_measured_alike(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from epipose.datasets.base import Choice, TakeReader
 from epipose.datasets.panoptic import FPS, POSES, Panoptic
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
+from epipose.io.video import write_video
 from epipose.skeletons import PANOPTIC19
-from epipose.viz.overlay import write_video
 from tests.helpers.panoptic_files import CENTERS, LENS, PUBLISHED, SIZE, K, panoptic
 
 

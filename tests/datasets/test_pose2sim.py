@@ -12,8 +12,8 @@ from epipose.datasets.pose2sim import Pose2SimProject
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
 from epipose.formats.trc import read_trc
+from epipose.io.video import write_video
 from epipose.skeletons import BODY25
-from epipose.viz.overlay import write_video
 from tests.helpers.panoptic_files import (
     CENTERS,
     LENS,

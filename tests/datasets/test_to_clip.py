@@ -17,12 +17,12 @@ from epipose.datasets.base import Choice, Take, Truth
 from epipose.datasets.panoptic import Panoptic
 from epipose.datasets.to_clip import import_take, projected
 from epipose.errors import EpiposeError
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.io.video import read_image
 from epipose.pipeline.stages import detect_clip, label_clip
+from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-from epipose.training.train import train
 from tests.helpers import drawn_clips
 from tests.helpers.panoptic_files import panoptic
 
@@ -103,7 +103,7 @@ def test_the_verbs_take_it(take, tmp_path):
     made = Poses3D.load(out / "labels" / "true2d" / "poses3d.npz")
     apart = (made.xyz - take.truth().poses.xyz[:, 0]).norm(dim=-1).mean(-1)  # (label, frame of the dataset)
     assert apart.argmin(-1).tolist() == [0, 3, 6, 9]
-    model = train([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
+    model = train_clips([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
     shutil.copy(out / "truth" / "rig.json", out / "rig.json")
     xyz, conf, _ = predict_clip(out, model, (0, 3))
     assert xyz.shape == (2, 4, 17, 3)
@@ -117,7 +117,7 @@ def test_one_view_alone_is_a_clip_to_predict_on(take, tmp_path):
     assert (clip.names, clip.frames) == (("cam2",), 6)
     for name in ("rig.json", "poses2d.npz"):
         shutil.copy(out / "truth" / name, out / name)
-    model = train([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
+    model = train_clips([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
     assert predict_clip(out, model, (1, 5))[0].shape == (1, 5, 17, 3)
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.detection.detect import Detector, detector_named
 from epipose.detection.network_detector import NetworkFinder, windows
+from epipose.io.images import write_picture
 from epipose.network import pretrained
 from epipose.network.backends import PoseReader
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.skeletons import H36M17
-from epipose.viz.overlay import write_picture
 
 # joints over the whole of a square from (0, 0) to (1, 1), the root at its centre
 BODY = np.stack([np.linspace(0, 1, 17), np.linspace(0, 1, 17)[np.random.default_rng(0).permutation(17)]], -1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.errors import EpiposeError
 from epipose.evaluation.evaluate import evaluate
 from epipose.evaluation.pairs import recordings
@@ -18,8 +18,7 @@ from epipose.evaluation.structure_score import fit_structure_score
 from epipose.evaluation.tables import as_csv, as_latex, as_text, write_evaluation
 from epipose.geometry.rotation import angle_between
 from epipose.io.files import read_json, write_record
-from epipose.poses import Poses3D
-from epipose.reconstruction.label import in_camera_frames
+from epipose.poses import Poses3D, in_camera_frames
 from epipose.skeletons import H36M17, MPII16
 from tests.helpers.drawn_clips import poses as figure
 from tests.helpers.drawn_clips import rig

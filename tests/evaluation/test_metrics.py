@@ -13,10 +13,10 @@ from epipose.evaluation.metrics import (
     nmpjpe_mm,
     pck,
     pmpjpe_mm,
-    poses_that_count,
     symmetry_error_mm,
 )
 from epipose.geometry.rotation import exp
+from epipose.poses import poses_that_count
 from epipose.skeletons import H36M17
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.datasets.base import Take, Truth
 from epipose.errors import EpiposeError

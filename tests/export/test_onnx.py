@@ -6,10 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from epipose.cli import main
-from epipose.errors import EpiposeError
+from epipose.cli.main import main
+from epipose.errors import EpiposeError, optional
 from epipose.export import export
-from epipose.extras import optional
 from epipose.inference.predict import predict
 from epipose.network.backends import OnnxPoseNet, load_reader
 from epipose.network.posenet import PoseNet, TrainedPoseNet

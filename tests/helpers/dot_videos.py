@@ -10,8 +10,8 @@ import numpy as np
 
 from epipose.camera import Rig
 from epipose.detection.base import Detection
+from epipose.io.video import write_video
 from epipose.skeletons import H36M17
-from epipose.viz.overlay import write_video
 from tests.helpers.synthetic import moving_skeleton, rig
 
 # The corners, edges and faces of the colour cube that compression cannot confuse; black is the background.

@@ -9,9 +9,9 @@ import torch
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
+from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-from epipose.viz.overlay import write_video
 
 # Metres; y down, as the cameras see it. Order of H36M17.
 _STANDING = np.array(

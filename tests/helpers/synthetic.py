@@ -10,9 +10,9 @@ from dataclasses import replace
 import torch
 
 from epipose.camera import Rig
+from epipose.formats.rig_json import h36m_rig
 from epipose.geometry.rotation import exp
 from epipose.skeletons import H36M17
-from epipose.studio.rigs import h36m_rig
 
 
 def rig() -> Rig:

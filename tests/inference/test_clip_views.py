@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.errors import EpiposeError
 from epipose.evaluation.pairs import recordings
-from epipose.inference.clip_views import predict_views
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip, predict_views
 from epipose.io.files import read_json, read_npz, write_json, write_record
 from epipose.poses import Poses2D, Poses3D
 from epipose.training.train import train

@@ -14,8 +14,9 @@ from PIL import Image
 from epipose.camera import assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.inference import predict as predict_module
+from epipose.inference.clip_views import predict_clip
 from epipose.inference.main_person import Seen
-from epipose.inference.predict import predict, predict_clip, predict_crops
+from epipose.inference.predict import predict, predict_crops
 from epipose.io import images as pictures_module
 from epipose.io.files import read_npz
 from epipose.io.video import probe, read_image

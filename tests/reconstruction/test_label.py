@@ -3,8 +3,8 @@ import torch
 from epipose.camera import Rig
 from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import widest_parallax
-from epipose.poses import Poses2D
-from epipose.reconstruction.label import in_camera_frames, label
+from epipose.poses import Poses2D, in_camera_frames
+from epipose.reconstruction.label import label
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 

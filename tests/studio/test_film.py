@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import angle_between

@@ -8,11 +8,12 @@ import torch
 
 from epipose.camera import Camera
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import h36m_rig
 from epipose.studio import renderer as renderer_module
 from epipose.studio.appearance import LAYERS, Look, random_look
 from epipose.studio.bodies import Body
 from epipose.studio.renderer import Renderer
-from epipose.studio.rigs import h36m_rig, random_rig
+from epipose.studio.rigs import random_rig
 from epipose.studio.room import SURFACES, Light, Room, random_light, random_room
 from tests.helpers.capsule_people import REST, capsule_body, skinning
 from tests.helpers.synthetic import moving_skeleton

@@ -8,8 +8,9 @@ import torch
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import h36m_rig, read_rigs
 from epipose.geometry.rotation import angle_between
-from epipose.studio.rigs import centred, h36m_rig, random_rig, read_rigs
+from epipose.studio.rigs import centred, random_rig
 
 
 def test_the_h36m_rig_is_the_real_one():

@@ -7,7 +7,8 @@ import torch
 from epipose import Poses2D
 from epipose.geometry.time_offset import epipolar_scan, robust_costs
 from epipose.skeletons import H36M17
-from epipose.sync.from_motion import Sync, _descended, agreed, synchronise
+from epipose.sync.from_motion import _descended, synchronise
+from epipose.sync.result import Sync, agreed
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
 FPS = 50.0

@@ -11,12 +11,12 @@ from PIL import Image
 
 from epipose.datasets.registry import READERS
 from epipose.errors import EpiposeError
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.io.video import read_image
 from epipose.network.posenet import TrainedPoseNet
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16
-from epipose.training.images_2d import in_skeleton, samples_2d
+from epipose.training.images_2d import samples_2d
 from epipose.training.samples import WINDOW, clip_samples, joined
 from epipose.training.train import train
 from tests.helpers.drawn_clips import clip_folder, picture

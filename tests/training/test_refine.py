@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose.camera import Rig
-from epipose.cli import main
+from epipose.cli.main import main
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
 from epipose.motion.sampler import random_motion

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import h36m_rig
 from epipose.motion import Motion
 from epipose.network.crops import box_around, crop_picture
 from epipose.skeletons import H36M17
 from epipose.studio import actor
 from epipose.studio.renderer import Renderer
-from epipose.studio.rigs import h36m_rig
 from epipose.training.samples import WINDOW
 from epipose.training.studio_stream import Recipe, Stream, draw_scene, place_of, through
 from epipose.training.train import train

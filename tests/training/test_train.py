@@ -10,7 +10,7 @@ import torch
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.evaluation.metrics import mpjpe_mm
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.io.files import read_json
 from epipose.network import pretrained
 from epipose.network.posenet import PoseNet, TrainedPoseNet

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from epipose.io.video import probe, read_frames, read_image
+from epipose.io.images import write_picture
+from epipose.io.video import probe, read_frames, read_image, write_video
 from epipose.skeletons import H36M17
-from epipose.viz.overlay import contact_sheet, overlay, write_picture, write_video
+from epipose.viz.overlay import contact_sheet, overlay
 
 
 def _pose() -> tuple[torch.Tensor, torch.Tensor]:

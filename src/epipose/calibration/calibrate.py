@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.calibration.assess import assess, known
-from epipose.calibration.initial_rig import evenly, first_rig, with_likely_focal
+from epipose.calibration.initial_rig import first_rig, with_likely_focal
 from epipose.calibration.refine_rig import adjust
 from epipose.calibration.result import Calibration
 from epipose.calibration.subject_repair import repaired_subject
@@ -24,7 +24,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import Priors
 from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observations import Observations, evenly, observe
 from epipose.geometry.parameters import Sharing
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated

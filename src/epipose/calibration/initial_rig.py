@@ -23,7 +23,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import Priors, bundle_adjust
 from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observations import Observations, evenly, observe, stretches
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.view_graph import reconstruct, resect, triangulate_views
 from epipose.people.anatomy import handedness
@@ -124,17 +124,6 @@ def relative_poses(
             "are synchronised and show the same person."
         )
     return pairs
-
-
-def evenly(available: int, wanted: int) -> Tensor:
-    """Indices of at most ``wanted`` frames, evenly spread."""
-    count = min(available, wanted)
-    return (torch.arange(count) * available) // max(count, 1)
-
-
-def stretches(frames: int) -> Tensor:
-    """Number the stretches of time within which a detector's errors depend on each other: about twenty."""
-    return torch.arange(frames) // max(1, math.ceil(frames / 20))
 
 
 def _mirrored_video(

@@ -40,9 +40,9 @@ from jaxtyping import Float
 from epipose.camera import Camera, Rig
 from epipose.datasets.h36m_common import CAMERAS, SOURCE
 from epipose.errors import EpiposeError
+from epipose.formats.rig_json import read_rigs
 from epipose.geometry.rotation import nearest_rotation
 from epipose.io.files import read_json
-from epipose.studio.rigs import read_rigs
 
 # Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.
 _LENSES = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.align import similarity_between
@@ -133,8 +133,3 @@ def mean_over_joints(value: Float[Tensor, "*batch part"], weight: Float[Tensor, 
     if weight is None:
         return value.mean(-1)
     return (weight * value).sum(-1) / weight.sum(-1).clamp(min=1e-12)
-
-
-def poses_that_count(weight: Weight, root: int, joints: int = 1) -> Bool[Tensor, " *batch"]:
-    """The poses with a root and at least so many joints: those that root-centred metrics may be averaged over."""
-    return ((weight > 0).sum(-1) >= joints) & (weight[..., root] > 0)

@@ -21,8 +21,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
-from epipose.poses import Poses3D
-from epipose.reconstruction.label import in_camera_frames
+from epipose.poses import Poses3D, in_camera_frames
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 

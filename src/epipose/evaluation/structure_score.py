@@ -18,8 +18,7 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.extras import optional
+from epipose.errors import EpiposeError, optional
 from epipose.io.files import read_npz, write_npz
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named

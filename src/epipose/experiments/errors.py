@@ -12,10 +12,11 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm, poses_that_count
+from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
 from epipose.evaluation.protocols import LEAST_JOINTS
 from epipose.geometry.align import similarity_between
 from epipose.geometry.rotation import angle_between
+from epipose.poses import poses_that_count
 
 
 def camera_errors(rig: Rig, reference: Rig) -> dict[str, Any]:

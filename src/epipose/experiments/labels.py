@@ -23,13 +23,12 @@ from epipose.calibration.calibrate import calibrate
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
-from epipose.evaluation.metrics import poses_that_count
 from epipose.evaluation.protocols import LEAST_JOINTS
 from epipose.experiments.errors import camera_errors, pose_errors
 from epipose.experiments.paper_recipe import paper_recipe
 from epipose.geometry.align import similarity_between
-from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import GATE, in_camera_frames, label
+from epipose.poses import Poses2D, Poses3D, in_camera_frames, poses_that_count
+from epipose.reconstruction.label import GATE, label
 from epipose.skeletons import H36M17
 
 NO_GATE = 1e6  # lets everything pass

@@ -20,22 +20,22 @@ from torch import Tensor
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.evaluation.bootstrap import bootstrap_mean
-from epipose.evaluation.metrics import distances_mm, nmpjpe_mm, pck, poses_that_count
+from epipose.evaluation.metrics import distances_mm, nmpjpe_mm, pck
 from epipose.evaluation.protocols import LEAST_JOINTS
 from epipose.evaluation.structure_score import fit_structure_score
 from epipose.experiments.errors import pose_errors
 from epipose.experiments.labels import NO_GATE, lenses, true_rig
 from epipose.experiments.paper_recipe import paper_recipe
-from epipose.inference.predict import predict_clip
+from epipose.inference.clip_views import predict_clip
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import shipped_model
-from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import in_camera_frames, label
+from epipose.pipeline.train_clips import train_clips
+from epipose.poses import Poses2D, Poses3D, in_camera_frames, poses_that_count
+from epipose.reconstruction.label import label
 from epipose.skeletons import H36M17
 from epipose.training.refine import refine
 from epipose.training.supervision import Mode
-from epipose.training.train import train
 
 Size = Literal["small", "paper"]
 
@@ -80,7 +80,7 @@ class Trainer:
             clips = [labels for clip in self.clips if (labels := label_as_paper(clip)) is not None]
             if not clips:
                 raise EpiposeError("The paper's recipe finds no cameras for any clip.")
-        return train(clips, self.folder(name), mode=mode, **settings)
+        return train_clips(clips, self.folder(name), mode=mode, **settings)
 
     def refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
         """A run's network with a refiner that learned from that run's labels, and from motion capture if there is any."""
@@ -105,7 +105,7 @@ class Trainer:
         """The start: trained in 2D alone, on the joints that the detector saw in the same pictures."""
         out = self.nets / "pretrained"
         small = self.settings["backbone"] == "efficientnet_lite0"
-        train([], out, pictures_2d=self.clips, init="imagenet" if small else None, **self.settings)
+        train_clips([], out, pictures_2d=self.clips, init="imagenet" if small else None, **self.settings)
         return out
 
 

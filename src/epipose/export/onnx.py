@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from epipose.extras import optional
+from epipose.errors import optional
 from epipose.io.files import replacing
 from epipose.network.posenet import TrainedPoseNet, to_input
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from epipose.errors import EpiposeError
-from epipose.extras import optional
+from epipose.errors import EpiposeError, optional
 
 
 @contextmanager

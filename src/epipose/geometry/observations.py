@@ -6,6 +6,7 @@ is therefore a share of that size, not a number of pixels: it is the same for a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -147,3 +148,14 @@ def person_size(
     diagonal = torch.where(seen.any(-2)[..., 0], (high - low).norm(dim=-1), torch.nan)
     usual = torch.nanquantile(diagonal, 0.8, dim=1, keepdim=True)
     return torch.nan_to_num(torch.fmax(diagonal, usual), nan=1.0).clamp(min=1.0)
+
+
+def evenly(available: int, wanted: int) -> Tensor:
+    """Indices of at most ``wanted`` frames, evenly spread."""
+    count = min(available, wanted)
+    return (torch.arange(count) * available) // max(count, 1)
+
+
+def stretches(frames: int) -> Tensor:
+    """Number the stretches of time within which a detector's errors depend on each other: about twenty."""
+    return torch.arange(frames) // max(1, math.ceil(frames / 20))

@@ -37,3 +37,12 @@ def nearest_rotation(M: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 
     sign = torch.ones_like(M[..., 0])
     sign[..., 2] = torch.linalg.det(U @ Vt)
     return U @ (sign[..., None] * Vt)
+
+
+def rotation_to_z(up: Float[Tensor, "3"], right: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:
+    """The rotation whose third row is ``up`` (a unit vector) and whose first row is as near to ``right`` as can be."""
+    x = right - (right @ up) * up
+    if float(x.norm()) < 1e-3:  # right is up or down: any level direction
+        x = torch.linalg.svd(up[None])[2][1]
+    x = x / x.norm()
+    return torch.stack([x, torch.linalg.cross(up, x), up])

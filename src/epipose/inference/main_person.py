@@ -18,8 +18,8 @@ from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import tracks_of
 from epipose.io.images import Pictures
 from epipose.network.crops import box_around
+from epipose.poses import in_skeleton
 from epipose.skeleton import Skeleton
-from epipose.training.images_2d import in_skeleton
 
 
 class Seen(NamedTuple):

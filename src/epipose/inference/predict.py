@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,17 +19,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
-from epipose.clip import Clip
-from epipose.detection.detect import detector_named, resolved, seen_by
+from epipose.detection.detect import detector_named, resolved
 from epipose.errors import EpiposeError
-from epipose.inference.main_person import Seen, main_person, person_of
+from epipose.inference.main_person import Seen, main_person
 from epipose.io.files import write_json, write_npz
 from epipose.io.images import Pictures, pictures_in
 from epipose.network.backends import PoseReader, Runtime, load_reader
 from epipose.network.crops import crop_from_pixels, crop_picture, pixels_from_crop, pose_from_crop
 from epipose.network.posenet import device_named
 from epipose.network.pretrained import shipped_model
-from epipose.poses import Poses2D, Poses3D
+from epipose.poses import Poses3D
 
 _SHEET = 12  # pictures on a contact sheet
 
@@ -160,55 +159,9 @@ def predict_crops(
     return xyz * some[:, None, None], conf * some[:, None], uv * some[:, None, None]
 
 
-def predict_clip(
-    folder: Path,
-    trained: PoseReader,
-    frames: tuple[int, int],
-    *,
-    views: Sequence[str] | None = None,
-    flip_test: bool = False,
-    batch_size: int | None = None,
-    device: str = "auto",
-) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
-    """Single-picture predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
-
-    The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json, or else of its
-    intrinsics.json. Root-relative, each in the frame of its own camera; confidence (0 where the person was not
-    detected); and the joints in pixels.
-    """
-    target = device_named(device)
-    clip, found = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
-    rig = Rig.load(lens_file(folder), intrinsics_only=True).select(clip.names)
-    first, last = frames
-    if not 0 <= first <= last < clip.frames:
-        raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
-    if set(found.views) != set(clip.names) or found.xy.shape[1] < clip.frames or not found.xy.shape[2]:
-        raise EpiposeError(
-            f"{folder}: poses2d.npz has views {', '.join(found.views)} with {found.xy.shape[1]} frames and "
-            f"{found.xy.shape[2]} people; clip.json has {', '.join(clip.names)} with {clip.frames}. Run: epipose detect"
-        )
-    same_eyes = seen_by(folder) == "shipped"
-    results = []
-    for name in clip.names if views is None else views:
-        row, column = clip.names.index(name), found.views.index(name)
-        xy, seen = found.xy[column, first : last + 1, 0], found.conf[column, first : last + 1, 0]
-        person = person_of(xy, seen, found.skeleton, trained.skeleton, trained.margin)
-        person = _unseen(person) if same_eyes else person
-        pictures = clip.read(clip.views[row], range(first, last + 1))
-        results.append(_predicted(trained, pictures, person, rig.camera[row], batch_size, target, flip_test))
-    xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
-    return xyz, conf, uv
-
-
 def _unseen(seen: Seen) -> Seen:
     """Without the joints of the shipped finder. Its eyes are the network's: agreement would prove nothing to a refiner."""
     return seen._replace(conf=torch.zeros_like(seen.conf))
-
-
-def lens_file(folder: Path) -> Path:
-    """Where the intrinsics of a clip folder stand: in its rig.json, or where it has none, in its intrinsics.json."""
-    rig, intrinsics = folder / "rig.json", folder / "intrinsics.json"
-    return intrinsics if intrinsics.exists() and not rig.exists() else rig
 
 
 def _predicted(
@@ -262,7 +215,9 @@ def _camera_of(image: np.ndarray, given: Camera | None) -> Camera:
 
 def _draw(prediction: Prediction, pictures: Pictures, out: Path) -> None:
     """overlay.jpg: the photo, or a sheet of up to twelve pictures; and overlay.mp4 for a video."""
-    from epipose.viz.overlay import contact_sheet, overlay, write_picture, write_video
+    from epipose.io.images import write_picture
+    from epipose.io.video import write_video
+    from epipose.viz.overlay import contact_sheet, overlay
 
     poses, count = prediction.poses, len(prediction.names)
     on_sheet = set(np.linspace(0, count - 1, min(count, _SHEET)).round().astype(int).tolist())

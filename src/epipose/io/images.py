@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from epipose.errors import EpiposeError
+from epipose.io.files import replacing
 from epipose.io.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
 
 
@@ -35,3 +37,11 @@ def pictures_in(source: Path) -> Pictures:
         info = probe(source)
         return Pictures(None, info.frames, lambda: read_frames(source), info.fps)
     return Pictures((source.name,), 1, lambda: iter([read_image(source)]), None)
+
+
+def write_picture(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
+    """Write an RGB picture in the format of the suffix, whole or not at all."""
+    from PIL import Image
+
+    with replacing(path) as part:
+        Image.fromarray(picture).save(part)

@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.extras import optional
+from epipose.errors import EpiposeError, optional
 from epipose.network.posenet import TrainedPoseNet, reading_of
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.skeleton import Skeleton

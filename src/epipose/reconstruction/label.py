@@ -96,8 +96,3 @@ def triangulated(
     else:
         xyz = points.xyz
     return torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz)), conf
-
-
-def in_camera_frames(poses: Poses3D, rig: Rig) -> Float[Tensor, "view frame person joint 3"]:
-    """World poses as each camera of the rig sees them: its axes, its origin. This is what the network learns."""
-    return rig.camera.to(poses.xyz.dtype).spread(3).into_frame(poses.xyz)

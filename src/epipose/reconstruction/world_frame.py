@@ -28,6 +28,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.align import Similarity
+from epipose.geometry.rotation import rotation_to_z
 from epipose.people.anatomy import limb_chain, mean_joint
 from epipose.skeleton import Skeleton
 
@@ -89,15 +90,6 @@ def upright(
     if rig is not None:
         rig = replace(rig.moved(scale, R.double(), moved.t.double()), upright=True)
     return World(rig, moved.apply(xyz), moved, up.sigma)
-
-
-def rotation_to_z(up: Float[Tensor, "3"], right: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:
-    """The rotation whose third row is ``up`` (a unit vector) and whose first row is as near to ``right`` as can be."""
-    x = right - (right @ up) * up
-    if float(x.norm()) < 1e-3:  # right is up or down: any level direction
-        x = torch.linalg.svd(up[None])[2][1]
-    x = x / x.norm()
-    return torch.stack([x, torch.linalg.cross(up, x), up])
 
 
 def _floor(

@@ -26,6 +26,7 @@ from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.io.files import already_done, read_json, write_record
+from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from epipose.studio.actor import FULL_CHANCE_S, Actor, Cast, random_actor, within_view
@@ -34,7 +35,6 @@ from epipose.studio.camera_effects import Imaging, Occluder, imaged, random_imag
 from epipose.studio.renderer import Renderer
 from epipose.studio.rigs import RigKind, random_rig
 from epipose.studio.room import Light, random_light, random_room
-from epipose.viz.overlay import write_video
 
 _SUB_FRAMES = 3  # pictures that are averaged where the shutter is open for long
 

@@ -16,8 +16,7 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 
 from epipose.camera import Camera
-from epipose.errors import EpiposeError
-from epipose.extras import optional
+from epipose.errors import EpiposeError, optional
 from epipose.studio import shaders
 from epipose.studio.appearance import Look
 from epipose.studio.bodies import Body

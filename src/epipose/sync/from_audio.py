@@ -17,7 +17,7 @@ import av.error
 import numpy as np
 from jaxtyping import Float
 
-from epipose.sync.from_motion import SURE, Sync
+from epipose.sync.result import SURE, Sync
 
 RATE = 8000  # Hz
 HOP = 80  # samples between two looks at the spectrum: 10 ms

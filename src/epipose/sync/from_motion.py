@@ -11,43 +11,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.detection.joint_speeds import motion as speeds
 from epipose.detection.tracklets import Track, joined
 from epipose.geometry.time_offset import robust_costs
-from epipose.people.subject import motion as speeds
 from epipose.poses import Poses2D
 from epipose.sync.offset_search import best_starts, support_of, support_tables, tensors
 from epipose.sync.resample import resampled
+from epipose.sync.result import SURE, Sync
 
 COARSE = 25.0  # Hz, at least: the rate at which all shifts are tried
 CANDIDATES = 4  # people per view that are tried
 FEWEST = 10  # frames that two views must share for their cost to count
-SURE = 0.5  # support below which a view's start is doubtful
-CONTRADICTION = 0.1  # seconds by which sound and motion may differ
 FAR_BETTER = 0.5  # support that a view gains by which other starts need no further proof,
 CLEARLY = 3.0  # else standard errors by which they must fit better than none,
 BLOCKS = 12  # from a jackknife over so many stretches of time
-
-
-@dataclass(frozen=True)
-class Sync:
-    """When each video's first frame was taken, in seconds on a common clock whose 0 is the earliest.
-
-    ``support`` per view: how much better it fits the others at these starts than at other shifts (log of the residuals'
-    ratio, mean over the other views; 0 = no better, below `SURE` doubtful). ``warnings`` are sentences for the user.
-    """
-
-    starts: tuple[float, ...]
-    method: str
-    support: tuple[float, ...]
-    sure: bool
-    warnings: tuple[str, ...] = ()
 
 
 def synchronise(poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
@@ -79,27 +62,6 @@ def synchronise(poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_of
     warnings = _doubts(poses.views, support)
     starts = tuple(np.round(fine / rate, 6).tolist())
     return Sync(starts, "motion", tuple(np.round(support, 3).tolist()), not warnings, tuple(warnings))
-
-
-def agreed(motion: Sync, sounds: Sync | None) -> Sync:
-    """The one to believe of what the motion and the sounds say (None: not every video has sound).
-
-    Where both are sure and agree, it is the motion's, which is finer: sound is late by 3 ms for each metre. Where they
-    contradict each other, it is the motion's too, with a warning: a microphone may be delayed, a body is not.
-    """
-    if sounds is None or not sounds.sure:
-        return motion
-    if not motion.sure:
-        return sounds
-    apart = np.subtract(motion.starts, sounds.starts)
-    apart = float(np.ptp(apart))
-    if apart <= CONTRADICTION:
-        return replace(motion, method="motion and sound")
-    warning = (
-        f"The sounds of the videos say other starts than the motion, by up to {apart:.2f} s; the motion was believed. "
-        "If that is wrong, use --sync audio."
-    )
-    return replace(motion, sure=False, warnings=(*motion.warnings, warning))
 
 
 def _doubts(names: Sequence[str], support: np.ndarray) -> list[str]:

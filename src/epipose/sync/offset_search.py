@@ -17,9 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.detection.joint_speeds import motion
 from epipose.detection.tracklets import Track
 from epipose.geometry.time_offset import epipolar_scan
-from epipose.people.subject import motion
 
 POSES = 2.0  # independent poses per second, for the freedom of F
 AROUND = 1.5  # seconds: a shift must fit better than the shifts this near

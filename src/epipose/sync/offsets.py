@@ -13,7 +13,8 @@ from typing import Literal
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
-from epipose.sync.from_motion import Sync, agreed, synchronise
+from epipose.sync.from_motion import synchronise
+from epipose.sync.result import Sync, agreed
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 

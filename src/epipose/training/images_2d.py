@@ -24,7 +24,7 @@ from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
 from epipose.io.video import frame_files, read_image
 from epipose.network.crops import box_around, crop_from_pixels, crop_picture
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, in_skeleton
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.training.samples import WINDOW, Samples, encoded
@@ -77,15 +77,6 @@ def samples_2d(
     weight = torch.stack([conf[index], torch.zeros_like(conf[index])], -1)
     lengths = np.zeros(len(skeleton.bones), np.float32)
     return Samples(tuple(jpegs), uvd.numpy(), weight.numpy(), lengths, skeleton, False)
-
-
-def in_skeleton(
-    xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], found: Skeleton, wanted: Skeleton
-) -> tuple[Float[Tensor, "*batch target 2"], Float[Tensor, "*batch target"]]:
-    """Joints in a picture in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
-    weights = found.mapping_to(wanted).to(xy)
-    parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
-    return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))
 
 
 def _detected(folder: Path) -> _Marked:

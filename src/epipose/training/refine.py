@@ -23,14 +23,13 @@ from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.evaluation.metrics import poses_that_count
+from epipose.geometry.rotation import rotation_to_z
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.motion.sampler import random_motion
 from epipose.network.posenet import TrainedPoseNet, reading_of
 from epipose.network.pretrained import shipped_model
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
-from epipose.poses import Poses3D
-from epipose.reconstruction.world_frame import rotation_to_z
+from epipose.poses import Poses3D, poses_that_count
 from epipose.skeleton import Skeleton
 from epipose.training.virtual_views import misread, virtual_views
 

@@ -7,6 +7,7 @@ in ``labels/<mode>/`` of the clip folder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -65,3 +66,8 @@ def check_supervision(folder: Path, mode: Mode) -> Supervision:
             "studio makes it, and epipose detect on it. For other footage there is the mode 'self'."
         )
     return found
+
+
+def label_folders(folders: Sequence[Path], mode: Mode) -> list[Path]:
+    """The folder of each clip's labels for a mode, whether or not there are any."""
+    return [supervision(folder, mode).labels for folder in folders]

@@ -8,7 +8,7 @@ and in the end model.safetensors and config.json.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from epipose.network.imagenet import imagenet_weights
 from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
 from epipose.network.pretrained import shipped_model
 from epipose.network.refiner import REFINED
-from epipose.pipeline.stages import label_clip
 from epipose.skeletons import H36M17
 from epipose.training.batches import Shuffled, Source
 from epipose.training.checkpoint import remove_checkpoint
@@ -29,7 +28,7 @@ from epipose.training.images_2d import samples_2d
 from epipose.training.loop import Recipe, fit
 from epipose.training.lr_schedule import Schedule
 from epipose.training.samples import LabelWeight, Samples, clip_samples, joined
-from epipose.training.supervision import Mode, check_supervision, supervision
+from epipose.training.supervision import Mode, label_folders
 
 
 def train(
@@ -39,6 +38,7 @@ def train(
     mode: Mode = "self",
     pictures_2d: Sequence[Path] = (),
     stream: Source | None = None,
+    prepare: Callable[[Sequence[Path], Mode], list[Path]] = label_folders,
     backbone: str = "resnet50",
     input_size: int = 256,
     depth_bins: int = 64,
@@ -76,7 +76,7 @@ def train(
 ) -> TrainedPoseNet:
     """Train a PoseNet on the labels of clip folders; resumes a run that was cut off, returns a finished one as it is.
 
-    ``mode`` says where labels come from (see `supervision`); missing ones are made. Of ``pictures_2d`` (see
+    ``mode`` says where labels come from (see `supervision`); ``prepare`` may make the missing ones. Of ``pictures_2d`` (see
     `samples_2d`) only the joints in the picture are learned; alone they are a pre-training. ``stream`` takes the place
     of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of
     `augment` (rotation in radians), the way of training is `Recipe`'s; ``frames`` (first, last) and ``views`` say what
@@ -101,7 +101,7 @@ def train(
         variation |= {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "flip": 0.0}
     _check(folders, pictures_2d, stream, recipe)
     with team(target) as processes:
-        labels = processes.told(_labelled(folders, mode, stream) if processes.first else None)
+        labels = processes.told(prepare(folders, mode) if processes.first else None)
         inputs = fingerprint(_inputs(folders, labels, pictures_2d, start)) if processes.first else ""
         if processes.told(processes.first and not overwrite and _finished(out, options, inputs)):
             return TrainedPoseNet.load(out)
@@ -128,7 +128,7 @@ def train(
 # How and where to run, not what to train. (A GPU computes in bfloat16, so its network is not the CPU's to the last
 # bit.)
 _HOW_ONLY = (
-    "folders", "out", "pictures_2d", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
+    "folders", "out", "pictures_2d", "prepare", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
 )  # fmt: skip
 
 
@@ -148,18 +148,6 @@ def _check(folders: Sequence[Path], pictures_2d: Sequence[Path], stream: Source 
         raise EpiposeError("There is nothing to train on. Give labelled clip folders, or pictures with 2D poses.")
     if stream is not None and (folders or pictures_2d):
         raise EpiposeError("Give either a stream or folders to train on, not both.")
-
-
-def _labelled(folders: Sequence[Path], mode: Mode, stream: Source | None) -> list[Path]:
-    """The folder of each clip's labels, made where they are missing; those of other modes also when they are old."""
-    for folder in () if stream is not None else folders:
-        if mode == "self":
-            ready = (folder / "rig.json").exists() and (folder / "poses2d.npz").exists()
-            if ready and not (folder / "poses3d.npz").exists():
-                label_clip(folder)
-        elif not check_supervision(folder, mode).labelled():
-            label_clip(folder, mode=mode)
-    return [supervision(folder, mode).labels for folder in folders]
 
 
 def _with_2d(parts: list[Samples], pictures_2d: Sequence[Path], input_size: int, margin: float) -> Samples:

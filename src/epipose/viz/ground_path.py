@@ -9,9 +9,8 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.calibration.initial_rig import evenly
 from epipose.camera import Rig
-from epipose.geometry.observations import observe
+from epipose.geometry.observations import evenly, observe
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.world_frame import up_direction

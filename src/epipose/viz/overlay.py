@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from fractions import Fraction
-from pathlib import Path
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -12,7 +10,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.io.files import replacing
 from epipose.skeleton import Skeleton
 from epipose.viz.plots import draw_skeleton
 
@@ -70,26 +67,3 @@ def contact_sheet(
         top, left = index // columns * height, index % columns * width
         sheet[top : top + height, left : left + picture.shape[1]] = picture
     return sheet
-
-
-def write_picture(path: Path, picture: UInt8[np.ndarray, "height width 3"]) -> None:
-    """Write an RGB picture in the format of the suffix, whole or not at all."""
-    from PIL import Image
-
-    with replacing(path) as part:
-        Image.fromarray(picture).save(part)
-
-
-def write_video(path: Path, pictures: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
-    """Write RGB pictures of one even size as mp4 (H.264 where the encoder is there), whole or not at all."""
-    import av
-
-    codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-    with replacing(path) as part, av.open(str(part), "w") as container:
-        stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
-        stream.pix_fmt = "yuv420p"
-        for index, picture in enumerate(pictures):
-            if index == 0:
-                stream.height, stream.width = picture.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())

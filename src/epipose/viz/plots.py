@@ -17,7 +17,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.reconstruction.world_frame import rotation_to_z
+from epipose.geometry.rotation import rotation_to_z
 from epipose.skeleton import Skeleton
 
 # One colour per side everywhere (pictures, viewer, legends); tell apart with the common colour-vision deficiencies.

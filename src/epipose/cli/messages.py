@@ -1,10 +1,8 @@
-"""What several verbs do alike: the last line they print, and the files in folders they are given."""
+"""Closing messages of the verbs, and the motion-capture files and photos in folders that they are given."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from epipose import config, config_network
 
 
 def say(worked: bool, path: Path, then: str) -> None:
@@ -12,11 +10,11 @@ def say(worked: bool, path: Path, then: str) -> None:
     print(f"{path} {'written' if worked else 'is there already, from the same input and options'}. Next: {then}")
 
 
-def motions_and_photos(verb: config.Studio | config_network.Train) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+def motions_and_photos(mocap: Path | None, backgrounds: Path | None) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """The files in the folders that the studio was given; none where none was."""
     from epipose.studio.room import photos_in
 
-    return motions_in(verb.mocap), photos_in(verb.backgrounds) if verb.backgrounds else ()
+    return motions_in(mocap), photos_in(backgrounds) if backgrounds else ()
 
 
 def motions_in(folder: Path | None) -> tuple[Path, ...]:
@@ -24,3 +22,13 @@ def motions_in(folder: Path | None) -> tuple[Path, ...]:
     from epipose.motion import motion_files
 
     return tuple(motion_files(folder)) if folder else ()
+
+
+def print_verdict(folder: Path) -> None:
+    """The verdict on a clip folder's cameras, and its reasons."""
+    from epipose.io.files import read_json
+
+    verdict = read_json(folder / "calibration.json")["verdict"]
+    print(f"verdict: {verdict['word']}")
+    for reason in verdict["reasons"]:
+        print(f"  {reason}")

@@ -1,12 +1,18 @@
-"""The verbs of the network as frozen dataclasses: train, refine, predict, export (see config.py for the others)."""
+"""Training of the single-image network: `epipose train`."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
+
+from epipose.cli.messages import motions_and_photos, say
+
+if TYPE_CHECKING:
+    from epipose.training.studio_stream import Stream
 
 Backbone = Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"]
 
@@ -98,80 +104,21 @@ class Train:
     overwrite: bool = False
     """Replace another run in the model folder."""
 
+    def run(self) -> None:
+        """Carry the command out."""
+        from epipose.pipeline.train_clips import train_clips
 
-@dataclass(frozen=True)
-class Refine:
-    """Train a model's refiner, which mends what the network read: on how people move, without a single picture.
+        apart = ("folders", "out", "rotation_deg", "studio", "mocap", "backgrounds", "pictures", "workers")
+        options = {name: value for name, value in vars(self).items() if name not in apart}
+        stream = self._stream() if self.studio else None
+        train_clips(self.folders, self.out, stream=stream, rotation=math.radians(self.rotation_deg), **options)
+        clips = " ".join(str(folder) for folder in self.folders)
+        then = f"epipose refine {clips} --model {self.out}" if clips else f"epipose predict PICTURE --model {self.out}"
+        say(True, self.out / "model.safetensors", then)
 
-    It learns from labelled clips, motion capture or both, seen by virtual cameras all round; epipose predict uses it.
-    """
+    def _stream(self) -> Stream:
+        from epipose.training.samples import WINDOW
+        from epipose.training.studio_stream import Recipe, Stream
 
-    model: Path
-    """Model folder that gets it: refiner.safetensors."""
-    folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")] = ()
-    """Labelled clip folders: how this person moves. Without --mocap, invented poses are mixed in."""
-    mocap: Path | None = None
-    """Folder of motion capture, ASF/AMC, BVH or DeepMimic; needs epipose[studio]. How people move."""
-    people: int = 600
-    """With --mocap: how many random bodies play it, 150 poses each."""
-    frames: tuple[int, int] | None = None
-    """First and last frame of the clips to learn from; default all."""
-    init: Literal["shipped", "none"] | Path = "shipped"
-    """shipped: go on from the refiner that comes with epipose. Or a model folder with one; none: from nothing."""
-    steps: int = 600
-    """Steps; some thousands from nothing."""
-    batch_size: int = 512
-    """Poses per step."""
-    lr: float = 5e-4
-    """Highest learning rate of AdamW; 1e-3 from nothing."""
-    seed: int = 0
-    """Seed of the first weights, the views and the errors."""
-
-
-@dataclass(frozen=True)
-class Predict:
-    """Read 3D pose from a picture, a folder of pictures or a video. Writes npz, JSON and pictures to look at."""
-
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO|CLIP")]
-    """What to read; each picture is read on its own. Of a clip folder every view, its boxes from epipose detect."""
-    model: Path | None = None
-    """Model folder, or an ONNX file that epipose export wrote; default: the network that comes with epipose."""
-    runtime: Literal["auto", "torch", "onnx"] = "auto"
-    """What runs the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
-    flip_test: bool = False
-    """Read the mirrored picture too and average both: somewhat more accurate, half as fast."""
-    out: Path | None = None
-    """Folder to write; default: beside the source, named after it."""
-    intrinsics: Path | None = None
-    """The camera, where known; otherwise an ordinary lens is assumed."""
-    detector: str = "auto"
-    """What finds the person in the picture: blazepose, blazepose-full, blazepose-heavy, or shipped, which is the
-    network that comes with epipose and needs no download. auto: blazepose where its weights are at hand, else
-    shipped."""
-    device: str = "auto"
-    """cpu, cuda, or auto."""
-
-
-@dataclass(frozen=True)
-class Export:
-    """Write a trained network as a file for other programs. The ending .onnx: ONNX, with its settings inside."""
-
-    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    """Model folder."""
-    out: Path
-    """File to write."""
-
-
-# How the network that comes with epipose adapts to one clip in minutes without a GPU: `run --network small`, the demo.
-# Its sizes are `shipped_sizes`.
-ADAPT: dict[str, Any] = {
-    "init": "shipped",
-    "epochs": 10,
-    "batch_size": 16,
-    "backbone_lr": 0.5,
-    "schedule": "cosine",
-    "warmup": 0.2,
-    "clip_gradient": 1.0,
-    "rotation": 0.26,
-    "occlusion": 0.3,
-}
+        recipe = Recipe(round(WINDOW * self.input_size), self.seed, *motions_and_photos(self.mocap, self.backgrounds))
+        return Stream(recipe, self.workers, self.pictures)

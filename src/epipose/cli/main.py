@@ -1,0 +1,72 @@
+"""Entry point of the command line: `epipose VERB`.
+
+Nothing heavy is imported before a verb is chosen, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import tyro
+
+from epipose.cli.bench import Bench
+from epipose.cli.calibrate import Calibrate
+from epipose.cli.datasets import Datasets
+from epipose.cli.detect import Detect
+from epipose.cli.evaluate import Evaluate
+from epipose.cli.export import Export
+from epipose.cli.label import Label
+from epipose.cli.predict import Predict
+from epipose.cli.refine import Refine
+from epipose.cli.run import Run
+from epipose.cli.sample import Sample
+from epipose.cli.studio import Studio
+from epipose.cli.train import Train
+from epipose.cli.view import View
+from epipose.cli.weights import Weights
+from epipose.errors import EpiposeError, RejectedError
+
+_Verb = (
+    Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[Weights, tyro.conf.subcommand("weights")]
+    | Annotated[Detect, tyro.conf.subcommand("detect")]
+    | Annotated[Calibrate, tyro.conf.subcommand("calibrate")]
+    | Annotated[Label, tyro.conf.subcommand("label")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Refine, tyro.conf.subcommand("refine")]
+    | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Studio, tyro.conf.subcommand("studio")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Datasets, tyro.conf.subcommand("datasets")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 130 interrupted."""
+    verb = tyro.cli(
+        _Verb,  # type: ignore[arg-type]
+        prog="epipose",
+        description="3D human pose from uncalibrated cameras.",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
+    )
+    try:
+        verb.run()
+    except EpiposeError as error:
+        print(f"epipose: {error}", file=sys.stderr)
+        return 3 if isinstance(error, RejectedError) else 2
+    except OSError as error:
+        print(f"epipose: cannot read or write: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "epipose: interrupted; what was finished is kept, and the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+    return 0

@@ -1,0 +1,28 @@
+"""Fetch the sample footage: `epipose sample`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Bring sample footage: four synchronised videos of a man on a beam, with the laboratory's own calibration.
+
+    The footage is part of the package pose2sim (BSD-3); pip downloads it (51 MB), or you name the wheel.
+    """
+
+    out: Path
+    """Folder to write: videos/, clip.json, intrinsics.json, and reference/ with what calibration must not see."""
+    wheel: Path | None = None
+    """A pose2sim wheel downloaded by hand, for machines without a network."""
+
+    def run(self) -> None:
+        """Carry the command out."""
+        from epipose.datasets.sample import sample
+
+        clip = sample(self.out, self.wheel)
+        print(
+            f"{self.out}: {len(clip.views)} views, {clip.frames} frames. Next: epipose detect {self.out} --out {self.out}"
+        )

@@ -1,0 +1,26 @@
+"""3D viewer: `epipose view`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from epipose.cli.arguments import Folder
+
+
+@dataclass(frozen=True)
+class View:
+    """Look at cameras and poses in the browser, in 3D and in motion."""
+
+    folder: Folder
+    """Clip folder with cameras, and labels if there are any."""
+    html: Path | None = None
+    """Write one self-contained HTML file instead of serving."""
+    port: int = 8080
+    """Port of the local server."""
+
+    def run(self) -> None:
+        """Carry the command out."""
+        from epipose.viz.viewer import view
+
+        view(self.folder, html=self.html, port=self.port)

@@ -1,0 +1,29 @@
+"""Training on clip folders, their 3D labels made first where they are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from epipose.network.posenet import TrainedPoseNet
+from epipose.pipeline.stages import label_clip
+from epipose.training.supervision import Mode, check_supervision, label_folders
+from epipose.training.train import train
+
+
+def train_clips(folders: Sequence[Path], out: Path, **options: Any) -> TrainedPoseNet:
+    """`train` on clip folders that need only have 2D poses and cameras; options as there."""
+    return train(folders, out, prepare=labelled, **options)
+
+
+def labelled(folders: Sequence[Path], mode: Mode) -> list[Path]:
+    """The folder of each clip's labels, made where they are missing; those of other modes also when they are old."""
+    for folder in folders:
+        if mode == "self":
+            ready = (folder / "rig.json").exists() and (folder / "poses2d.npz").exists()
+            if ready and not (folder / "poses3d.npz").exists():
+                label_clip(folder)
+        elif not check_supervision(folder, mode).labelled():
+            label_clip(folder, mode=mode)
+    return label_folders(folders, mode)
