@@ -1,10 +1,10 @@
-"""A million frames in folders of pictures: how long indexing takes, and in how much memory.
+"""A million frames in folders of images: how long indexing takes, and in how much memory.
 
     python -m benchmarks.dataset_index --work FOLDER
 
-Makes a Panoptic sequence of two views in FOLDER, a folder of a million pictures (empty files but for the first, which
+Makes a Panoptic sequence of two views in FOLDER, a folder of a million images (empty files but for the first, which
 is looked at for its size) that both views share, indexes it in a process of its own, and removes it again: it needs a
-million inodes. Indexing lists names; it opens no picture and reads no pose.
+million inodes. Indexing lists names; it opens no image and reads no pose.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _VIEWS = ("00_00", "00_01")
 def main() -> None:
     """Make, measure, remove, and write benchmarks/results/dataset_index.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder to make the pictures in")
+    parser.add_argument("--work", type=Path, required=True, help="folder to make the images in")
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--measure", action="store_true", help="only index what is in --work, and print JSON")
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
 """The whole path on real footage, measured: `make demo`.
 
 Four videos of one man (100 frames, 60 per second), cameras recovered from his motion with their poses hidden, labels,
-and the network that comes with epipose before and after it adapted to them, also with a camera held out
+and the pretrained network before and after it adapted to them, also with a camera held out
 (demo_network.py says how). The laboratory's wand calibration is the reference; there is no marker-based 3D truth.
 Everything is real footage, nothing is simulated. Writes report.html, report.json and view.html; --results keeps a copy
 of the JSON for the documentation, and puts the figures that stand for it into studio.json beside that copy.
@@ -26,7 +26,7 @@ from epipose.datasets.sample import sample
 from epipose.detection.blazepose_weights import best_cached
 from epipose.experiments.errors import camera_errors
 from epipose.io.files import read_json, write_json
-from epipose.network.pretrained import SHIPPED, shipped_sizes
+from epipose.network.pretrained import PRETRAINED, pretrained_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
@@ -105,7 +105,7 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
 def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     """Adapt to all cameras, and to all but the last, and measure both beside the network that both began with."""
     full, three, held_out = out / "full", out / "three", reference.names[-1]
-    options = shipped_sizes() | ADAPT
+    options = pretrained_sizes() | ADAPT
     train_clips([full], out / "model", frames=TRAIN, **options)
     refine([full], out / "model", frames=TRAIN)
     clock.done("adapt to four cameras")
@@ -114,7 +114,7 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     train_clips([three], out / "model_three", frames=TRAIN, **options)
     refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
-    models = {"shipped": SHIPPED, "adapted": out / "model", "adapted_without": out / "model_three"}
+    models = {"pretrained": PRETRAINED, "adapted": out / "model", "adapted_without": out / "model_three"}
     network = network_results(full, models, held_out, reference)
     clock.done("predict")
     rig = Rig.load(three / "rig.json")

@@ -35,13 +35,13 @@ def test_center_is_where_the_camera_sees_the_origin_of_its_frame():
     assert float(cameras.into_frame(cameras.center).abs().max()) < 1e-12
 
 
-def test_cropping_and_resizing_move_pixels_as_they_move_the_picture():
+def test_cropping_and_resizing_move_pixels_as_they_move_the_image():
     camera, xyz = rig().camera[0], moving_skeleton(5)
     uv = camera.project(xyz)
     cropped = camera.cropped(100, -7, 500, 600)
     assert torch.allclose(cropped.project(xyz), uv - torch.tensor([100.0, -7.0], dtype=torch.float64))
     assert cropped.size.tolist() == [500, 600]
-    # Halving a picture: the centres of pixels 0 and 1 (at 0 and 1) become the centre of pixel 0.
+    # Halving an image: the centres of pixels 0 and 1 (at 0 and 1) become the centre of pixel 0.
     half = camera.resized(500, 501)
     assert torch.allclose(half.project(xyz), (uv + 0.5) / 2 - 0.5)
 
@@ -120,7 +120,7 @@ def test_a_matrix_that_is_no_rotation_is_refused(tmp_path):
         Rig.load(tmp_path / "rig.json")
 
 
-def test_what_lies_in_the_picture_goes_to_the_centres_of_the_last_pixels():
+def test_what_lies_in_the_image_goes_to_the_centres_of_the_last_pixels():
     sizes = torch.tensor([[10, 20], [30, 5]])
     cameras = Camera.from_intrinsics(torch.eye(3).expand(2, 3, 3), torch.zeros(2, 5), sizes)
     uv = torch.tensor([[0.0, 0.0], [9.0, 19.0], [9.5, 3.0], [-0.1, 3.0], [20.0, 4.0]])

@@ -69,10 +69,10 @@ def test_videos_of_other_lengths_and_rates_make_a_clip_and_are_read_by_moment(tm
     clip.save(tmp_path)
     clip = Clip.load(tmp_path)
     assert (clip.frames, clip.fps) == (22, 25.0)
-    levels = [np.array([picture.mean() for picture in clip.read(v)]) for v in clip.views]
+    levels = [np.array([image.mean() for image in clip.read(v)]) for v in clip.views]
     np.testing.assert_allclose(levels[0], 10 * np.arange(2, 24), atol=4)
     np.testing.assert_allclose(levels[1], 10 * np.arange(22), atol=4)
-    some = [picture.mean() for picture in clip.read(clip.views[1], [3, 10])]
+    some = [image.mean() for image in clip.read(clip.views[1], [3, 10])]
     np.testing.assert_allclose(some, [30, 100], atol=3)
 
 
@@ -89,7 +89,7 @@ def test_dropped_frames_are_counted_and_shift_nothing(tmp_path):
     ((when, count),) = clip.views[0].dropped()
     assert (when, count) == (pytest.approx(9 / 25), 3)
     assert clip.views[1].dropped() == []
-    levels = np.array([picture.mean() for picture in clip.read(clip.views[0])])
+    levels = np.array([image.mean() for image in clip.read(clip.views[0])])
     np.testing.assert_allclose(levels[stamps], 6 * np.array(stamps), atol=5)
 
 
@@ -160,17 +160,17 @@ def folder_of_grey(path, levels):
     path.mkdir(parents=True)
     for k, level in enumerate(levels):
         Image.new("RGB", (64, 48), (level,) * 3).save(path / f"img_{k:06d}.png")
-    (path / "notes.txt").write_text("no picture")
+    (path / "notes.txt").write_text("no image")
     return path
 
 
-def test_folders_of_pictures_are_views(tmp_path):
+def test_folders_of_images_are_views(tmp_path):
     for name in ("left", "right"):
         folder_of_grey(tmp_path / "shots" / name, range(0, 240, 8))
     clip = Clip.from_videos([tmp_path / "shots"])
     assert clip.names == ("left", "right")
     assert (clip.frames, clip.fps) == (30, 25.0)
-    assert [picture[0, 0, 0] for picture in clip.read(clip.views[1], [3, 3, 29])] == [24, 24, 232]
+    assert [image[0, 0, 0] for image in clip.read(clip.views[1], [3, 3, 29])] == [24, 24, 232]
     before = fingerprint([tmp_path / "shots" / "left"])
     (tmp_path / "shots" / "left" / "img_000000.png").unlink()
     assert fingerprint([tmp_path / "shots" / "left"]) != before
@@ -186,7 +186,7 @@ def test_a_view_may_take_every_other_frame_of_its_file(tmp_path):
     clip.save(tmp_path)
     loaded = Clip.from_videos([tmp_path])
     assert (loaded.frames, loaded.fps, loaded.views[0].stride) == (30, 25.0, 2)
-    assert [picture[0, 0, 0] for picture in loaded.read(loaded.views[0], [0, 1, 29])] == [0, 8, 232]
+    assert [image[0, 0, 0] for image in loaded.read(loaded.views[0], [0, 1, 29])] == [0, 8, 232]
 
 
 def test_numbers_without_leading_zeros_are_in_order(tmp_path):

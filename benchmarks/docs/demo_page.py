@@ -15,7 +15,7 @@ from epipose.clip import Clip
 from epipose.geometry.align import similarity_between
 from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import SHIPPED
+from epipose.network.pretrained import PRETRAINED
 from epipose.viz.calibration_report import calibration_sections
 from epipose.viz.html_report import Figure, Report
 from epipose.viz.overlay import contact_sheet, overlay
@@ -26,7 +26,7 @@ def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:
     """Write report.html from the numbers and the folders that the demo left in ``out``."""
     clip = out / "full"
     report = Report(
-        "Four uncalibrated videos in, 3D pose from a single picture out",
+        "Four uncalibrated videos in, 3D pose from a single image out",
         "One man balances on a beam, filmed by four cameras for 1.7 seconds. epipose was told the lenses, not where the "
         "cameras stood. Here is what it made of that, compared with the laboratory's own calibration. Everything on "
         "this page was measured on this machine just now; nothing is simulated. "
@@ -64,7 +64,7 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 "Camera positions, mean error",
                 f"{result['center_mm_mean']:.0f}",
                 "mm",
-                "After the best common rotation, shift and scale: the scale of the scene cannot be known from pictures.",
+                "After the best common rotation, shift and scale: the scale of the scene cannot be known from images.",
                 "good" if result["center_mm_mean"] <= 50 else "fair",
             ),
             Figure(
@@ -96,38 +96,38 @@ def _degrees(errors: dict[str, Any]) -> list[str]:
 
 def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
-        "3D from a single picture",
+        "3D from a single image",
         "epipose comes with a network that learned poses from drawn people alone, after learning to name the objects in "
         "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. A second small network, the "
-        "refiner, compares what it read with the joints that BlazePose saw in the picture; it learned from motion capture "
+        "refiner, compares what it read with the joints that BlazePose saw in the image; it learned from motion capture "
         "how people move. "
         f"Here both went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
-        f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one picture at a time: the same "
+        f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one image at a time: the same "
         "man before the same cameras, a third of a second later. After adaptation they know this man and this room "
         "better than anybody else's.",
     )
-    before, after = found["shipped"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]
+    before, after = found["pretrained"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]
     report.figures(
         [
             Figure(
                 "As it comes",
                 f"{before:.0f}",
                 "mm PMPJPE",
-                f"Mean joint error on {found['shipped']['poses']} pictures after the best rotation, shift and scale, "
+                f"Mean joint error on {found['pretrained']['poses']} images after the best rotation, shift and scale, "
                 "against labels made with the reference cameras. This is what to expect on a photo of a stranger.",
             ),
             Figure(
                 "Adapted",
                 f"{after:.0f}",
                 "mm PMPJPE",
-                "The same pictures after adaptation. True for this man and this room only.",
+                "The same images after adaptation. True for this man and this room only.",
                 "good" if after < min(before, found["blazepose_world_landmarks"]["pmpjpe_mm"]) else "fair",
             ),
             Figure(
                 "BlazePose's own 3D",
                 f"{found['blazepose_world_landmarks']['pmpjpe_mm']:.0f}",
                 "mm PMPJPE",
-                "World landmarks of the same pictures, same joints, same alignment. BlazePose was trained on very many "
+                "World landmarks of the same images, same joints, same alignment. BlazePose was trained on very many "
                 "people and works on strangers; its joints are also defined a little differently from triangulated "
                 "ones, which counts against neither but moves both numbers.",
             ),
@@ -135,15 +135,13 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
                 "Without looking",
                 f"{found['mean_training_pose']['pmpjpe_mm']:.0f}",
                 "mm PMPJPE",
-                "Each camera's average pose over the training frames, given as the answer to every picture. A network "
+                "Each camera's average pose over the training frames, given as the answer to every image. A network "
                 "that scores worse than this has memorised the poses it saw and does not yet generalise to new ones.",
             ),
         ]
     )
-    pictures = _read(out / "full", out / "model")
-    report.picture(
-        contact_sheet(pictures, columns=2), f"Frame {TEST[1]} read by the adapted network, camera by camera."
-    )
+    images = _read(out / "full", out / "model")
+    report.image(contact_sheet(images, columns=2), f"Frame {TEST[1]} read by the adapted network, camera by camera.")
 
 
 def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
@@ -151,8 +149,8 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
         "A camera that training never saw",
         f"The same again without {camera}: synchronised, calibrated and labelled from the other three videos alone, "
-        f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then asked about the pictures of {camera}. That camera gave "
-        "nothing to training. Only the test uses it: its pictures, the joints detected in them, which say where the man "
+        f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then asked about the images of {camera}. That camera gave "
+        "nothing to training. Only the test uses it: its images, the joints detected in them, which say where the man "
         "is, its lens, and its part in the reference, which is triangulated from all four videos with the laboratory's "
         "cameras.",
     )
@@ -167,13 +165,13 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.table(
         ["answer", *headers],
         rows,
-        f"Millimetres, against the reference; pictures of {camera} alone: frames {TEST[0]}-{TEST[1]} "
-        f"({new['adapted']['poses']} pictures) and all frames ({every['adapted']['poses']}). The mean pose is told how the "
+        f"Millimetres, against the reference; images of {camera} alone: frames {TEST[0]}-{TEST[1]} "
+        f"({new['adapted']['poses']} images) and all frames ({every['adapted']['poses']}). The mean pose is told how the "
         "camera stands to the man, which nobody else is.",
     )
     view = Clip.load(out / "full").names.index(camera)
-    pictures = [_read(out / "full", model)[view] for model in (SHIPPED, out / "model_three")]
-    report.picture(contact_sheet(pictures, columns=2), f"Frame {TEST[1]} of {camera}, before and after.")
+    images = [_read(out / "full", model)[view] for model in (PRETRAINED, out / "model_three")]
+    report.image(contact_sheet(images, columns=2), f"Frame {TEST[1]} of {camera}, before and after.")
 
 
 def _read(folder: Path, model: Path) -> list[UInt8[np.ndarray, "height width 3"]]:

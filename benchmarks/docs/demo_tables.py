@@ -8,10 +8,10 @@ from epipose.experiments.result import markdown, number
 
 Result = dict[str, Any]
 
-# What gives an answer to a picture, in words; the keys are those of `demo_network.network_results`.
+# What gives an answer to an image, in words; the keys are those of `demo_network.network_results`.
 ANSWERS = {
-    "shipped": "the network that comes with epipose",
-    "shipped_alone": "- without its refiner",
+    "pretrained": "the pretrained network",
+    "pretrained_alone": "- without its refiner",
     "adapted": "the same, adapted to this footage",
     "adapted_alone": "- without its refiner",
     "blazepose_world_landmarks": "BlazePose full, world landmarks",
@@ -41,7 +41,7 @@ def network(result: Result) -> str:
     """Errors on the four cameras' held-out frames, before and after adaptation."""
     found = result["network"].get("four_cameras", {})
     rows = [[words, *_errors(found.get(key, {}))] for key, words in ANSWERS.items()]
-    return markdown(("single picture, frames 80-99", *_METRICS.values()), rows)
+    return markdown(("single image, frames 80-99", *_METRICS.values()), rows)
 
 
 def held_out(result: Result) -> str:
@@ -53,7 +53,7 @@ def held_out(result: Result) -> str:
         for key, words in ANSWERS.items()
     ]
     headers = [f"{frames}: {metric}" for frames in parts for metric in _METRICS.values()]
-    return markdown(("single picture, camera held out", *headers), rows)
+    return markdown(("single image, camera held out", *headers), rows)
 
 
 def _errors(row: Result) -> list[str]:

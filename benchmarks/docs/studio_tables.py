@@ -17,19 +17,19 @@ def footage(result: Result) -> str:
     rows = [
         [f"{words} (`{key}`)", number(result.get(key), digits), goal]
         for key, words, digits, goal in (
-            ("studio_images_per_s", "pictures per second, 256 x 256, all cores", 1, ">= 60"),
-            ("studio_images_per_processor_s", "pictures per second of processor time, one process", 1, "-"),
+            ("studio_images_per_s", "images per second, 256 x 256, all cores", 1, ">= 60"),
+            ("studio_images_per_processor_s", "images per second of processor time, one process", 1, "-"),
             ("detector_found_share", "share of people that BlazePose finds", 3, ">= 0.95"),
             ("detector_found_share_upright", "the same of people who are upright", 3, "-"),
             ("detector_px_median", "its error, pixels at 384 x 384, median", 2, "<= 4"),
             ("detector_px_p90", "its error, pixels, nine in ten below", 2, "-"),
         )
     ]
-    return markdown(("the studio's pictures", "measured", "goal"), rows)
+    return markdown(("the studio's images", "measured", "goal"), rows)
 
 
 def finder(result: Result) -> str:
-    """How well the shipped network finds people, by the least score that counts (benchmarks/network/finder.py)."""
+    """How well the pretrained network finds people, by the least score that counts (benchmarks/network/finder.py)."""
     found = result.get("finder", {})
     parts = [found.get(name, {}) for name in ("studio", "clip")]
     limits = list(parts[0].get("found", {}))
@@ -42,17 +42,17 @@ def finder(result: Result) -> str:
 
 
 def inference(result: Result) -> str:
-    """Pictures per second of the shipped network beside one of the paper's size (benchmarks/network/inference.py)."""
+    """Images per second of the pretrained network beside one of the paper's size (benchmarks/network/inference.py)."""
     rows = [
         [f"{words}, {program}", *(number(result.get(f"inference_{name}{runtime}{key}"), 1) for key in ending)]
         for name, ending, words in (
-            ("", _RATES, "the network that comes with epipose"),
+            ("", _RATES, "the pretrained network"),
             ("resnet50_", _RATES, "ResNet-50, 256 x 256, 64 x 64 x 64"),
             ("", _RATIOS, "times as fast as that ResNet-50"),
         )
         for runtime, program in (("torch", "PyTorch"), ("onnx", "ONNX Runtime"))
     ]
-    return markdown(("reading a crop", "one picture at a time, per second", "16 together, per second"), rows)
+    return markdown(("reading a crop", "one image at a time, per second", "16 together, per second"), rows)
 
 
 _RATES = ("_per_s_batch1", "_per_s")

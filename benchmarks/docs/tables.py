@@ -90,7 +90,7 @@ def _letterbox() -> str:
     found = _results("sample_letterbox")
     models = next(iter(found.values()))["rms_residual_px"]
     rows = [[model, *(f"{camera['rms_residual_px'][model]:.2f}" for camera in found.values())] for model in models]
-    return markdown(("the video's picture is", *(f"{name}, rms px" for name in found)), rows)
+    return markdown(("the video's image is", *(f"{name}, rms px" for name in found)), rows)
 
 
 def _metrics() -> str:
@@ -108,7 +108,7 @@ def _metrics() -> str:
 def _dataset_index() -> str:
     found = _results("dataset_index")
     steps = {
-        "names": "list one view's pictures",
+        "names": "list one view's images",
         "probe": "the same, and look at the first",
         "takes": "the index of the Panoptic reader",
         "clip_of_two_views": "a clip of two views",

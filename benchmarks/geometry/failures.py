@@ -51,14 +51,14 @@ def slightly_out_of_sync(clip: Simulated, rng: np.random.Generator) -> Simulated
     return _shifted(clip, rng, 1)
 
 
-def videos_exchanged(clip: Simulated, rng: np.random.Generator) -> Simulated:
+def videos_swapped(clip: Simulated, rng: np.random.Generator) -> Simulated:
     """Two videos bear each other's names, of cameras whose focal lengths differ by 15 to 40 per cent."""
     i, j = rng.permutation(len(clip.rig.names))[:2].tolist()
     clip = _with_longer_lens(clip, j, float(rng.uniform(1.15, 1.4)), rng)
     order = list(range(len(clip.rig.names)))
     order[i], order[j] = order[j], order[i]
     poses = replace(clip.poses, xy=clip.poses.xy[order], conf=clip.poses.conf[order])
-    # The pictures are of each other's cameras: whoever undoes the wrong K finds the other's place.
+    # The images are of each other's cameras: whoever undoes the wrong K finds the other's place.
     R, t = clip.rig.camera.R[order], clip.rig.camera.t[order]
     return replace(clip, poses=poses, rig=Rig(clip.rig.names, clip.rig.camera.with_pose(R, t), clip.rig.metric))
 
@@ -71,7 +71,7 @@ def another_take(clip: Simulated, rng: np.random.Generator) -> Simulated:
 
 
 def mirrored_video(clip: Simulated, rng: np.random.Generator) -> Simulated:
-    """One video is flipped; the detector sees a person with left and right exchanged."""
+    """One video is flipped; the detector sees a person with left and right swapped."""
     view, flip = int(rng.integers(len(clip.rig.names))), list(H36M17.flip)
     xy = clip.poses.xy[view, :, 0][:, flip].clone()
     xy[..., 0] = clip.rig.camera.size[view, 0] - 1 - xy[..., 0]
@@ -96,8 +96,8 @@ def standing_still(clip: Simulated, rng: np.random.Generator) -> Simulated:
     return _again(clip, middle + 0.1 * (clip.xyz - clip.xyz.mean(0)), rng)
 
 
-def small_in_the_picture(clip: Simulated, rng: np.random.Generator) -> Simulated:
-    """The person covers about 5 per cent of the picture: cameras three times as far away, path a third as long."""
+def small_in_the_image(clip: Simulated, rng: np.random.Generator) -> Simulated:
+    """The person covers about 5 per cent of the image: cameras three times as far away, path a third as long."""
     center = clip.xyz[:, :1].mean(0)
     ground = (clip.xyz[:, :1] - center) * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)
     camera = clip.rig.camera
@@ -146,7 +146,7 @@ def sides_swapped_in_one(clip: Simulated, rng: np.random.Generator) -> Simulated
 
 
 def some_swaps(clip: Simulated, rng: np.random.Generator) -> Simulated:
-    """Left and right exchanged in a fifth of one view's frames: mild."""
+    """Left and right swapped in a fifth of one view's frames: mild."""
     view, flip = int(rng.integers(len(clip.rig.names))), list(H36M17.flip)
     xy, conf = clip.poses.xy[view, :, 0].clone(), clip.poses.conf[view, :, 0].clone()
     begin, length = int(rng.integers(len(xy) * 4 // 5)), len(xy) // 5
@@ -172,13 +172,13 @@ KINDS: dict[str, Kind] = {
     "a third missing": often_missing,
     "wrong person in one view": wrong_person,
     "4-8 frames out of sync": out_of_sync,
-    "two videos exchanged": videos_exchanged,
+    "two videos swapped": videos_swapped,
     "another take in one view": another_take,
     "one video mirrored": mirrored_video,
     "focal 10 % off in one": focal_wrong_in_one,
     "focal 10 % off in all": focal_wrong_in_all,
     "standing still": standing_still,
-    "5 % of the picture": small_in_the_picture,
+    "5 % of the image": small_in_the_image,
     "one camera moved": camera_moved,
     "half outliers": half_outliers,
     "two cameras": two_cameras,
@@ -198,7 +198,7 @@ def _again(clip: Simulated, xyz: torch.Tensor, rng: np.random.Generator) -> Simu
 
 
 def _shifted(clip: Simulated, rng: np.random.Generator, frames: int) -> Simulated:
-    """One view early or late; where it has no picture, the person is missing."""
+    """One view early or late; where it has no image, the person is missing."""
     view, shift = int(rng.integers(len(clip.rig.names))), frames * int(rng.choice([-1, 1]))
     xy, conf = clip.poses.xy[view, :, 0].roll(shift, 0), clip.poses.conf[view, :, 0].roll(shift, 0)
     conf[(slice(0, shift) if shift > 0 else slice(shift, None))] = 0

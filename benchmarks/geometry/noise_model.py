@@ -2,15 +2,15 @@
 
 Independent noise is far too kind to a calibration: it averages out over the frames. What does not average out is a hip
 that is seen 2 % of the body's size too far left whenever the man turns his back. So the model has, per joint of
-Human3.6M's skeleton and in units of the person's diagonal in the picture:
+Human3.6M's skeleton and in units of the person's diagonal in the image:
 
 - a bias that depends on the viewing direction: first harmonics of the camera's yaw round the body, along the trunk's
-  axis in the picture and across it, the same for both sides of the body (mirrored), and what these leave of it: how
+  axis in the image and across it, the same for both sides of the body (mirrored), and what these leave of it: how
   large the mean error of a joint in a view still is. Other people, clothes and postures have other biases, so that part
   is drawn anew for every simulated clip, as random harmonics of first and second order;
 - a slow error, correlated in time (first-order autoregressive), and a fast one with heavy tails (Student's t);
 - larger errors and lower confidences where the trunk hides the joint, confidences that follow the error a little;
-- left and right exchanged for runs of frames.
+- left and right swapped for runs of frames.
 
 It is fitted to the residuals of joints triangulated with the sample's reference cameras. One clip of one man for 1.7
 seconds in four views is little: the fitted bias is shrunk (ridge with the pooled size of the biases as prior, counting
@@ -48,7 +48,7 @@ _RANKS = 21  # confidences are kept as quantiles at 0, 5, ... 100 per cent
 
 @dataclass(frozen=True)
 class NoiseModel:
-    """The numbers; joints in the order of H36M17, lengths as shares of the person's diagonal in the picture."""
+    """The numbers; joints in the order of H36M17, lengths as shares of the person's diagonal in the image."""
 
     bias: list[list[list[float]]]  # joint, (across, along the trunk), coefficient of (1, cos yaw, sin yaw)
     bias_left: list[float]  # standard deviation of the bias that the harmonics do not explain, per joint and axis
@@ -72,12 +72,12 @@ class Body(NamedTuple):
     """How each view sees the body of H36M17 joints."""
 
     yaw: Float[Tensor, "view frame"]  # of the camera round the trunk; 0 = it sees the front, positive = the right side
-    axes: Float[Tensor, "view frame 2 2"]  # unit vectors in the picture: across the trunk, along it (upwards)
+    axes: Float[Tensor, "view frame 2 2"]  # unit vectors in the image: across the trunk, along it (upwards)
     occluded: Bool[Tensor, "view frame joint"]  # the trunk stands between camera and joint
 
 
 def seen_body(rig: Rig, xyz: Float[Tensor, "view frame joint 3"]) -> Body:
-    """Viewing direction, picture axes and self-occlusion of the body that each view sees."""
+    """Viewing direction, image axes and self-occlusion of the body that each view sees."""
     joint = {name: xyz[:, :, i] for i, name in enumerate(H36M17.joints)}
     pelvis, thorax = joint["pelvis"], joint["thorax"]
     up = torch.nn.functional.normalize(thorax - pelvis, dim=-1)
@@ -109,7 +109,7 @@ def _behind_trunk(rig: Rig, xyz: Tensor, pelvis: Tensor, thorax: Tensor, radius:
 
 
 class Drawn(NamedTuple):
-    """Errors in pixels, confidences, and where left and right are exchanged (in errors and confidences not yet)."""
+    """Errors in pixels, confidences, and where left and right are swapped (in errors and confidences not yet)."""
 
     error: Float[Tensor, "view frame joint 2"]
     conf: Float[Tensor, "view frame joint"]

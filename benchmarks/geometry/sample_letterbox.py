@@ -1,6 +1,6 @@
-"""How two of the sample's videos were made from the pictures their calibration describes.
+"""How two of the sample's videos were made from the images their calibration describes.
 
-cam01 and cam02 are 1080 pixels wide, their calibration says 1088. The same package holds 1088-pixel pictures of the
+cam01 and cam02 are 1080 pixels wide, their calibration says 1088. The same package holds 1088-pixel images of the
 room from the same cameras. SIFT matches between them and frame 50 of the videos (the background does not move) tell
 whether the videos were cropped, or scaled and padded. Real footage. Writes benchmarks/results/sample_letterbox.json.
 """
@@ -20,7 +20,7 @@ from epipose.io.fetch import archive_of
 from epipose.io.files import write_json
 from epipose.io.video import read_frames
 
-# Pixels of the calibrated picture -> pixels of the video, (x, y) columns.
+# Pixels of the calibrated image -> pixels of the video, (x, y) columns.
 _MODELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "scaled to 1080 x 1906, 7 rows above and below": lambda p: (p + 0.5) * [1080 / 1088, 1906 / 1920] - 0.5 + [0, 7],
     "scaled to 1080 x 1904, 8 rows above and below": lambda p: (p + 0.5) * [1080 / 1088, 1904 / 1920] - 0.5 + [0, 8],
@@ -36,10 +36,10 @@ def main(out: Path = Path("benchmarks/results/sample_letterbox.json")) -> None:
     with zipfile.ZipFile(archive_of(WHEEL)) as wheel:
         for name in ("cam01", "cam02"):
             png = np.frombuffer(wheel.read(f"{FOLDER}/calibration/extrinsics/{name}_ext.png"), np.uint8)
-            picture = cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)
-            assert picture is not None
+            image = cv2.imdecode(png, cv2.IMREAD_GRAYSCALE)
+            assert image is not None
             frame = next(itertools.islice(read_frames(Path(f"demo/sample/videos/{name}.mp4")), 50, None))
-            calibrated, video = _matches(picture, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+            calibrated, video = _matches(image, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
             result[name] = {
                 "matches": len(video),
                 "median_residual_px": {

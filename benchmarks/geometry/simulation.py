@@ -3,7 +3,7 @@
 Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise), motions are real
 motion capture (by option; a generated walk otherwise), put in the middle of the rig with a random heading and place.
 Two kinds of detections: "simple" has Gaussian errors in pixels and a share of outliers of 60 px, all equally confident;
-"detector" has the errors of a real detector (noise_model.py). A joint outside the picture is missing.
+"detector" has the errors of a real detector (noise_model.py). A joint outside the image is missing.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ SAMPLE_FPS = 60.0
 
 
 def without_lenses(rig: Rig) -> Rig:
-    """Cameras of which only the size of the picture is known."""
+    """Cameras of which only the size of the image is known."""
     return Rig(rig.names, stack_cameras([assumed_camera(*size) for size in rig.camera.size.tolist()]))
 
 

@@ -6,7 +6,7 @@ pre-trained one (2D alone, benchmarks.network.pretrained) and is trained with th
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.benches --mocap FOLDER --nets FOLDER --work FOLDER
 
---nets is the --work of shipped.py.
+--nets is the --work of pretrained.py.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main() -> None:
     """Run all; what is there already is left as it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
-    parser.add_argument("--nets", type=Path, required=True, help="folder in which shipped.py trained")
+    parser.add_argument("--nets", type=Path, required=True, help="folder in which pretrained.py trained")
     parser.add_argument("--work", type=Path, required=True, help="folder for clips and networks")
     arguments = parser.parse_args()
     name: Bench

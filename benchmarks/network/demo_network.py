@@ -1,20 +1,20 @@
-"""The demo's two questions to the network that comes with epipose: what does it gain when it adapts to some footage?
+"""The demo's two questions to the pretrained network: what does it gain when it adapts to some footage?
 
 Labels come from the videos alone: detected joints and recovered cameras, no 3D label. The network learns from them on
-frames 0-69; what is read, one picture at a time, before and after, is
+frames 0-69; what is read, one image at a time, before and after, is
 
 - frames 80-99 of the same four cameras: the same man and viewpoints, a third of a second later;
 - the last camera, after an adaptation that knew only the three others. Their starts, the choice of the subject, their
-  places, the labels and the pictures are made from three videos, as if the fourth had not been there (`clip_without`;
+  places, the labels and the images are made from three videos, as if the fourth had not been there (`clip_without`;
   only the detector's run is shared, which looks at each video for itself). The held-out camera contributes to the test
-  alone: its pictures; the joints that the detector sees in them, which say where the person is; its lens; and its part
+  alone: its images; the joints that the detector sees in them, which say where the person is; its lens; and its part
   in the reference. Frames 80-99 are new in camera and time, all frames in camera only.
 
 Each network is asked with its refiner, which is how it is used, and alone. The refiner also reads the joints that the
-detector saw in the picture; it was adapted on the same labels, seen by virtual cameras.
+detector saw in the image; it was adapted on the same labels, seen by virtual cameras.
 
 Every answer is compared with the same reference: joints triangulated from all four videos with the laboratory's
-cameras. Beside the network stand BlazePose's own 3D of the same pictures, and the mean pose of frames 0-69 as each
+cameras. Beside the network stand BlazePose's own 3D of the same images, and the mean pose of frames 0-69 as each
 camera sees it: the answer that never looks, and yet is told the reference and where the camera stands.
 """
 
@@ -66,17 +66,17 @@ def clip_without(folder: Path, left_out: str, out: Path, intrinsics: Path) -> No
 def network_results(folder: Path, models: dict[str, Path], held_out: str, reference: Rig) -> dict[str, Any]:
     """Errors before and after, on the four cameras and on the one held out.
 
-    ``models``: "shipped", "adapted" (to all views of the clip in ``folder``), "adapted_without" (the view
+    ``models``: "pretrained", "adapted" (to all views of the clip in ``folder``), "adapted_without" (the view
     ``held_out``).
     """
     poses = Poses2D.load(folder / "poses2d.npz")
     known, views = reference_poses(poses, reference), poses.views
     everything = (0, poses.xy.shape[1] - 1)
-    shipped = answers_of(models["shipped"], folder, known, views, everything)
+    pretrained = answers_of(models["pretrained"], folder, known, views, everything)
     others = {"blazepose_world_landmarks": detectors_own(poses), "mean_training_pose": mean_pose(known, TRAIN)}
-    four = _named(shipped, answers_of(models["adapted"], folder, known, views, TEST)) | others
+    four = _named(pretrained, answers_of(models["adapted"], folder, known, views, TEST)) | others
     without = answers_of(models["adapted_without"], folder, known, (held_out,), everything)
-    alone = _named(shipped, without) | others
+    alone = _named(pretrained, without) | others
     view = [views.index(held_out)]
     return {
         "four_cameras": errors(four, known, range(len(poses.views)), TEST),
@@ -91,7 +91,7 @@ def network_results(folder: Path, models: dict[str, Path], held_out: str, refere
 def answers_of(
     model: Path, folder: Path, known: Reference, views: tuple[str, ...], frames: tuple[int, int]
 ) -> dict[str, Poses]:
-    """What a model says with its refiner ("refined") and without ("alone"); 0 for the pictures that it was not asked."""
+    """What a model says with its refiner ("refined") and without ("alone"); 0 for the images that it was not asked."""
     trained, clip = TrainedPoseNet.load(model), Clip.load(folder)
     rows = [clip.names.index(name) for name in views]
     answers = {}
@@ -102,10 +102,10 @@ def answers_of(
     return answers
 
 
-def _named(shipped: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Poses]:
+def _named(pretrained: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Poses]:
     return {
-        "shipped": shipped["refined"],
-        "shipped_alone": shipped["alone"],
+        "pretrained": pretrained["refined"],
+        "pretrained_alone": pretrained["alone"],
         "adapted": adapted["refined"],
         "adapted_alone": adapted["alone"],
     }
@@ -114,7 +114,7 @@ def _named(shipped: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Po
 def headline(network: dict[str, Any]) -> dict[str, float]:
     """The figures on the held-out camera that the documentation quotes: frames 80-99, and all frames."""
     short = {
-        "shipped": "shipped",
+        "pretrained": "pretrained",
         "adapted": "adapted",
         "adapted_alone": "adapted_alone",
         "blazepose_world_landmarks": "blazepose",
@@ -134,7 +134,7 @@ def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
 
 
 def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
-    """Each camera's mean pose over some frames (first, last), weighted by confidence: one answer to every picture."""
+    """Each camera's mean pose over some frames (first, last), weighted by confidence: one answer to every image."""
     root, part = H36M17.root, slice(frames[0], frames[1] + 1)
     conf = known.conf[part]
     weight = (conf * conf[:, root, None]).clamp(min=1e-9)[..., None]
@@ -145,7 +145,7 @@ def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
 def errors(
     answers: dict[str, Poses], known: Reference, views: range | list[int], frames: tuple[int, int]
 ) -> dict[str, dict[str, float]]:
-    """`pose_errors` of every answer on the same pictures: some views, frames (first, last); joints with a reference."""
+    """`pose_errors` of every answer on the same images: some views, frames (first, last); joints with a reference."""
     part = slice(frames[0], frames[1] + 1)
     chosen = list(views)
     true = known.xyz[chosen, part]

@@ -1,9 +1,9 @@
-"""How well the network that comes with epipose finds people, and how often it finds somebody where nobody is.
+"""How well the pretrained network finds people, and how often it finds somebody where nobody is.
 
-Pictures of the studio with rigs and motions of its own choice, whose truth is known, and from each the largest part
+Images of the studio with rigs and motions of its own choice, whose truth is known, and from each the largest part
 that shows nobody; `--clip FOLDER` adds a clip folder, with what its detector said for the truth. A person is found
 where the box round the joints and the true one overlap by half (intersection over union). The table has both shares for
-several limits of the score: that is what `LEAST_SCORE` in detect/shipped.py is to be chosen by.
+several limits of the score: that is what `LEAST_SCORE` in detect/pretrained.py is to be chosen by.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.finder --work FOLDER [--mocap FOLDER] [--model MODEL] [--clip FOLDER]
 """
@@ -23,7 +23,7 @@ from epipose.detection.network_detector import LEAST_SCORE, NetworkFinder
 from epipose.motion import motion_files
 from epipose.network.crops import box_around
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import SHIPPED
+from epipose.network.pretrained import PRETRAINED
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import H36M17
 from epipose.studio.film import Order, film
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for the studio's clips")
     parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
-    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--model", type=Path, default=PRETRAINED)
     parser.add_argument("--clip", type=Path, help="a clip folder with poses2d.npz")
     parser.add_argument("--clips", type=int, default=40, help="clips of the studio, of 2 views and 2 frames each")
     parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
@@ -51,55 +51,55 @@ def main() -> None:
         results["clip"] = table(finder, [(arguments.clip, arguments.clip / "poses2d.npz", 20)])
     merge_results(arguments.out, {"finder": {"least_score": LEAST_SCORE, **results}})
     for name, rows in results.items():
-        print(f"{name}: {rows['pictures']} pictures, {rows['parts_without_a_person']} parts without a person")
+        print(f"{name}: {rows['images']} images, {rows['parts_without_a_person']} parts without a person")
         for limit in map(str, _LIMITS):
             print(f"  from {limit:5s} found {rows['found'][limit]:.3f}  false alarms {rows['false_alarms'][limit]:.3f}")
 
 
 def table(finder: NetworkFinder, clips: list[tuple[Path, Path, int]]) -> dict:
-    """Shares of people found, and of pictures of nobody in which somebody was, by the least score.
+    """Shares of people found, and of images of nobody in which somebody was, by the least score.
 
     ``clips``: folder, the file of its true poses, and of how many frames one is used.
     """
     right, empty = [], []
     for folder, truth, every in clips:
-        for picture, box in _pictures(folder, truth, every):
-            score, found = _found(finder, picture)
+        for image, box in _images(folder, truth, every):
+            score, found = _found(finder, image)
             right.append(score if _overlap(found, box) >= 0.5 else 0.0)
-            part = _beside(picture, box)
+            part = _beside(image, box)
             if min(part.shape[:2]) >= _LEAST_PART:
                 empty.append(_found(finder, part)[0])
     return {
-        "pictures": len(right),
+        "images": len(right),
         "parts_without_a_person": len(empty),
         "found": {str(limit): float(np.mean(np.array(right) >= limit)) for limit in _LIMITS},
         "false_alarms": {str(limit): float(np.mean(np.array(empty) >= limit)) for limit in _LIMITS},
     }
 
 
-def _pictures(folder: Path, truth: Path, every: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pictures in which most of the person is seen, with the box round them."""
+def _images(folder: Path, truth: Path, every: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Images in which most of the person is seen, with the box round them."""
     clip, poses = Clip.load(folder), Poses2D.load(truth)
     xy, conf = in_skeleton(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, H36M17)
     boxes = box_around(xy, conf).numpy()
     for row, view in enumerate(clip.views):
         frames = [f for f in range(0, clip.frames, every) if float((conf[row, f] > 0).float().mean()) > 0.7]
-        for frame, picture in zip(frames, clip.read(view, frames), strict=True):
-            yield picture, boxes[row, frame]
+        for frame, image in zip(frames, clip.read(view, frames), strict=True):
+            yield image, boxes[row, frame]
 
 
-def _found(finder: NetworkFinder, picture: np.ndarray) -> tuple[float, np.ndarray]:
+def _found(finder: NetworkFinder, image: np.ndarray) -> tuple[float, np.ndarray]:
     finder.reset()
-    (person,) = finder(picture)
+    (person,) = finder(image)
     xy, conf = torch.from_numpy(person.xy).float(), torch.from_numpy(person.conf).float()
     return person.score, box_around(xy, conf).numpy()
 
 
-def _beside(picture: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The larger part of the picture to the left or right of the box."""
-    left = int(np.clip(box[0] - box[2] / 2, 0, picture.shape[1]))
-    right = int(np.clip(box[0] + box[2] / 2, 0, picture.shape[1]))
-    part = picture[:, :left] if left > picture.shape[1] - right else picture[:, right:]
+def _beside(image: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The larger part of the image to the left or right of the box."""
+    left = int(np.clip(box[0] - box[2] / 2, 0, image.shape[1]))
+    right = int(np.clip(box[0] + box[2] / 2, 0, image.shape[1]))
+    part = image[:, :left] if left > image.shape[1] - right else image[:, right:]
     return np.ascontiguousarray(part)
 
 

@@ -1,8 +1,8 @@
-"""Pictures per second on a processor: the network that comes with epipose, beside one of the paper's size.
+"""Images per second on a processor: the pretrained network, beside one of the paper's size.
 
 The paper's network is a ResNet-50 that reads 256 x 256 pixels, with three deconvolutions of 256 channels and a volume
 of 64 x 64 x 64 per joint; its weights are random here, for they do not change the time. Both are run by PyTorch and by
-ONNX Runtime on all cores, one picture at a time and 16 together. What is timed is the reading of crops (bytes to joints
+ONNX Runtime on all cores, one image at a time and 16 together. What is timed is the reading of crops (bytes to joints
 and confidence), as `epipose predict` does it; finding the person and cutting the crop out are not in it. The
 contenders take turns, and the medians over the rounds are reported, the ratios within a round as well: what else the
 machine does meets all alike.
@@ -31,16 +31,16 @@ from epipose.errors import optional
 from epipose.export.onnx import export_onnx
 from epipose.network.backends import OnnxPoseNet, PoseReader
 from epipose.network.posenet import PoseNet, TrainedPoseNet
-from epipose.network.pretrained import SHIPPED
+from epipose.network.pretrained import PRETRAINED
 from epipose.skeletons import H36M17
 
-BATCHES = {"": 16, "_batch1": 1}  # ending of the keys -> pictures at once
+BATCHES = {"": 16, "_batch1": 1}  # ending of the keys -> images at once
 
 
 def main() -> None:
     """Measure, put the figures into the JSON, print them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=SHIPPED, help="model folder; default: the one in the package")
+    parser.add_argument("--model", type=Path, default=PRETRAINED, help="model folder; default: the one in the package")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="least time of one turn")
     parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
@@ -80,7 +80,7 @@ def in_onnx(network: TrainedPoseNet, work: Path, threads: int) -> OnnxPoseNet:
 
 
 def rates(readers: Mapping[str, PoseReader], batch: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Pictures per second of every reader in every round; a round lets each have a turn."""
+    """Images per second of every reader in every round; a round lets each have a turn."""
     generator = torch.Generator().manual_seed(0)
     crops = {
         name: torch.randint(0, 256, (batch, reader.input_size, reader.input_size, 3), generator=generator).byte()
@@ -95,8 +95,8 @@ def rates(readers: Mapping[str, PoseReader], batch: int, rounds: int, seconds: f
     return found
 
 
-def rate(reader: PoseReader, crops: UInt8[Tensor, "picture size size 3"], seconds: float) -> float:
-    """Pictures per second over at least these seconds."""
+def rate(reader: PoseReader, crops: UInt8[Tensor, "image size size 3"], seconds: float) -> float:
+    """Images per second over at least these seconds."""
     began, count = time.perf_counter(), 0
     while (past := time.perf_counter() - began) < seconds or not count:
         reader.read(crops, _CPU)

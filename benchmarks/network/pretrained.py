@@ -1,13 +1,13 @@
-"""Train the network that comes with epipose: on the studio's people alone, first in 2D, then in 3D;
+"""Train the pretrained network: on the studio's people alone, first in 2D, then in 3D;
 and its refiner, on the motions alone.
 
-The first stage (2D, small pictures, from ImageNet weights) is also where the networks of benches.py begin. Every fifth
+The first stage (2D, small images, from ImageNet weights) is also where the networks of benches.py begin. Every fifth
 motion, by name (a motion and its mirror image are one), and the Human3.6M rig are kept for tests and never seen here.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.pretrained --mocap FOLDER --work FOLDER
 
 Under torchrun, several processes share the work; on a processor give each a thread of its own.
-The network lies in FOLDER/shipped afterwards; --install copies it into the package.
+The network lies in FOLDER/pretrained afterwards; --install copies it into the package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.experiments.clips import split
 from epipose.network.posenet import TrainedPoseNet, device_named
-from epipose.network.pretrained import SHIPPED
+from epipose.network.pretrained import PRETRAINED
 from epipose.network.refiner import WEIGHTS
 from epipose.studio.actor import FULL_CHANCE_S
 from epipose.studio.rigs import RigKind
@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
     name: str
     after: str | None  # None: ImageNet weights
-    pictures: int
+    images: int
     input_size: int
     depth: bool
     warmup: float
@@ -60,7 +60,7 @@ STAGES = (
     Stage("pretrained", None, 40_000, 96, False, 0.05, 0.0, 1),
     Stage("deep", "pretrained", 40_000, 128, True, 0.02, 0.0, 2),
     Stage("deeper", "deep", 40_000, 128, True, 0.02, 0.0, 3),
-    Stage("shipped", "deeper", 100_000, 128, True, 0.01, FULL_CHANCE_S, 4),
+    Stage("pretrained", "deeper", 100_000, 128, True, 0.01, FULL_CHANCE_S, 4),
 )
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
     parser.add_argument("--work", type=Path, required=True, help="folder for the networks")
-    parser.add_argument("--repeats", type=int, default=4, help="how often a drawn picture is used")
+    parser.add_argument("--repeats", type=int, default=4, help="how often a drawn image is used")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--install", action="store_true", help="put the network into the package")
     arguments = parser.parse_args()
@@ -80,14 +80,14 @@ def main() -> None:
             train_stage(stage, motions, work, arguments.repeats, arguments.workers)
     if not processes.first:
         return  # the refiner is too small to share
-    refine((), work / "shipped", mocap=motions, init="none", **REFINER)
+    refine((), work / "pretrained", mocap=motions, init="none", **REFINER)
     if arguments.install:
-        TrainedPoseNet.load(work / "shipped")  # it must be whole
-        SHIPPED.mkdir(exist_ok=True)
+        TrainedPoseNet.load(work / "pretrained")  # it must be whole
+        PRETRAINED.mkdir(exist_ok=True)
         for name in ("model.safetensors", "config.json", WEIGHTS):
-            shutil.copyfile(work / "shipped" / name, SHIPPED / name)
+            shutil.copyfile(work / "pretrained" / name, PRETRAINED / name)
         logs = {stage.name: last_line(work / stage.name / "log.jsonl") for stage in STAGES}
-        merge_results(STUDIO, {"shipped_training": logs})
+        merge_results(STUDIO, {"pretrained_training": logs})
 
 
 def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: int, workers: int) -> None:
@@ -99,7 +99,7 @@ def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: in
     )  # fmt: skip
     init = "imagenet" if stage.after is None else work / stage.after
     train(
-        [], work / stage.name, stream=Stream(recipe, workers, stage.pictures), input_size=stage.input_size, init=init,
+        [], work / stage.name, stream=Stream(recipe, workers, stage.images), input_size=stage.input_size, init=init,
         warmup=stage.warmup, **NETWORK, **TRAINING,
     )  # fmt: skip
 

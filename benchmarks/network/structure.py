@@ -24,13 +24,13 @@ from epipose.evaluation.structure_score import PoseStructureScore, fit_structure
 from epipose.experiments.clips import split
 from epipose.experiments.result import rounded
 from epipose.io.files import write_json
-from epipose.io.images import write_picture
+from epipose.io.images import write_image
 from epipose.skeletons import H36M17
 from epipose.training.refine import captured_poses
 from epipose.viz.overlay import contact_sheet
 
 _RESULT = Path(__file__).parents[1] / "results" / "structure.json"
-_FIGURE = Path(__file__).parents[2] / "docs" / "pictures" / "structure.png"
+_FIGURE = Path(__file__).parents[2] / "docs" / "images" / "structure.png"
 _KINDS, _SEEDS, _ERRORS_MM = (50, 100), range(10), (10, 30, 60)
 _PEOPLE, _TEST_PEOPLE = 100, 25
 
@@ -71,9 +71,9 @@ def from_all_sides(motions: tuple[Path, ...], people: int, seed: int) -> Float[T
 
 def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
     """The centres as figures, seen by the camera: left limbs red, right limbs blue, the trunk grey."""
-    pictures = []
+    images = []
     for centre in score.centres:
-        picture = np.full((side, side, 3), 255, np.uint8)
+        image = np.full((side, side, 3), 255, np.uint8)
         place = (side / 2 + 1.15 * side * centre[:, :2].numpy()).tolist()
         for parent, child in H36M17.bones:
             name = H36M17.joints[child]
@@ -85,9 +85,9 @@ def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
                 else (90, 90, 90)
             )
             ends = [tuple(round(v) for v in place[joint]) for joint in (parent, child)]
-            cv2.line(picture, ends[0], ends[1], colour, 3, cv2.LINE_AA)
-        pictures.append(picture)
-    write_picture(path, contact_sheet(pictures, 10, side))
+            cv2.line(image, ends[0], ends[1], colour, 3, cv2.LINE_AA)
+        images.append(image)
+    write_image(path, contact_sheet(images, 10, side))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What the studio's footage is worth: pictures per second, and whether a real detector takes its people for people.
+"""What the studio's footage is worth: images per second, and whether a real detector takes its people for people.
 
 Speed: the stream of training samples at 256 x 256, everything included (bodies, motion, drawing, faults of the camera),
 by one process on each core. Belief: clips are filmed at 384 x 384 as `epipose studio` films them, and BlazePose reads
-each picture on its own. A person is found where the median distance of the detector's joints from the true ones is
+each image on its own. A person is found where the median distance of the detector's joints from the true ones is
 below a fifth of the person's extent; the error is that of shoulders, elbows, wrists, hips, knees and ankles that are in
-the picture and not behind an occluder, of people found. BlazePose is made for people who are upright, and motion
+the image and not behind an occluder, of people found. BlazePose is made for people who are upright, and motion
 capture has cartwheels and crawling in it: beside the share of all people stands that of people whose trunk is within 60
 degrees of upright.
 
@@ -24,7 +24,7 @@ import torch
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.clip import Clip
 from epipose.detection.detect import detector_named, resolved
-from epipose.io.images import write_picture
+from epipose.io.images import write_image
 from epipose.motion import motion_files
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
@@ -34,7 +34,7 @@ from epipose.training.studio_stream import Recipe, Stream, draw_scene
 from epipose.viz.overlay import contact_sheet
 
 _JOINTS = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
-_SHEET = Path(__file__).parents[2] / "docs" / "pictures" / "studio.jpg"
+_SHEET = Path(__file__).parents[2] / "docs" / "images" / "studio.jpg"
 
 
 def main() -> None:
@@ -42,21 +42,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
     parser.add_argument("--work", type=Path, required=True, help="folder for the clips that the detector is shown")
-    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure the speed")
     parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the numbers")
     parser.add_argument("--sheet", type=Path, default=_SHEET)
     arguments = parser.parse_args()
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
     write_sheet(arguments.sheet, motions)
-    results = speed(motions, arguments.seconds) | belief(arguments.work, motions, arguments.pictures)
+    results = speed(motions, arguments.seconds) | belief(arguments.work, motions, arguments.images)
     merge_results(arguments.out, results)
     for name, value in results.items():
         print(f"{name:32s} {value}")
 
 
 def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
-    """Pictures per second of the stream once it runs, and per second of processor time where one process draws alone."""
+    """Images per second of the stream once it runs, and per second of processor time where one process draws alone."""
     workers = os.cpu_count() or 1
     batches = Stream(Recipe(side, 0, motions), workers).batches(0, 32)
     for _ in range(12):  # shaders are compiled, motions read, queues filled
@@ -85,11 +85,11 @@ def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
 
 
 def belief(
-    work: Path, motions: tuple[Path, ...], pictures: int, side: int = 384, views: int = 2, frames: int = 4
+    work: Path, motions: tuple[Path, ...], images: int, side: int = 384, views: int = 2, frames: int = 4
 ) -> dict:
     """How many people BlazePose finds, and how far from the true joints it sees theirs."""
     kinds = ("ring", "phones", "h36m")
-    clips = -(-pictures // (views * frames * len(kinds)))
+    clips = -(-images // (views * frames * len(kinds)))
     found, upright, errors = [], [], []
     detector = detector_named("blazepose")
     for number, kind in enumerate(kinds):
@@ -99,18 +99,18 @@ def belief(
             trunk = Poses3D.load(folder / "truth" / "poses3d.npz").xyz[:, 0, [H36M17.index("thorax"), H36M17.root]]
             rise = torch.nn.functional.normalize(trunk[:, 0] - trunk[:, 1], dim=-1)[:, 2]
             for row, view in enumerate(clip.views):
-                for frame, picture in enumerate(clip.read(view)):
+                for frame, image in enumerate(clip.read(view)):
                     detector.reset()
-                    seen = [person.xy for person in detector(picture)]
+                    seen = [person.xy for person in detector(image)]
                     error = _error(seen, truth.xy[row, frame, 0].numpy(), truth.conf[row, frame, 0].numpy())
                     found.append(error is not None)
                     upright.append(float(rise[frame]) > 0.5)
                     errors += [] if error is None else error.tolist()
     return {
         "detector": resolved("blazepose"),
-        "detector_pictures": len(found),
+        "detector_images": len(found),
         "detector_side_px": side,
-        "detector_upright_pictures": int(np.sum(upright)),
+        "detector_upright_images": int(np.sum(upright)),
         "detector_found_share": round(float(np.mean(found)), 4),
         "detector_found_share_upright": round(float(np.mean(np.array(found)[upright])), 4),
         "detector_px_median": round(float(np.median(errors)), 2),
@@ -134,9 +134,9 @@ def write_sheet(path: Path, motions: tuple[Path, ...], columns: int = 10, rows: 
     """A sheet of samples as training sees them, each of another scene."""
     stream = Stream(Recipe(256, 7, motions, smooth=True, lanes=1, per_scene=2))
     batches = stream.batches(0, 2 * columns * rows)
-    pictures = [np.asarray(crop) for crop in next(batches).crops[::2]]
+    images = [np.asarray(crop) for crop in next(batches).crops[::2]]
     batches.close()
-    write_picture(path, contact_sheet(pictures, columns, 160))
+    write_image(path, contact_sheet(images, columns, 160))
 
 
 if __name__ == "__main__":

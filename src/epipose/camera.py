@@ -100,17 +100,17 @@ class Camera:
         return self.to_pixels(self.to_normalized(uv))
 
     def inside(self, uv: Float[Tensor, "*points 2"]) -> Bool[Tensor, " *out"]:
-        """Whether pixels lie in the picture."""
+        """Whether pixels lie in the image."""
         return ((uv >= 0) & (uv <= self.size - 1)).all(-1)
 
     def cropped(self, left: int, top: int, width: int, height: int) -> Camera:
-        """The camera of the picture that starts at pixel (left, top) of this one."""
+        """The camera of the image that starts at pixel (left, top) of this one."""
         K = self.K.clone()
         K[..., :2, 2] -= torch.tensor([left, top], dtype=K.dtype, device=K.device)
         return replace(self, K=K, size=torch.tensor([width, height], device=K.device).expand(self.size.shape))
 
     def resized(self, width: int, height: int) -> Camera:
-        """The camera of the picture stretched to width x height; pixel centres stay at integers."""
+        """The camera of the image stretched to width x height; pixel centres stay at integers."""
         target = torch.tensor([width, height], device=self.K.device).expand(self.size.shape)
         scale = target.to(self.K) / self.size.to(self.K)
         K = self.K.clone()
@@ -156,7 +156,7 @@ def undistort(
 ) -> Float[Tensor, "*out 2"]:
     """Invert `distort` by Newton's method with steps of at most 0.3.
 
-    Far outside the picture the lens model folds back and some points have no inverse: the answer there is finite and
+    Far outside the image the lens model folds back and some points have no inverse: the answer there is finite and
     does not satisfy ``distort(answer) == xy``, which tells.
     """
     k1, k2, p1, p2, k3 = distortion.unbind(-1)

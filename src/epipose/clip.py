@@ -3,7 +3,7 @@
 Videos that were started by hand begin and end at different times and may differ in frame rate. Every view knows when
 each of its frames was taken; the clip cuts the time that all views have in common into moments, at the lowest frame
 rate. Everywhere in the product "frame k" is moment k of this timeline, the same instant in every view. A "video" may
-also be a folder of pictures.
+also be a folder of images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json, write_json
-from epipose.io.video import VIDEO_SUFFIXES, holds_pictures, probe, read_frames
+from epipose.io.video import VIDEO_SUFFIXES, holds_images, probe, read_frames
 
 _FORMAT = "epipose-clip-3"
 _LEAST = 20  # moments that all views must share, or a second where that is less
@@ -44,7 +44,7 @@ class View:
     stride: int = 1
 
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-        """RGB pictures of the view's frames with these numbers (ascending), as many as the file has."""
+        """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
         return read_frames(self.video, [self.stride * number for number in numbers])
 
     @property
@@ -86,7 +86,7 @@ class Clip:
 
     @staticmethod
     def from_videos(sources: Sequence[Path]) -> Clip:
-        """Probe videos: files, or a folder of them; a view may be a folder of pictures, too. All start together.
+        """Probe videos: files, or a folder of them; a view may be a folder of images, too. All start together.
 
         The views of a clip folder are taken as its clip.json describes them, but for their starts.
         """
@@ -135,15 +135,15 @@ class Clip:
         return nearest.clip(0, len(times) - 1)
 
     def read(self, view: View, moments: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-        """One RGB picture of a view for each moment (ascending; default: all of the timeline): the nearest frame.
+        """One RGB image of a view for each moment (ascending; default: all of the timeline): the nearest frame.
 
         Raises EpiposeError when the video ends before the frames that the clip promises.
         """
         numbers = self.frame_numbers(view, moments)
         given = 0
-        for picture in view.read(numbers.tolist()):
+        for image in view.read(numbers.tolist()):
             given += 1
-            yield picture
+            yield image
         if given < len(numbers):
             raise EpiposeError(
                 f"{view.video} ends before frame {numbers[given]}; clip.json says {view.frames} frames. "
@@ -205,11 +205,11 @@ def _probed(path: Path) -> View:
 
 
 def _videos_in(folder: Path) -> list[Path]:
-    """The videos of a folder, or else its folders of pictures, or else itself where it holds pictures."""
+    """The videos of a folder, or else its folders of images, or else itself where it holds images."""
     entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
     videos = [path for path in entries if path.suffix.lower() in VIDEO_SUFFIXES]
-    folders = [path for path in entries if path.is_dir() and holds_pictures(path)]
-    found = videos or folders or ([folder] if holds_pictures(folder) else [])
+    folders = [path for path in entries if path.is_dir() and holds_images(path)]
+    found = videos or folders or ([folder] if holds_images(folder) else [])
     if not found:
-        raise EpiposeError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no pictures.")
+        raise EpiposeError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no images.")
     return found

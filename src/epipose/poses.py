@@ -22,7 +22,7 @@ from epipose.skeletons import skeleton_named
 
 @dataclass(frozen=True)
 class Poses2D:
-    """Joints in pictures: ``xy`` in (distorted) pixels of each view, ``conf`` in [0, 1].
+    """Joints in images: ``xy`` in (distorted) pixels of each view, ``conf`` in [0, 1].
 
     Person 0 is the subject where one was chosen; the others are candidates, numbered per view, not across views.
     ``xyz`` is the detector's own single-image 3D where it has one: metres, root-relative, axes of the camera.
@@ -59,15 +59,15 @@ class Poses2D:
             raise EpiposeError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
         return Poses2D(xy, conf, skeleton, views, xyz)
 
-    def with_sides_exchanged(self, views: Bool[Tensor, " view"]) -> Poses2D:
-        """The same poses with left and right exchanged in some views, for everybody and in every frame."""
+    def with_sides_swapped(self, views: Bool[Tensor, " view"]) -> Poses2D:
+        """The same poses with left and right swapped in some views, for everybody and in every frame."""
         flip = list(self.skeleton.flip)
 
-        def exchanged(of: Tensor) -> Tensor:
+        def swapped(of: Tensor) -> Tensor:
             return torch.where(views.reshape(-1, *[1] * (of.ndim - 1)), of[:, :, :, flip], of)
 
-        xyz = None if self.xyz is None else exchanged(self.xyz)
-        return Poses2D(exchanged(self.xy), exchanged(self.conf), self.skeleton, self.views, xyz)
+        xyz = None if self.xyz is None else swapped(self.xyz)
+        return Poses2D(swapped(self.xy), swapped(self.conf), self.skeleton, self.views, xyz)
 
     def subject(self) -> Poses2D:
         """Person 0 alone."""
@@ -135,7 +135,7 @@ def _check_conf(path: Path, coordinates: Tensor, conf: Tensor) -> None:
 def in_skeleton(
     xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], found: Skeleton, wanted: Skeleton
 ) -> tuple[Float[Tensor, "*batch target 2"], Float[Tensor, "*batch target"]]:
-    """Joints in a picture in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
+    """Joints in an image in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
     weights = found.mapping_to(wanted).to(xy)
     parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
     return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))

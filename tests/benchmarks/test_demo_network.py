@@ -1,4 +1,4 @@
-"""The demo's comparison of networks: three views as if the fourth had never been, and errors on the pictures meant."""
+"""The demo's comparison of networks: three views as if the fourth had never been, and errors on the images meant."""
 
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
     seen = in_camera_frames(truth, rig(3)).float()
     Poses2D(poses.xy, poses.conf, H36M17, poses.views, seen).save(folder / "poses2d.npz")
     models = {}
-    for seed, name in enumerate(("shipped", "adapted", "adapted_without")):
+    for seed, name in enumerate(("pretrained", "adapted", "adapted_without")):
         torch.manual_seed(seed)
         net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
         torch.nn.init.normal_(net.volume.weight, std=0.2)
@@ -101,15 +101,15 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
         TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(models[name])
     found = network_results(folder, models, "cam3", rig(3))
     four, alone = found["four_cameras"], found["held_out_camera"]
-    assert [part["shipped"]["poses"] for part in (four, alone["new_frames"], alone["all_frames"])] == [6, 2, 6]
-    assert four["blazepose_world_landmarks"]["pmpjpe_mm"] < 60 < four["shipped"]["pmpjpe_mm"]
-    assert four["shipped"] == four["shipped_alone"], "nobody trained a refiner"
+    assert [part["pretrained"]["poses"] for part in (four, alone["new_frames"], alone["all_frames"])] == [6, 2, 6]
+    assert four["blazepose_world_landmarks"]["pmpjpe_mm"] < 60 < four["pretrained"]["pmpjpe_mm"]
+    assert four["pretrained"] == four["pretrained_alone"], "nobody trained a refiner"
     Refiner(H36M17, width=16).save(models["adapted"] / WEIGHTS)
     refined = network_results(folder, models, "cam3", rig(3))["four_cameras"]
     assert refined["adapted"] != refined["adapted_alone"] == four["adapted_alone"]
     (models["adapted"] / WEIGHTS).unlink()
-    same = network_results(folder, {**models, "adapted": models["shipped"]}, "cam3", rig(3))
-    assert same["four_cameras"]["adapted"] == four["shipped"] != four["adapted"]
+    same = network_results(folder, {**models, "adapted": models["pretrained"]}, "cam3", rig(3))
+    assert same["four_cameras"]["adapted"] == four["pretrained"] != four["adapted"]
     assert same["held_out_camera"] == alone, "what adapted to all cameras has no say about the one held out"
     figures = headline(found)
     assert len(figures) == 8
@@ -118,10 +118,10 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
 
 
 def test_sizes_are_read_from_the_package(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path)
     with pytest.raises(EpiposeError, match="Install epipose again"):
-        pretrained.shipped_sizes()
+        pretrained.pretrained_sizes()
     net = PoseNet("resnet18", 17, input_size=96, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.4).save(tmp_path)
     sizes = {"backbone": "resnet18", "input_size": 96, "depth_bins": 8, "channels": 16, "deconvs": 1, "margin": 1.4}
-    assert pretrained.shipped_sizes() == sizes
+    assert pretrained.pretrained_sizes() == sizes

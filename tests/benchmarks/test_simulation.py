@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_clip_and_another_one_another():
     assert not torch.equal(a.xyz, c.xyz)
 
 
-def test_without_noise_the_pictures_are_the_projections():
+def test_without_noise_the_images_are_the_projections():
     clip = exact()
     seen = clip.poses.conf[:, :, 0] > 0
     off = (clip.poses.xy[:, :, 0] - clip.rig.camera.spread(2).project(clip.xyz)).norm(dim=-1)
@@ -111,7 +111,7 @@ def test_every_kind_of_failure_is_a_whole_clip(kind):
     )
     assert same == (kind == "none" or kind.startswith("focal"))
     assert torch.equal(after.given().camera.K, before.given().camera.K) == (
-        kind != "two videos exchanged" and not kind.startswith("focal") and views == 4
+        kind != "two videos swapped" and not kind.startswith("focal") and views == 4
     )
 
 

@@ -58,14 +58,14 @@ def test_ratios_are_of_the_same_round() -> None:
 def test_tables_hold_the_figures_and_a_dash_for_what_is_missing() -> None:
     found = {"inference_onnx_per_s_batch1": 61.25, "inference_torch_over_resnet50": 18.0}
     lines = studio_tables.inference(found).splitlines()
-    assert lines[3] == "| the network that comes with epipose, ONNX Runtime | 61.2 | - |"
+    assert lines[3] == "| the pretrained network, ONNX Runtime | 61.2 | - |"
     assert lines[6] == "| times as fast as that ResNet-50, PyTorch | - | 18.0 |"
     assert "(`studio_images_per_s`) | 93.1 | >= 60 |" in studio_tables.footage({"studio_images_per_s": 93.1})
     row = {"pmpjpe_mm": 61.4, "nmpjpe_mm": 80.0, "mpjpe_mm": 81.6}
     new = {"held_out_camera": {"camera": "cam04", "new_frames": {"adapted": row}, "all_frames": {}}}
     assert "| the same, adapted to this footage | 61 | 80 | 82 | - | - | - |" in demo_tables.held_out({"network": new})
-    four = {"four_cameras": {"shipped": row}}
-    assert "| the network that comes with epipose | 61 | 80 | 82 |" in demo_tables.network({"network": four})
+    four = {"four_cameras": {"pretrained": row}}
+    assert "| the pretrained network | 61 | 80 | 82 |" in demo_tables.network({"network": four})
 
 
 def test_a_page_gets_its_tables(monkeypatch, tmp_path: Path) -> None:

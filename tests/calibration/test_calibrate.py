@@ -90,7 +90,7 @@ def test_camera_order_and_joint_order_do_not_matter():
 
 
 def test_where_the_world_is_and_how_large_it_is_do_not_matter():
-    """The same pictures come from a scene that is turned, moved and twice as large: the same rig must come out."""
+    """The same images come from a scene that is turned, moved and twice as large: the same rig must come out."""
     true, xyz = rig(), moving_skeleton(30)
     turn = exp(torch.tensor([0.4, -0.3, 1.1], dtype=torch.float64))
     shift = torch.tensor([3.0, -2.0, 1.0], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""The first rig: mirrored videos, sides exchanged throughout, the mirrored world, lenses nobody knows."""
+"""The first rig: mirrored videos, sides swapped throughout, the mirrored world, lenses nobody knows."""
 
 import dataclasses
 import math
@@ -39,7 +39,7 @@ def worst_degrees(found: Rig, true: Rig):
     return float(torch.rad2deg(angle_between(*(of[:, None] @ of[None].mT for of in R))).max())
 
 
-def with_sides_exchanged(poses, view):
+def with_sides_swapped(poses, view):
     poses.xy[view] = poses.xy[view][:, :, FLIP]
     return poses
 
@@ -47,14 +47,14 @@ def with_sides_exchanged(poses, view):
 def with_video_mirrored(poses, view, width):
     """As a looking-glass shows it: the detector takes the left hand, which looks like a right one, for the right."""
     poses.xy[view, ..., 0] = width - 1 - poses.xy[view, ..., 0]
-    return with_sides_exchanged(poses, view)
+    return with_sides_swapped(poses, view)
 
 
-def test_an_honest_clip_is_neither_mirrored_nor_exchanged():
+def test_an_honest_clip_is_neither_mirrored_nor_swapped():
     found = first_rig(clip(rig()), rig(), ALL)
     assert found.mirrored_video > 2
     assert found.mirror_cost > 2
-    assert not bool(found.exchanged.any())
+    assert not bool(found.swapped.any())
     assert worst_degrees(found.rig, rig()) < 1
     assert len(found.pairs) == 6
     assert found.cost < 0.2
@@ -68,10 +68,10 @@ def test_a_mirrored_video_is_noticed():
     assert worst_degrees(found.rig.select(others), rig().select(others)) < 2
 
 
-def test_sides_exchanged_throughout_a_view_are_noticed_and_no_mirrored_video():
+def test_sides_swapped_throughout_a_view_are_noticed_and_no_mirrored_video():
     view = 3
-    found = first_rig(with_sides_exchanged(clip(rig()), view), rig(), ALL)
-    assert found.exchanged.tolist() == [other == view for other in range(4)]
+    found = first_rig(with_sides_swapped(clip(rig()), view), rig(), ALL)
+    assert found.swapped.tolist() == [other == view for other in range(4)]
     assert found.mirrored_video > 1.5
     assert worst_degrees(found.rig, rig()) < 1
 
@@ -110,7 +110,7 @@ def test_the_mirrored_world_is_left(views, monkeypatch):
     ("cost_of_the_mirrored", "taken"), [(1.01, "proper"), (0.99, "proper"), (0.9, "mirrored")], ids=str
 )
 def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mirrored, taken, monkeypatch):
-    """Knees and noses point forward; but they have no say where the pictures are clear."""
+    """Knees and noses point forward; but they have no say where the images are clear."""
     adjust, cost = epipose.calibration.initial_rig.bundle_adjust, iter([1.0, cost_of_the_mirrored])
     worlds = []
 
@@ -142,7 +142,7 @@ def test_of_several_lenses_the_likeliest_is_taken():
 
 @pytest.mark.parametrize("sigma", [[None, None], [None, 0.1]], ids=["both guessed", "one stated"])
 def test_lenses_that_were_guessed_are_searched_widely_and_stated_ones_kept(sigma, monkeypatch):
-    """What was guessed does not matter, only the size of the picture; a lens with which nothing fits is passed over."""
+    """What was guessed does not matter, only the size of the image; a lens with which nothing fits is passed over."""
     tried = []
 
     def first(poses, intrinsics, frames, seed):

@@ -168,7 +168,7 @@ def test_only_the_frames_asked_for_are_looked_at():
 
 
 def test_a_lens_nobody_described_is_found_from_nothing(monkeypatch):
-    """From the size of the pictures alone; S1's lenses bend rays, and are a seventh longer than the picture is wide."""
+    """From the size of the images alone; S1's lenses bend rays, and are a seventh longer than the image is wide."""
     monkeypatch.setattr(epipose.calibration.initial_rig, "FOCAL_RATIOS", (0.65, 1.0))
     true = rig().select(rig().names[:3])
     assumed = stack_cameras([assumed_camera(*size) for size in true.camera.size.tolist()])

@@ -35,7 +35,7 @@ def whom(crowd, poses):
 @pytest.mark.parametrize("views", [3, 4])
 def test_another_person_or_a_reflection_all_the_time(other, views):
     scene = crowd(views)
-    scene.exchange(VIEW, 0, other, 0, FRAMES)
+    scene.swap(VIEW, 0, other, 0, FRAMES)
     poses, changes = repaired_subject(scene.poses(), misplaced(scene.rig))
     assert bool((whom(scene, poses) == 0).all())
     (change,) = changes.pop(scene.rig.names[VIEW])
@@ -46,7 +46,7 @@ def test_another_person_or_a_reflection_all_the_time(other, views):
 
 def test_another_person_for_a_while_only():
     scene = crowd()
-    scene.exchange(VIEW, 0, 1, 40, 90)
+    scene.swap(VIEW, 0, 1, 40, 90)
     poses, changes = repaired_subject(scene.poses(), scene.rig)
     assert float((whom(scene, poses) == 0).double().mean()) > 0.99
     (change,) = changes[scene.rig.names[VIEW]]
@@ -66,7 +66,7 @@ def test_who_is_right_stays():
 
 def test_two_views_cannot_tell():
     scene = crowd(2)
-    scene.exchange(VIEW, 0, 1, 0, FRAMES)
+    scene.swap(VIEW, 0, 1, 0, FRAMES)
     poses, changes = repaired_subject(scene.poses(), scene.rig)
     assert changes == {}
     assert torch.equal(poses.conf, scene.poses().conf)
@@ -76,7 +76,7 @@ def test_own_3d_moves_along():
     from dataclasses import replace
 
     scene = crowd()
-    scene.exchange(VIEW, 0, 1, 0, FRAMES)
+    scene.swap(VIEW, 0, 1, 0, FRAMES)
     poses = scene.poses()
     poses, _ = repaired_subject(replace(poses, xyz=poses.xy[..., [0, 1, 1]].clone()), misplaced(scene.rig))
     assert poses.xyz is not None
@@ -85,14 +85,14 @@ def test_own_3d_moves_along():
 
 def test_a_repaired_view_helps_to_judge_the_next():
     scene = crowd(3)
-    scene.exchange(VIEW, 0, 1, 0, FRAMES)
-    scene.exchange(2, 0, 1, 40, 80)
+    scene.swap(VIEW, 0, 1, 0, FRAMES)
+    scene.swap(2, 0, 1, 40, 80)
     poses, changes = repaired_subject(scene.poses(), misplaced(scene.rig))
     assert float((whom(scene, poses) == 0).double().mean()) > 0.97
     assert set(changes) == {scene.rig.names[VIEW], scene.rig.names[2]}
 
 
-def test_who_is_seen_badly_is_not_exchanged_for_nobody():
+def test_who_is_seen_badly_is_not_swapped_for_nobody():
     scene = crowd()
     scene.xy[VIEW, 40:80, 0] += 150
     for person in (1, 2):

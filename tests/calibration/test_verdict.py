@@ -33,7 +33,7 @@ GOOD = Evidence(
     mirrored_video=4.0,
     handedness=0.9,
     undecided_share=0.0,
-    exchanged_views=0,
+    swapped_views=0,
     focal_sigma_pct=0.0,
 )
 REJECTED = {
@@ -62,7 +62,7 @@ CHECKED = {
     "focal length that was given does not fit.* by 15 %": {"focal_doubt_pct": 15.0},
     "67% of the pairs of views": {"outvoted_share": 2 / 3},
     "south may have been moved.* by 9 mrad": {"worst_drift_mrad": 9.0},
-    "mirrored world explains the pictures nearly as well": {"handedness": None, "mirror_cost": 1.01},
+    "mirrored world explains the images nearly as well": {"handedness": None, "mirror_cost": 1.01},
     "In 30% of the frames left and right contradict": {"undecided_share": 0.3},
     "estimated are uncertain by 20 %": {"focal_sigma_pct": 20.0},
 }
@@ -102,7 +102,7 @@ def test_what_makes_cameras_doubtful_wants_a_look(reason, changes):
         {"mirror_cost": None, "mirrored_video": None},
         {"handedness": None},
         {"mirror_cost": 1.01},
-        {"exchanged_views": 1},
+        {"swapped_views": 1},
         {"worst_lag_frames": 2.4},
         {"roaming": 0.1, "worst_sigma_deg": 0.0},
         {"mirrored_video": 0.5},

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 
 
 class Photos:
-    """A dataset of single pictures: every folder called photos."""
+    """A dataset of single images: every folder called photos."""
 
     about = About("Photos of people", "none", "nowhere", "nothing", "photos/")
 
@@ -220,13 +220,13 @@ def test_cameras_above_are_found_from_within(tmp_path, monkeypatch):
     write_take(tmp_path / "data", 9, "Greeting", person(3))
     monkeypatch.chdir(tmp_path / "data")
     assert checked(Path("."))[1][0].good
-    with pytest.raises(EpiposeError, match="S9_Greeting_2 has no pictures"):
+    with pytest.raises(EpiposeError, match="S9_Greeting_2 has no images"):
         list(imported(Path("."), tmp_path / "clips", Choice(), 1))
 
 
-def test_single_pictures_go_to_the_training_instead(photos, capsys):
+def test_single_images_go_to_the_training_instead(photos, capsys):
     assert cli.main(["datasets", "import", str(photos), "--out", str(photos / "x")]) == 2
-    assert "epipose train --pictures-2d" in capsys.readouterr().err
+    assert "epipose train --images-2d" in capsys.readouterr().err
     assert cli.main(["datasets", "check", str(photos)]) == 2
 
 

@@ -45,7 +45,7 @@ def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
-def test_videos_in_and_a_pose_from_a_single_picture_out(footage, tmp_path, capsys):
+def test_videos_in_and_a_pose_from_a_single_image_out(footage, tmp_path, capsys):
     walk, model = tmp_path / "walk", tmp_path / "model"
     assert run("detect", *footage, "--out", walk, "--detector", "dots") == 0
     assert run("calibrate", walk, "--intrinsics", footage[0].parent / "cameras.json") == 0
@@ -219,12 +219,12 @@ def test_verbs_on_what_is_no_clip_folder_say_how_to_make_one(tmp_path, capsys):
     assert "Traceback" not in refused(capsys, "view", tmp_path, "--html", tmp_path / "x.html")
 
 
-def test_an_unreadable_picture(tmp_path, capsys):
+def test_an_unreadable_image(tmp_path, capsys):
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(tmp_path / "model")
-    (tmp_path / "photo.jpg").write_bytes(b"no picture")
+    (tmp_path / "photo.jpg").write_bytes(b"no image")
     said = refused(capsys, "predict", tmp_path / "photo.jpg", "--model", tmp_path / "model", "--detector", "dots")
-    assert "photo.jpg cannot be read as a picture" in said
+    assert "photo.jpg cannot be read as an image" in said
 
 
 def test_a_file_as_the_output_folder_is_refused_before_any_work(footage, tmp_path, capsys):

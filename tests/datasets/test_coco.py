@@ -60,8 +60,8 @@ def test_everybody_with_a_joint_by_name(root: Path) -> None:
     assert reader.recognises(root)
     people = reader.people(root, Choice(split="train"))
     assert people.skeleton == COCO17
-    assert [path.relative_to(root).as_posix() for path in people.pictures] == ["train2017/9.jpg", "train2017/2.jpg"]
-    assert people.picture.tolist() == [0, 1, 0]
+    assert [path.relative_to(root).as_posix() for path in people.images] == ["train2017/9.jpg", "train2017/2.jpg"]
+    assert people.image.tolist() == [0, 1, 0]
     nose, wrist, ankle = (COCO17.joints.index(name) for name in ("nose", "left_wrist", "right_ankle"))
     assert people.xy[0, nose].tolist() == [3, 4]
     assert people.xy[1, ankle].tolist() == [0, 7]
@@ -73,9 +73,9 @@ def test_everybody_with_a_joint_by_name(root: Path) -> None:
 
 def test_splits_follow_one_another(root: Path) -> None:
     people = CocoKeypoints().people(root, Choice())
-    assert people.picture.tolist() == [0, 1, 0, 2]
-    assert people.pictures[2] == root / "val2017" / "1.jpg"
-    assert CocoKeypoints().people(root, Choice(split="val")).picture.tolist() == [0]
+    assert people.image.tolist() == [0, 1, 0, 2]
+    assert people.images[2] == root / "val2017" / "1.jpg"
+    assert CocoKeypoints().people(root, Choice(split="val")).image.tolist() == [0]
     (root / "annotations" / FILES["train"]).unlink()
     assert len(CocoKeypoints().people(root, Choice()).xy) == 1
     with pytest.raises(EpiposeError, match="withheld"):
@@ -84,10 +84,10 @@ def test_splits_follow_one_another(root: Path) -> None:
         CocoKeypoints().people(root, Choice(split="train"))
 
 
-def test_pictures_may_lie_in_images(root: Path) -> None:
+def test_images_may_lie_in_images(root: Path) -> None:
     (root / "images").mkdir()
     (root / "val2017").rename(root / "images" / "val2017")
-    assert CocoKeypoints().people(root, Choice(split="val")).pictures == (root / "images" / "val2017" / "1.jpg",)
+    assert CocoKeypoints().people(root, Choice(split="val")).images == (root / "images" / "val2017" / "1.jpg",)
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_what_is_no_such_file_is_named(root: Path, old: str, new: str, message: 
     assert [finding.good for finding in CocoKeypoints().check(root)] == [False, True]
 
 
-def test_check_counts_the_pictures(root: Path) -> None:
+def test_check_counts_the_images(root: Path) -> None:
     train, val = CocoKeypoints().check(root)
     assert train.good
     assert val.good
-    assert "3 people in 2 pictures, 0 not in train2017" in train.words
+    assert "3 people in 2 images, 0 not in train2017" in train.words
     (root / "train2017" / "2.jpg").unlink()
     assert not CocoKeypoints().check(root)[0].good
     (root / "val2017" / "1.jpg").unlink()

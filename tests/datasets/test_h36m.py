@@ -39,7 +39,7 @@ PLACE_OF = {
 
 @pytest.fixture
 def release(tmp_path):
-    """S1, S9 and S11, a few takes each, no pictures."""
+    """S1, S9 and S11, a few takes each, no images."""
     return write_release(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_takes_are_called_by_subject_action_and_trial(release):
     ]  # fmt: skip
     photo = takes[3]
     assert (photo.subject, photo.action, photo.frames, photo.fps) == ("S1", "Photo", 8, 50.0)
-    assert photo.pictures == (None,) * 4
+    assert photo.images == (None,) * 4
 
 
 def test_the_files_of_trials_are_those_of_the_releases_table():
@@ -187,7 +187,7 @@ def test_missing_pixels_and_bad_numbers_have_confidence_0(release):
     assert READER.takes(release, Choice(subjects=("S1",)))[0].truth().poses2d is None
 
 
-def test_metadata_says_how_large_pictures_are(tmp_path):
+def test_metadata_says_how_large_images_are(tmp_path):
     other = "[1002 1000;1002 1000;1000 1000;1000 1000]"
     write_metadata(tmp_path, {5: other, 7: "[1002 1000;1002 1000;1002 1000;1002 1000]", 9: "[1 2]"})
     rigs = read_metadata(tmp_path / "metadata.xml")

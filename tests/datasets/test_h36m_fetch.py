@@ -14,7 +14,7 @@ from epipose.datasets.registry import reader_for
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
-from tests.helpers.h36m_files import CAMERAS, SIZES, by_opencv, person, write_annot, write_metadata, write_pictures
+from tests.helpers.h36m_files import CAMERAS, SIZES, by_opencv, person, write_annot, write_images, write_metadata
 
 READER = Human36MProcessed()
 JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
@@ -31,23 +31,23 @@ def fetched(tmp_path):
         place = tmp_path / "processed" / f"S{subject}" / folder
         write_annot(place, subject, person(300, subject), frames, tuple(cameras))
         for camera in cameras:
-            pictures, size = place / "imageSequence" / CAMERAS[camera], SIZES[subject, CAMERAS[camera]]
-            write_pictures(pictures, "img_{:06d}.jpg", [*(frames + 1)], size)
+            images, size = place / "imageSequence" / CAMERAS[camera], SIZES[subject, CAMERAS[camera]]
+            write_images(images, "img_{:06d}.jpg", [*(frames + 1)], size)
     return tmp_path / "processed"
 
 
-def test_h5_rows_are_the_pictures(fetched):
+def test_h5_rows_are_the_images(fetched):
     assert reader_for(fetched)[0] == "h36m-processed"
     takes = READER.takes(fetched, Choice())
     assert [(take.name, take.frames, take.fps, take.step) for take in takes] == [
         ("S9_Photo_1", 5, 50 / 64, 64), ("S9_Waiting_1", 5, 50 / 64, 64), ("S11_Directions_2", 5, 50 / 64, 64)
     ]  # fmt: skip
-    assert [path is None for path in takes[2].pictures] == [True, False, False, False]
+    assert [path is None for path in takes[2].images] == [True, False, False, False]
     assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
 
 
 def test_h5_check_compares_cameras_with_each_other(fetched):
-    """Every row has its picture, and yet one camera kept other frames than the rest."""
+    """Every row has its image, and yet one camera kept other frames than the rest."""
     frames, place = np.arange(0, 300, 64), fetched / "S9" / "TakingPhoto-1"
     write_annot(place, 9, person(300, 9), frames, (0, 1, 2, 3))
     with h5py.File(place / "annot.h5", "a") as file:
@@ -56,7 +56,7 @@ def test_h5_check_compares_cameras_with_each_other(fetched):
     (folder / "img_000129.jpg").rename(folder / "img_000130.jpg")
     take = READER.takes(fetched, Choice())[0]
     assert take.frames == 0
-    with pytest.raises(EpiposeError, match=r"do not show the same frames: picture 3 is img_000130\.jpg in the one"):
+    with pytest.raises(EpiposeError, match=r"do not show the same frames: image 3 is img_000130\.jpg in the one"):
         take.truth()
     bad = [finding.words for finding in READER.check(fetched) if not finding.good and "TakingPhoto" in finding.words]
     assert len(bad) == 1
@@ -107,7 +107,7 @@ def test_h5_poses_go_from_camera_to_world(fetched, which):
     assert truth.poses2d.conf.amax((1, 2, 3)).tolist() == [1 - which // 2, 1, 1, 1]
 
 
-def test_h5_only_frames_with_pictures_count(fetched):
+def test_h5_only_frames_with_images_count(fetched):
     place = fetched / "S9" / "TakingPhoto-1"
     for camera in CAMERAS:
         (place / "imageSequence" / camera / "img_000065.jpg").unlink()
@@ -122,15 +122,15 @@ def test_h5_only_frames_with_pictures_count(fetched):
     with h5py.File(place / "annot.h5", "a") as file:
         file["frame"][1] = 77
     assert READER.takes(fetched, Choice())[0].truth().poses.conf.amin() == 1  # other cameras have frame 64 still
-    write_pictures(place / "imageSequence" / CAMERAS[0], "img_{:06d}.jpg", [290])
-    assert any("1 pictures of which" in finding.words for finding in READER.check(fetched) if not finding.good)
+    write_images(place / "imageSequence" / CAMERAS[0], "img_{:06d}.jpg", [290])
+    assert any("1 images of which" in finding.words for finding in READER.check(fetched) if not finding.good)
 
 
-def test_h5_poses_without_pictures(tmp_path):
+def test_h5_poses_without_images(tmp_path):
     write_metadata(tmp_path)
     write_annot(tmp_path / "S5" / "WalkingTogether-2", 5, person(20, 5), np.array([0, 3, 11]), (0, 1, 2, 3))
     take = READER.takes(tmp_path, Choice())[0]
-    assert (take.name, take.frames, take.pictures) == ("S5_WalkTogether_2", 3, (None,) * 4)
+    assert (take.name, take.frames, take.images) == ("S5_WalkTogether_2", 3, (None,) * 4)
     np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(20, 5)[[0, 3, 11]][:, JOINTS] / 1000, atol=1e-6)
 
 

@@ -37,7 +37,7 @@ def test_takes_have_poses_alone(tmp_path):
         ("S1_Directions_1", 6, 50.0), ("S1_Photo_2", 7, 50.0), ("S9_Greeting_1", 9, 50.0), ("S9_Greeting_2", 8, 50.0)
     ]  # fmt: skip
     assert takes[0].rig is None
-    assert takes[0].pictures == ()
+    assert takes[0].images == ()
     truth = takes[1].truth()
     np.testing.assert_allclose(truth.poses.xyz[:, 0], person(7, 2)[:, JOINTS] / 1000, atol=1e-6)
     assert truth.poses2d is None
@@ -65,7 +65,7 @@ def test_cameras_that_lie_beside_are_taken(tmp_path, form):
             READER.takes(path, Choice())
     take = READER.takes(path, Choice(subjects=("S1",)))[0]
     assert take.rig.names == CAMERAS
-    assert take.pictures == (None,) * 4
+    assert take.images == (None,) * 4
     assert take.rig.camera.size.tolist() == [[1000, 1002], [1000, 1000], [1000, 1000], [1000, 1002]]
     pixels = take.rig.camera.spread(2).project(take.truth().poses.xyz[:, 0].double()[None])
     for view in range(4):

@@ -21,8 +21,8 @@ from tests.helpers.h36m_files import (
     by_opencv,
     person,
     rotation,
+    write_images,
     write_json_layout,
-    write_pictures,
 )
 
 READER = Human36MProcessed()
@@ -33,10 +33,10 @@ def folder_name(subject, act, trial, camera):
     return f"s_{subject:02d}_act_{act:02d}_subact_{trial:02d}_ca_{camera:02d}"
 
 
-def write_images(root, subject, act, trial, numbers, cameras=(1, 2, 3, 4)):
+def write_take(root, subject, act, trial, numbers, cameras=(1, 2, 3, 4)):
     for camera in cameras:
         name = folder_name(subject, act, trial, camera)
-        write_pictures(root / "images" / name, name + "_{:06d}.jpg", numbers, SIZES[subject, CAMERAS[camera - 1]])
+        write_images(root / "images" / name, name + "_{:06d}.jpg", numbers, SIZES[subject, CAMERAS[camera - 1]])
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def parsed(tmp_path):
     """S1 and S9 in the JSON layout."""
     write_json_layout(tmp_path, 1, {(2, 1): person(6, 1)[:, JOINTS], (12, 2): person(9, 2)[:, JOINTS]})
     write_json_layout(tmp_path, 9, {(5, 2): person(7, 3)[:, JOINTS], (16, 1): person(8, 4)[:, JOINTS]})
-    write_images(tmp_path, 1, 2, 1, range(1, 7))
-    write_images(tmp_path, 1, 12, 2, range(1, 10, 4), (1, 3, 4))
-    write_images(tmp_path, 9, 5, 2, range(1, 8))
-    write_images(tmp_path, 9, 16, 1, range(1, 9))
+    write_take(tmp_path, 1, 2, 1, range(1, 7))
+    write_take(tmp_path, 1, 12, 2, range(1, 10, 4), (1, 3, 4))
+    write_take(tmp_path, 9, 5, 2, range(1, 8))
+    write_take(tmp_path, 9, 16, 1, range(1, 9))
     return tmp_path
 
 
@@ -61,8 +61,8 @@ def test_json_takes_are_found_by_their_folders(parsed):
     ]  # fmt: skip
     photo = takes[1]
     assert photo.action == "Photo"
-    assert photo.pictures[1] is None
-    assert photo.pictures[2] == parsed / "images" / folder_name(1, 12, 2, 3)
+    assert photo.images[1] is None
+    assert photo.images[2] == parsed / "images" / folder_name(1, 12, 2, 3)
     chosen = READER.takes(parsed, Choice(subjects=("S9",), known_bad=False, views=(CAMERAS[3],)))
     assert [take.name for take in chosen] == ["S9_WalkTogether_1"]
     assert chosen[0].rig.names == (CAMERAS[3],)
@@ -95,7 +95,7 @@ def test_the_lens_that_is_put_back_is_the_published_one():
         assert not lens_of(name, lens[:2] + 1).any()
 
 
-def test_json_pictures_tell_which_poses(parsed):
+def test_json_images_tell_which_poses(parsed):
     raw = person(9, 2)[:, JOINTS]
     truth = READER.takes(parsed, Choice(actions=("Photo",)))[0].truth()
     np.testing.assert_allclose(truth.poses.xyz[:, 0], raw[[0, 4, 8]] / 1000, atol=1e-6)
@@ -109,13 +109,13 @@ def test_json_pictures_tell_which_poses(parsed):
     np.testing.assert_allclose(truth.poses.xyz[2, 0], raw[8] / 1000, atol=1e-6)
 
 
-def test_json_poses_without_pictures(tmp_path):
+def test_json_poses_without_images(tmp_path):
     write_json_layout(tmp_path, 11, {(2, 2): person(12, 1)[:, JOINTS]})
     take = READER.takes(tmp_path, Choice())[0]
-    assert (take.name, take.frames, take.pictures) == ("S11_Directions_2", 12, (None,) * 4)
+    assert (take.name, take.frames, take.images) == ("S11_Directions_2", 12, (None,) * 4)
     np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(12, 1)[:, JOINTS] / 1000, atol=1e-6)
-    write_images(tmp_path, 11, 2, 2, range(1, 13))
-    assert READER.takes(tmp_path, Choice())[0].pictures[0] is None  # the damaged video
+    write_take(tmp_path, 11, 2, 2, range(1, 13))
+    assert READER.takes(tmp_path, Choice())[0].images[0] is None  # the damaged video
 
 
 def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
@@ -151,22 +151,22 @@ def test_json_cameras_that_are_none_are_named(parsed):
 
 def test_json_check_counts(parsed):
     findings = {finding.words: finding.good for finding in READER.check(parsed)}
-    assert findings["S9: cameras, poses and pictures fit together."]
-    assert not findings["S1_Photo_2: pictures from 3 of 4 cameras in " + str(parsed / "images") + "."]
+    assert findings["S9: cameras, poses and images fit together."]
+    assert not findings["S1_Photo_2: images from 3 of 4 cameras in " + str(parsed / "images") + "."]
     assert any("subject5_camera.json" in words for words in findings)
     (parsed / "images" / folder_name(9, 5, 2, 3) / f"{folder_name(9, 5, 2, 3)}_000004.jpg").unlink()
     bad = [finding.words for finding in READER.check(parsed) if not finding.good]
-    assert any(folder_name(9, 5, 2, 3) in words and "lacks pictures: it has 6 of 7" in words for words in bad)
+    assert any(folder_name(9, 5, 2, 3) in words and "lacks images: it has 6 of 7" in words for words in bad)
 
 
 @pytest.mark.parametrize(("subject", "size"), [(7, (1000, 1002)), (8, (1000, 1000))])
-def test_pictures_of_s7_are_higher(tmp_path, subject, size):
+def test_images_of_s7_are_higher(tmp_path, subject, size):
     write_json_layout(tmp_path, subject, {(2, 1): person(3)[:, JOINTS]})
-    write_images(tmp_path, subject, 2, 1, range(1, 4))
+    write_take(tmp_path, subject, 2, 1, range(1, 4))
     (take,) = READER.takes(tmp_path, Choice())
     assert take.rig.camera.size[1].tolist() == [*size]
     import_take(take, tmp_path / "clip")
-    assert not any("has pictures of" in finding.words for finding in READER.check(tmp_path))
+    assert not any("has images of" in finding.words for finding in READER.check(tmp_path))
 
 
 def test_oracle_of_these_tests_is_the_published_rig():

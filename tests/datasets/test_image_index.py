@@ -1,4 +1,4 @@
-"""What is known of pictures without decoding them."""
+"""What is known of images without decoding them."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_frames_that_a_header_does_not_state_are_counted(tmp_path: Path) -> None
     assert glance(video) == Footage(64, 48, 7, 25.0)
 
 
-@pytest.mark.parametrize(("name", "what"), [("cam0/0.png", "folder of pictures"), ("cam0.mp4", "video")])
+@pytest.mark.parametrize(("name", "what"), [("cam0/0.png", "folder of images"), ("cam0.mp4", "video")])
 def test_what_cannot_be_read_is_named_by_one_and_nothing_to_the_other(tmp_path: Path, name: str, what: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
 from epipose.io.video import read_frames, read_image
 from epipose.skeletons import H36M17
-from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, pictures, sequence, video
+from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, images, sequence, video
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +29,11 @@ def short(monkeypatch) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, dict[str, np.ndarray]]:
-    """S1 Seq1 without pictures but for two views, 8 x 8 and 6 frames of them."""
+    """S1 Seq1 without images but for two views, 8 x 8 and 6 frames of them."""
     root = tmp_path_factory.mktemp("3dhp")
     raw = sequence(root / "S1" / "Seq1", order=list(range(13, -1, -1)))
-    pictures(root / "S1" / "Seq1" / "imageSequence" / "video_0", 6)
-    pictures(root / "S1" / "Seq1" / "imageFrames" / "video_7", 7, (16, 16))
+    images(root / "S1" / "Seq1" / "imageSequence" / "video_0", 6)
+    images(root / "S1" / "Seq1" / "imageFrames" / "video_7", 7, (16, 16))
     return root, raw
 
 
@@ -54,7 +54,7 @@ def test_a_sequence_is_indexed_by_names_alone(made) -> None:
     assert take.rig.names == CHEST_VIEWS
     folder = root / "S1" / "Seq1"
     frames, late = folder / "imageSequence" / "video_0", folder / "imageFrames" / "video_7"
-    assert take.pictures == (frames, None, None, late, None)
+    assert take.images == (frames, None, None, late, None)
     assert take.rig.camera.size.tolist() == [[8, 8], [2048, 2048], [2048, 2048], [16, 16], [2048, 2048]]
     assert take.rig.metric
     assert take.rig.upright
@@ -76,10 +76,10 @@ def test_a_video_is_measured_by_its_header(tmp_path: Path) -> None:
         video(folder / "imageSequence" / f"video_{view}.avi", frames)
     take = single(tmp_path)
     assert take.frames == FRAMES
-    assert take.pictures[:2] == tuple(folder / "imageSequence" / f"video_{k}.avi" for k in (0, 2))
+    assert take.images[:2] == tuple(folder / "imageSequence" / f"video_{k}.avi" for k in (0, 2))
     assert take.rig.camera.size[1].tolist() == [64, 64]
     assert len(take.truth().poses.xyz) == FRAMES
-    assert len(list(read_frames(take.pictures[0]))) == 5
+    assert len(list(read_frames(take.images[0]))) == 5
     path = folder / "imageSequence" / "video_0.avi"
     path.write_bytes(path.read_bytes()[:100])
     assert single(tmp_path).frames == 7
@@ -87,16 +87,16 @@ def test_a_video_is_measured_by_its_header(tmp_path: Path) -> None:
     assert "video_0.avi cannot be read" in words
 
 
-def test_pictures_that_were_not_all_extracted_are_missed(tmp_path: Path, monkeypatch) -> None:
+def test_images_that_were_not_all_extracted_are_missed(tmp_path: Path, monkeypatch) -> None:
     """An extraction that was cut off once made a take of two frames, without a word."""
     monkeypatch.setitem(SEQUENCES, ("S1", "Seq1"), (FRAMES, 2.0))
     folder = tmp_path / "S1" / "Seq1"
     sequence(folder)
-    pictures(folder / "imageSequence" / "video_0", FRAMES)
-    pictures(folder / "imageSequence" / "video_4", 2)
-    with pytest.raises(EpiposeError, match=r"video_4 has 2 frames; the take S1_Seq1 has 7\. Pictures are missing"):
+    images(folder / "imageSequence" / "video_0", FRAMES)
+    images(folder / "imageSequence" / "video_4", 2)
+    with pytest.raises(EpiposeError, match=r"video_4 has 2 frames; the take S1_Seq1 has 7\. Images are missing"):
         import_take(single(tmp_path), tmp_path / "clip")
-    pictures(folder / "imageSequence" / "video_2", FRAMES - 2)  # the last second may lack
+    images(folder / "imageSequence" / "video_2", FRAMES - 2)  # the last second may lack
     out = import_take(single(tmp_path, views=("cam0", "cam2")), tmp_path / "clip")
     assert Clip.load(out).frames == FRAMES - 2
 
@@ -106,9 +106,9 @@ def test_one_video_of_the_release_breaks_off_and_is_known(tmp_path: Path, monkey
     monkeypatch.setitem(BREAKS_OFF, ("S6", "Seq2", "cam2"), 3)
     folder = tmp_path / "S6" / "Seq2"
     sequence(folder)
-    pictures(folder / "imageSequence" / "video_0", FRAMES)
+    images(folder / "imageSequence" / "video_0", FRAMES)
     assert single(tmp_path).frames == FRAMES
-    pictures(folder / "imageSequence" / "video_2", 3)
+    images(folder / "imageSequence" / "video_2", 3)
     assert single(tmp_path).frames == len(single(tmp_path).truth().poses.xyz) == 3
     assert single(tmp_path, views=("cam0", "cam4")).frames == FRAMES
     good = [finding.words for finding in MpiInf3dhp().check(tmp_path) if finding.good]
@@ -177,17 +177,17 @@ def test_universal_poses_are_smaller_and_do_not_project(made) -> None:
     torch.testing.assert_close(universal.poses2d.xy, true.poses2d.xy)
 
 
-def test_a_picture_is_the_row_of_its_number(made, tmp_path: Path) -> None:
+def test_a_image_is_the_row_of_its_number(made, tmp_path: Path) -> None:
     root, _ = made
     take = single(root)
-    assert read_image(sorted(take.pictures[0].iterdir())[4])[0, 0, 0] == pytest.approx(36, abs=6)
+    assert read_image(sorted(take.images[0].iterdir())[4])[0, 0, 0] == pytest.approx(36, abs=6)
     sequence(tmp_path / "S1" / "Seq1")
     folder = tmp_path / "S1" / "Seq1" / "imageSequence" / "video_0"
-    pictures(folder, 6)
+    images(folder, 6)
     assert single(tmp_path).truth().poses.xyz.shape == (FRAMES, 1, 17, 3)
     (folder / "frame_000003.jpg").unlink()
     with pytest.raises(
-        EpiposeError, match=r"video_0: expected pictures numbered one by one .*frame_000004\.jpg out of turn"
+        EpiposeError, match=r"video_0: expected images numbered one by one .*frame_000004\.jpg out of turn"
     ):
         single(tmp_path).truth()
     assert any("out of turn" in finding.words for finding in MpiInf3dhp().check(tmp_path) if not finding.good)

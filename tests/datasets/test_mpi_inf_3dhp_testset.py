@@ -24,7 +24,7 @@ from epipose.datasets.registry import reader_named
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
 from epipose.skeletons import H36M17
-from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, camera_from_world, cloud, pictures
+from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, camera_from_world, cloud, images
 
 CAPTURY = """tc camera calibration v0.3
 camera	0	made up
@@ -70,7 +70,7 @@ def tests_made(tmp_path_factory) -> tuple[Path, dict[str, dict[str, np.ndarray]]
     calibrations.mkdir(parents=True)
     (calibrations / "ts5-6cameras.calib").write_text(CAPTURY)
     raw = {name: annotations(root / "mpi_inf_3dhp_test_set" / name, lens(root, name)) for name in ("TS3", "TS5")}
-    pictures(root / "mpi_inf_3dhp_test_set" / "TS3" / "imageSequence", FRAMES + 1, (32, 32), "img_{:06d}.jpg")
+    images(root / "mpi_inf_3dhp_test_set" / "TS3" / "imageSequence", FRAMES + 1, (32, 32), "img_{:06d}.jpg")
     return root, raw
 
 
@@ -83,7 +83,7 @@ def test_the_test_set_is_indexed_in_both_places(tests_made) -> None:
         assert (third.name, third.subject, third.action, third.frames) == ("TS3", "TS3", "", FRAMES)
         assert third.rig.camera.size.tolist() == [[32, 32]]
         assert fifth.rig.camera.size.tolist() == [[1920, 1080]]
-        assert fifth.pictures == (None,)
+        assert fifth.images == (None,)
     assert sum(VALID.values()) == 2929
 
 
@@ -97,13 +97,13 @@ def test_get_testset_leaves_one_folder_in_another_of_its_name(tests_made, tmp_pa
     assert lens(tmp_path, "TS5").K[0, 0] == lens(root, "TS5").K[0, 0]
 
 
-def test_pictures_that_were_not_all_extracted_are_missed(tmp_path: Path) -> None:
+def test_images_that_were_not_all_extracted_are_missed(tmp_path: Path) -> None:
     """An extraction that was cut off once made a shorter take, without a word."""
     annotations(tmp_path / "TS3", lens(tmp_path, "TS3"))
-    pictures(tmp_path / "TS3" / "imageSequence", 2, (32, 32), "img_{:06d}.jpg")
+    images(tmp_path / "TS3" / "imageSequence", 2, (32, 32), "img_{:06d}.jpg")
     (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
     assert take.frames == len(take.truth().poses.xyz) == FRAMES
-    with pytest.raises(EpiposeError, match=r"imageSequence has 2 frames; the take TS3 has 7\. Pictures are missing"):
+    with pytest.raises(EpiposeError, match=r"imageSequence has 2 frames; the take TS3 has 7\. Images are missing"):
         import_take(replace(take, fps=1.0), tmp_path / "clip")
     (tmp_path / "TS3" / "annot_data.mat").write_bytes(b"")
     (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
@@ -182,7 +182,7 @@ def test_check_of_the_test_set_measures_what_projects(tests_made, monkeypatch) -
     assert "TS3/annot_data.mat marks 5 frames valid, 5 are published" in good
     assert "TS5/annot_data.mat marks 5 frames valid, 276 are published" in bad
     assert "TS3/annot_data.mat: by the published lens annot3 falls 0.00 pixels from annot2" in good
-    assert "has 8 pictures of 32 x 32 for 7 annotated frames" in good
+    assert "has 8 images of 32 x 32 for 7 annotated frames" in good
     assert "TS1/annot_data.mat is missing" in bad
 
 

@@ -40,11 +40,11 @@ def person(seed: int, left_out: tuple[int, ...] = (), **extra) -> dict:
 
 
 def release(path: Path) -> None:
-    """Four pictures: two people (one unmarked), one person, a test picture, and a training picture without anybody."""
+    """Four images: two people (one unmarked), one person, a test image, and a training image without anybody."""
     crowd = [person(1), {"x1": 1, "y1": 1, "x2": 2, "y2": 2, "annopoints": NOTHING}, person(2, (0, 5))]
     alone = [{**person(3), "objpos": NOTHING, "scale": NOTHING}]
     hidden = [{"scale": 2.0, "objpos": structs([{"x": 401, "y": 301}])}]
-    pictures = [("b.jpg", crowd), ("a.jpg", alone), ("t.jpg", hidden), ("n.jpg", None)]
+    images = [("b.jpg", crowd), ("a.jpg", alone), ("t.jpg", hidden), ("n.jpg", None)]
     annolist = [
         {
             "image": structs([{"name": name}]),
@@ -52,7 +52,7 @@ def release(path: Path) -> None:
             "vididx": 1,
             "frame_sec": NOTHING,
         }
-        for name, people in pictures
+        for name, people in images
     ]
     content = {"annolist": structs(annolist), "img_train": np.array([[1, 1, 0, 1]], np.uint8), "version": "12"}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +74,8 @@ def test_the_release_gives_everybody_who_is_marked(root: Path) -> None:
     assert reader.recognises(root)
     people = reader.people(root, Choice(split="train"))
     assert people.skeleton == MPII16
-    assert people.pictures == (root / "images" / "b.jpg", root / "images" / "a.jpg")
-    assert people.picture.tolist() == [0, 0, 1]
+    assert people.images == (root / "images" / "b.jpg", root / "images" / "a.jpg")
+    assert people.image.tolist() == [0, 0, 1]
     for row, seed in enumerate((1, 2, 3)):
         for joint in range(16):
             missing = seed == 2 and joint in (0, 5)
@@ -92,7 +92,7 @@ def test_the_release_gives_everybody_who_is_marked(root: Path) -> None:
 
 def test_test_people_come_without_joints(root: Path) -> None:
     people = Mpii().people(root, Choice(split="test"))
-    assert [path.name for path in people.pictures] == ["t.jpg"]
+    assert [path.name for path in people.images] == ["t.jpg"]
     assert not people.conf.any()
     assert people.box.tolist() == [[400 - 200, 300 - 200, 400, 400]]
     with pytest.raises(EpiposeError, match=r"annot/valid\.json, and the MATLAB file does not say"):
@@ -127,8 +127,8 @@ def test_the_json_is_counted_from_one_as_well(tmp_path: Path) -> None:
     reader = Mpii()
     assert reader.recognises(tmp_path)
     people: People2D = reader.people(tmp_path, Choice(split="val"))
-    assert [path.name for path in people.pictures] == ["valid0.jpg", "valid1.jpg"]
-    assert people.picture.tolist() == [0, 0, 1]
+    assert [path.name for path in people.images] == ["valid0.jpg", "valid1.jpg"]
+    assert people.image.tolist() == [0, 0, 1]
     assert people.xy[1, 7].tolist() == [17, 7]
     assert people.conf[:, 5].tolist() == [0, 0, 0]
     assert people.conf.sum() == 45
@@ -188,10 +188,10 @@ def test_damage_is_named(root: Path) -> None:
         Mpii().people(root, Choice(split="train"))
 
 
-def test_check_counts_the_pictures(root: Path) -> None:
+def test_check_counts_the_images(root: Path) -> None:
     (finding,) = Mpii().check(root)
     assert finding.good
-    assert "3 people in 2 pictures, of which 0 are not in images" in finding.words
+    assert "3 people in 2 images, of which 0 are not in images" in finding.words
     (root / "images" / "a.jpg").unlink()
     (finding,) = Mpii().check(root)
     assert not finding.good

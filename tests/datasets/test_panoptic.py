@@ -102,7 +102,7 @@ def test_people_keep_their_place_and_who_is_seen_most_is_the_first(tmp_path):
     assert (poses.conf[:, 1] > 0).any(-1).tolist() == [True, False, False]
 
 
-def test_pictures_of_every_third_frame_take_the_poses_of_every_third_frame(tmp_path):
+def test_images_of_every_third_frame_take_the_poses_of_every_third_frame(tmp_path):
     raw = panoptic(tmp_path / "s", list(range(7)), every=3)
     take = _only(tmp_path / "s")
     poses = take.truth().poses
@@ -144,7 +144,7 @@ def test_a_few_unreadable_frames_have_nobody_in_them_and_are_listed(tmp_path):
     present = (_only(root).truth().poses.conf[:, 0] > 0).any(-1)
     assert (~present).nonzero()[:, 0].tolist() == [5, 7]
     bad = [finding.words for finding in Panoptic().check(root) if not finding.good]
-    assert len(bad) == 3  # there are no pictures, either
+    assert len(bad) == 3  # there are no images, either
     for name, words in zip(names, bad[1:], strict=False):
         assert name.name in words
         assert "counts as one with nobody in it" in words
@@ -162,12 +162,12 @@ def test_videos_that_are_known_to_be_broken_are_left_out_unless_named(tmp_path):
     for view in ("00_00", "00_20"):
         write_video(root / "hdVideos" / f"hd_{view}.mp4", (np.zeros((48, 64, 3), np.uint8) for _ in range(2)), 30.0)
     assert _only(root).rig.names == ("00_00",)
-    assert _only(root, views=("00_00", "00_20")).pictures[1] == root / "hdVideos" / "hd_00_20.mp4"
+    assert _only(root, views=("00_00", "00_20")).images[1] == root / "hdVideos" / "hd_00_20.mp4"
     calibration.rename(root / "calibration_160422_other.json")
     assert _only(root).rig.names == ("00_00", "00_20")
 
 
-def test_only_folders_of_pictures_hide_the_videos(tmp_path):
+def test_only_folders_of_images_hide_the_videos(tmp_path):
     root = tmp_path / "s"
     panoptic(root, [0, 1], images=False)
     video = root / "hdVideos" / "hd_00_01.mp4"
@@ -175,7 +175,7 @@ def test_only_folders_of_pictures_hide_the_videos(tmp_path):
     write_video(video, (np.zeros((SIZE[1], SIZE[0], 3), np.uint8) for _ in range(2)), 30.0)
     (root / "hdImgs" / "00_00").mkdir(parents=True)
     (root / "hdImgs" / ".DS_Store").write_bytes(b"what macOS leaves")
-    assert _only(root).pictures == (video,)
+    assert _only(root).images == (video,)
 
 
 def test_whoever_passes_by_takes_no_room(tmp_path):
@@ -199,18 +199,18 @@ def test_two_sequences_of_one_name_are_refused(tmp_path):
     assert any("are both called s" in finding.words for finding in Panoptic().check(tmp_path) if not finding.good)
 
 
-def test_views_are_those_with_pictures_or_those_named(tmp_path):
+def test_views_are_those_with_images_or_those_named(tmp_path):
     root = tmp_path / "s"
     panoptic(root, [0, 1], images=False)
     assert _only(root).rig.names == tuple(CENTERS)
-    assert _only(root).pictures == (None, None, None)
+    assert _only(root).images == (None, None, None)
     video = root / "hdVideos" / "hd_00_01.mp4"
     video.parent.mkdir()
     write_video(video, (np.zeros((SIZE[1], SIZE[0], 3), np.uint8) for _ in range(4)), 30.0)
     assert _only(root).rig.names == ("00_01",)
-    assert _only(root).pictures == (video,)
+    assert _only(root).images == (video,)
     assert _only(root).frames == 2  # as long as the poses
-    assert _only(root, views=("00_12", "00_01")).pictures == (None, video)
+    assert _only(root, views=("00_12", "00_01")).images == (None, video)
     with pytest.raises(EpiposeError, match="no HD camera 01_01; there are: 00_00"):
         _only(root, views=("01_01",))
 

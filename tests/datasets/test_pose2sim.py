@@ -21,8 +21,8 @@ from tests.helpers.panoptic_files import (
     SIZE,
     K,
     calibration_toml,
+    images,
     looking,
-    pictures,
     pose2sim,
     trc,
 )
@@ -105,7 +105,7 @@ def test_cameras_under_other_names_go_by_order(tmp_path):
     take = _only(root)
     assert take.rig.names == ("cam01", "cam03", "a10")
     torch.testing.assert_close(take.rig.camera.center[1], torch.tensor(CENTERS["00_01"], dtype=torch.float64))
-    pictures(root / "videos" / "cam04", ["a.png"])
+    images(root / "videos" / "cam04", ["a.png"])
     with pytest.raises(EpiposeError, match=r"has 4 videos .* its calibration 3 cameras"):
         _only(root)
 
@@ -201,12 +201,12 @@ def test_views_that_do_not_go_together_are_refused(tmp_path):
         import_take(_only(root), tmp_path / "other")
     assert any("cam02 has 3 frames" in finding.words for finding in Pose2SimProject().check(root) if not finding.good)
     assert len(_only(root, views=("cam01", "cam03")).truth().poses.xyz) == 6
-    pictures(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
+    images(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
     for path in folder.iterdir():
         path.unlink()
     for path in (tmp_path / "again").iterdir():
         path.rename(folder / path.name)
-    with pytest.raises(EpiposeError, match=r"picture 3 is cam02_0013\.png in the one, cam01_0002\.png in the other"):
+    with pytest.raises(EpiposeError, match=r"image 3 is cam02_0013\.png in the one, cam01_0002\.png in the other"):
         _only(root).truth()
 
 
@@ -220,7 +220,7 @@ def test_two_trials_of_one_name_are_refused(tmp_path):
     assert any("both called a-b-c" in words for words in bad)
 
 
-def test_the_rate_of_pictures_is_in_the_nearest_config(tmp_path):
+def test_the_rate_of_images_is_in_the_nearest_config(tmp_path):
     root = pose2sim(tmp_path / "session" / "trial")
     assert _only(root).fps == 60.0  # what Pose2Sim takes where nobody says
     (tmp_path / "session" / "Config.toml").write_text("[project]\nframe_rate = 100\n")

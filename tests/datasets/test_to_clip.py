@@ -32,28 +32,28 @@ FRAMES = 12
 
 @pytest.fixture(scope="module")
 def take(tmp_path_factory) -> Take:
-    """A drawn figure, frame by frame another pose, in folders of pictures; 12 frames at 50 a second."""
+    """A drawn figure, frame by frame another pose, in folders of images; 12 frames at 50 a second."""
     root = tmp_path_factory.mktemp("dataset")
     rig, xyz = drawn_clips.rig(2), torch.from_numpy(drawn_clips.poses(FRAMES))
     for name, view in zip(rig.names, rig.camera.spread(2).project(xyz).numpy(), strict=True):
         (root / name).mkdir()
         for number, joints in enumerate(view):
-            picture = drawn_clips.picture(joints, 160)
-            cv2.imwrite(str(root / name / f"{number:05d}.png"), picture[..., ::-1])
+            image = drawn_clips.image(joints, 160)
+            cv2.imwrite(str(root / name / f"{number:05d}.png"), image[..., ::-1])
     poses = Poses3D(xyz[:, None].float(), torch.ones(FRAMES, 1, 17), H36M17, "world", True)
-    pictures = tuple(root / name for name in rig.names)
-    return Take("S1-walk", "S1", "walk", rig, pictures, FRAMES, 50.0, lambda: Truth(poses))
+    images = tuple(root / name for name in rig.names)
+    return Take("S1-walk", "S1", "walk", rig, images, FRAMES, 50.0, lambda: Truth(poses))
 
 
-def test_every_third_frame_of_pictures_and_truth_alike(take, tmp_path):
+def test_every_third_frame_of_images_and_truth_alike(take, tmp_path):
     out = import_take(take, tmp_path / "clip", every=3)
     clip, truth = Clip.load(out), take.truth().poses
     assert (clip.frames, clip.fps) == (4, 50 / 3)
     labels = Poses3D.load(out / "truth" / "poses3d.npz")
     torch.testing.assert_close(labels.xyz, truth.xyz[::3])
     shown = list(clip.read(clip.views[1]))
-    for number, picture in enumerate(shown):
-        np.testing.assert_array_equal(picture, read_image(take.pictures[1] / f"{3 * number:05d}.png"))
+    for number, image in enumerate(shown):
+        np.testing.assert_array_equal(image, read_image(take.images[1] / f"{3 * number:05d}.png"))
     assert Rig.load(out / "truth" / "rig.json").names == take.rig.names
     assert "R" not in json.loads((out / "intrinsics.json").read_text())["cameras"]["cam1"]
     record = json.loads((out / "take.json").read_text())
@@ -61,7 +61,7 @@ def test_every_third_frame_of_pictures_and_truth_alike(take, tmp_path):
     assert record["options"]["every"] == 3
 
 
-def test_joints_in_the_pictures_are_projected_and_gone_outside_of_them(take, tmp_path):
+def test_joints_in_the_images_are_projected_and_gone_outside_of_them(take, tmp_path):
     poses = take.truth().poses
     xyz = poses.xyz.clone()
     xyz[5, 0, 3] += 10  # far to the side
@@ -111,7 +111,7 @@ def test_the_verbs_take_it(take, tmp_path):
 
 
 def test_one_view_alone_is_a_clip_to_predict_on(take, tmp_path):
-    one = replace(take, rig=take.rig.select(("cam2",)), pictures=take.pictures[1:])
+    one = replace(take, rig=take.rig.select(("cam2",)), images=take.images[1:])
     out = import_take(one, tmp_path / "clip", every=2)
     clip = Clip.load(out)
     assert (clip.names, clip.frames) == (("cam2",), 6)
@@ -154,10 +154,10 @@ def test_an_import_that_fails_leaves_nothing(take, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_view_without_pictures_is_left_out_with_its_2d(take, tmp_path):
+def test_a_view_without_images_is_left_out_with_its_2d(take, tmp_path):
     poses = take.truth().poses
     given = projected(poses, take.rig)
-    part = replace(take, pictures=(None, take.pictures[1]), truth=lambda: Truth(poses, given))
+    part = replace(take, images=(None, take.images[1]), truth=lambda: Truth(poses, given))
     out = import_take(part, tmp_path / "clip")
     assert Clip.load(out).names == Rig.load(out / "truth" / "rig.json").names == ("cam2",)
     torch.testing.assert_close(Poses2D.load(out / "truth" / "poses2d.npz").xy, given.xy[1:])
@@ -165,11 +165,11 @@ def test_a_view_without_pictures_is_left_out_with_its_2d(take, tmp_path):
 
 def test_takes_that_make_no_clip_say_why(take, tmp_path):
     with pytest.raises(EpiposeError, match="The take S1-walk has no cameras"):
-        import_take(replace(take, rig=None, pictures=()), tmp_path / "clip")
-    with pytest.raises(EpiposeError, match="The take S1-walk has no pictures"):
-        import_take(replace(take, pictures=(None, None)), tmp_path / "clip")
+        import_take(replace(take, rig=None, images=()), tmp_path / "clip")
+    with pytest.raises(EpiposeError, match="The take S1-walk has no images"):
+        import_take(replace(take, images=(None, None)), tmp_path / "clip")
     wrong = replace(take.rig, camera=take.rig.camera.resized(80, 80))
-    with pytest.raises(EpiposeError, match=r"pictures of 160x160; the dataset's camera cam1 has 80x80"):
+    with pytest.raises(EpiposeError, match=r"images of 160x160; the dataset's camera cam1 has 80x80"):
         import_take(replace(take, rig=wrong), tmp_path / "clip")
     with pytest.raises(EpiposeError, match=r"cam1 has 12 frames; the take S1-walk has 63"):
         import_take(replace(take, frames=63), tmp_path / "clip")
@@ -178,7 +178,7 @@ def test_takes_that_make_no_clip_say_why(take, tmp_path):
 def test_a_take_without_a_frame_makes_no_clip(take, tmp_path):
     poses = take.truth().poses
     nothing = replace(poses, xyz=poses.xyz[:0], conf=poses.conf[:0])
-    with pytest.raises(EpiposeError, match="S1-walk has no frame with both pictures and poses"):
+    with pytest.raises(EpiposeError, match="S1-walk has no frame with both images and poses"):
         import_take(replace(take, frames=0, truth=lambda: Truth(nothing)), tmp_path / "clip")
     assert not list(tmp_path.iterdir())
 
@@ -197,13 +197,13 @@ def test_every_goes_by_the_frames_of_the_recording(take, tmp_path):
         import_take(sparse, tmp_path / "wrong", every=64)
 
 
-def test_the_same_pictures_by_another_path_are_the_same_import(take, tmp_path, monkeypatch):
+def test_the_same_images_by_another_path_are_the_same_import(take, tmp_path, monkeypatch):
     out = import_take(take, tmp_path / "clip")
-    monkeypatch.chdir(take.pictures[0].parent)
-    relative = replace(take, pictures=tuple(Path(path.name) for path in take.pictures))
+    monkeypatch.chdir(take.images[0].parent)
+    relative = replace(take, images=tuple(Path(path.name) for path in take.images))
     assert import_take(relative, out) == out
-    (tmp_path / "link").symlink_to(take.pictures[0].parent)
-    linked = replace(take, pictures=tuple(tmp_path / "link" / path.name for path in take.pictures))
+    (tmp_path / "link").symlink_to(take.images[0].parent)
+    linked = replace(take, images=tuple(tmp_path / "link" / path.name for path in take.images))
     assert import_take(linked, out) == out
 
 
@@ -218,7 +218,7 @@ def test_what_a_killed_import_left_is_removed_and_no_other(take, tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted([other, running, tmp_path / "clip"])
 
 
-def test_pictures_that_end_a_little_early_shorten_the_clip(take, tmp_path):
+def test_images_that_end_a_little_early_shorten_the_clip(take, tmp_path):
     poses = take.truth().poses
     longer = replace(poses, xyz=poses.xyz.repeat(2, 1, 1, 1), conf=poses.conf.repeat(2, 1, 1))
     out = import_take(replace(take, frames=24, truth=lambda: Truth(longer)), tmp_path / "clip", every=5)

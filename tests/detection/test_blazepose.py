@@ -11,7 +11,7 @@ from epipose.detection.blazepose import BlazePose, anchors
 from epipose.detection.roi import Roi
 
 
-def test_anchors_cover_the_picture_in_the_order_of_the_network():
+def test_anchors_cover_the_image_in_the_order_of_the_network():
     a = anchors()
     assert a.shape == (2254, 2)
     np.testing.assert_allclose(a[0], [0.5 / 28, 0.5 / 28])
@@ -25,12 +25,12 @@ def test_anchors_cover_the_picture_in_the_order_of_the_network():
 def test_the_square_turns_the_body_upright():
     roi = Roi.around(np.array([300.0, 400.0]), np.array([400.0, 400.0]))  # lying: the head is to the right
     assert roi.side == pytest.approx(250.0)
-    np.testing.assert_allclose(roi.to_picture(np.array([[0.5, 0.5], [0.5, 0.1]])), [[300, 400], [400, 400]], atol=1e-9)
+    np.testing.assert_allclose(roi.to_image(np.array([[0.5, 0.5], [0.5, 0.1]])), [[300, 400], [400, 400]], atol=1e-9)
 
 
 @pytest.mark.parametrize("side", [120.0, 300.0, 900.0])
-def test_a_point_of_the_crop_is_the_point_of_the_picture(side):
-    """A blurred dot is found where `to_picture` says, to a fraction of a pixel, at any scale."""
+def test_a_point_of_the_crop_is_the_point_of_the_image(side):
+    """A blurred dot is found where `to_image` says, to a fraction of a pixel, at any scale."""
     at = np.array([412.3, 288.6])
     y, x = np.mgrid[:700, :800]
     blob = np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * (side / 30) ** 2))
@@ -39,11 +39,11 @@ def test_a_point_of_the_crop_is_the_point_of_the_picture(side):
     crop = roi.crop(image, 256)[..., 0].astype(float)
     v, u = np.mgrid[:256, :256]
     found = np.array([[(u * crop).sum(), (v * crop).sum()]]) / crop.sum() + 0.5
-    np.testing.assert_allclose(roi.to_picture(found / 256)[0], at, atol=0.004 * side / 4)
+    np.testing.assert_allclose(roi.to_image(found / 256)[0], at, atol=0.004 * side / 4)
 
 
 @pytest.mark.parametrize(("width", "height"), [(3000, 5), (5, 3000), (1, 2000), (2000, 2)])
-def test_a_very_thin_picture_can_be_cropped(width, height):
+def test_a_very_thin_image_can_be_cropped(width, height):
     image = np.full((height, width, 3), 200, np.uint8)
     assert Roi.whole(width, height).crop(image, 224).shape == (224, 224, 3)
 
@@ -65,11 +65,11 @@ class DiscNetwork:
         self.detector = path.name == "detector"
         self.calls = 0
 
-    def __call__(self, picture):
+    def __call__(self, image):
         self.calls += 1
         if self.detector:
-            return self.people((picture > 0).all(-1))
-        return self.pose((picture > 0.5).all(-1))
+            return self.people((image > 0).all(-1))
+        return self.pose((image > 0.5).all(-1))
 
     def people(self, white):
         boxes, logits = np.zeros((1, 2254, 12), np.float32), np.full((1, 2254, 1), -20, np.float32)
@@ -135,7 +135,7 @@ def test_what_a_detection_holds(detector):
     np.testing.assert_allclose(found.xyz, np.tile([0, -1, 0.2], (33, 1)), atol=1e-6)
 
 
-def test_no_confidence_outside_the_picture(detector):
+def test_no_confidence_outside_the_image(detector):
     detector(scene((20, 240)))
     detector._landmarks.pose = lambda white: pose_outside(white)
     (found,) = detector(scene((20, 240)))
@@ -151,4 +151,4 @@ def pose_outside(white):
 
 def test_own_3d_is_turned_back_with_the_square(detector):
     detection, _ = detector._pose(scene((300, 240)), Roi(np.array([300.0, 240.0]), 200.0, np.pi / 2), 0)
-    np.testing.assert_allclose(detection.xyz[0], [1, 0, 0.2], atol=1e-6)  # up in the crop is right in the picture
+    np.testing.assert_allclose(detection.xyz[0], [1, 0, 0.2], atol=1e-6)  # up in the crop is right in the image

@@ -14,7 +14,7 @@ from tests.helpers.videos import moving_square_video
 
 
 class Marks:
-    """Says that a person stands where the picture is bright; the first one is seen for the first half only."""
+    """Says that a person stands where the image is bright; the first one is seen for the first half only."""
 
     skeleton = COCO17
 
@@ -97,7 +97,7 @@ def test_names_that_stand_for_others_are_resolved(monkeypatch):
     for variant in ("heavy", "full"):
         monkeypatch.setattr(weights_module, "best_cached", lambda variant=variant: variant)
         assert resolved("blazepose") == f"blazepose-{variant}"
-        for cached, finder in ((True, f"blazepose-{variant}"), (False, "shipped")):
+        for cached, finder in ((True, f"blazepose-{variant}"), (False, "pretrained")):
             monkeypatch.setattr(weights_module, "any_cached", lambda cached=cached: cached)
             assert resolved("auto") == finder
     assert resolved("blazepose-full") == "blazepose-full"
@@ -127,7 +127,7 @@ def test_another_person_is_not_taken_for_a_continuation(second):
     assert len(tracks_of(frames_of(walk(0, 15, 0), second), 17, fps=20.0)) == 2
 
 
-def test_flickers_are_dropped_but_not_in_a_single_picture():
+def test_flickers_are_dropped_but_not_in_a_single_image():
     assert len(tracks_of(frames_of(walk(0, 40, 0), walk(7, 2, 1, x=400)), 17, fps=20.0)) == 1
     assert len(tracks_of([[person(5, 5, 0)]], 17, fps=20.0)) == 1
     assert tracks_of([[], []], 17, fps=20.0) == []

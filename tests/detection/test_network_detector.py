@@ -11,7 +11,7 @@ import torch
 from epipose.cli.main import main
 from epipose.detection.detect import Detector, detector_named
 from epipose.detection.network_detector import NetworkFinder, windows
-from epipose.io.images import write_picture
+from epipose.io.images import write_image
 from epipose.network import pretrained
 from epipose.network.backends import PoseReader
 from epipose.network.posenet import PoseNet, TrainedPoseNet
@@ -47,7 +47,7 @@ class Sees:
         return np.concatenate([place, np.zeros((17, 1))], -1), 0.9 if seen else 0.8
 
 
-def picture(*squares, size=(400, 300)):
+def drawn(*squares, size=(400, 300)):
     image = np.full((size[1], size[0], 3), 30, np.uint8)
     for x, y, side in squares:
         image[y : y + side, x : x + side] = 220
@@ -64,7 +64,7 @@ def expected(x, y, side):
     ids=["large", "small", "far right", "in the corner", "smaller"],
 )
 def test_the_person_is_found_wherever_and_however_large(place) -> None:
-    (found,) = NetworkFinder(Sees())(picture(place))
+    (found,) = NetworkFinder(Sees())(drawn(place))
     assert np.abs(found.xy - expected(*place)).max() < 0.05 * place[2]
     assert found.score > 0.6
     assert found.conf.min() > 0
@@ -77,36 +77,36 @@ def test_the_person_is_found_wherever_and_however_large(place) -> None:
 def test_an_invented_person_moves_with_the_square_and_is_nobody() -> None:
     """However sure the network is of them, and although a square round them shows the same again."""
     finder = NetworkFinder(Sees())
-    assert finder(picture()) == []
-    assert finder(picture(size=(90, 400))) == []
-    (found,) = NetworkFinder(Sees(), least_score=0.0)(picture())
+    assert finder(drawn()) == []
+    assert finder(drawn(size=(90, 400))) == []
+    (found,) = NetworkFinder(Sees(), least_score=0.0)(drawn())
     assert found.score < 0.25
 
 
 def test_of_two_people_the_larger_one_is_taken() -> None:
-    (found,) = NetworkFinder(Sees())(picture((20, 150, 80), (220, 60, 130)))
+    (found,) = NetworkFinder(Sees())(drawn((20, 150, 80), (220, 60, 130)))
     assert np.abs(found.xy - expected(220, 60, 130)).max() < 7
 
 
 def test_in_a_video_the_person_is_followed_and_searched_for_only_when_lost() -> None:
     network = Sees()
     finder = NetworkFinder(network)
-    (first,) = finder(picture((40, 60, 100)))
+    (first,) = finder(drawn((40, 60, 100)))
     searching = len(network.batches)
     for step in range(1, 4):
-        (found,) = finder(picture((40 + 8 * step, 60, 100)))
+        (found,) = finder(drawn((40 + 8 * step, 60, 100)))
         assert np.abs(found.xy - expected(40 + 8 * step, 60, 100)).max() < 5
         assert found.track == first.track
     assert network.batches[searching:] == [3, 3, 3], "one square and two beside it for each frame"
-    (elsewhere,) = finder(picture((280, 160, 100)))
+    (elsewhere,) = finder(drawn((280, 160, 100)))
     assert np.abs(elsewhere.xy - expected(280, 160, 100)).max() < 5
     assert elsewhere.track != first.track
-    assert finder(picture()) == []
-    (again,) = finder(picture((40, 60, 100)))
+    assert finder(drawn()) == []
+    (again,) = finder(drawn((40, 60, 100)))
     assert len({first.track, elsewhere.track, again.track}) == 3
     finder.reset()
     before = len(network.batches)
-    finder(picture((40, 60, 100)))
+    finder(drawn((40, 60, 100)))
     assert network.batches[before] == len(windows(400, 300))
 
 
@@ -128,13 +128,13 @@ def test_predict_alone_runs_on_what_comes_with_epipose(tmp_path: Path, monkeypat
     torch.manual_seed(0)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), True, 1.25).save(tmp_path / "own")
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path / "own")
+    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "own")
     monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path / "cache"))
-    assert isinstance(detector_named("shipped"), Detector)
-    write_picture(tmp_path / "photo.png", picture((60, 40, 200)))
+    assert isinstance(detector_named("pretrained"), Detector)
+    write_image(tmp_path / "photo.png", drawn((60, 40, 200)))
     assert main(["predict", str(tmp_path / "photo.png")]) == 2
     said = capsys.readouterr()
-    assert "shipped" in said.out
+    assert "pretrained" in said.out
     assert "epipose weights" in said.out
     assert "No person was found" in said.err
     network = Sees()

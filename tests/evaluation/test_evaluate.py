@@ -86,7 +86,7 @@ def test_a_dataset_by_the_protocol_of_human36m(tmp_path: Path) -> None:
         p = seen + np.random.default_rng(number).normal(0, noise, seen.shape)
         for view, xyz in zip(cameras.names, p, strict=True):
             conf = torch.ones(40, 1, 17)
-            conf[0] = 0 if (subject, view) == ("S11", "cam2") else 1  # one picture without an answer
+            conf[0] = 0 if (subject, view) == ("S11", "cam2") else 1  # one image without an answer
             saved(tmp_path / "said" / name / view / "predictions.npz", xyz, conf, space="camera", metric=True)
             for frame in range(0, 40, 4):  # every 64th of the original
                 if subject != "S1" and conf[frame].any():
@@ -215,7 +215,7 @@ def test_tables_say_what_they_rest_on(tmp_path: Path, capsys) -> None:
 
 
 class People:
-    """A dataset of three people in pictures, one of whom has no size of head."""
+    """A dataset of three people in images, one of whom has no size of head."""
 
     about = None
 

@@ -119,7 +119,7 @@ def test_npck_is_pck_after_the_scale():
     assert float(distances_mm(twice, q, 0, "similarity").max()) < 1e-9
 
 
-def test_pckh_takes_a_head_size_per_picture():
+def test_pckh_takes_a_head_size_per_image():
     """Two joints 10 pixels off: right for a head of 20 pixels, wrong for one of 19."""
     pixels = torch.tensor([[10.0, 0.0], [10.0, 0.0]])
     assert pck(pixels, limit=0.5 * torch.tensor([20.0, 19.0])).tolist() == [1.0, 0.5]

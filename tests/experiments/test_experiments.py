@@ -35,7 +35,7 @@ from epipose.experiments.published import SELF
 from epipose.experiments.result import option_table, rounded, table
 from epipose.experiments.run import bench
 from epipose.io.files import read_json, write_record
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS
 from epipose.pipeline.stages import label_clip
 from epipose.poses import Poses2D, Poses3D
@@ -78,7 +78,7 @@ def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
     def calibrated(poses, lenses, fps):
         assert torch.equal(lenses.camera.R[0], torch.eye(3, dtype=torch.float64)), "no place is given away"
         half = drawn_clips.rig(3).moved(0.5, torch.eye(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
-        cameras = [SimpleNamespace(exchanged_throughout=False)] * 3
+        cameras = [SimpleNamespace(swapped_throughout=False)] * 3
         verdict = SimpleNamespace(word=next(verdicts))
         return SimpleNamespace(rig=Rig(half.names, half.camera, metric=False), cameras=cameras, verdict=verdict)
 
@@ -203,7 +203,7 @@ def test_a_dataset_is_split_by_subjects(tmp_path: Path, monkeypatch) -> None:
         asked.append((take.name, every))
         assert options["dataset"] == "h36m"
         if take.name == "S1-Walking":
-            raise EpiposeError("pictures are missing")
+            raise EpiposeError("images are missing")
 
     monkeypatch.setattr(footage_module, "reader_for", lambda root: ("h36m", TwoSubjects()))
     monkeypatch.setattr("epipose.datasets.to_clip.import_take", imported)
@@ -212,7 +212,7 @@ def test_a_dataset_is_split_by_subjects(tmp_path: Path, monkeypatch) -> None:
     assert asked == [("S1-Eating", 5), ("S1-Walking", 5), ("S9-Eating", 64), ("S9-Walking", 64)]
     assert found.test == [tmp_path / "work" / "test" / "S9-Eating", tmp_path / "work" / "test" / "S9-Walking"]
     assert found.train == [tmp_path / "work" / "train" / "S1-Eating"], "one bad take does not stop the others"
-    assert found.about["not_imported"] == ["train/S1-Walking: pictures are missing"]
+    assert found.about["not_imported"] == ["train/S1-Walking: images are missing"]
     assert found.about["test_subjects"] == ["S9"]
     monkeypatch.setattr(TwoSubjects, "subjects", ("S1",))
     with pytest.raises(EpiposeError, match="others to test on"):
@@ -244,19 +244,19 @@ def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> Non
 
     def refine(labels, out, **how):
         asked.append([str(folder.relative_to(clips[0].parent)) for folder in labels])
-        shutil.copyfile(shipped_model() / WEIGHTS, out / WEIGHTS)
+        shutil.copyfile(pretrained_model() / WEIGHTS, out / WEIGHTS)
 
     monkeypatch.setattr(networks_module, "refine", refine)
     rows = networks_module.self_rows(trainer, Examiner(clips, clips, 0), ())
     assert set(SELF_RUNS) < set(rows)
-    assert {"full, refined", "self, refined", "mean pose", "shipped", "shipped, alone"} < set(rows)
+    assert {"full, refined", "self, refined", "mean pose", "pretrained", "pretrained, alone"} < set(rows)
     assert asked == [["clip0/labels/full", "clip1/labels/full"], ["clip0", "clip1"]]
     assert rows["full"]["ratio_to_full"] == 1
     assert rows["self"]["nmpjpe_mm"] != rows["full"]["nmpjpe_mm"]
     assert rows["self, refined"]["nmpjpe_mm"] != rows["self"]["nmpjpe_mm"]
     low, high = rows["self"]["nmpjpe_interval_mm"]
     assert low <= rows["self"]["nmpjpe_mm"] <= high
-    assert len(trainer.log("self, one subject")) == 2, "half the pictures, twice the epochs"
+    assert len(trainer.log("self, one subject")) == 2, "half the images, twice the epochs"
     text = table({"bench": "self", "rows": rounded(rows)})
     assert "NMPJPE 78.8" in text.splitlines()[5]
     assert "MPJPE 60.5 (3D labels used)" in text

@@ -15,7 +15,7 @@ from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
-from tests.helpers.drawn_clips import picture
+from tests.helpers.drawn_clips import figure_image
 from tests.helpers.fixed_detector import JOINTS, Finder
 
 CPU = torch.device("cpu")
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 def _model(folder: Path, backbone: str) -> Path:
     torch.manual_seed(0)
     net = PoseNet(backbone, 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
-    torch.nn.init.normal_(net.volume.weight, std=0.2)  # says different things of pictures
+    torch.nn.init.normal_(net.volume.weight, std=0.2)  # says different things of images
     lengths = torch.linspace(0.1, 0.5, 16)
     TrainedPoseNet(net.eval(), H36M17, lengths, True, 1.3).save(folder)
     return folder
@@ -39,9 +39,9 @@ def model(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_the_exported_network_says_the_same(model: Path, pictures: int) -> None:
-    crops = torch.randint(0, 256, (pictures, 64, 64, 3), dtype=torch.uint8)
+@pytest.mark.parametrize("images", [1, 3])
+def test_the_exported_network_says_the_same(model: Path, images: int) -> None:
+    crops = torch.randint(0, 256, (images, 64, 64, 3), dtype=torch.uint8)
     mine, theirs = TrainedPoseNet.load(model), OnnxPoseNet.load(model / "model.onnx")
     for expected, found in zip(mine.read(crops, CPU), theirs.read(crops, CPU), strict=True):
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
@@ -52,7 +52,7 @@ def test_the_exported_network_says_the_same(model: Path, pictures: int) -> None:
 
 def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("epipose.inference.predict.detector_named", lambda name: Finder())
-    Image.fromarray(picture(JOINTS, 160)).save(tmp_path / "photo.png")
+    Image.fromarray(figure_image(JOINTS, 160)).save(tmp_path / "photo.png")
     expected = predict(tmp_path / "photo.png", model)
     arguments = ["predict", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--model"]
     for which in ([str(model / "model.onnx")], [str(model), "--runtime", "onnx"]):

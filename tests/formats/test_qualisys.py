@@ -28,7 +28,7 @@ def test_units_axes_and_order(tmp_path):
     assert camera.into_frame(point)[2] > 2
     assert ((camera.project(point) > 0) & (camera.project(point) < camera.size)).all()
     above = torch.tensor([0.0, 0.0, 1.5], dtype=torch.float64)
-    assert camera.project(above)[1] < camera.project(point)[1]  # up in the world is up in the picture
+    assert camera.project(above)[1] < camera.project(point)[1]  # up in the world is up in the image
 
 
 @pytest.mark.parametrize(

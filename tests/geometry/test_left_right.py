@@ -58,7 +58,7 @@ def test_half_of_the_views_against_the_other_half_is_counted_as_undecided(half):
     camera, true = observed(pixels=4)
     where = torch.zeros(4, 40, dtype=torch.bool)
     where[list(half), 5:15] = True
-    left, found = unswapped(true.exchanged(where, H36M17.flip), camera.R, camera.t, H36M17.flip)
+    left, found = unswapped(true.swapped(where, H36M17.flip), camera.R, camera.t, H36M17.flip)
     open_frames = undecided(left, camera.R, camera.t, H36M17.flip)
     assert not bool(open_frames[~where.any(0)].any())
     # Some frames are decided by luck or wrongly; wrong ones that were repaired to agree are mirrored throughout.
@@ -72,7 +72,7 @@ def test_with_two_views_a_contradiction_is_seen_but_not_decided():
     where[1, 10:20] = True
     two = true.views([0, 1])
     assert not bool(undecided(two, camera.R[:2], camera.t[:2], H36M17.flip).any())
-    open_frames = undecided(two.exchanged(where, H36M17.flip), camera.R[:2], camera.t[:2], H36M17.flip)
+    open_frames = undecided(two.swapped(where, H36M17.flip), camera.R[:2], camera.t[:2], H36M17.flip)
     assert int(open_frames[10:20].sum()) >= 8
     assert not bool(open_frames[:10].any())
 

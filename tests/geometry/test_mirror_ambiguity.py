@@ -28,7 +28,7 @@ def rays(cameras: Rig, xyz: torch.Tensor) -> torch.Tensor:
 
 
 def adjusted_both(times: float, views: int, sigma: float, roam: float):
-    """Bundle adjustment of noisy pictures from the true world and from its twin; ``sigma`` at the usual distance."""
+    """Bundle adjustment of noisy images from the true world and from its twin; ``sigma`` at the usual distance."""
     cameras, xyz = from_afar(times), moving_skeleton(30, roam=roam)
     noise = torch.full((views, 30, 17), sigma / times, dtype=torch.float64)
     generator = torch.Generator().manual_seed(1)
@@ -48,19 +48,19 @@ def score(xyz: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("views", [2, 4])
-def test_the_twin_has_the_same_pictures_in_the_limit_of_long_lenses(views):
+def test_the_twin_has_the_same_images_in_the_limit_of_long_lenses(views):
     cameras, xyz, ones = from_afar(1e5), moving_skeleton(20), torch.ones(20, 17, dtype=torch.float64)
     twin = mirrored_twin(cameras.camera.R[:views], cameras.camera.t[:views], xyz, ones)
     other = Rig(cameras.names[:views], cameras.camera[:views].with_pose(twin.R, twin.t))
-    picture, reflected = rays(cameras, xyz)[:views], rays(other, twin.xyz)
-    size = float((picture.amax((1, 2)) - picture.amin((1, 2))).amin())
-    assert float((picture - reflected).abs().max()) < 1e-4 * size
+    image, reflected = rays(cameras, xyz)[:views], rays(other, twin.xyz)
+    size = float((image.amax((1, 2)) - image.amin((1, 2))).amin())
+    assert float((image - reflected).abs().max()) < 1e-4 * size
     assert float(angle_between(twin.R[1], cameras.camera.R[1])) > 0.5
     assert score(xyz) == pytest.approx(-score(twin.xyz), abs=1e-9)
 
 
 @pytest.mark.parametrize("views", [2, 3, 4])
-def test_from_afar_the_mirrored_world_explains_the_pictures_as_well(views):
+def test_from_afar_the_mirrored_world_explains_the_images_as_well(views):
     proper, mirrored = adjusted_both(12.0, views, 0.006, roam=0.3)
     assert mirrored.cost < 1.05 * proper.cost
     assert float(torch.rad2deg(angle_between(relative(proper), relative(mirrored)))) > 30

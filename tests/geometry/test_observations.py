@@ -1,4 +1,4 @@
-"""Rays from pixels: views that are late, motion in the picture, sides exchanged, sizes."""
+"""Rays from pixels: views that are late, motion in the image, sides swapped, sizes."""
 
 import dataclasses
 
@@ -125,20 +125,20 @@ def test_missing_neighbours_do_not_bend_the_velocity_and_too_few_give_none():
     assert not bool(velocity[0, :, 6].any())
 
 
-def test_sides_are_exchanged_where_asked_and_nowhere_else():
+def test_sides_are_swapped_where_asked_and_nowhere_else():
     uv, conf = detections(rig(), moving_skeleton(FRAMES))
     conf = conf - 0.01 * torch.arange(17)
     observed = observe(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, rig().names), rig())
     where = torch.zeros(4, FRAMES, dtype=torch.bool)
     where[1, 3:5] = True
-    changed = observed.exchanged(where, H36M17.flip)
+    changed = observed.swapped(where, H36M17.flip)
     flip = list(H36M17.flip)
     for name in ("x", "weight", "noise", "velocity"):
         old, new = getattr(observed, name), getattr(changed, name)
         assert torch.equal(new[where], old[where][:, flip]), name
         assert torch.equal(new[~where], old[~where]), name
     assert not torch.equal(changed.x, observed.x)
-    again = changed.exchanged(where, H36M17.flip)
+    again = changed.swapped(where, H36M17.flip)
     assert torch.equal(again.x, observed.x)
     assert torch.equal(again.weight, observed.weight)
 

@@ -131,7 +131,7 @@ def test_degenerate_correspondences_give_an_error_or_a_doubtful_finite_pose(seed
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_the_same_picture_twice_is_an_error_or_doubtful(weight):
+def test_the_same_image_twice_is_an_error_or_doubtful(weight):
     _, _, x, _ = scene(0, 2, 200)
     if not weight:
         with pytest.raises(EpiposeError, match="0 joints are seen by both"):

@@ -20,7 +20,7 @@ def rays(camera, xyz):
     return p[..., :2] / p[..., 2:]
 
 
-def pictures(frames=FRAMES, seed=0, independent=0.003, repeated=0.0, rounds=1):
+def images(frames=FRAMES, seed=0, independent=0.003, repeated=0.0, rounds=1):
     """Rays of the moving skeleton: errors of their own in every frame, and others that each joint keeps in a view.
 
     ``rounds``: how often the same way is walked.
@@ -59,7 +59,7 @@ def rms(values):
 def test_errors_are_as_large_as_said(free, independent, repeated):
     of_rotation, of_center, of_focal = [], [], []
     for seed in range(SEEDS):
-        camera, xyz, x, weight, noise = pictures(seed=seed, independent=independent, repeated=repeated)
+        camera, xyz, x, weight, noise = images(seed=seed, independent=independent, repeated=repeated)
         found = adjusted(x, weight, noise, xyz, camera, free)
         sigma = sure(found, x, weight, noise, free)
         between, center = errors(found, camera)
@@ -78,7 +78,7 @@ def test_errors_are_as_large_as_said(free, independent, repeated):
 def test_a_clock_is_as_sure_as_said():
     ratio = []
     for seed in range(SEEDS):
-        camera, xyz, x, weight, noise = pictures(seed=seed)
+        camera, xyz, x, weight, noise = images(seed=seed)
         velocity = torch.gradient(rays(camera, xyz), dim=1)[0]
         free = Free(lag=True)
         found = bundle_adjust(camera.R, camera.t, xyz, x, weight, noise, H36M17.bones, free=free, velocity=velocity)
@@ -94,7 +94,7 @@ def test_a_clock_is_as_sure_as_said():
 @pytest.mark.parametrize("bones", [(), H36M17.bones], ids=["points", "bones"])
 def test_where_the_world_is_and_how_large_does_not_matter(bones):
     """The same answer told in another world: as sure of every angle, and centres in the other world's unit."""
-    camera, xyz, x, weight, noise = pictures()
+    camera, xyz, x, weight, noise = images()
     free = Free(focal="shared")
     found = adjusted(x, weight, noise, xyz, camera, free, bones)
     turn, shift = exp(torch.tensor([0.4, -0.9, 1.3], dtype=torch.float64)), torch.tensor([5.0, -3.0, 2.0]).double()
@@ -114,7 +114,7 @@ def test_where_the_world_is_and_how_large_does_not_matter(bones):
 
 def test_the_same_frames_once_more_say_nothing_new():
     """Every frame four times, as a detector repeats itself: as sure as before, where stretches of time say so."""
-    camera, xyz, x, weight, noise = pictures()
+    camera, xyz, x, weight, noise = images()
     found = adjusted(x, weight, noise, xyz, camera, Free())
     copies = torch.arange(FRAMES).repeat_interleave(4)
     repeated = found._replace(xyz=found.xyz[copies])
@@ -130,7 +130,7 @@ def test_the_same_frames_once_more_say_nothing_new():
 
 def test_more_independent_frames_make_it_surer_and_more_of_a_bias_does_not():
     def sigma(rounds, **kind):
-        camera, xyz, x, weight, noise = pictures(rounds=rounds, **kind)
+        camera, xyz, x, weight, noise = images(rounds=rounds, **kind)
         found = adjusted(x, weight, noise, xyz, camera, Free())
         return float(sure(found, x, weight, noise).between.square().mean().sqrt())
 
@@ -141,14 +141,14 @@ def test_more_independent_frames_make_it_surer_and_more_of_a_bias_does_not():
 
 def test_larger_errors_make_it_less_sure():
     def sigma(independent):
-        camera, xyz, x, weight, noise = pictures(independent=independent)
+        camera, xyz, x, weight, noise = images(independent=independent)
         return float(sure(adjusted(x, weight, noise, xyz, camera, Free()), x, weight, noise).between.max())
 
     assert sigma(0.004) == pytest.approx(4 * sigma(0.001), rel=0.4)
 
 
 def test_the_camera_that_sees_worst_is_the_least_sure():
-    camera, xyz, x, weight, noise = pictures(independent=0.0)
+    camera, xyz, x, weight, noise = images(independent=0.0)
     generator = torch.Generator().manual_seed(0)
     error = torch.tensor([0.001, 0.001, 0.001, 0.006], dtype=torch.float64)[:, None, None, None]
     x = x + error * torch.randn(x.shape, generator=generator, dtype=x.dtype)
@@ -159,7 +159,7 @@ def test_the_camera_that_sees_worst_is_the_least_sure():
 
 
 def test_a_lens_that_is_free_costs_certainty_and_is_never_nan():
-    camera, xyz, x, weight, noise = pictures(30)
+    camera, xyz, x, weight, noise = images(30)
     known, free = (
         sure(adjusted(x, weight, noise, xyz, camera, of), x, weight, noise, of)
         for of in (Free(), Free(focal="each", radial="each"))

@@ -68,17 +68,17 @@ def test_two_views_and_more_give_their_rig(views):
     relative = [R[:, None] @ R[None].mT for R in (found.R, true.R[views])]
     assert float(torch.rad2deg(angle_between(*relative)).max()) < 2
     assert float((centres(found.R, found.t) - centres(true.R[views], true.t[views])).norm(dim=-1).max()) < 0.05
-    assert not bool(found.exchanged.any())
+    assert not bool(found.swapped.any())
 
 
 @pytest.mark.parametrize(("views", "wrong"), [([0, 1, 2, 3], 0), ([0, 1, 2, 3], 2), ([0, 1, 3], 1), ([1, 2, 3], 3)])
-def test_a_view_whose_sides_are_exchanged_throughout_is_found(views, wrong):
+def test_a_view_whose_sides_are_swapped_throughout_is_found(views, wrong):
     observed = seen(pixels=2.0, frames=60)[0].views(views)
     where = torch.tensor(views)[:, None].expand(-1, 60) == wrong
     found = reconstruct(
-        observed.exchanged(where, H36M17.flip), found_pairs(observed.exchanged(where, H36M17.flip)), H36M17.flip
+        observed.swapped(where, H36M17.flip), found_pairs(observed.swapped(where, H36M17.flip)), H36M17.flip
     )
-    assert found.exchanged.tolist() == [view == wrong for view in views]
+    assert found.swapped.tolist() == [view == wrong for view in views]
     true = rig().camera.R[views]
     assert float(torch.rad2deg(angle_between(found.R[1] @ found.R[0].mT, true[1] @ true[0].mT))) < 2
 
@@ -88,8 +88,8 @@ def test_of_two_stories_about_left_and_right_the_majority_is_believed():
     observed = observed.views([0, 1, 2, 3, 2])  # the seed below is of the two that are wrong
     where = torch.zeros(5, 60, dtype=torch.bool)
     where[:2] = True
-    found = reconstruct(observed.exchanged(where, H36M17.flip), {(0, 1): pairs[0, 1]}, H36M17.flip)
-    assert found.exchanged.tolist() == [True, True, False, False, False]
+    found = reconstruct(observed.swapped(where, H36M17.flip), {(0, 1): pairs[0, 1]}, H36M17.flip)
+    assert found.swapped.tolist() == [True, True, False, False, False]
     assert float(pmpjpe_mm(found.xyz, moving_skeleton(60)).mean()) < 30
 
 

@@ -1,4 +1,4 @@
-"""A person drawn as seventeen coloured dots, in videos, and a detector that really finds the dots in the pictures."""
+"""A person drawn as seventeen coloured dots, in videos, and a detector that really finds the dots in the images."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Dots:
 
 
 def small_rig() -> Rig:
-    """The real rig with pictures of 500 x 500, so that videos stay small."""
+    """The real rig with images of 500 x 500, so that videos stay small."""
     return Rig(rig().names, rig().camera.resized(SIZE, SIZE))
 
 

@@ -52,7 +52,7 @@ def rig(views: int, size: int = 160) -> Rig:
     return Rig(tuple(f"cam{view + 1}" for view in range(views)), camera, metric=True)
 
 
-def picture(xy: np.ndarray, size: int) -> np.ndarray:
+def figure_image(xy: np.ndarray, size: int) -> np.ndarray:
     """The stick figure at pixels (17, 2): every bone in a colour of its own."""
     image = np.full((size, size, 3), 40, np.uint8)
     for bone, (parent, child) in enumerate(H36M17.bones):
@@ -69,7 +69,7 @@ def clip_folder(folder: Path, frames: int = 4, views: int = 2, size: int = 160, 
     cameras, xyz = rig(views, size), torch.from_numpy(poses(frames, seed))
     xy = cameras.camera.spread(2).project(xyz)
     for name, per_frame in zip(cameras.names, xy.numpy(), strict=True):
-        write_video(folder / f"{name}.mp4", (picture(joints, size) for joints in per_frame), 10.0)
+        write_video(folder / f"{name}.mp4", (figure_image(joints, size) for joints in per_frame), 10.0)
     Clip.from_videos([folder / f"{name}.mp4" for name in cameras.names]).save(folder)
     cameras.save(folder / "rig.json")
     sure = torch.ones(views, frames, 1, 17)

@@ -9,7 +9,7 @@ JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
 
 
 class Finder:
-    """Finds the figure wherever the picture is not one flat colour; beside it always a larger, less sure person."""
+    """Finds the figure wherever the image is not one flat colour; beside it always a larger, less sure person."""
 
     skeleton = H36M17
 

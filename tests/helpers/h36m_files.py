@@ -30,7 +30,7 @@ LENSES = np.array([
     [1145.51133842318, 1144.77392807652, 514.968197319863, 501.882018537695,
      -0.198384093827848, 0.218323676298049, -0.00894780704152122, -0.00181336200488089, -0.000587205583421232],
 ])  # fmt: skip
-# Width and height of the pictures: S7's are all 1002 high (parsed from the release by those who cut its videos).
+# Width and height of the images: S7's are all 1002 high (parsed from the release by those who cut its videos).
 SIZES = {(subject, camera): (1000, 1002) for subject in (1, 5, 6, 7, 8, 9, 11) for camera in CAMERAS}
 SIZES |= {(subject, camera): (1000, 1000) for subject in (1, 5, 6, 8, 9, 11) for camera in CAMERAS[1:3]}
 SHIFT = np.array([0, 0, 0, 10.0, 0, 0])  # of the cameras of subject n + 1 against those of n
@@ -107,7 +107,7 @@ def write_take(root: Path, subject: int, stem: str, xyz: np.ndarray, pixels: boo
 
 
 def write_release(root: Path) -> Path:
-    """S1, S9 and S11, a few takes each, no pictures."""
+    """S1, S9 and S11, a few takes each, no images."""
     write_metadata(root)
     for subject, stems in {
         1: ("Directions", "Directions 1", "TakingPhoto 1", "WalkingDog", "_ALL", "_ALL 1", "Eating 2"),
@@ -119,8 +119,8 @@ def write_release(root: Path) -> Path:
     return root
 
 
-def write_pictures(folder: Path, pattern: str, numbers: range | list[int], size: tuple[int, int] = (2, 2)) -> None:
-    """Black pictures with these numbers."""
+def write_images(folder: Path, pattern: str, numbers: range | list[int], size: tuple[int, int] = (2, 2)) -> None:
+    """Black images with these numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in numbers:
         (folder / pattern.format(number)).write_bytes(_black(size))
@@ -140,8 +140,8 @@ def write_video(path: Path, frames: int, size: tuple[int, int] = (32, 32)) -> No
         stream = container.add_stream("mpeg4", rate=50)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for shade in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), shade, np.uint8))
-            container.mux(stream.encode(picture))
+            image = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), shade, np.uint8))
+            container.mux(stream.encode(image))
         container.mux(stream.encode())
 
 

@@ -68,7 +68,7 @@ def sequence(folder: Path, order: range | list[int] = range(14), rows: int = FRA
     return raw
 
 
-def pictures(folder: Path, count: int, size: tuple[int, int] = (8, 8), name: str = "frame_{:06d}.jpg") -> None:
+def images(folder: Path, count: int, size: tuple[int, int] = (8, 8), name: str = "frame_{:06d}.jpg") -> None:
     folder.mkdir(parents=True)
     for k in range(count):
         Image.new("RGB", size, (k * 9, 0, 0)).save(folder / name.format(k + 1))

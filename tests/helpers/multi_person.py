@@ -48,7 +48,7 @@ class Crowd:
         for view in range(len(self.xy)) if views is None else views:
             self.conf[view, start:end, person] = 0
 
-    def exchange(self, view: int, a: int, b: int, start: int, end: int) -> None:
+    def swap(self, view: int, a: int, b: int, start: int, end: int) -> None:
         """Let two tracks of a view show each other's person."""
         for field in (self.xy, self.conf, self.who):
             field[view, start:end, [a, b]] = field[view, start:end, [b, a]]

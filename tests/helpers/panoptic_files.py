@@ -46,8 +46,8 @@ def looking(center: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]
 CENTERS = {"00_00": (5.0, 1.0, 1.5), "00_01": (-3.0, 4.0, 2.0), "00_12": (-1.0, -5.0, 1.0)}
 
 
-def pictures(folder: Path, names: list[str], size: tuple[int, int] = SIZE) -> None:
-    """Small pictures of one colour each."""
+def write_images(folder: Path, names: list[str], size: tuple[int, int] = SIZE) -> None:
+    """Small images of one colour each."""
     folder.mkdir(parents=True)
     for number, name in enumerate(names):
         cv2.imwrite(str(folder / name), np.full((size[1], size[0], 3), 10 * number % 255, np.uint8))
@@ -85,7 +85,7 @@ def panoptic(folder: Path, numbers: list[int], images: bool = True, every: int =
     if images:
         for name in CENTERS:
             there = [f"{name}_{number:08d}.jpg" for number in range(0, max(numbers) + 1, every)]
-            pictures(folder / "hdImgs" / name, there)
+            write_images(folder / "hdImgs" / name, there)
     return raw
 
 
@@ -134,11 +134,11 @@ def trc(path: Path, frames: range, unit: str = "m", missing: tuple[int, str] | N
 
 
 def pose2sim(folder: Path, frames: int = 6) -> Path:
-    """A project with pictures for three cameras and no result."""
+    """A project with images for three cameras and no result."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "Config.toml").write_text("[project]\nmulti_person = false\n")
     (folder / "calibration").mkdir()
     (folder / "calibration" / "Calib_scene.toml").write_text(calibration_toml())
     for name in ("cam01", "cam02", "cam03"):
-        pictures(folder / "videos" / name, [f"{name}_{k:04d}.png" for k in range(frames)])
+        write_images(folder / "videos" / name, [f"{name}_{k:04d}.png" for k in range(frames)])
     return folder

@@ -1,6 +1,6 @@
 """A Qualisys calibration file with made-up camera names."""
 
-# The first camera of a real calibration, numbers shortened; a point one metre above its origin lies in the picture.
+# The first camera of a real calibration, numbers shortened; a point one metre above its origin lies in the image.
 CAMERA = """<camera active="1" serial="{name}">
   <fov_video bottom="1919" left="0" right="1087" top="0"/>
   <transform r11="0.5536380477" r12="0.8046719867" r13="0.2144479094" r21="-0.4345300744" r22="0.0594648935"

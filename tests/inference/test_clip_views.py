@@ -45,7 +45,7 @@ def test_from_the_command_line_to_the_table(clip: Path, model: Path, tmp_path: P
     assert found["states"]["views"] == "2 of 2, of 1 takes"
     assert found["states"]["crop"] == "boxes from: given joints"
     assert "true (the dataset's)" in found["states"]["used of the truth"]
-    assert main(["predict", str(clip), "--detector", "shipped"]) == 2
+    assert main(["predict", str(clip), "--detector", "pretrained"]) == 2
     assert "brings its own joints and lenses" in capsys.readouterr().err
 
 
@@ -76,17 +76,17 @@ def test_views_go_by_name(clip: Path, model: Path, tmp_path: Path) -> None:
         predict_views(folder, model)
 
 
-def test_joints_of_the_shipped_finder_prove_nothing_to_a_refiner(clip: Path, tmp_path: Path) -> None:
+def test_joints_of_the_pretrained_finder_prove_nothing_to_a_refiner(clip: Path, tmp_path: Path) -> None:
     from epipose.network.posenet import TrainedPoseNet
-    from epipose.network.pretrained import shipped_model
+    from epipose.network.pretrained import pretrained_model
 
-    shipped = TrainedPoseNet.load(shipped_model())
+    pretrained = TrainedPoseNet.load(pretrained_model())
     seen = {}
-    for name in ("blazepose-full", "shipped"):
+    for name in ("blazepose-full", "pretrained"):
         folder = shutil.copytree(clip, tmp_path / name)
         write_record(folder / "detect.json", {"detector": name, "poses": None}, "")
-        seen[name] = predict_clip(folder, shipped, (0, 2))[0]
-    assert not np.allclose(seen["shipped"], seen["blazepose-full"])
+        seen[name] = predict_clip(folder, pretrained, (0, 2))[0]
+    assert not np.allclose(seen["pretrained"], seen["blazepose-full"])
     blind = Poses2D.load(clip / "poses2d.npz")
     assert bool((blind.conf > 0).all())
 

@@ -6,14 +6,14 @@ import torch
 
 from epipose.detection.base import Detection
 from epipose.inference.main_person import main_person
-from epipose.io.images import Pictures
+from epipose.io.images import Images
 from epipose.skeletons import H36M17
 
 JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
 
 
 class Script:
-    """A detector that says, picture after picture, what it was given."""
+    """A detector that says, image after image, what it was given."""
 
     skeleton = H36M17
 
@@ -29,8 +29,8 @@ class Script:
 
 def boxes_of(frames, fps: float | None) -> torch.Tensor:
     blank = np.zeros((200, 400, 3), np.uint8)
-    pictures = Pictures(None, len(frames), lambda: iter([blank] * len(frames)), fps)
-    return main_person(pictures, Script(*frames), H36M17, 1.25).box
+    images = Images(None, len(frames), lambda: iter([blank] * len(frames)), fps)
+    return main_person(images, Script(*frames), H36M17, 1.25).box
 
 
 def seen(track: int, shift: float) -> Detection:

@@ -1,4 +1,4 @@
-"""Prediction: photos, folders and videos in; files, pictures and clear errors out. The detector is a stand-in."""
+"""Prediction: photos, folders and videos in; files, images and clear errors out. The detector is a stand-in."""
 
 import json
 import shutil
@@ -17,16 +17,16 @@ from epipose.inference import predict as predict_module
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.main_person import Seen
 from epipose.inference.predict import predict, predict_crops
-from epipose.io import images as pictures_module
+from epipose.io import images as images_module
 from epipose.io.files import read_npz
 from epipose.io.video import probe, read_image
 from epipose.network import pretrained
-from epipose.network.crops import crop_picture
+from epipose.network.crops import crop_image
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import WEIGHTS, Refiner
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
-from tests.helpers.drawn_clips import clip_folder, picture, rig
+from tests.helpers.drawn_clips import clip_folder, figure_image, rig
 from tests.helpers.fixed_detector import JOINTS, Finder
 
 
@@ -41,7 +41,7 @@ def finder(monkeypatch) -> Finder:
 def model(tmp_path_factory) -> Path:
     torch.manual_seed(0)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
-    torch.nn.init.normal_(net.volume.weight, std=0.5)  # an untrained network that says different things of pictures
+    torch.nn.init.normal_(net.volume.weight, std=0.5)  # an untrained network that says different things of images
     folder = tmp_path_factory.mktemp("model")
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), True, 1.25).save(folder)
     return folder
@@ -50,14 +50,14 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
-    Image.fromarray(picture(JOINTS, 160)).save(folder / "a.png")
+    Image.fromarray(figure_image(JOINTS, 160)).save(folder / "a.png")
     Image.fromarray(np.full((120, 90, 3), 60, np.uint8)).save(folder / "b_empty.png")
-    Image.fromarray(picture(JOINTS * 1.1, 200)).save(folder / "c.jpg")
+    Image.fromarray(figure_image(JOINTS * 1.1, 200)).save(folder / "c.jpg")
     return folder
 
 
 def _crops(image: np.ndarray, boxes: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(np.stack([crop_picture(image, box.numpy(), 64) for box in boxes]))
+    return torch.from_numpy(np.stack([crop_image(image, box.numpy(), 64) for box in boxes]))
 
 
 def unseen(boxes: torch.Tensor) -> Seen:
@@ -86,7 +86,7 @@ def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
     assert read_image(tmp_path / "overlay.jpg").shape == (640, 960, 3)
 
 
-def test_folder_with_a_picture_of_nobody(model: Path, photos: Path, tmp_path: Path, finder: Finder) -> None:
+def test_folder_with_a_image_of_nobody(model: Path, photos: Path, tmp_path: Path, finder: Finder) -> None:
     prediction = predict(photos, model, tmp_path, batch_size=2)
     assert prediction.names == ("a.png", "b_empty.png", "c.jpg")
     assert finder.resets == 3, "photos have nothing to do with each other"
@@ -110,29 +110,27 @@ def test_video(model: Path, tmp_path: Path) -> None:
 
 def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
-    read, passes = pictures_module.read_frames, []
-    monkeypatch.setattr(pictures_module, "read_frames", lambda path: passes.append(path) or read(path))
-    monkeypatch.setattr(pictures_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
+    read, passes = images_module.read_frames, []
+    monkeypatch.setattr(images_module, "read_frames", lambda path: passes.append(path) or read(path))
+    monkeypatch.setattr(images_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
     prediction = predict(clip / "cam1.mp4", model, batch_size=2)
     assert len(passes) == 2
     assert prediction.names == tuple(f"frame {index}" for index in range(5))
     assert len(prediction.poses.xyz) == 5
 
 
-def test_pictures_are_not_kept(model: Path) -> None:
+def test_images_are_not_kept(model: Path) -> None:
     made, alive = [], []
 
-    def pictures():
+    def images():
         for _ in range(6):
-            image = picture(JOINTS, 160)
+            image = figure_image(JOINTS, 160)
             made.append(weakref.ref(image))
             alive.append(sum(ref() is not None for ref in made))
             yield image
 
     people = unseen(torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1))
-    xyz, _, _ = predict_module._predicted(
-        TrainedPoseNet.load(model), pictures(), people, None, None, torch.device("cpu")
-    )
+    xyz, _, _ = predict_module._predicted(TrainedPoseNet.load(model), images(), people, None, None, torch.device("cpu"))
     assert len(xyz) == 6
     assert max(alive) <= 2
 
@@ -140,11 +138,11 @@ def test_pictures_are_not_kept(model: Path) -> None:
 def test_without_a_model_the_one_that_comes_with_epipose_reads(
     model: Path, photos: Path, tmp_path: Path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(pretrained, "SHIPPED", model)
+    monkeypatch.setattr(pretrained, "PRETRAINED", model)
     torch.testing.assert_close(predict(photos / "a.png").poses.xyz, predict(photos / "a.png", model).poses.xyz)
     with pytest.raises(EpiposeError, match=r"Write one, epipose export .* --model epipose\.onnx"):
         predict(photos / "a.png", runtime="onnx")
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path)
+    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path)
     with pytest.raises(EpiposeError, match=r"lacks config.json and model.safetensors .* Install epipose again"):
         predict(photos / "a.png")
 
@@ -159,14 +157,14 @@ def test_intrinsics_are_used_and_checked(model: Path, photos: Path, tmp_path: Pa
     assumed = predict(photos / "a.png", model)
     assert not torch.allclose(given.poses.xyz, assumed.poses.xyz, atol=1e-4)
     torch.testing.assert_close(given.uv, assumed.uv)
-    with pytest.raises(EpiposeError, match="A picture is 90 x 120, its intrinsics are for 160 x 160"):
+    with pytest.raises(EpiposeError, match="An image is 90 x 120, its intrinsics are for 160 x 160"):
         predict(photos, model, intrinsics=tmp_path / "one.json")
 
 
-def test_the_result_moves_with_the_picture(model: Path) -> None:
-    """The same pixels elsewhere in a larger picture, box and principal point moved along: the same pose."""
+def test_the_result_moves_with_the_image(model: Path) -> None:
+    """The same pixels elsewhere in a larger image, box and principal point moved along: the same pose."""
     trained = TrainedPoseNet.load(model)
-    image = picture(JOINTS, 160)
+    image = figure_image(JOINTS, 160)
     larger = np.full((300, 320, 3), 9, np.uint8)
     larger[100:260, 130:290] = image
     camera = rig(1).camera
@@ -197,19 +195,19 @@ def test_bad_sources_say_so(model: Path, photos: Path, tmp_path: Path) -> None:
         predict(photos / "b_empty.png", model)
     with pytest.raises(EpiposeError, match="no file or folder"):
         predict(photos / "z.png", model)
-    with pytest.raises(EpiposeError, match="holds no picture"):
+    with pytest.raises(EpiposeError, match="holds no image"):
         predict(tmp_path, model)
     with pytest.raises(EpiposeError, match="no trained model"):
         predict(photos / "a.png", tmp_path)
-    (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(EpiposeError, match="cannot be read as a picture"):
+    (tmp_path / "broken.jpg").write_bytes(b"no image")
+    with pytest.raises(EpiposeError, match="cannot be read as an image"):
         predict(tmp_path / "broken.jpg", model)
 
 
-def test_flip_test_is_the_mean_of_the_picture_and_its_mirror_image(model: Path) -> None:
-    """What is said of a picture and of its mirror image must then be mirror images too, left and right exchanged."""
+def test_flip_test_is_the_mean_of_the_image_and_its_mirror_image(model: Path) -> None:
+    """What is said of an image and of its mirror image must then be mirror images too, left and right swapped."""
     trained = TrainedPoseNet.load(model)
-    image = picture(JOINTS, 160)
+    image = figure_image(JOINTS, 160)
     box, camera = torch.tensor([[79.5, 75.0, 100.0]]), stack_cameras([assumed_camera(160, 160)])
     crops = _crops(image, box)
     plain = predict_crops(trained, crops, unseen(box), camera)
@@ -241,7 +239,7 @@ def test_a_refiner_compares_what_was_read_with_what_was_seen(model: Path, photos
     torch.testing.assert_close(refined.poses.conf, plain.poses.conf)
     assert float(refined.poses.xyz[0, 0, :, 2].std()) < float(plain.poses.xyz[0, 0, :, 2].std()) / 10, "no depth at all"
 
-    same_eyes = predict(photos / "a.png", mended, detector="shipped")
+    same_eyes = predict(photos / "a.png", mended, detector="pretrained")
     torch.testing.assert_close(same_eyes.uv, plain.uv)
 
     trained = TrainedPoseNet.load(mended)

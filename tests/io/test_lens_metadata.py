@@ -14,7 +14,7 @@ APPLE = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
 DIAGONAL = 43.2666
 
 
-def write_picture(path: Path, tags: dict[int, Any]) -> Path:
+def write_image(path: Path, tags: dict[int, Any]) -> Path:
     exif = Image.Exif()
     exif.get_ifd(0x8769).update(tags)
     Image.new("RGB", (60, 40)).save(path, exif=exif)
@@ -42,17 +42,17 @@ def test_absurd_statements_are_none(tmp_path, stated):
     assert focal_from(tmp_path / "a.mov", 1920, 1080) is None
 
 
-def test_a_picture_in_terms_of_film(tmp_path):
-    found = focal_from(write_picture(tmp_path / "a.jpg", {41989: 50}), 6000, 4000)
+def test_a_image_in_terms_of_film(tmp_path):
+    found = focal_from(write_image(tmp_path / "a.jpg", {41989: 50}), 6000, 4000)
     assert found is not None
-    assert found.pixels == pytest.approx(50 / 36 * 6000, rel=1e-4)  # a 3:2 picture is the film's frame itself
+    assert found.pixels == pytest.approx(50 / 36 * 6000, rel=1e-4)  # a 3:2 image is the film's frame itself
     assert 0 < found.sigma < 0.15
 
 
-def test_a_picture_by_lens_and_sensor_also_when_it_was_scaled_down(tmp_path):
+def test_a_image_by_lens_and_sensor_also_when_it_was_scaled_down(tmp_path):
     # a sensor 24 mm wide with 6000 pixels: 2500 pixels per centimetre
     tags = {37386: 35.0, 41486: 2500.0, 41488: 3, 40962: 6000, 40963: 4000, 41989: 99}
-    path = write_picture(tmp_path / "a.jpg", tags)
+    path = write_image(tmp_path / "a.jpg", tags)
     full, small = focal_from(path, 6000, 4000), focal_from(path, 1500, 1000)
     assert full is not None
     assert small is not None
@@ -64,14 +64,14 @@ def test_a_picture_by_lens_and_sensor_also_when_it_was_scaled_down(tmp_path):
 @pytest.mark.parametrize(
     "tags", [{}, {41989: 0}, {37386: 35.0}, {37386: 35.0, 41486: 2500.0, 41488: 7}, {37386: 4.0, 41486: 1e9}]
 )
-def test_a_picture_that_states_too_little(tmp_path, tags):
-    assert focal_from(write_picture(tmp_path / "a.jpg", tags), 6000, 4000) is None
+def test_a_image_that_states_too_little(tmp_path, tags):
+    assert focal_from(write_image(tmp_path / "a.jpg", tags), 6000, 4000) is None
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "a.jpg").write_text("no image")
     (tmp_path / "a.mov").write_text("no video")
-    with pytest.raises(EpiposeError, match="as a picture"):
+    with pytest.raises(EpiposeError, match="as an image"):
         focal_from(tmp_path / "a.jpg", 60, 40)
     with pytest.raises(EpiposeError, match="as a video"):
         focal_from(tmp_path / "a.mov", 60, 40)

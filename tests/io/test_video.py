@@ -1,4 +1,4 @@
-"""Pictures as people have them: 16 bits of gray, turned by EXIF, far too large."""
+"""Images as people have them: 16 bits of gray, turned by EXIF, far too large."""
 
 import numpy as np
 import pytest
@@ -12,24 +12,24 @@ from epipose.io.video import read_image
 def test_sixteen_bits_of_gray_are_scaled_not_cut_off(tmp_path, name):
     gray = np.linspace(0, 65535, 256).astype(np.uint16).reshape(8, 32)
     Image.fromarray(gray).save(tmp_path / name)
-    picture = read_image(tmp_path / name)
-    assert picture.shape == (8, 32, 3)
-    np.testing.assert_array_equal(picture, np.repeat(np.arange(256).reshape(8, 32, 1), 3, axis=-1))
+    image = read_image(tmp_path / name)
+    assert image.shape == (8, 32, 3)
+    np.testing.assert_array_equal(image, np.repeat(np.arange(256).reshape(8, 32, 1), 3, axis=-1))
 
 
-def test_a_picture_is_turned_as_its_exif_asks(tmp_path):
+def test_a_image_is_turned_as_its_exif_asks(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # shown turned clockwise by a quarter
     pixels = np.zeros((2, 3, 3), np.uint8)
     pixels[0, 0] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    picture = read_image(tmp_path / "a.png")
-    assert picture.shape == (3, 2, 3)
-    assert picture[0, 1].tolist() == [255, 255, 255]
+    image = read_image(tmp_path / "a.png")
+    assert image.shape == (3, 2, 3)
+    assert image[0, 1].tolist() == [255, 255, 255]
 
 
-def test_a_picture_that_is_far_too_large_is_refused(tmp_path, monkeypatch):
+def test_a_image_that_is_far_too_large_is_refused(tmp_path, monkeypatch):
     Image.new("RGB", (30, 30)).save(tmp_path / "huge.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(EpiposeError, match=r"huge\.png is too large a picture .* Scale it down"):
+    with pytest.raises(EpiposeError, match=r"huge\.png is too large an image .* Scale it down"):
         read_image(tmp_path / "huge.png")

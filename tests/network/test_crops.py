@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from epipose.camera import Camera
-from epipose.network.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop, pose_to_crop
+from epipose.network.crops import box_around, crop_image, pixels_from_crop, pose_from_crop, pose_to_crop
 from epipose.skeletons import H36M17
 
 PARENTS, CHILDREN = (list(ends) for ends in zip(*H36M17.bones, strict=True))
@@ -50,7 +50,7 @@ def test_size_of_the_person_sets_the_scale() -> None:
     torch.testing.assert_close(total, lengths.sum().expand(3))
 
 
-def test_far_person_turns_with_the_picture() -> None:
+def test_far_person_turns_with_the_image() -> None:
     """Rolling the camera turns (u, v) and leaves d, approaching exactness with distance: rotation can be augmented."""
     camera = _cameras(1)
     camera = Camera.from_intrinsics(camera.K, torch.zeros(1, 5, dtype=torch.float64), camera.size)
@@ -74,13 +74,13 @@ def test_box_ignores_missing_joints() -> None:
 
 @pytest.mark.parametrize("side", [40.0, 96.0, 333.3, 700.0])
 def test_crop_shows_pixels_where_the_coordinates_say(side: float) -> None:
-    """A soft dot in the picture is found in the crop at (pixel - centre) / side, to a fifth of a crop pixel."""
+    """A soft dot in the image is found in the crop at (pixel - centre) / side, to a fifth of a crop pixel."""
     point, center = np.array([307.2, 211.7]), np.array([300.4, 205.1])
     rows, columns = np.mgrid[:400, :500]
     width = max(2.0, side / 60)
     dot = np.exp(-((columns - point[0]) ** 2 + (rows - point[1]) ** 2) / (2 * width**2))
     image = np.repeat((255 * dot).astype(np.uint8)[..., None], 3, 2)
-    crop = crop_picture(image, np.array([*center, side]), 96)[..., 0].astype(float)
+    crop = crop_image(image, np.array([*center, side]), 96)[..., 0].astype(float)
     where = np.array([(crop * np.arange(96)).sum(), (crop * np.arange(96)[:, None]).sum()]) / crop.sum()
     expected = ((point - center) / side + 0.5) * 96 - 0.5
     np.testing.assert_allclose(where, expected, atol=0.2)
@@ -89,13 +89,13 @@ def test_crop_shows_pixels_where_the_coordinates_say(side: float) -> None:
 def test_shrinking_averages_and_outside_is_black() -> None:
     stripes = np.zeros((600, 600, 3), np.uint8)
     stripes[:, ::2] = 200
-    crop = crop_picture(stripes, np.array([300.0, 300.0, 500.0]), 50)
-    assert np.abs(crop.astype(int) - 100).max() <= 2, "a picture shrunk tenfold shows the stripes' mean, no moiré"
+    crop = crop_image(stripes, np.array([300.0, 300.0, 500.0]), 50)
+    assert np.abs(crop.astype(int) - 100).max() <= 2, "an image shrunk tenfold shows the stripes' mean, no moiré"
     white = np.full((100, 100, 3), 255, np.uint8)
-    half = crop_picture(white, np.array([-0.5, 49.5, 100.0]), 50)
+    half = crop_image(white, np.array([-0.5, 49.5, 100.0]), 50)
     assert half[:, :24].max() == 0
     assert half[:, 27:].min() == 255
-    assert crop_picture(white, np.array([900.0, 900.0, 50.0]), 32).max() == 0
+    assert crop_image(white, np.array([900.0, 900.0, 50.0]), 32).max() == 0
 
 
 def test_pixels_from_crop() -> None:

@@ -58,8 +58,8 @@ def test_stride_two_pads_right_and_bottom(block: int) -> None:
     centre = conv.weight.shape[-1] // 2
     torch.nn.init.zeros_(conv.weight)
     conv.weight.data[:, :, centre, centre] = 1
-    picture = torch.rand(1, len(conv.weight), 8, 8)
-    assert torch.equal(conv(picture), picture[..., 1::2, 1::2])
+    image = torch.rand(1, len(conv.weight), 8, 8)
+    assert torch.equal(conv(image), image[..., 1::2, 1::2])
 
 
 def test_published_file_loads_without_classifier(tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ def test_posenet_feeds_every_backbone_its_own_range() -> None:
 def test_posenet_overfits_a_little_and_comes_back_from_its_folder(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = PoseNet("efficientnet_lite0", 17, **SMALL)
-    pictures, uvd = torch.rand(4, 3, 64, 64), 0.6 * torch.rand(4, 17, 3) - 0.3
+    images, uvd = torch.rand(4, 3, 64, 64), 0.6 * torch.rand(4, 17, 3) - 0.3
     optimizer = torch.optim.Adam(net.parameters(), 2e-3)
     losses = []
     for _ in range(25):
-        error, counted = smooth_l1(net(pictures)[0], uvd, torch.ones(4, 17, 2))
+        error, counted = smooth_l1(net(images)[0], uvd, torch.ones(4, 17, 2))
         loss = error / counted
         optimizer.zero_grad()
         loss.backward()
@@ -108,7 +108,7 @@ def test_posenet_overfits_a_little_and_comes_back_from_its_folder(tmp_path: Path
     assert losses[-1] < 0.4 * losses[0]
     TrainedPoseNet(net.eval(), H36M17, torch.ones(16), True, 1.25).save(tmp_path)
     with torch.no_grad():
-        assert torch.equal(TrainedPoseNet.load(tmp_path).net(pictures)[0], net(pictures)[0])
+        assert torch.equal(TrainedPoseNet.load(tmp_path).net(images)[0], net(images)[0])
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_loss_is_quadratic_then_linear_and_weighted() -> None:
     assert [float(part) for part in smooth_l1(far, zero, torch.zeros(1, 2, 2))] == [0, 0]
 
 
-def test_without_depth_weight_only_the_place_in_the_picture_counts() -> None:
+def test_without_depth_weight_only_the_place_in_the_image_counts() -> None:
     zero, pose = torch.zeros(1, 1, 3), torch.tensor([[[0.1, 0.0, 0.4]]], requires_grad=True)
     error, counted = smooth_l1(pose, zero, torch.tensor([[[1.0, 0.0]]]), 0.02)
     assert float(error.detach() / counted) == pytest.approx(0.09 / 2)
@@ -122,9 +122,9 @@ def test_saved_model_says_the_same(tmp_path) -> None:
     before = _trained()
     before.save(tmp_path)
     after = TrainedPoseNet.load(tmp_path)
-    picture = torch.rand(1, 3, 64, 64)
+    image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(before.net(picture)[0], after.net(picture)[0])
+        assert torch.equal(before.net(image)[0], after.net(image)[0])
     torch.testing.assert_close(after.bone_lengths, before.bone_lengths, atol=1e-6, rtol=0)
     assert (after.skeleton, after.metric, after.margin) == (H36M17, True, 1.3)
 

@@ -31,7 +31,7 @@ def test_a_person_is_told_from_the_mirror_image(skeleton):
     assert mirrored.sure
 
 
-def test_labels_exchanged_look_like_a_mirror():
+def test_labels_swapped_look_like_a_mirror():
     xyz, conf = walker(50, COCO17)
     assert handedness(xyz[:, list(COCO17.flip)], conf, COCO17).score < -0.9
 

@@ -44,8 +44,8 @@ def assert_all_right(crowd, poses, people, wrong=0.0):
 @pytest.mark.parametrize("seed", range(3))
 def test_shuffled_people_with_tracks_that_change_over(seed):
     _, crowd = three(seed)
-    crowd.exchange(1, 0, 1, 50, FRAMES)
-    crowd.exchange(3, 0, 2, 30, 70)
+    crowd.swap(1, 0, 1, 50, FRAMES)
+    crowd.swap(3, 0, 2, 30, 70)
     found = associate(crowd.poses(seed + 1), crowd.rig, FPS)
     assert_all_right(crowd, found.poses, 3, wrong=0.02)
     assert found.real == [0, 1, 2]
@@ -53,7 +53,7 @@ def test_shuffled_people_with_tracks_that_change_over(seed):
 
 def test_the_subject_stays_first_and_changes_of_person_in_a_view_are_put_right():
     _, crowd = three(1)
-    crowd.exchange(2, 0, 1, 0, FRAMES)  # one view took somebody else for the subject
+    crowd.swap(2, 0, 1, 0, FRAMES)  # one view took somebody else for the subject
     found = associate(crowd.poses(), crowd.rig, FPS)
     assert_all_right(crowd, found.poses, 3)
     assert shown(crowd, found.poses)[0][0] == 0

@@ -120,7 +120,7 @@ def test_upright_puts_the_person_on_the_floor_round_the_origin(skeleton):
     assert torch.allclose(world.rig.camera.center[:, 2], synthetic.rig().camera.center[:, 2], atol=0.15)
 
 
-def test_upright_changes_no_picture():
+def test_upright_changes_no_image():
     xyz, conf = walker(100, H36M17)
     rig, moved = synthetic.rig().moved(0.3, TURN, SHIFT), 0.3 * xyz @ TURN.T + SHIFT
     world = upright(moved, conf, H36M17, rig, FPS, 2.0)

@@ -122,7 +122,7 @@ def test_rooms_hold_the_cameras_and_light_comes_from_above():
 
 
 def test_photos_become_surroundings(tmp_path):
-    with pytest.raises(EpiposeError, match="holds no picture"):
+    with pytest.raises(EpiposeError, match="holds no image"):
         photos_in(tmp_path)
     red = np.zeros((40, 60, 3), np.uint8)
     red[..., 2] = 255  # OpenCV writes BGR
@@ -133,12 +133,12 @@ def test_photos_become_surroundings(tmp_path):
 
 def test_an_occluder_hides_what_is_behind_it():
     rng = np.random.default_rng(0)
-    picture = np.zeros((80, 100, 3), np.uint8)
+    image = np.zeros((80, 100, 3), np.uint8)
     occluder = random_occluder(rng, (100, 80), np.array([50.0, 40.0, 60.0]), share=1.0)
     assert occluder is not None
     assert 0 < occluder.mask.mean() < 0.9
-    seen = imaged(picture, CLEAN, rng, occluder)
-    assert (seen[occluder.mask] == occluder.picture[occluder.mask]).all()
+    seen = imaged(image, CLEAN, rng, occluder)
+    assert (seen[occluder.mask] == occluder.image[occluder.mask]).all()
     assert (seen[~occluder.mask] == 0).all()
     assert random_occluder(rng, (100, 80), np.array([50.0, 40.0, 60.0]), share=0.0) is None
 

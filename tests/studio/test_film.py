@@ -14,7 +14,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.rotation import angle_between
 from epipose.io.files import read_json
 from epipose.poses import Poses2D, Poses3D
-from epipose.studio.film import Order, film, picture_size, rig_named
+from epipose.studio.film import Order, film, image_size, rig_named
 from epipose.studio.renderer import Renderer
 from tests.helpers.capsule_people import capsule_actor
 
@@ -130,6 +130,6 @@ def test_impossible_orders_are_refused(tmp_path, capsys):
     assert main(["studio", "--out", str(tmp_path / "s"), "--rig", "nowhere.json"]) == 2
     assert "no rig 'nowhere.json'" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
-    assert picture_size("640X480") == (640, 480)
+    assert image_size("640X480") == (640, 480)
     assert rig_named("phones") == "phones"
     assert rig_named(str(tmp_path)) == Path(tmp_path)

@@ -66,7 +66,7 @@ def ball(centre: np.ndarray, radius: float) -> Body:
 
 
 def lenses() -> list[Camera]:
-    """Two real lenses, a lying phone with a strong one, and a cropped and stretched one; small pictures."""
+    """Two real lenses, a lying phone with a strong one, and a cropped and stretched one; small images."""
     rng = np.random.default_rng(1)
     real = [h36m_rig().camera[i].resized(251, 250) for i in (0, 2)]
     phone = random_rig(rng, "phones", 1, (180, 322)).camera[0]
@@ -88,15 +88,15 @@ def test_a_marker_lies_where_the_camera_projects_it(studio, lens):
         centre = camera.R.mT @ (in_frame - camera.t)
         radius = 3.5 * depth / float(camera.focal)
         studio.dress(ball(centre.numpy(), radius), plain(255))
-        picture = studio.draw(STILL, camera, glow()).astype(float).mean(-1)
-        rows, columns = np.indices(picture.shape)
-        seen = np.array([(picture * columns).sum(), (picture * rows).sum()]) / picture.sum()
+        image = studio.draw(STILL, camera, glow()).astype(float).mean(-1)
+        rows, columns = np.indices(image.shape)
+        seen = np.array([(image * columns).sum(), (image * rows).sum()]) / image.sum()
         errors.append(np.linalg.norm(seen - camera.project(centre).numpy()))
     assert max(errors) < 0.2
 
 
 def test_rays_of_the_room_meet_the_floor_where_the_camera_sees_it(studio):
-    # A floor whose texture changes at x = 0: the edge in the picture is the projection of that line.
+    # A floor whose texture changes at x = 0: the edge in the image is the projection of that line.
     camera = lenses()[2]
     room = cell(0)
     stripe = room.textures.copy()
@@ -104,14 +104,14 @@ def test_rays_of_the_room_meet_the_floor_where_the_camera_sees_it(studio):
     room = replace(room, textures=np.repeat(np.repeat(stripe, 32, 1), 32, 2), repeat=np.full(5, 1 / 16, np.float32))
     studio.furnish(room)
     studio.dress(ball(np.array([0.0, 0.0, 50.0]), 0.01), plain(0))
-    picture = studio.draw(STILL, camera, glow()).mean(-1)
+    image = studio.draw(STILL, camera, glow()).mean(-1)
     line = torch.tensor([[0.0, y, 0.0] for y in np.linspace(-0.8, 0.8, 9)], dtype=torch.float64)
     for side, bright in ((-0.25, True), (0.25, False)):
         beside = line + torch.tensor([side, 0, 0], dtype=torch.float64)
         column, row = camera.project(beside).round().long().T
-        inside = (column >= 0) & (column < picture.shape[1]) & (row >= 0) & (row < picture.shape[0])
+        inside = (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
         assert int(inside.sum()) > 3
-        values = picture[row[inside], column[inside]]
+        values = image[row[inside], column[inside]]
         assert ((values > 128) == bright).all()
 
 
@@ -137,10 +137,10 @@ def test_the_nearer_thing_is_in_front(studio):
     look = replace(look, barefoot=False)
     for faces in (both.faces, both.faces[::-1].copy()):  # whatever is drawn first
         studio.dress(replace(both, faces=faces), look)
-        picture = studio.draw(STILL, camera, glow())
+        image = studio.draw(STILL, camera, glow())
         column, row = camera.project(torch.from_numpy(middle)).round().long().tolist()
-        assert picture[row, column].max() == 0
-        assert picture.max() > 150
+        assert image[row, column].max() == 0
+        assert image.max() > 150
 
 
 def test_the_person_throws_a_shadow_on_the_floor(studio):
@@ -167,19 +167,19 @@ def test_bones_move_the_body(studio):
         assert 0.005 < silhouette.mean() < 0.2
 
 
-def test_pictures_repeat_to_the_byte_and_have_any_size():
+def test_images_repeat_to_the_byte_and_have_any_size():
     def drawn() -> list[bytes]:
         rng = np.random.default_rng(5)
-        pictures = []
+        images = []
         with Renderer(samples=0) as renderer:
             for size in ((97, 131), (160, 64)):
                 camera = random_rig(rng, "ring", 1, size).camera[0]
                 renderer.dress(capsule_body(), random_look(rng), 0.02)
                 renderer.furnish(random_room(rng, 8.0))
-                picture = renderer.draw(np.tile(STILL, (16, 1, 1)), camera, random_light(rng))
-                assert picture.shape == (size[1], size[0], 3)
-                pictures.append(picture.tobytes())
-        return pictures
+                image = renderer.draw(np.tile(STILL, (16, 1, 1)), camera, random_light(rng))
+                assert image.shape == (size[1], size[0], 3)
+                images.append(image.tobytes())
+        return images
 
     try:
         first = drawn()

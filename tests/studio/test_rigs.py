@@ -37,7 +37,7 @@ def test_cameras_look_at_a_person_in_the_middle(kind, seed):
     assert bool((rig.camera.into_frame(hips)[:, 2] > 2).all())
     assert bool((rig.camera.center[:, 2] > 0.3).all())
     above = rig.camera.project(hips + torch.tensor([0.0, 0.0, 0.5], dtype=torch.float64))
-    assert bool((above[:, 1] < pixel[:, 1]).all())  # up in the world is up in the picture
+    assert bool((above[:, 1] < pixel[:, 1]).all())  # up in the world is up in the image
     back = rig.camera.to_normalized(pixel)
     assert torch.allclose(rig.camera.project_in_frame(torch.cat([back, torch.ones(4, 1)], -1)), pixel, atol=1e-6)
 

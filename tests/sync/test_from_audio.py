@@ -31,18 +31,18 @@ def heard(samples, start, seconds=12.0, noise=0.1, seed=0, delay=0.0):
     return echo * rng.uniform(0.2, 1) + noise * rng.normal(size=len(cut))
 
 
-def write_video(path, samples, frames=60, fps=25, late=0.0, pictures_late=0.0):
-    """A small video with sound; ``late`` delays the audio track, ``pictures_late`` the pictures."""
+def write_video(path, samples, frames=60, fps=25, late=0.0, images_late=0.0):
+    """A small video with sound; ``late`` delays the audio track, ``images_late`` the images."""
     with av.open(str(path), "w") as container:
-        pictures, track = container.add_stream("mpeg4", rate=fps), None
-        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuv420p"
+        images, track = container.add_stream("mpeg4", rate=fps), None
+        images.width, images.height, images.pix_fmt = 64, 48, "yuv420p"
         if samples is not None:
             track = container.add_stream("aac", rate=RATE, layout="mono")
         for k in range(frames):
-            picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * k % 255, np.uint8))
-            picture.pts = round(pictures_late * fps) + k
-            container.mux(pictures.encode(picture))
-        container.mux(pictures.encode())
+            image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * k % 255, np.uint8))
+            image.pts = round(images_late * fps) + k
+            container.mux(images.encode(image))
+        container.mux(images.encode())
         if samples is not None and track is not None:
             frame = av.AudioFrame.from_ndarray((samples[None] * 0.2).astype(np.float32), format="fltp", layout="mono")
             frame.sample_rate, frame.pts = RATE, round(late * RATE)
@@ -75,7 +75,7 @@ def test_a_steady_beat_fits_at_many_shifts_and_is_not_sure():
     assert not synchronise_sounds([heard(beat, 0.0, noise=0.01), heard(beat, 2.5, noise=0.01, seed=1)]).sure
 
 
-def test_the_track_is_read_from_the_first_picture_on(tmp_path):
+def test_the_track_is_read_from_the_first_image_on(tmp_path):
     samples = event(seconds=3.0)
     plain = sound(write_video(tmp_path / "a.mp4", samples))
     late = sound(write_video(tmp_path / "b.mp4", samples, late=0.5))
@@ -91,5 +91,5 @@ def test_a_video_without_sound_says_none(tmp_path):
     assert sound(write_video(tmp_path / "silent.mp4", np.zeros(RATE))) is None
 
 
-def test_sound_that_ends_before_the_pictures_begin_is_none(tmp_path):
-    assert sound(write_video(tmp_path / "odd.mkv", event(seconds=2.0), pictures_late=4.0)) is None
+def test_sound_that_ends_before_the_images_begin_is_none(tmp_path):
+    assert sound(write_video(tmp_path / "odd.mkv", event(seconds=2.0), images_late=4.0)) is None

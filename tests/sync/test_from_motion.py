@@ -44,7 +44,7 @@ def test_whole_clip_offsets_are_found_to_the_frame(seed):
 
 
 def test_a_view_that_tells_nothing_does_not_tear_the_clip_apart():
-    """Who crosses a picture in half a second fits at no start; the view then starts as the others do."""
+    """Who crosses an image in half a second fits at no start; the view then starts as the others do."""
     starts = [0, 40, 90, 0]
     poses = cut([walk(500)], starts, [400] * 4)
     poses.conf[3, :200], poses.conf[3, 225:] = 0, 0

@@ -21,8 +21,8 @@ def _sample(joint: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.repeat(dot.astype(np.uint8)[..., None], 3, 2), uvd, weight
 
 
-def _found(picture: np.ndarray) -> np.ndarray:
-    light = picture[..., 0].astype(float)
+def _found(image: np.ndarray) -> np.ndarray:
+    light = image[..., 0].astype(float)
     pixel = np.array([(light * np.arange(SIZE)).sum(), (light * np.arange(SIZE)[:, None]).sum()]) / light.sum()
     return (pixel + 0.5) / SIZE - 0.5
 
@@ -37,23 +37,23 @@ def test_dot_stays_at_its_joint(joint: int, flip: float) -> None:
     stored, uvd, weight = _sample(joint)
     rng = np.random.default_rng(3)
     for _ in range(20):
-        picture, moved, _ = _augment(
+        image, moved, _ = _augment(
             stored, uvd, weight, rng, rotation=0.8, scale=(0.7, 1.2), shift=0.1, occlusion=0.0, flip=flip
         )
         landed = FLIP[joint] if flip else joint
-        np.testing.assert_allclose(_found(picture), moved[landed, :2], atol=0.004)
+        np.testing.assert_allclose(_found(image), moved[landed, :2], atol=0.004)
 
 
 def test_without_variation_nothing_changes() -> None:
     stored, uvd, weight = _sample(1)
-    picture, moved, kept = _augment(stored, uvd, weight, np.random.default_rng(0), **STILL)
+    image, moved, kept = _augment(stored, uvd, weight, np.random.default_rng(0), **STILL)
     np.testing.assert_allclose(moved, uvd, atol=1e-7)
     np.testing.assert_array_equal(kept, weight)
-    np.testing.assert_array_equal(picture, stored[24:120, 24:120])
-    np.testing.assert_array_equal(picture, centre(stored, SIZE, WINDOW))
+    np.testing.assert_array_equal(image, stored[24:120, 24:120])
+    np.testing.assert_array_equal(image, centre(stored, SIZE, WINDOW))
 
 
-def test_depth_scales_with_the_picture_and_keeps_its_sign() -> None:
+def test_depth_scales_with_the_image_and_keeps_its_sign() -> None:
     stored, uvd, weight = _sample(1)
     _, moved, _ = _augment(stored, uvd, weight, np.random.default_rng(0), **STILL | {"scale": (1.2, 1.2), "flip": 1.0})
     np.testing.assert_allclose(moved[:, 2], 1.2 * uvd[list(FLIP), 2], rtol=1e-5)
@@ -67,7 +67,7 @@ def test_joints_that_leave_the_crop_have_no_weight() -> None:
     np.testing.assert_array_equal(kept, weight * np.array([[1], [0], [1]]))
 
 
-def test_colour_and_occlusion_change_the_picture_only() -> None:
+def test_colour_and_occlusion_change_the_image_only() -> None:
     stored = np.full((STORED, STORED, 3), 100, np.uint8)
     cv2.circle(stored, (72, 72), 20, (200, 50, 120), -1)
     _, uvd, weight = _sample(0)

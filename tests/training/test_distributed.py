@@ -33,7 +33,7 @@ def outcome(tmp_path_factory) -> tuple[Path, Path]:
 
 
 def test_the_gradient_is_that_of_the_whole_batch(outcome) -> None:
-    """Five pictures with weights of their own, shared as three and two: means of means would be wrong."""
+    """Five images with weights of their own, shared as three and two: means of means would be wrong."""
     clip, folder = outcome
     alone, loss = gradient(clip, Team(0, 1, CPU))
     for rank in range(2):
@@ -69,5 +69,5 @@ def test_shares_are_all_of_a_batch_and_keep_groups_together() -> None:
         assert sum(shares, []) == list(range(14))  # noqa: RUF017
         assert all(len(share) % group == 0 for share in shares)
         assert max(map(len, shares)) - min(map(len, shares)) <= group
-    with pytest.raises(EpiposeError, match="4 pictures cannot be shared by 3 processes"):
+    with pytest.raises(EpiposeError, match="4 images cannot be shared by 3 processes"):
         Team(0, 3, CPU).share(4, group=2)

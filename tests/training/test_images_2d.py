@@ -1,4 +1,4 @@
-"""Pictures of which only 2D is known: from clips and folders of pictures, with no say in depth."""
+"""Images of which only 2D is known: from clips and folders of images, with no say in depth."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16
 from epipose.training.images_2d import samples_2d
 from epipose.training.samples import WINDOW, clip_samples, joined
 from epipose.training.train import train
-from tests.helpers.drawn_clips import clip_folder, picture
+from tests.helpers.drawn_clips import clip_folder, figure_image
 
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
 
@@ -36,7 +36,7 @@ def test_a_clip_gives_the_places_of_its_labelled_samples_without_depth(folder: P
     np.testing.assert_array_equal(flat.weight, np.broadcast_to([1.0, 0.0], (6, 17, 2)))
     assert not flat.bone_lengths.any()
     both = joined([labelled, flat])
-    assert both.metric, "pictures without lengths have no say in whether lengths are metres"
+    assert both.metric, "images without lengths have no say in whether lengths are metres"
     np.testing.assert_array_equal(both.bone_lengths, labelled.bone_lengths)
     assert joined([flat, labelled]).metric
     assert both.place is None
@@ -57,28 +57,28 @@ def test_what_the_detector_does_not_see_has_no_weight(folder: Path, tmp_path: Pa
     assert np.abs(flat.uvd[0]).max() < 0.5
     assert flat.weight[1, 3].tolist() == pytest.approx([0.6, 0])
     replace(poses, conf=torch.zeros_like(conf)).save(tmp_path / "poses2d.npz")
-    with pytest.raises(EpiposeError, match="no picture shows 70%"):
+    with pytest.raises(EpiposeError, match="no image shows 70%"):
         samples_2d(tmp_path, 64)
     replace(poses, xy=xy[:, :2], conf=conf[:, :2]).save(tmp_path / "poses2d.npz")
     with pytest.raises(EpiposeError, match="does not belong to clip"):
         samples_2d(tmp_path, 64)
 
 
-def test_a_folder_of_pictures(tmp_path: Path) -> None:
+def test_a_folder_of_images(tmp_path: Path) -> None:
     xy = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
     places = np.stack([xy, xy + 20])
     for name, joints in zip(("b.png", "a.png"), places[::-1], strict=True):
-        Image.fromarray(picture(joints, 160)).save(tmp_path / name)
+        Image.fromarray(figure_image(joints, 160)).save(tmp_path / name)
     poses = Poses2D(torch.from_numpy(places).float()[None, :, None], torch.ones(1, 2, 1, 17), H36M17, ("photos",))
     poses.save(tmp_path / "poses2d.npz")
     (tmp_path / "._a.png").write_bytes(b"what macOS puts beside a file")
     flat = samples_2d(tmp_path, 64)
     for index in range(2):
         stored = flat.stored(index).astype(float)
-        redrawn = picture((flat.uvd[index, :, :2] / WINDOW + 0.5) * 96 - 0.5, 96).astype(float)
+        redrawn = figure_image((flat.uvd[index, :, :2] / WINDOW + 0.5) * 96 - 0.5, 96).astype(float)
         assert np.corrcoef(stored.max(-1).ravel(), redrawn.max(-1).ravel())[0, 1] > 0.7
     (tmp_path / "a.png").unlink()
-    with pytest.raises(EpiposeError, match=r"holds 1 pictures, its poses2d\.npz has 1 views of 2 frames"):
+    with pytest.raises(EpiposeError, match=r"holds 1 images, its poses2d\.npz has 1 views of 2 frames"):
         samples_2d(tmp_path, 64)
 
 
@@ -121,7 +121,7 @@ def test_a_dataset_of_people_gives_a_crop_for_each(dataset: tuple[Path, np.ndarr
         u, v = (flat.uvd[row, knee, :2] / WINDOW + 0.5) * 96 - 0.5
         red, green, _ = flat.stored(row)[round(v), round(u)].astype(float)
         assert [red, green] == pytest.approx(places[row, MPII16.joints.index("right_knee")], abs=4)
-    net = train([], root / "net", pictures_2d=[root], epochs=1, **TINY)
+    net = train([], root / "net", images_2d=[root], epochs=1, **TINY)
     assert not net.bone_lengths.any()
 
 
@@ -132,7 +132,7 @@ def test_a_folder_that_is_nothing_says_what_it_could_be(dataset: tuple[Path, np.
     ):
         samples_2d(root / "images", 64)
     (root / "images" / "b.png").write_bytes(b"damaged")
-    with pytest.raises(EpiposeError, match=r"b\.png cannot be read as a picture"):
+    with pytest.raises(EpiposeError, match=r"b\.png cannot be read as an image"):
         samples_2d(root, 64)
 
 
@@ -148,11 +148,11 @@ def test_joints_of_another_skeleton_are_as_sure_as_their_parts() -> None:
 
 
 def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, tmp_path: Path) -> None:
-    pre = train([], tmp_path / "pre", pictures_2d=[folder], epochs=1, **TINY)
+    pre = train([], tmp_path / "pre", images_2d=[folder], epochs=1, **TINY)
     assert not pre.bone_lengths.any()
     with pytest.raises(EpiposeError, match="knows no depth"):
         predict_clip(folder, pre, (0, 1))
-    whole = train([folder], tmp_path / "whole", pictures_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY)
+    whole = train([folder], tmp_path / "whole", images_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY)
     assert torch.equal(whole.net.volume.weight, pre.net.volume.weight)
     assert bool(whole.bone_lengths.all())
     predict_clip(folder, TrainedPoseNet.load(tmp_path / "whole"), (0, 1))
@@ -160,9 +160,9 @@ def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, t
         train([], tmp_path / "none", **TINY)
 
 
-def test_depth_is_not_touched_by_pictures_without_it(folder: Path, tmp_path: Path) -> None:
-    """Two pre-trainings whose pictures differ only in the unknown depth are the same network."""
-    first = train([], tmp_path / "a", pictures_2d=[folder], epochs=2, **TINY)
+def test_depth_is_not_touched_by_images_without_it(folder: Path, tmp_path: Path) -> None:
+    """Two pre-trainings whose images differ only in the unknown depth are the same network."""
+    first = train([], tmp_path / "a", images_2d=[folder], epochs=2, **TINY)
     import epipose.training.train as module
 
     def with_depth(*arguments, **options):
@@ -172,5 +172,5 @@ def test_depth_is_not_touched_by_pictures_without_it(folder: Path, tmp_path: Pat
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "samples_2d", with_depth)
-        second = train([], tmp_path / "b", pictures_2d=[folder], epochs=2, **TINY)
+        second = train([], tmp_path / "b", images_2d=[folder], epochs=2, **TINY)
     assert torch.equal(first.net.volume.weight, second.net.volume.weight)

@@ -50,7 +50,7 @@ def test_from_any_step_on_the_same_batches_come(samples: Samples) -> None:
     for start in (1, 2, 3, 5):
         (late,) = _read(source, start, 1, 5, Team(0, 1, CPU))
         assert all(torch.equal(a, b) for a, b in zip(whole[start][:3], late[:3], strict=True))
-    assert not torch.equal(whole[0].pictures, whole[3].pictures), "another epoch, other variations"
+    assert not torch.equal(whole[0].images, whole[3].images), "another epoch, other variations"
 
 
 def test_no_random_stream_is_used_twice(samples: Samples, monkeypatch) -> None:
@@ -70,17 +70,17 @@ def test_processes_share_a_batch_and_see_what_one_would(samples: Samples) -> Non
     source = Shuffled(samples, 3)
     (whole,) = _read(source, 1, 1, 12, Team(0, 1, CPU))
     shares = [_read(source, 1, 1, 12, Team(rank, 5, CPU))[0] for rank in range(5)]
-    assert sorted(len(share.pictures) for share in shares) == [2, 2, 2, 3, 3]
+    assert sorted(len(share.images) for share in shares) == [2, 2, 2, 3, 3]
     for index in range(3):
         assert torch.equal(torch.cat([share[index] for share in shares]), whole[index])
-    with pytest.raises(EpiposeError, match="12 pictures cannot be shared by 13 processes"):
+    with pytest.raises(EpiposeError, match="12 images cannot be shared by 13 processes"):
         _read(source, 1, 1, 12, Team(0, 13, CPU))
 
 
 def test_pairs_are_two_views_of_a_moment_also_when_shared(samples: Samples) -> None:
     assert samples.place is not None
     source = Shuffled(samples, 3, pairs=True)
-    assert source.pictures == 8, "of three views of a moment one is left over"
+    assert source.images == 8, "of three views of a moment one is left over"
     seen = set()
     for stored in itertools.islice(source.batches(0, 4), 20):
         assert stored.place is not None
@@ -90,10 +90,10 @@ def test_pairs_are_two_views_of_a_moment_also_when_shared(samples: Samples) -> N
     assert all(a != b for a, b in seen)
     assert len(seen) == 12, "in time every pair of views of each of the four moments"
     first, second = (_read(source, 0, 1, 6, Team(rank, 2, CPU), STILL, group=2)[0] for rank in range(2))
-    assert (len(first.pictures), len(second.pictures)) in ((2, 2), (2, 4), (4, 2))
+    assert (len(first.images), len(second.images)) in ((2, 2), (2, 4), (4, 2))
     assert first.camera is not None
     assert first.box is not None
-    assert first.camera.R.shape == (len(first.pictures), 3, 3)
+    assert first.camera.R.shape == (len(first.images), 3, 3)
     one = clip_samples_of_one_view(samples)
     with pytest.raises(EpiposeError, match="No moment is seen by two views"):
         Shuffled(one, 3, pairs=True)
@@ -110,11 +110,11 @@ def clip_samples_of_one_view(samples: Samples) -> Samples:
 
 
 class Slow:
-    """A source that is no Samples: pictures made on the fly, each batch after a while."""
+    """A source that is no Samples: images made on the fly, each batch after a while."""
 
     def __init__(self, samples: Samples, seconds: float) -> None:
         self.skeleton, self.bone_lengths, self.metric = samples.skeleton, samples.bone_lengths, samples.metric
-        self.pictures, self.seconds, self.samples = 100, seconds, samples
+        self.images, self.seconds, self.samples = 100, seconds, samples
 
     def batches(self, start_step: int, batch_size: int):
         for step in itertools.count(start_step):
@@ -128,7 +128,7 @@ def test_any_source_will_do_and_waiting_for_it_is_told(samples: Samples) -> None
     for step in range(7, 12):
         with waits.waiting():
             batch = next(batches)
-        assert bool((batch.pictures == step).all())
+        assert bool((batch.images == step).all())
     batches.close()
     assert 1.1 < waits.seconds() < 1.6
     before = threading.active_count()

@@ -131,7 +131,7 @@ def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> 
 
 
 def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(pretrained, "SHIPPED", model)
+    monkeypatch.setattr(pretrained, "PRETRAINED", model)
     other = tmp_path / "other"
     TrainedPoseNet.load(model).save(other)
     with pytest.raises(EpiposeError, match=r"has no refiner\.safetensors to begin with"):

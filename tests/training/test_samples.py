@@ -13,7 +13,7 @@ from epipose.network.crops import pose_from_crop
 from epipose.poses import Poses3D
 from epipose.skeletons import COCO17, H36M17
 from epipose.training.samples import WINDOW, clip_samples, joined
-from tests.helpers.drawn_clips import clip_folder, picture
+from tests.helpers.drawn_clips import clip_folder, figure_image
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_one_sample_per_view_and_frame_with_joints_where_they_are_drawn(folder: 
         stored = samples.stored(index).astype(float)
         size = len(stored)
         assert size == 96
-        redrawn = picture((samples.uvd[index, :, :2] / WINDOW + 0.5) * size - 0.5, size).astype(float)
+        redrawn = figure_image((samples.uvd[index, :, :2] / WINDOW + 0.5) * size - 0.5, size).astype(float)
         # the same figure drawn at the labels covers the same pixels
         overlap = np.corrcoef(stored.max(-1).ravel(), redrawn.max(-1).ravel())[0, 1]
         assert overlap > 0.75

@@ -78,7 +78,7 @@ def test_agreeing_with_oneself_collapses_the_pose(exact, frozen: bool) -> None:
     torch.manual_seed(0)
     features = torch.randn(len(uvd), 24)
     reader = torch.nn.Linear(24, 51)
-    with torch.no_grad():  # it begins with the best it can say of these pictures
+    with torch.no_grad():  # it begins with the best it can say of these images
         best = torch.linalg.lstsq(torch.cat([features, torch.ones(len(uvd), 1)], 1), uvd.flatten(1)).solution
         reader.weight.copy_(best[:-1].T)
         reader.bias.copy_(best[-1])

@@ -10,7 +10,7 @@ import torch
 from epipose.errors import EpiposeError
 from epipose.formats.rig_json import h36m_rig
 from epipose.motion import Motion
-from epipose.network.crops import box_around, crop_picture
+from epipose.network.crops import box_around, crop_image
 from epipose.skeletons import H36M17
 from epipose.studio import actor
 from epipose.studio.renderer import Renderer
@@ -117,15 +117,15 @@ def test_joints_lie_on_the_person():
     assert weight.mean() > 0.9
 
 
-def test_the_crop_is_that_of_a_real_picture():
-    # A picture of coordinates, cut by crop_picture, must show what the camera of the crop sees.
+def test_the_crop_is_that_of_a_real_image():
+    # An image of coordinates, cut by crop_image, must show what the camera of the crop sees.
     camera = h36m_rig().camera[0]
     points = torch.tensor([[0.2, 0.1, 1.0], [-0.3, 0.4, 0.3], [0.1, -0.2, 1.6]], dtype=torch.float64)
     xy = camera.project(points)
     box = box_around(xy, torch.ones(3))
     rows, columns = np.indices((1002, 1000))
-    picture = np.stack([columns // 4, rows // 4, np.zeros_like(rows)], -1).astype(np.uint8)
-    crop = crop_picture(picture, (box * torch.tensor([1, 1, WINDOW])).numpy(), 100)
+    image = np.stack([columns // 4, rows // 4, np.zeros_like(rows)], -1).astype(np.uint8)
+    crop = crop_image(image, (box * torch.tensor([1, 1, WINDOW])).numpy(), 100)
     view = through(camera, box, 100)
     for pixel, expected in zip(view.project(points), xy, strict=True):
         column, row = pixel.round().long().tolist()
@@ -135,10 +135,10 @@ def test_the_crop_is_that_of_a_real_picture():
 
 
 def test_it_is_what_the_trainer_reads():
-    stream = Stream(RECIPE, pictures=1000)
+    stream = Stream(RECIPE, images=1000)
     assert stream.skeleton == H36M17
     assert stream.metric
-    assert stream.pictures == 1000
+    assert stream.images == 1000
 
 
 def test_bad_recipes_are_refused():
@@ -151,16 +151,16 @@ def test_bad_recipes_are_refused():
 def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
     sizes = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "epochs": 2, "batch_size": 4}
     recipe = replace(RECIPE, side=96)
-    stream = Stream(recipe, pictures=8)
+    stream = Stream(recipe, images=8)
     first = train([], tmp_path / "model", stream=stream, **sizes)
     assert first.metric
     assert float(first.bone_lengths.max()) > 0.3
     lines = (tmp_path / "model/log.jsonl").read_text().splitlines()
     assert len(lines) == 2
-    again = train([], tmp_path / "model", stream=Stream(recipe, pictures=8), **sizes)
+    again = train([], tmp_path / "model", stream=Stream(recipe, images=8), **sizes)
     assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), again.net.parameters(), strict=True))
     with pytest.raises(EpiposeError, match="stream"):
-        train([], tmp_path / "model", stream=Stream(replace(recipe, seed=4), pictures=8), **sizes)
+        train([], tmp_path / "model", stream=Stream(replace(recipe, seed=4), images=8), **sizes)
 
 
 def test_short_motions_have_a_smaller_chance(monkeypatch) -> None:

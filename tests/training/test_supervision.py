@@ -133,10 +133,10 @@ def test_the_command_line_has_the_modes(folder: Path, tmp_path: Path, capsys) ->
     assert "labels/full/poses3d.npz written" in capsys.readouterr().out.replace("\\", "/")
     sizes = ["--backbone", "resnet18", "--input-size", "64", "--depth-bins", "8", "--channels", "16", "--deconvs", "1"]
     more = ["--epochs", "1", "--schedule", "cosine", "--warmup", "0.5", "--ema", "0.9", "--clip-gradient", "1"]
-    flat = ["--pictures-2d", str(clip), "--label-weight", "uniform", "--min-confidence", "0.1"]
+    flat = ["--images-2d", str(clip), "--label-weight", "uniform", "--min-confidence", "0.1"]
     model = ["train", str(clip), "--out", str(tmp_path / "model"), "--mode", "full"]
     assert main([*model, *sizes, *more, *flat]) == 0
     options = read_json(tmp_path / "model" / "train.json")["options"]
     assert (options["mode"], options["schedule"], options["label_weight"]) == ("full", "cosine", "uniform")
-    assert main(["train", "--pictures-2d", str(clip), "--out", str(tmp_path / "flat"), *sizes, "--epochs", "1"]) == 0
+    assert main(["train", "--images-2d", str(clip), "--out", str(tmp_path / "flat"), *sizes, "--epochs", "1"]) == 0
     assert supervision_module.supervision(clip, "full").labelled()

@@ -49,7 +49,7 @@ def _interrupted(monkeypatch, after: int) -> None:
 
 
 def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
-    """Eight pictures by heart: the poses come back to within a hand's breadth, depth included."""
+    """Eight images by heart: the poses come back to within a hand's breadth, depth included."""
     options = {**TINY, **STILL, "batch_size": 8, "depth_bins": 16, "channels": 32}
     model = train([folder], tmp_path, epochs=60, lr_drops=(40,), **options)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -113,7 +113,7 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
         {"ema": 1.0},
         {"mode": "full"},
         {"mode": "unfrozen", "batch_size": 3},
-        {"pictures_2d": [tmp_path]},
+        {"images_2d": [tmp_path]},
     )
     for options in wrong:
         with pytest.raises(EpiposeError):
@@ -158,10 +158,10 @@ def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatc
     assert "loss=" in made[-1].postfix
 
 
-def test_no_batch_of_a_single_picture(folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_no_batch_of_a_single_image(folder: Path, tmp_path: Path, monkeypatch) -> None:
     sizes, to_input = [], loop.to_input
-    monkeypatch.setattr(loop, "to_input", lambda pictures: sizes.append(len(pictures)) or to_input(pictures))
-    train([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 pictures
+    monkeypatch.setattr(loop, "to_input", lambda images: sizes.append(len(images)) or to_input(images))
+    train([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 images
     assert sizes == [4, 4]
 
 
@@ -190,13 +190,13 @@ def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) ->
     assert read_json(tmp_path / "b" / "train.json")["options"]["init"] == str(tmp_path / "a")
     with pytest.raises(EpiposeError, match="has sizes"):
         train([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path / "a")
-    from_shipped = train([folder], tmp_path / "d", init="shipped", **run)
-    assert torch.equal(from_shipped.net.volume.weight, backbone.net.volume.weight)
-    assert read_json(tmp_path / "d" / "train.json")["options"]["init"] == "shipped"
-    monkeypatch.setattr(pretrained, "SHIPPED", tmp_path / "b" / "none")
+    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "a")
+    from_pretrained = train([folder], tmp_path / "d", init="pretrained", **run)
+    assert torch.equal(from_pretrained.net.volume.weight, backbone.net.volume.weight)
+    assert read_json(tmp_path / "d" / "train.json")["options"]["init"] == "pretrained"
+    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "b" / "none")
     with pytest.raises(EpiposeError, match="Install epipose again"):
-        train([folder], tmp_path / "e", init="shipped", **run)
+        train([folder], tmp_path / "e", init="pretrained", **run)
 
 
 def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:

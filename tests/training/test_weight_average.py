@@ -32,7 +32,7 @@ def test_the_average_follows_the_weights_slowly_after_a_quick_start() -> None:
     assert all(torch.equal(a, b) for a, b in zip(steady.net.parameters(), still.parameters(), strict=True))
 
 
-def test_measured_statistics_are_those_of_the_pictures() -> None:
+def test_measured_statistics_are_those_of_the_images() -> None:
     net = _net()
     generator = torch.Generator().manual_seed(1)
     batches = [torch.rand(4, 3, 64, 64, generator=generator) for _ in range(3)]

@@ -63,7 +63,7 @@ def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) 
     assert page.index('class="word"') < page.index("<h2>")
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == [
-        "Notes", "Camera by camera", "The room and the pictures", "The person", "Synchronisation", "Scale and floor",
+        "Notes", "Camera by camera", "The room and the images", "The person", "Synchronisation", "Scale and floor",
         "Lenses", "Pairs of cameras", "What these numbers mean",
     ]  # fmt: skip
     for camera in recovered().cameras:
@@ -137,7 +137,7 @@ def test_what_was_estimated_repaired_and_doubted_is_told(tmp_path: Path) -> None
     first, second, *others = recovered().cameras
     lens = "focal length estimated, each camera's own"
     first = replace(first, lens=lens, focal_sigma_pct=1.26, lag_frames=0.37, lag_sigma_frames=0.05, swapped_frames=4)
-    second = replace(second, exchanged_throughout=True, focal_doubt_pct=9.0, focal_doubt_sigma_pct=1.0)
+    second = replace(second, swapped_throughout=True, focal_doubt_pct=9.0, focal_doubt_sigma_pct=1.0)
     changed = replace(
         recovered(),
         cameras=(first, second, *others),

@@ -1,4 +1,4 @@
-"""The report page and its pictures: well-formed, self-contained, escaped, and drawn where the data is."""
+"""The report page and its images: well-formed, self-contained, escaped, and drawn where the data is."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def page(tmp_path: Path) -> str:
         .section("Numbers", "Text with <script>alert(1)</script>")
         .figures([Figure("Rotation", "1.62", "degrees", "Off by <b>this</b> much.", "good"), Figure("Frames", "100")])
         .table(["pair", "degrees"], [["cam1 & cam2", "0.75"]], "Six <pairs>")
-        .picture(np.zeros((40, 60, 3), dtype=np.uint8), 'He said "left"')
+        .image(np.zeros((40, 60, 3), dtype=np.uint8), 'He said "left"')
         .diagram(camera_map(synthetic.rig(), torch.from_numpy(path), UP), "From above")
         .diagram(line_chart({"train": [(0, 2.0), (10, 0.5)]}, "epoch", "loss"))
     )
@@ -117,12 +117,12 @@ def test_wide_tables_name_their_cells_for_narrow_pages() -> None:
         Report("t").table(["a", "b"], [["1"]])
 
 
-def test_pictures_come_from_arrays_or_files(tmp_path: Path) -> None:
+def test_images_come_from_arrays_or_files(tmp_path: Path) -> None:
     Image.new("RGB", (20, 10), (200, 30, 30)).save(tmp_path / "red.png")
-    assert 'width="20" height="10"' in Report("t").picture(tmp_path / "red.png").html()
-    (tmp_path / "no.png").write_text("no picture")
-    with pytest.raises(EpiposeError, match="cannot be read as a picture"):
-        Report("t").picture(tmp_path / "no.png")
+    assert 'width="20" height="10"' in Report("t").image(tmp_path / "red.png").html()
+    (tmp_path / "no.png").write_text("no image")
+    with pytest.raises(EpiposeError, match="cannot be read as an image"):
+        Report("t").image(tmp_path / "no.png")
 
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=lambda s: s.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from epipose.io.images import write_picture
+from epipose.io.images import write_image
 from epipose.io.video import probe, read_frames, read_image, write_video
 from epipose.skeletons import H36M17
 from epipose.viz.overlay import contact_sheet, overlay
@@ -26,7 +26,7 @@ def test_skeleton_is_drawn_at_the_scaled_pixels() -> None:
     assert (drawn[:80, :302] == 50).all(), "nothing is drawn far from the joints"
 
 
-def test_missing_joints_leave_the_picture_alone() -> None:
+def test_missing_joints_leave_the_image_alone() -> None:
     uv, xyz = _pose()
     image = np.full((100, 100, 3), 50, np.uint8)
     drawn = overlay(image, uv, xyz, torch.zeros(17), H36M17, height=100)
@@ -46,12 +46,12 @@ def test_side_view_shows_depth() -> None:
 
 
 def test_sheet_and_files(tmp_path: Path) -> None:
-    pictures = [np.full((50, width, 3), 10 * width % 255, np.uint8) for width in (40, 60, 50, 70, 30)]
-    sheet = contact_sheet(pictures, columns=3, height=100)
+    images = [np.full((50, width, 3), 10 * width % 255, np.uint8) for width in (40, 60, 50, 70, 30)]
+    sheet = contact_sheet(images, columns=3, height=100)
     assert sheet.shape == (200, 3 * 140, 3)
-    assert (sheet[50, 10] == pictures[0][0, 0]).all()
-    assert (sheet[150, 150] == pictures[4][0, 0]).all()
-    write_picture(tmp_path / "sheet.png", sheet)
+    assert (sheet[50, 10] == images[0][0, 0]).all()
+    assert (sheet[150, 150] == images[4][0, 0]).all()
+    write_image(tmp_path / "sheet.png", sheet)
     assert np.array_equal(read_image(tmp_path / "sheet.png"), sheet)
 
 

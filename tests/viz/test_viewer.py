@@ -126,13 +126,13 @@ def test_quaternions_turn_z_to_the_direction() -> None:
 
 
 def test_thumbnails_are_the_frames_asked_for(folder: Path) -> None:
-    pictures = thumbnails(Clip.load(folder), [0, 4, 9, 30], 50)
-    assert [p.shape for p in pictures] == [(4, 50, 50, 3)] * 4
-    assert not np.array_equal(pictures[0][0], pictures[0][2])
-    assert np.array_equal(pictures[0][2], pictures[0][3])
+    images = thumbnails(Clip.load(folder), [0, 4, 9, 30], 50)
+    assert [p.shape for p in images] == [(4, 50, 50, 3)] * 4
+    assert not np.array_equal(images[0][0], images[0][2])
+    assert np.array_equal(images[0][2], images[0][3])
 
 
-def test_the_file_holds_the_cameras_the_pictures_and_every_frame(folder: Path, tmp_path: Path) -> None:
+def test_the_file_holds_the_cameras_the_images_and_every_frame(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "walk.html"
     view(folder, html=out)
     assert 300_000 < out.stat().st_size < 3_000_000
@@ -145,8 +145,8 @@ def test_the_file_holds_the_cameras_the_pictures_and_every_frame(folder: Path, t
     assert {"/person/bones", "/person/joints", *(f"/cameras/{name}" for name in synthetic.rig().names)} <= named
     moves = [(t, m) for t, m in recording["messages"] if "batched_wxyzs" in m.get("updates", {})]
     assert len({time for time, _ in moves}) == FRAMES - 1  # the first frame is in the scene from the start
-    pictures = [m for _, m in recording["messages"] if "_image_data" in m.get("updates", {})]
-    assert len(pictures) == 4 * FRAMES
+    images = [m for _, m in recording["messages"] if "_image_data" in m.get("updates", {})]
+    assert len(images) == 4 * FRAMES
 
 
 def test_cameras_alone_can_be_shown(folder: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """How well a rig explains what the cameras saw, in numbers for people and for the verdict.
 
 A small reprojection error is necessary for good cameras and does not prove them, so the report also measures what the
-error cannot see: how uncertain every camera is, how much of the picture and of the room the person covered, what each
+error cannot see: how uncertain every camera is, how much of the image and of the room the person covered, what each
 pair of views said on its own, whether a camera moved on the way, and whether the person came out mirrored.
 """
 
@@ -32,7 +32,7 @@ from epipose.poses import Poses2D
 from epipose.reconstruction.world_frame import stature
 from epipose.skeleton import Skeleton
 
-_CELLS = 10  # the picture is divided into 10 x 10 to say how much of it the person covered
+_CELLS = 10  # the image is divided into 10 x 10 to say how much of it the person covered
 
 
 def known(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> Adjusted:
@@ -59,9 +59,9 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
             raise EpiposeError(f"View '{name}' never shows the subject at the same time as another view. Leave it out.")
     metres = _spread(rig.camera.center) / _spread(camera.center)
     shift = _signed_errors(observed, camera, points.xyz)
-    exchanged = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.exchanged
+    swapped = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.swapped
     cameras = tuple(
-        _camera_report(poses, found, view, residual[view], counted[view], shift[view], bool(exchanged[view]), metres)
+        _camera_report(poses, found, view, residual[view], counted[view], shift[view], bool(swapped[view]), metres)
         for view in views
     )
     pairs = {} if first is None else first.pairs
@@ -91,7 +91,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         mirror_cost=None if first is None else _finite(first.mirror_cost),
         handedness=hand.score if hand.sure else None,
         undecided_share=undecided_swaps / observed.x.shape[1],
-        exchanged_views=int(exchanged.sum()),
+        swapped_views=int(swapped.sum()),
         mirrored_video=None if first is None else _finite(first.mirrored_video),
         focal_sigma_pct=100 * float(found.sigma.focal.max()),
     )
@@ -114,7 +114,7 @@ def _camera_report(
     residual: Float[Tensor, "frame joint"],
     counted: Bool[Tensor, "frame joint"],
     shift: Float[Tensor, "frame joint 2"],
-    exchanged: bool,
+    swapped: bool,
     metres: float,
 ) -> CameraReport:
     camera, sigma = found.rig.camera[view], found.sigma
@@ -131,7 +131,7 @@ def _camera_report(
         p90_px=float(angle.quantile(0.9) * camera.focal),
         inlier_share=float((residual[counted] < 2).double().mean()),
         swapped_frames=int(found.swapped[view].sum()),
-        exchanged_throughout=exchanged,
+        swapped_throughout=swapped,
         rotation_sigma_deg=float(torch.rad2deg(sigma.rotation[view])),
         center_sigma_mm=1000 * metres * float(sigma.center[view]),
         image_coverage=_coverage(poses, view, camera),
@@ -166,7 +166,7 @@ def _lens(free: Free) -> str:
 
 
 def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
-    """Share of the cells of a grid over the picture in which a joint of the subject was ever seen."""
+    """Share of the cells of a grid over the image in which a joint of the subject was ever seen."""
     xy = poses.xy[view, :, 0][poses.conf[view, :, 0] >= 0.3]
     inside = ((xy >= 0) & (xy < camera.size)).all(-1)
     cell = (xy[inside] / camera.size * _CELLS).long()

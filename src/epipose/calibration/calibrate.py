@@ -74,7 +74,7 @@ def calibrate(
         if repairs:
             first = first_rig(poses, intrinsics, few, seed)
         progress.update()
-        poses = poses.with_sides_exchanged(first.exchanged)
+        poses = poses.with_sides_swapped(first.swapped)
         found = adjust(
             poses, first.rig, frames, focal=focal, clocks=clocks, constant_bones=constant_bones, symmetric=symmetric,
             priors=Priors(smoothness=_in_units_of(first.rig, poses, frames, smoothness)),
@@ -110,7 +110,7 @@ def _check_everyone_is_seen(observed: Observations, names: tuple[str, ...]) -> N
         if seen < 50:
             raise EpiposeError(
                 f"View '{name}' shows only {seen} joints of the subject with confidence; at least 50 are needed. "
-                "Check that the person is in the picture and large enough, or leave this view out."
+                "Check that the person is in the image and large enough, or leave this view out."
             )
 
 

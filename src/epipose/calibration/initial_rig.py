@@ -2,9 +2,9 @@
 
 Pairs of views give relative poses from the pooled joints (geometry/relative_pose.py); the view graph makes one rig of
 them even when a pair is wrong (geometry/view_graph.py). The mirrored world, in which all depths are reversed, explains
-the pictures nearly as well when the cameras are far away (geometry/mirror.py), and estimation may end there: so it is
+the images nearly as well when the cameras are far away (geometry/mirror.py), and estimation may end there: so it is
 tried, and the better of the two is kept. Where the lenses are not known either, the same is done for several focal
-lengths, and the one that explains the pictures best is the start.
+lengths, and the one that explains the images best is the start.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 
 START_FRAMES = 60  # enough to find a rig; the adjustment that follows uses more
-# Focal lengths over the longer side of the picture that are tried where nothing is known: from the wide lenses of
+# Focal lengths over the longer side of the image that are tried where nothing is known: from the wide lenses of
 # action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
 FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
 _ALIKE = 0.02  # costs of a world and its mirror image that differ by less do not tell them apart
@@ -43,7 +43,7 @@ class FirstRig:
 
     rig: Rig
     pairs: dict[tuple[int, int], RelativePose]
-    exchanged: Bool[Tensor, " view"]  # views whose left and right are exchanged throughout
+    swapped: Bool[Tensor, " view"]  # views whose left and right are swapped throughout
     mirror_cost: float  # robust cost of the mirrored world over that of the one taken
     mirrored_video: float  # cost of a view taken as a mirrored video over its cost as it is; the least of all views
     cost: float  # mean robust cost per observation
@@ -59,21 +59,21 @@ def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) ->
     pairs = relative_poses(observed, poses.views, seed)
     observed = observed.frames(evenly(len(frames), START_FRAMES))
     found = reconstruct(observed, pairs, skeleton.flip)
-    if bool(found.exchanged.any()):
-        observed = observed.exchanged(found.exchanged[:, None].expand(observed.weight.shape[:2]), skeleton.flip)
+    if bool(found.swapped.any()):
+        observed = observed.swapped(found.swapped[:, None].expand(observed.weight.shape[:2]), skeleton.flip)
     R, t, mirror_cost = _unmirrored(observed, found.R, found.t, skeleton)
     rig = replace(intrinsics, camera=intrinsics.camera.to(torch.float64).with_pose(R, t))
     mirrored_video = min(
-        _mirrored_video(observed, R, t, view, None if bool(found.exchanged[view]) else skeleton.flip)
+        _mirrored_video(observed, R, t, view, None if bool(found.swapped[view]) else skeleton.flip)
         for view in range(len(R))
     )
-    return FirstRig(rig, pairs, found.exchanged, mirror_cost, mirrored_video, found.cost)
+    return FirstRig(rig, pairs, found.swapped, mirror_cost, mirrored_video, found.cost)
 
 
 def with_likely_focal(
     poses: Poses2D, intrinsics: Rig, frames: Tensor, focal_sigma: Sequence[float | None], seed: int = 0
 ) -> Rig:
-    """The intrinsics with the focal lengths that explain the pictures best, out of a few.
+    """The intrinsics with the focal lengths that explain the images best, out of a few.
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is a mere
     guess. Where every view has a figure, that is the range that is searched; else all lenses are tried, the same field
@@ -133,11 +133,11 @@ def _mirrored_video(
     view: int,
     flip: Sequence[int] | None,
 ) -> float:
-    """Cost of a view, placed by the other views' points, when its picture is mirrored, over its cost as it is.
+    """Cost of a view, placed by the other views' points, when its image is mirrored, over its cost as it is.
 
     In a mirrored video a detector takes left for right: ``flip`` undoes that, None where it was undone already. Where
-    the picture is not mirrored and left and right are exchanged all the same, it is taken with that undone. A mirrored
-    picture looks nearly like one taken from behind; perspective tells, as for the mirrored world. With two views there
+    the image is not mirrored and left and right are swapped all the same, it is taken with that undone. A mirrored
+    image looks nearly like one taken from behind; perspective tells, as for the mirrored world. With two views there
     is nothing to compare with, and the answer is infinite.
     """
     if len(R) < 3:

@@ -111,7 +111,7 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
     observed, swapped = unswapped(observe(task.poses, rig).frames(frames), R, t, flip)
     raw = observed
     if free.focal != "known":  # the adjustment wants rays by the given lenses, which it corrects
-        raw = observe(task.poses, replace(task.given, lag=rig.lag)).frames(frames).exchanged(swapped, flip)
+        raw = observe(task.poses, replace(task.given, lag=rig.lag)).frames(frames).swapped(swapped, flip)
     xyz, trust = triangulate_views(observed.weighted(votes), R, t)
     if before is not None:
         before = before._replace(lag=torch.zeros_like(before.lag))  # it is in the observations now
@@ -128,7 +128,7 @@ def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | N
 def _rounds(task: _Task, now: _Round, frames: Tensor, steps: int, most: int) -> _Round:
     """Further rounds, until the clocks have come to rest.
 
-    A joint's velocity in the picture is noisy where it moves slowly, and noise in what a slope is fitted against makes
+    A joint's velocity in the image is noisy where it moves slowly, and noise in what a slope is fitted against makes
     the slope too small: each round finds a part of the lag, the next one reads the views later and finds the rest.
     """
     for _ in range(most):

@@ -20,10 +20,10 @@ class CameraReport:
     p90_px: float
     inlier_share: float  # observations within two expected errors
     swapped_frames: int  # frames in which the detector took left for right, repaired
-    exchanged_throughout: bool  # left and right were wrong in this view from beginning to end, and exchanged
+    swapped_throughout: bool  # left and right were wrong in this view from beginning to end, and swapped
     rotation_sigma_deg: float  # one standard deviation, after the best alignment of the whole rig
     center_sigma_mm: float
-    image_coverage: float  # share of a 10 x 10 grid over the picture in which joints were seen
+    image_coverage: float  # share of a 10 x 10 grid over the image in which joints were seen
     focal_px: float
     focal_sigma_pct: float  # 0 where the focal length was given
     focal_doubt_pct: float  # by how much the footage would change a focal length that was given,
@@ -79,10 +79,10 @@ class Calibration:
             f"{view}: the subject had been taken for somebody else in part of the video; that was put right."
             for view in self.repairs or {}
         ]
-        exchanged = [
-            f"{camera.name}: the detector had left and right exchanged throughout (or the video is mirrored); put right."
+        swapped = [
+            f"{camera.name}: the detector had left and right swapped throughout (or the video is mirrored); put right."
             for camera in self.cameras
-            if camera.exchanged_throughout
+            if camera.swapped_throughout
         ]
         late = [
             f"{camera.name} is late by {camera.lag_frames:.2f} frames (to within {camera.lag_sigma_frames:.2f}); labels "
@@ -90,7 +90,7 @@ class Calibration:
             for camera in self.cameras
             if camera.lag_frames
         ]
-        return [*scale, *repaired, *exchanged, *late]
+        return [*scale, *repaired, *swapped, *late]
 
     def report(self) -> dict[str, Any]:
         """The report as JSON-ready content."""

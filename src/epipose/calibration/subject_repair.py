@@ -33,7 +33,7 @@ LEAST = 50  # and at least
 
 
 def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, Any]]:
-    """Exchange person 0 with another candidate in the views and frames where only that one fits the other views.
+    """Replace person 0 by another candidate in the views and frames where only that one fits the other views.
 
     Also returns, for every view that was changed, a list of what was done: ``first`` and ``last`` frame, ``candidate``
     (its number until now), ``fit_before`` and ``fit_after`` (evidence per frame for being the subject, from -1 to
@@ -50,7 +50,7 @@ def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, Any]]
         if rig.names[best.view] in changes:
             break
         changes[rig.names[best.view]] = _listed(best)
-        poses, rig = _exchanged(poses, best), _replaced(rig, best)
+        poses, rig = _swapped(poses, best), _replaced(rig, best)
     return poses, changes
 
 
@@ -102,7 +102,7 @@ def _fits(
         squared = ((u - x) / noise[..., None]).square().sum(-1) / 2
         cost = mean_cost(squared, weight)
         counted = ((seen > 0) & (conf > 0)).sum(-1) >= FEWEST
-        # somebody who fills the picture has large expected errors and would fit anything
+        # somebody who fills the image has large expected errors and would fit anything
         size, expected = body_spread(x, weight), body_spread(u, weight)
         fitting = (size < LARGEST_RATIO * expected) & (expected < LARGEST_RATIO * size)
         fitting &= (weight > 0).sum(-1) >= FEWEST  # the others are behind the camera
@@ -159,7 +159,7 @@ def _replaced(rig: Rig, repair: _Repair) -> Rig:
     return replace(rig, camera=camera.with_pose(R, t))
 
 
-def _exchanged(poses: Poses2D, repair: _Repair) -> Poses2D:
+def _swapped(poses: Poses2D, repair: _Repair) -> Poses2D:
     """The poses with person 0 and the candidate in each other's place."""
     fields = [poses.xy.clone(), poses.conf.clone(), None if poses.xyz is None else poses.xyz.clone()]
     frames = torch.arange(len(repair.taken))

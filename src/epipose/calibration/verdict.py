@@ -1,9 +1,9 @@
 """One word on a calibration: trust, check or reject, and why.
 
 The numbers are measured in assess.py; the limits here were chosen on simulated clips, good ones and ones spoiled in a
-dozen ways, and their false alarms and misses were measured on others (benchmarks/geometry/failures.py, docs/benchmarks.md).
-Reject means that the cameras are probably off by ten degrees or more, or not of one scene. Trust means that nothing
-speaks against them. Everything else is for the user to look at.
+dozen ways, and their false alarms and misses were measured on others (benchmarks/geometry/failures.py,
+docs/benchmarks.md). Reject means that the cameras are probably off by ten degrees or more, or not of one scene. Trust
+means that nothing speaks against them. Everything else is for the user to look at.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Evidence:
     agreed_share: float  # joints that two views or more agree on
     outvoted_share: float  # pairs that contradict the rig when taken alone
     roaming: float  # diagonal of the box in which the hips moved, in statures
-    least_coverage: float  # of the picture
+    least_coverage: float  # of the image
     bone_spread: float  # by what share a thigh or shank changes its length
     focal_doubt_pct: float  # by which the footage would clearly change a focal length that was given
     worst_drift_mrad: float  # between the first and the second half of the clip
@@ -40,7 +40,7 @@ class Evidence:
     mirrored_video: float | None  # cost of a view taken as a mirrored video over its cost as it is; the least
     handedness: float | None  # +1: the person's left is on the left; -1: mirrored; None: cannot be told
     undecided_share: float  # frames in which left and right contradict each other
-    exchanged_views: int  # in which left and right are wrong from beginning to end
+    swapped_views: int  # in which left and right are wrong from beginning to end
     focal_sigma_pct: float
 
 
@@ -81,11 +81,11 @@ def _against(e: Evidence) -> Iterator[str]:
         )
     settled = e.worst_sigma_deg < 0.7 and e.worst_inlier_share > 0.9  # a mirrored video leaves more doubt than that
     if e.mirrored_video is not None and e.mirrored_video < (0.8 if noisy else 1.0) and not settled:
-        yield "A video is mirrored (left and right as in a looking-glass). Mirror it back, as selfie cameras do it."
+        yield "A video is mirrored (left and right horizontally flipped). Mirror it back, as selfie cameras do it."
     if e.handedness is not None and e.handedness < 0:
         yield (
             "The person came out mirrored: knees, elbows and face point the wrong way. The detector has left and right "
-            "exchanged in all videos."
+            "swapped in all videos."
         )
     if e.focal_doubt_pct > 50:
         yield (
@@ -138,9 +138,9 @@ def _doubts(e: Evidence) -> Iterator[str]:
     if 5 < e.worst_drift_mrad <= 15:
         yield f"{e.drifting_camera} may have been moved: its errors drift by {e.worst_drift_mrad:.0f} mrad."
     if e.handedness is None and e.mirror_cost is not None and e.mirror_cost < 1.1:
-        yield "The mirrored world explains the pictures nearly as well, and the posture does not tell which is right."
-    if e.exchanged_views and 2 * e.exchanged_views >= e.cameras and e.handedness is None:
-        yield "Half of the views have left and right exchanged against the others, and nobody can tell which half is right."
+        yield "The mirrored world explains the images nearly as well, and the posture does not tell which is right."
+    if e.swapped_views and 2 * e.swapped_views >= e.cameras and e.handedness is None:
+        yield "Half of the views have left and right swapped against the others, and nobody can tell which half is right."
     if e.undecided_share > 0.1:
         yield (
             f"In {e.undecided_share:.0%} of the frames left and right contradict each other, and no majority of views "

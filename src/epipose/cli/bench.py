@@ -25,14 +25,14 @@ class Bench:
     out: Path | None = None
     """JSON file to write; default: named after the experiment, in --work."""
     data: Path | None = None
-    """A dataset with 3D truth and pictures (see epipose datasets); default: clips of the studio, which needs
+    """A dataset with 3D truth and images (see epipose datasets); default: clips of the studio, which needs
     epipose[studio]."""
     every: int = 10
     """With --data: one frame in so many of the recording is trained on."""
     mocap: Path | None = None
     """Folder of motion capture for the refiner, and for the studio, which keeps a fifth of the files for the test."""
     init: Path | None = None
-    """Model folder at which every network begins; default: a pre-training in 2D on the same pictures."""
+    """Model folder at which every network begins; default: a pre-training in 2D on the same images."""
     network: Literal["small", "paper"] = "small"
     """small: learns on a processor in minutes. paper: ResNet-50, 256 x 256, 140 epochs."""
     detector: str = "blazepose"

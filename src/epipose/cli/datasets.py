@@ -33,8 +33,8 @@ class Datasets:
     views: tuple[str, ...] = ()
     """For import: these cameras. Default: those of the dataset's protocol."""
     every: int = 1
-    """For import: one frame in so many of the recording. Where the dataset has only every n-th as a picture, a multiple
-    of n, or less for all there are; where it has frames in uneven steps, pictures are counted."""
+    """For import: one frame in so many of the recording. Where the dataset has only every n-th as an image, a multiple
+    of n, or less for all there are; where it has frames in uneven steps, images are counted."""
     universal: bool = False
     """For import: the universal skeleton of MPI-INF-3DHP instead of true sizes."""
     leave_out_known_bad: bool = False

@@ -22,8 +22,8 @@ class Detect:
     out: Path
     """Clip folder to write: clip.json, poses2d.npz, detections.npz, detect.json."""
     detector: str = "blazepose"
-    """blazepose (the heavy weights where they are at hand, else full), blazepose-full, blazepose-heavy; shipped: the
-    network that comes with epipose, for one person in each view, less exact."""
+    """blazepose (the heavy weights where they are at hand, else full), blazepose-full, blazepose-heavy; pretrained: the
+    pretrained network, for one person in each view, less exact."""
     poses: Path | None = None
     """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
     sync: Literal["auto", "motion", "audio", "none"] = "auto"

@@ -41,7 +41,7 @@ class Evaluate:
         if not self.out.name:
             raise EpiposeError(f"--out {self.out} is no name of a file; give one such as evaluation.json.")
         if self.protocol == "mpii" and (self.structure is not None or self.interval != "take"):
-            raise EpiposeError("The protocol mpii is about joints in pictures: leave out --structure and --interval.")
+            raise EpiposeError("The protocol mpii is about joints in images: leave out --structure and --interval.")
         if self.protocol == "mpii":
             result = evaluate_2d(self.predicted, self.truth)
         else:

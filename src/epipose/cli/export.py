@@ -25,4 +25,4 @@ class Export:
         from epipose.export import export
 
         export(self.model, self.out)
-        say(True, self.out, f"epipose predict PICTURE --model {self.out}")
+        say(True, self.out, f"epipose predict IMAGE --model {self.out}")

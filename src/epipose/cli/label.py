@@ -17,7 +17,7 @@ class Label:
     """Clip folder with 2D poses and cameras."""
     mode: Literal["self", "self+rig", "true2d", "full"] = "self"
     """What the labels are made from. self: detected joints and recovered cameras. The others need footage whose truth
-    is known: self+rig: true cameras; true2d: true joints in the pictures too; full: the true 3D poses."""
+    is known: self+rig: true cameras; true2d: true joints in the images too; full: the true 3D poses."""
     people: Literal["subject", "all"] = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
     min_parallax_deg: float = 5.0

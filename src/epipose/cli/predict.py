@@ -14,24 +14,24 @@ from epipose.errors import EpiposeError
 
 @dataclass(frozen=True)
 class Predict:
-    """Read 3D pose from a picture, a folder of pictures or a video. Writes npz, JSON and pictures to look at."""
+    """Read 3D pose from an image, a folder of images or a video. Writes npz, JSON and images to look at."""
 
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PICTURE|FOLDER|VIDEO|CLIP")]
-    """What to read; each picture is read on its own. Of a clip folder every view, its boxes from epipose detect."""
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE|FOLDER|VIDEO|CLIP")]
+    """What to read; each image is read on its own. Of a clip folder every view, its boxes from epipose detect."""
     model: Path | None = None
-    """Model folder, or an ONNX file that epipose export wrote; default: the network that comes with epipose."""
+    """Model folder, or an ONNX file that epipose export wrote; default: the pretrained network."""
     runtime: Literal["auto", "torch", "onnx"] = "auto"
     """What runs the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
     flip_test: bool = False
-    """Read the mirrored picture too and average both: somewhat more accurate, half as fast."""
+    """Read the mirrored image too and average both: somewhat more accurate, half as fast."""
     out: Path | None = None
     """Folder to write; default: beside the source, named after it."""
     intrinsics: Path | None = None
     """The camera, where known; otherwise an ordinary lens is assumed."""
     detector: str = "auto"
-    """What finds the person in the picture: blazepose, blazepose-full, blazepose-heavy, or shipped, which is the
-    network that comes with epipose and needs no download. auto: blazepose where its weights are at hand, else
-    shipped."""
+    """What finds the person in the image: blazepose, blazepose-full, blazepose-heavy, or pretrained, which is the
+    pretrained network and needs no download. auto: blazepose where its weights are at hand, else
+    pretrained."""
     device: str = "auto"
     """cpu, cuda, or auto."""
 
@@ -45,7 +45,7 @@ class Predict:
         if self.detector == "auto":
             finder = resolved("auto")
             better = (
-                "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "shipped" else ""
+                "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "pretrained" else ""
             )
             print(f"who finds the person: {finder}{better}")
         out = self.out or self.source.resolve().with_name(f"{self.source.resolve().stem}-epipose")

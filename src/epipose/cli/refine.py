@@ -13,7 +13,7 @@ from epipose.cli.messages import motions_in, say
 
 @dataclass(frozen=True)
 class Refine:
-    """Train a model's refiner, which mends what the network read: on how people move, without a single picture.
+    """Train a model's refiner, which mends what the network read: on how people move, without a single image.
 
     It learns from labelled clips, motion capture or both, seen by virtual cameras all round; epipose predict uses it.
     """
@@ -28,8 +28,8 @@ class Refine:
     """With --mocap: how many random bodies play it, 150 poses each."""
     frames: tuple[int, int] | None = None
     """First and last frame of the clips to learn from; default all."""
-    init: Literal["shipped", "none"] | Path = "shipped"
-    """shipped: go on from the refiner that comes with epipose. Or a model folder with one; none: from nothing."""
+    init: Literal["pretrained", "none"] | Path = "pretrained"
+    """pretrained: go on from the pretrained refiner. Or a model folder with one; none: from nothing."""
     steps: int = 600
     """Steps; some thousands from nothing."""
     batch_size: int = 512
@@ -45,4 +45,4 @@ class Refine:
 
         options = {key: value for key, value in vars(self).items() if key not in ("folders", "model", "mocap")}
         refine(self.folders, self.model, mocap=motions_in(self.mocap), **options)
-        say(True, self.model / "refiner.safetensors", f"epipose predict PICTURE --model {self.model}")
+        say(True, self.model / "refiner.safetensors", f"epipose predict IMAGE --model {self.model}")

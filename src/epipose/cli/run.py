@@ -33,7 +33,7 @@ class Run:
     people: Literal["subject", "all"] = "subject"
     """As for label. The network learns from the subject."""
     network: Literal["auto", "small", "full", "none"] = "auto"
-    """small: the network that comes with epipose, adapted to this footage in minutes on a processor. full: ResNet-50,
+    """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50,
     hours on a GPU. auto: full where there is a GPU. none: stop after the labels."""
     force: bool = False
     """Go on with cameras that calibration rejected."""

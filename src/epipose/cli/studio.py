@@ -27,7 +27,7 @@ class Studio:
     fps: float = 25.0
     """Frames per second."""
     size: str | None = None
-    """Pictures, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, else the rig's."""
+    """Images, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, else the rig's."""
     rig: str = "ring"
     """ring, phones (on tripods, anywhere), h36m (the real cameras of Human3.6M's S1), or a file: an epipose rig.json,
     or Human3.6M's cameras as they are published."""
@@ -42,9 +42,9 @@ class Studio:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.studio.film import Order, film, picture_size, rig_named
+        from epipose.studio.film import Order, film, image_size, rig_named
 
-        size, rig = picture_size(self.size), rig_named(self.rig)
+        size, rig = image_size(self.size), rig_named(self.rig)
         order = Order(
             self.frames, self.views, self.fps, size, rig, *motions_and_photos(self.mocap, self.backgrounds), self.seed
         )

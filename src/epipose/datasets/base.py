@@ -1,7 +1,7 @@
-"""What a dataset is to epipose: takes of people in front of cameras, or people marked in pictures, with the truth.
+"""What a dataset is to epipose: takes of people in front of cameras, or people marked in images, with the truth.
 
 An index of a dataset is small, whatever the dataset's size: names, paths and counts. Poses are read when they are asked
-for, take by take, and pictures only by those who look at them. In the index everything speaks epipose's language:
+for, take by take, and images only by those who look at them. In the index everything speaks epipose's language:
 metres, OpenCV's axes, pixel centres at integers, joints by name.
 """
 
@@ -23,7 +23,7 @@ from epipose.skeleton import Skeleton
 class Truth(NamedTuple):
     """What a dataset says of one take. Frames that it calls invalid, and joints that it lacks, have confidence 0.
 
-    ``poses`` are metric, in the world of the take's rig; ``poses2d`` are the joints in the pictures as the dataset
+    ``poses`` are metric, in the world of the take's rig; ``poses2d`` are the joints in the images as the dataset
     gives them, None where it gives none (project ``poses`` then). ``actions`` name what is done, frame by frame, where
     it changes within a take.
     """
@@ -35,13 +35,13 @@ class Truth(NamedTuple):
 
 @dataclass(frozen=True)
 class Take:
-    """One recording: frame k of the truth is what picture k of every view shows.
+    """One recording: frame k of the truth is what image k of every view shows.
 
-    ``name`` is unique in the dataset and can name a folder. ``pictures`` are, view by view in the order of ``rig``, a
-    video, or a folder of pictures that are frames in the order of their names (see `epipose.io.video.frame_files`), or
-    None where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these pictures; None
-    where the dataset at hand has no cameras, and then ``pictures`` are empty. ``fps`` is that of these pictures.
-    ``step``: how many frames of the recording lie between two pictures, where a layout holds a choice of them in even
+    ``name`` is unique in the dataset and can name a folder. ``images`` are, view by view in the order of ``rig``, a
+    video, or a folder of images that are frames in the order of their names (see `epipose.io.video.frame_files`), or
+    None where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these images; None
+    where the dataset at hand has no cameras, and then ``images`` are empty. ``fps`` is that of these images.
+    ``step``: how many frames of the recording lie between two images, where a layout holds a choice of them in even
     steps.
     """
 
@@ -49,7 +49,7 @@ class Take:
     subject: str
     action: str
     rig: Rig | None
-    pictures: tuple[Path | None, ...]
+    images: tuple[Path | None, ...]
     frames: int
     fps: float
     truth: Callable[[], Truth]
@@ -58,15 +58,15 @@ class Take:
 
 @dataclass(frozen=True)
 class People2D:
-    """People marked in pictures, one row a person; rows are in the dataset's own order.
+    """People marked in images, one row a person; rows are in the dataset's own order.
 
-    ``picture`` says which of ``pictures`` shows the person; ``xy`` are pixels with centres at integers; ``conf`` is 0
+    ``image`` says which of ``images`` shows the person; ``xy`` are pixels with centres at integers; ``conf`` is 0
     for a joint that is not marked, 0.5 for one that is marked but hidden, 1 for one that is seen. ``box`` is (left,
     top, width, height), ``head_px`` the head's size that PCKh measures by (0: not known).
     """
 
-    pictures: tuple[Path, ...]
-    picture: Int64[Tensor, " person"]
+    images: tuple[Path, ...]
+    image: Int64[Tensor, " person"]
     xy: Float[Tensor, "person joint 2"]
     conf: Float[Tensor, "person joint"]
     box: Float[Tensor, "person 4"]
@@ -79,8 +79,8 @@ class Choice:
     """What of a dataset is wanted. Empty: all, and of the views those that its protocol takes.
 
     ``known_bad``: keep annotations that are known to be wrong (Human3.6M: three takes of S9; MPI-INF-3DHP: left and
-    right exchanged in a part of S4). ``true_scale``: sizes as they were measured, not the dataset's universal skeleton
-    (MPI-INF-3DHP). ``split`` matters for people in pictures.
+    right swapped in a part of S4). ``true_scale``: sizes as they were measured, not the dataset's universal skeleton
+    (MPI-INF-3DHP). ``split`` matters for people in images.
     """
 
     subjects: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class Reader(Protocol):
         ...
 
     def check(self, root: Path) -> list[Finding]:
-        """What is right and what is missing or damaged: every file that is needed is opened, pictures are counted."""
+        """What is right and what is missing or damaged: every file that is needed is opened, images are counted."""
         ...
 
 
@@ -135,7 +135,7 @@ class TakeReader(Reader, Protocol):
 
 @runtime_checkable
 class PeopleReader(Reader, Protocol):
-    """A dataset of people marked in single pictures."""
+    """A dataset of people marked in single images."""
 
     def people(self, root: Path, choice: Choice) -> People2D:
         """Everybody who is marked; EpiposeError as for `TakeReader.takes`."""

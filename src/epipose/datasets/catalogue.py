@@ -53,8 +53,8 @@ def imported(path: Path, out: Path, choice: Choice, every: int) -> Iterator[Path
     name, reader = reader_for(path)
     if not isinstance(reader, TakeReader):
         raise EpiposeError(
-            f"{path} is {reader.about.title}: single pictures with joints marked in 2D, which make no clip. Give "
-            "the folder to the training: epipose train --pictures-2d."
+            f"{path} is {reader.about.title}: single images with joints marked in 2D, which make no clip. Give "
+            "the folder to the training: epipose train --images-2d."
         )
     _check_choice(name, reader, choice)
     takes = reader.takes(path, choice)
@@ -90,7 +90,7 @@ def _check_names(path: Path, takes: Sequence[Take]) -> None:
     for take in takes:
         other = first.setdefault(take.name, take)
         if other is not take:
-            places = " and ".join(str(next(filter(None, one.pictures), "no pictures")) for one in (other, take))
+            places = " and ".join(str(next(filter(None, one.images), "no images")) for one in (other, take))
             raise EpiposeError(
                 f"{path} holds two takes called {take.name} ({places}). Rename the folder of one, or import them one by "
                 "one."

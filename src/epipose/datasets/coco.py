@@ -1,8 +1,8 @@
-"""COCO keypoints 2017: 150 000 people with up to 17 joints each, in pictures of everyday life.
+"""COCO keypoints 2017: 150 000 people with up to 17 joints each, in images of everyday life.
 
 The format is published on the dataset's page (format-data). A joint is (x, y, v) with v 0 not labelled, 1 labelled but
 hidden, 2 seen; "0-indexed" locations, whole numbers, so pixel centres are at integers already. Boxes and outlines,
-however, are continuous, from 0 to the picture's width (detectron2's makers measured both), so a box begins half a pixel
+however, are continuous, from 0 to the image's width (detectron2's makers measured both), so a box begins half a pixel
 further left here, where pixel i covers i - 1/2 to i + 1/2. Crowds and people without any joint are left out.
 
 The training file is some hundreds of megabytes of JSON and is parsed at once, which takes several times that much
@@ -32,20 +32,20 @@ HELP = "Download it from the dataset's page; epipose datasets prints how the fil
 
 
 class _Part(NamedTuple):
-    """What one annotation file says: pictures, and for everybody the picture's number, 17 x (x, y, v), and the box."""
+    """What one annotation file says: images, and for everybody the image's number, 17 x (x, y, v), and the box."""
 
-    pictures: list[Path]
-    picture: np.ndarray
+    images: list[Path]
+    image: np.ndarray
     joints: np.ndarray
     box: np.ndarray
 
 
 class CocoKeypoints:
-    """The training and validation pictures of 2017, with everybody who has a joint marked."""
+    """The training and validation images of 2017, with everybody who has a joint marked."""
 
     about = About(
         title="COCO 2017, person keypoints",
-        licence="annotations CC BY 4.0; pictures under Flickr's terms of use, each with its own licence (field license)",
+        licence="annotations CC BY 4.0; images under Flickr's terms of use, each with its own licence (field license)",
         source="https://cocodataset.org",
         download="train2017.zip (18 GB), val2017.zip (1 GB), annotations_trainval2017.zip",
         tree=(
@@ -62,15 +62,15 @@ class CocoKeypoints:
     def people(self, root: Path, choice: Choice) -> People2D:
         """Everybody of one split, or of those that are there, in the order of the files."""
         if choice.split == "test":
-            raise EpiposeError("The joints of COCO's test pictures are withheld; use split train or val.")
+            raise EpiposeError("The joints of COCO's test images are withheld; use split train or val.")
         there = tuple(split for split, name in FILES.items() if (root / "annotations" / name).exists())
         splits = (choice.split,) if choice.split else there or ("train",)
         parts = [_read(root, split) for split in splits]
-        before = np.cumsum([0, *(len(part.pictures) for part in parts)])
+        before = np.cumsum([0, *(len(part.images) for part in parts)])
         joints = np.concatenate([part.joints for part in parts])
         return People2D(
-            tuple(path for part in parts for path in part.pictures),
-            torch.from_numpy(np.concatenate([part.picture + n for part, n in zip(parts, before, strict=False)])),
+            tuple(path for part in parts for path in part.images),
+            torch.from_numpy(np.concatenate([part.image + n for part, n in zip(parts, before, strict=False)])),
             torch.from_numpy(joints[..., :2]).float(),
             torch.from_numpy(CONFIDENCE[joints[..., 2].astype(int)]).float(),
             torch.from_numpy(np.concatenate([part.box for part in parts])).float(),
@@ -79,7 +79,7 @@ class CocoKeypoints:
         )
 
     def check(self, root: Path) -> list[Finding]:
-        """Both annotation files, and the pictures they name."""
+        """Both annotation files, and the images they name."""
         return [_check(root, split) for split in FILES]
 
 
@@ -96,7 +96,7 @@ def _read(root: Path, split: str) -> _Part:
         if not people:
             raise EpiposeError(f"{path} marks nobody's joints. {HELP}")
         number = {image: k for k, image in enumerate(dict.fromkeys(person["image_id"] for person in people))}
-        folder = _pictures(root, split)
+        folder = _images(root, split)
         joints = np.array([person["keypoints"] for person in people], np.float64).reshape(-1, len(COCO17.joints), 3)
         if not np.isin(joints[..., 2], (0, 1, 2)).all():
             raise EpiposeError(f"{path}: the third number of a joint should be 0, 1 or 2. {HELP}")
@@ -115,21 +115,19 @@ def _check_joint_names(path: Path, content: dict[str, Any]) -> None:
         raise EpiposeError(f"{path} names the joints {', '.join(found)}; expected {', '.join(COCO17.joints)}. {HELP}")
 
 
-def _pictures(root: Path, split: str) -> Path:
-    """The folder of a split's pictures: in the root, or in images."""
+def _images(root: Path, split: str) -> Path:
+    """The folder of a split's images: in the root, or in images."""
     inner = root / "images" / FOLDERS[split]
     return inner if inner.is_dir() else root / FOLDERS[split]
 
 
 def _check(root: Path, split: str) -> Finding:
-    """Whether a split can be read, and how many of its pictures are there."""
+    """Whether a split can be read, and how many of its images are there."""
     try:
         part = _read(root, split)
-        folder = _pictures(root, split)
-        missing = count_missing(folder, {path.name for path in part.pictures})
+        folder = _images(root, split)
+        missing = count_missing(folder, {path.name for path in part.images})
     except EpiposeError as error:
         return Finding(False, str(error))
-    words = (
-        f"{root}, {split}: {len(part.joints)} people in {len(part.pictures)} pictures, {missing} not in {folder.name}"
-    )
+    words = f"{root}, {split}: {len(part.joints)} people in {len(part.images)} images, {missing} not in {folder.name}"
     return Finding(not missing, words)

@@ -37,9 +37,9 @@ from epipose.datasets.h36m_common import (
     SOURCE,
     SUBJECTS,
     TakeName,
-    pictures_of,
+    images_of,
     poses_from_mm,
-    poses_in_pictures,
+    poses_in_images,
     take_of,
     take_of_file,
     wanted,
@@ -47,7 +47,7 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.formats.containers import cdf_sizes, read_cdf
-from epipose.io.video import holds_pictures
+from epipose.io.video import holds_images
 
 # The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
 _POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")
@@ -97,14 +97,14 @@ class Human36M:
         takes = []
         for name in chosen:
             rig = rig_of(rigs, name.subject, choice.views, root)
-            images, videos, poses2d = (found.get(name, {}) for found in folders[name.subject])
-            pictures = pictures_of(name, images or videos, rig.names)
+            frame_folders, videos, poses2d = (found.get(name, {}) for found in folders[name.subject])
+            images = images_of(name, frame_folders or videos, rig.names)
             truth = partial(_truth, files[name], {view: poses2d.get(view) for view in rig.names})
-            takes.append(take_of(name, rig, pictures, partial(_shown, files[name], pictures), truth))
+            takes.append(take_of(name, rig, images, partial(_shown, files[name], images), truth))
         return takes
 
     def check(self, root: Path) -> list[Finding]:
-        """Opens every pose file and the header of every video, counts pictures; nothing is decoded but first frames."""
+        """Opens every pose file and the header of every video, counts images; nothing is decoded but first frames."""
         cameras, rigs = _cameras(root)
         findings = [cameras]
         for subject in SUBJECTS:
@@ -116,7 +116,7 @@ class Human36M:
             missing = 30 - len(files)
             if missing:
                 wrong.append(Finding(False, f"{subject}: {missing} of 30 pose files are missing in {root / subject}."))
-            good = Finding(True, f"{subject}: {len(files)} takes, poses and pictures as they should be.")
+            good = Finding(True, f"{subject}: {len(files)} takes, poses and images as they should be.")
             findings += wrong or [good]
         return findings
 
@@ -141,16 +141,16 @@ def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Pa
         for path in sorted(place.iterdir()) if place is not None and place.is_dir() else ():
             stem, _, camera = path.name.removesuffix(suffix).rpartition(".")
             take = take_of_file(subject, stem)
-            usable = path.name.endswith(suffix) and (suffix != "" or (path.is_dir() and holds_pictures(path)))
+            usable = path.name.endswith(suffix) and (suffix != "" or (path.is_dir() and holds_images(path)))
             if take is not None and camera in CAMERAS and usable:
                 takes[take][camera] = path
     return found
 
 
-def _shown(poses: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
-    """The frames of the recording that pictures show and poses describe; EpiposeError for a damaged pose file."""
+def _shown(poses: Path, images: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
+    """The frames of the recording that images show and poses describe; EpiposeError for a damaged pose file."""
     frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
-    shown = frames_shown(pictures, FPS)
+    shown = frames_shown(images, FPS)
     return np.arange(frames) if shown is None else shown[shown < frames]
 
 
@@ -169,7 +169,7 @@ def _truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray
             given = _joints(path, 2, _WHAT_2D)
             there = shown < len(given)
             filled[there] = given[shown[there]]
-    return Truth(poses_from_mm(xyz), poses_in_pictures(xy, tuple(poses2d)))
+    return Truth(poses_from_mm(xyz), poses_in_images(xy, tuple(poses2d)))
 
 
 def _joints(path: Path, axes: int, what: str) -> Shaped[np.ndarray, "frame 17 axes"]:
@@ -193,8 +193,8 @@ def _cameras(root: Path) -> tuple[Finding, dict[str, Rig]]:
 
 def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[tuple[int, int]]) -> Iterator[str]:
     """A sentence for whatever is missing or damaged in a subject's takes."""
-    images, videos, poses2d = _by_camera(root, subject)
-    if not images and not videos:
+    frame_folders, videos, poses2d = _by_camera(root, subject)
+    if not frame_folders and not videos:
         yield f"{subject}: no videos in {root / subject / 'Videos'} and no frames in {root / subject / 'Images'}."
     for name, path in files.items():
         try:
@@ -202,9 +202,9 @@ def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[t
         except EpiposeError as error:
             yield str(error)
             continue
-        sources = pictures_of(name, images.get(name) or videos.get(name, {}), CAMERAS)
-        for camera, pictures in zip(CAMERAS, sources, strict=True):
-            if pictures is None and (images or videos) and (name, camera) != DAMAGED_VIDEO:
+        sources = images_of(name, frame_folders.get(name) or videos.get(name, {}), CAMERAS)
+        for camera, images in zip(CAMERAS, sources, strict=True):
+            if images is None and (frame_folders or videos) and (name, camera) != DAMAGED_VIDEO:
                 yield f"{subject}: no video and no frames of '{path.stem}' from camera {camera}."
         yield from view_faults(sources, sizes, FPS, frames)
         for extra in poses2d.get(name, {}).values():

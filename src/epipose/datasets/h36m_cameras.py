@@ -16,7 +16,7 @@ them swapped: do not take its table for OpenCV's. One thing the release does oth
 Brown's model, and OpenCV, has x (2 p1 y + 2 p2 x). Its own 2D poses so differ from OpenCV's projection by x (p1 y + p2
 x) f, under 0.4 px where people are.
 
-Pictures are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells
+Images are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells
 are empty has for every subject "[a b;a b;a b;a b]", one pair a camera. Where a file lacks it, `size_of` knows: all of
 S7's are 1002 high, and of the other subjects' the first and the last camera's (people who cut the videos into frames
 list them so).
@@ -101,7 +101,7 @@ def read_metadata(path: Path) -> dict[str, Rig]:
 
 
 def _sizes_in(root: ElementTree.Element) -> dict[str, list[tuple[int, int]]]:
-    """The sizes of every subject's pictures from metadata.xml; those of `size_of` where it does not say any."""
+    """The sizes of every subject's images from metadata.xml; those of `size_of` where it does not say any."""
     sizes = {f"S{n + 1}": [size_of(f"S{n + 1}", camera) for camera in CAMERAS] for n in range(11)}
     for row in root.iterfind(".//mapping/tr"):
         cells = [(cell.text or "").strip() for cell in row]
@@ -109,18 +109,18 @@ def _sizes_in(root: ElementTree.Element) -> dict[str, list[tuple[int, int]]]:
             continue
         for subject, cell in zip(sizes, cells[2:], strict=False):
             numbers = [int(number) for number in re.findall(r"\d+", cell)]
-            if len(numbers) == 2 * len(CAMERAS):  # no picture is wider than it is high
+            if len(numbers) == 2 * len(CAMERAS):  # no image is wider than it is high
                 sizes[subject] = [(min(pair), max(pair)) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
     return sizes
 
 
 def size_of(subject: str, camera: str) -> tuple[int, int]:
-    """Width and height of the pictures that a camera took of a subject."""
+    """Width and height of the images that a camera took of a subject."""
     return 1000, 1002 if subject == "S7" or camera in (CAMERAS[0], CAMERAS[3]) else 1000
 
 
 def sizes_of(rigs: Mapping[str, Rig], subject: str) -> list[tuple[int, int]]:
-    """Width and height of a subject's pictures, camera by camera of the four; as known where ``rigs`` lacks the camera."""
+    """Width and height of a subject's images, camera by camera of the four; as known where ``rigs`` lacks the camera."""
     known = {camera: size_of(subject, camera) for camera in CAMERAS}
     if subject in rigs:
         rig = rigs[subject]
@@ -131,7 +131,7 @@ def sizes_of(rigs: Mapping[str, Rig], subject: str) -> list[tuple[int, int]]:
 def _rig(
     sizes: Sequence[tuple[int, int]], places: Float[np.ndarray, "camera 6"], lenses: Float[np.ndarray, "camera 9"]
 ) -> Rig:
-    """Cameras from the sizes of their pictures, angles and centres (mm), and f1 f2 c1 c2 k1 k2 k3 p1 p2."""
+    """Cameras from the sizes of their images, angles and centres (mm), and f1 f2 c1 c2 k1 k2 k3 p1 p2."""
     R = np.stack([_rotation(*angles) for angles in places[:, :3]])
     t = -np.einsum("vij,vj->vi", R, places[:, 3:]) / 1000
     K = np.stack([[[f1, 0, c1], [0, f2, c2], [0, 0, 1]] for f1, f2, c1, c2 in lenses[:, :4]])

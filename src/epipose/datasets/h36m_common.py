@@ -13,7 +13,7 @@ Known errors, and where they are told:
   tests with this list; Sárándi's MeTRAbs and PosePile shift them by 200 mm along x and name the same three files.
 - S11's Directions 2 (file "Directions"): the video of camera 54138969 is damaged in the release (h36m-fetch,
 VideoPose3D,
-  3d-pose-baseline leave it out), so that view has no pictures here, whatever lies there.
+  3d-pose-baseline leave it out), so that view has no images here, whatever lies there.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def wanted(takes: Sequence[TakeName], choice: Choice) -> list[TakeName]:
     return sorted(chosen, key=order)
 
 
-def pictures_of(take: TakeName, sources: dict[str, Path], views: Sequence[str]) -> tuple[Path | None, ...]:
+def images_of(take: TakeName, sources: dict[str, Path], views: Sequence[str]) -> tuple[Path | None, ...]:
     """View by view the video or folder among ``sources`` (by camera), None where there is none that can be used."""
     return tuple(None if (take, view) == DAMAGED_VIDEO else sources.get(view) for view in views)
 
@@ -169,7 +169,7 @@ def pictures_of(take: TakeName, sources: dict[str, Path], views: Sequence[str]) 
 def take_of(
     name: TakeName,
     rig: Rig,
-    pictures: tuple[Path | None, ...],
+    images: tuple[Path | None, ...],
     shown: Callable[[], Int64[np.ndarray, " frame"]],
     truth: Callable[[Int64[np.ndarray, " frame"]], Truth],
 ) -> Take:
@@ -177,10 +177,10 @@ def take_of(
     try:
         frames = shown()
     except EpiposeError as error:
-        return Take(str(name), name.subject, name.action, rig, pictures, 0, FPS, partial(_fail, str(error)))
+        return Take(str(name), name.subject, name.action, rig, images, 0, FPS, partial(_fail, str(error)))
     rows, of_these = len(frames), partial(truth, frames)
     return Take(
-        str(name), name.subject, name.action, rig, pictures, rows, rate(frames, FPS), of_these, step=step_of(frames)
+        str(name), name.subject, name.action, rig, images, rows, rate(frames, FPS), of_these, step=step_of(frames)
     )
 
 
@@ -195,8 +195,8 @@ def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarra
     return Poses3D(metres[:, None], torch.from_numpy(there)[:, None].float(), H36M17, metric=True)
 
 
-def poses_in_pictures(xy: Sequence[Shaped[np.ndarray, "frame 17 2"]], views: Sequence[str]) -> Poses2D:
-    """The joints in the pictures of each view; what is no number has confidence 0."""
+def poses_in_images(xy: Sequence[Shaped[np.ndarray, "frame 17 2"]], views: Sequence[str]) -> Poses2D:
+    """The joints in the images of each view; what is no number has confidence 0."""
     pixels = np.stack(list(xy))
     there = np.asarray(np.isfinite(pixels).all(-1))
     filled: Float[Tensor, "view frame 17 2"] = torch.from_numpy(np.where(there[..., None], pixels, 0)).float()

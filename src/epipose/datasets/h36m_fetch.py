@@ -4,7 +4,7 @@
 one after the other: ``camera`` (54138969, ...) and ``frame`` (from 1) say of which, ``pose/2d`` is D2_Positions (row,
 32, 2) in pixels, ``pose/3d`` D3_Positions_mono (row, 32, 3): millimetres in the frame of that camera. (``pose/3d-univ``
 has the common skeleton's bones, see h36m.py; ``intrinsics`` is a fit of a lens without distortion; neither is used.)
-The picture of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th
+The image of a row is ``imageSequence/<camera>/img_<frame, six digits>.jpg``. Only chosen frames are there: every 64th
 of S9 and S11, and of the others those where some joint has moved by 40 mm since the last one (the rate is of the usual
 step).
 
@@ -32,16 +32,16 @@ from epipose.datasets.h36m_common import (
     SUBJECTS,
     TakeName,
     action_named,
-    pictures_of,
+    images_of,
     poses_from_mm,
-    poses_in_pictures,
+    poses_in_images,
     take_of,
     wanted,
 )
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.formats.containers import open_hdf5
-from epipose.io.video import holds_pictures
+from epipose.io.video import holds_images
 
 _WHAT = "annot.h5 of h36m-fetch (camera, frame, pose/2d, pose/3d)"
 _AGAIN = "Make it again with h36m-fetch's process_all.py"
@@ -54,7 +54,7 @@ def recognises(root: Path) -> bool:
 
 
 def takes(root: Path, choice: Choice) -> list[Take]:
-    """The takes; a damaged annot.h5 shows when its truth is asked for (where there are no pictures it has 0 frames)."""
+    """The takes; a damaged annot.h5 shows when its truth is asked for (where there are no images it has 0 frames)."""
     folders = {name: folder for subject in SUBJECTS for name, folder in _take_folders(root, subject)}
     chosen = wanted(list(folders), choice)
     rigs = needed_rigs(root)
@@ -62,14 +62,14 @@ def takes(root: Path, choice: Choice) -> list[Take]:
     for name in chosen:
         rig = rig_of(rigs, name.subject, choice.views, root)
         path = folders[name] / "annot.h5"
-        pictures = pictures_of(name, _pictures(folders[name]), rig.names)
+        images = images_of(name, _images(folders[name]), rig.names)
         truth = partial(_truth, path, rigs[name.subject], rig.names)
-        found.append(take_of(name, rig, pictures, partial(_shown, path, pictures), truth))
+        found.append(take_of(name, rig, images, partial(_shown, path, images), truth))
     return found
 
 
 def check(root: Path) -> list[Finding]:
-    """Opens every annot.h5, and looks for the picture of every row."""
+    """Opens every annot.h5, and looks for the image of every row."""
     findings, rigs = [], {}
     try:
         rigs = needed_rigs(root)
@@ -82,7 +82,7 @@ def check(root: Path) -> list[Finding]:
         wrong = [words for name, folder in folders.items() for words in _faults(name, folder, sizes)]
         if len(folders) < 30:
             wrong.append(f"{subject}: {30 - len(folders)} of 30 takes have no annot.h5 in {root / subject}.")
-        good = Finding(True, f"{subject}: {len(folders)} takes, a picture for every row.")
+        good = Finding(True, f"{subject}: {len(folders)} takes, an image for every row.")
         findings += [Finding(False, words) for words in wrong] or [good]
     return findings
 
@@ -95,9 +95,9 @@ def _take_folders(root: Path, subject: str) -> Iterator[tuple[TakeName, Path]]:
             yield TakeName(subject, action, int(match[2])), path.parent
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
+def _images(folder: Path) -> dict[str, Path]:
     places = {camera: folder / "imageSequence" / camera for camera in CAMERAS}
-    return {camera: path for camera, path in places.items() if path.is_dir() and holds_pictures(path)}
+    return {camera: path for camera, path in places.items() if path.is_dir() and holds_images(path)}
 
 
 def _read(path: Path) -> _Rows:
@@ -115,9 +115,9 @@ def _read(path: Path) -> _Rows:
     return rows
 
 
-def _shown(path: Path, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
-    """The frames, from 0, that the pictures show, or, where there are none, that any camera has a row of."""
-    shown = frames_shown(pictures, FPS)
+def _shown(path: Path, images: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
+    """The frames, from 0, that the images show, or, where there are none, that any camera has a row of."""
+    shown = frames_shown(images, FPS)
     return np.unique(_read(path)["frame"]).astype(np.int64) - 1 if shown is None else shown
 
 
@@ -133,7 +133,7 @@ def _truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.ndarray
         in_camera = rows["pose/3d"][row][:, JOINTS]
         unknown = np.isnan(world[frame]).all((1, 2))
         world[frame[unknown]] = ((in_camera - t[view]) @ R[view])[unknown]  # a row times R is R^T times it
-    return Truth(poses_from_mm(world), poses_in_pictures([xy[name] for name in views], views))
+    return Truth(poses_from_mm(world), poses_in_images([xy[name] for name in views], views))
 
 
 def _rows_of(
@@ -152,23 +152,23 @@ def _faults(name: TakeName, folder: Path, sizes: list[tuple[int, int]]) -> list[
         rows = _read(path)
     except EpiposeError as error:
         return [str(error)]
-    pictures = _pictures(folder)
-    if not pictures:
-        return [f"{folder / 'imageSequence'} has no pictures."]
-    words = view_faults(pictures_of(name, pictures, CAMERAS), sizes, FPS)
+    images = _images(folder)
+    if not images:
+        return [f"{folder / 'imageSequence'} has no images."]
+    words = view_faults(images_of(name, images, CAMERAS), sizes, FPS)
     for camera in CAMERAS:
         frames = np.unique(rows["frame"][rows["camera"] == int(camera)]) - 1
         if not len(frames):
             continue
         try:
-            shown = frames_shown([pictures.get(camera)], FPS)
+            shown = frames_shown([images.get(camera)], FPS)
         except EpiposeError:  # `view_faults` has told it
             continue
         lacking = np.setdiff1d(frames, np.zeros(0) if shown is None else shown)
         surplus = np.zeros(0) if shown is None else np.setdiff1d(shown, frames)
         if len(lacking):
             first = folder / "imageSequence" / camera / f"img_{int(lacking[0]) + 1:06d}.jpg"
-            words.append(f"{first} is missing, and {len(lacking) - 1} more pictures of rows in {path}.")
+            words.append(f"{first} is missing, and {len(lacking) - 1} more images of rows in {path}.")
         if len(surplus):
-            words.append(f"{folder / 'imageSequence' / camera} has {len(surplus)} pictures of which {path} has no row.")
+            words.append(f"{folder / 'imageSequence' / camera} has {len(surplus)} images of which {path} has no row.")
     return words

@@ -41,7 +41,7 @@ _ALLOWED = {
 
 
 class Human36MPoses:
-    """Reads data_3d_h36m.npz, or the folder that it lies in. There are no pictures."""
+    """Reads data_3d_h36m.npz, or the folder that it lies in. There are no images."""
 
     about = About(
         title="Human3.6M, poses alone (data_3d_h36m.npz)",
@@ -63,9 +63,9 @@ class Human36MPoses:
         takes = []
         for name in wanted(list(arrays), choice):
             rig = None if rigs is None else rig_of(rigs, name.subject, choice.views, path.parent)
-            pictures = () if rig is None else (None,) * len(rig.names)
+            images = () if rig is None else (None,) * len(rig.names)
             truth = partial(_truth, path, name)
-            takes.append(Take(str(name), name.subject, name.action, rig, pictures, len(arrays[name]), FPS, truth))
+            takes.append(Take(str(name), name.subject, name.action, rig, images, len(arrays[name]), FPS, truth))
         return takes
 
     def check(self, root: Path) -> list[Finding]:

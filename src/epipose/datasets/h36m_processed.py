@@ -1,17 +1,17 @@
 """Human3.6M in the two layouts that most code expects: folders of frames with JSON, or with HDF5 (see h36m_fetch.py).
 
-The JSON layout is that of 3DMPPE (PoseNet), I2L-MeshNet, Pose2Mesh, HybrIK and others. Its folders of pictures are
-called ``s_01_act_02_subact_01_ca_01``, its pictures ``.._000001.jpg``: subject 1, act 2 to 16 for the 15 actions in the
+The JSON layout is that of 3DMPPE (PoseNet), I2L-MeshNet, Pose2Mesh, HybrIK and others. Its folders of images are
+called ``s_01_act_02_subact_01_ca_01``, its images ``.._000001.jpg``: subject 1, act 2 to 16 for the 15 actions in the
 release's order, subact 1 or 2 for the trial, ca 1 to 4 for the cameras, frame 1 on. For each subject there are
 
 - ``Human36M_subject1_camera.json``: {"1" to "4": {"R", "t" (mm), "f", "c"}}, one lens for both x and y each;
 - ``Human36M_subject1_joint_3d.json``: {act: {subact: {frame, from 0: 17 x (x, y, z) mm, world}}}, in the usual order;
-- ``Human36M_subject1_data.json``: COCO-like lists of pictures and boxes, which nothing here needs.
+- ``Human36M_subject1_data.json``: COCO-like lists of images and boxes, which nothing here needs.
 
-The picture of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
+The image of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
 3DMPPE_POSENET_RELEASE); older files, and scripts that make them, have the camera's centre T instead, of
 x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them
-apart. Distortion is left out of these files, but not of the pictures: it is put back (`h36m_cameras.lens_of`).
+apart. Distortion is left out of these files, but not of the images: it is put back (`h36m_cameras.lens_of`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from epipose.datasets.h36m_common import (
     SOURCE,
     SUBJECTS,
     TakeName,
-    pictures_of,
+    images_of,
     poses_from_mm,
     take_of,
     wanted,
@@ -45,7 +45,7 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
-from epipose.io.video import holds_pictures
+from epipose.io.video import holds_images
 
 _FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
 _GET = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"
@@ -78,7 +78,7 @@ class Human36MProcessed:
         return bool(_subjects(root)) or h36m_fetch.recognises(root)
 
     def takes(self, root: Path, choice: Choice) -> list[Take]:
-        """The takes; a damaged file of poses shows when a truth is asked for, unless there are no pictures to count."""
+        """The takes; a damaged file of poses shows when a truth is asked for, unless there are no images to count."""
         if not _subjects(root):
             if h36m_fetch.recognises(root):
                 return h36m_fetch.takes(root, choice)
@@ -86,7 +86,7 @@ class Human36MProcessed:
                 f"{root} has neither {_annotation('S1', 'camera')} nor S1/Directions-1/annot.h5. {_GET}; h36m-fetch makes "
                 "the second."
             )
-        folders = _picture_folders(root)
+        folders = _image_folders(root)
         names = set(folders)
         for subject in _subjects(root):
             if not any(name.subject == subject for name in names):  # poses alone
@@ -96,28 +96,26 @@ class Human36MProcessed:
         takes = []
         for name in chosen:
             rig = rigs[name.subject].select(choice.views) if choice.views else rigs[name.subject]
-            pictures = pictures_of(name, folders[name], rig.names)
-            takes.append(
-                take_of(name, rig, pictures, partial(_shown, root, name, pictures), partial(_truth, root, name))
-            )
+            images = images_of(name, folders[name], rig.names)
+            takes.append(take_of(name, rig, images, partial(_shown, root, name, images), partial(_truth, root, name)))
         return takes
 
     def check(self, root: Path) -> list[Finding]:
-        """Opens all annotations, and compares them with the numbers of the pictures."""
+        """Opens all annotations, and compares them with the numbers of the images."""
         if not _subjects(root):
             if h36m_fetch.recognises(root):
                 return h36m_fetch.check(root)
             return [
                 Finding(False, f"There is neither {root / _annotation('S1', 'camera')} nor S1/Directions-1/annot.h5.")
             ]
-        folders = _picture_folders(root)
+        folders = _image_folders(root)
         findings = []
         for subject in SUBJECTS:
             if subject not in _subjects(root):
                 findings.append(Finding(False, f"There is no file {root / _annotation(subject, 'camera')}. {_GET}."))
                 continue
             wrong = _faults(root, subject, folders)
-            good = Finding(True, f"{subject}: cameras, poses and pictures fit together.")
+            good = Finding(True, f"{subject}: cameras, poses and images fit together.")
             findings += [Finding(False, words) for words in wrong] or [good]
         return findings
 
@@ -130,13 +128,13 @@ def _subjects(root: Path) -> list[str]:
     return [subject for subject in SUBJECTS if (root / _annotation(subject, "camera")).is_file()]
 
 
-def _picture_folders(root: Path) -> dict[TakeName, dict[str, Path]]:
-    """Of each take, by camera, its folder of pictures; lists ``images`` and opens nothing."""
+def _image_folders(root: Path) -> dict[TakeName, dict[str, Path]]:
+    """Of each take, by camera, its folder of images; lists ``images`` and opens nothing."""
     folders: dict[TakeName, dict[str, Path]] = defaultdict(dict)
     images = root / "images"
     for path in sorted(images.iterdir()) if images.is_dir() else ():
         match = _FOLDER.fullmatch(path.name)
-        if match is None or not path.is_dir() or not holds_pictures(path):
+        if match is None or not path.is_dir() or not holds_images(path):
             continue
         subject, act, trial, camera = (int(number) for number in match.groups())
         if f"S{subject}" in SUBJECTS and act in ACTIONS and trial in (1, 2) and 1 <= camera <= 4:
@@ -204,9 +202,9 @@ def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, " frame"], 
     return poses[name]
 
 
-def _shown(root: Path, name: TakeName, pictures: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
-    """The frames, from 0, that the pictures show, or, where there are none, that have a pose."""
-    shown = frames_shown(pictures, FPS)
+def _shown(root: Path, name: TakeName, images: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
+    """The frames, from 0, that the images show, or, where there are none, that have a pose."""
+    shown = frames_shown(images, FPS)
     return _poses_of(root, name)[0] if shown is None else shown
 
 
@@ -224,12 +222,12 @@ def _faults(root: Path, subject: str, folders: dict[TakeName, dict[str, Path]]) 
     except EpiposeError as error:
         return [str(error)]
     if not any(name.subject == subject for name in folders):
-        return [f"{subject}: no pictures in {root / 'images'}."]
+        return [f"{subject}: no images in {root / 'images'}."]
     words = [f"{subject}: no poses of {name}." for name in folders if name.subject == subject and name not in poses]
     for name, (numbers, _) in poses.items():
-        pictures = pictures_of(name, folders.get(name, {}), CAMERAS)
-        there = [path for path in pictures if path is not None]
+        images = images_of(name, folders.get(name, {}), CAMERAS)
+        there = [path for path in images if path is not None]
         if len(there) < 4 - (name == DAMAGED_VIDEO[0]):
-            words.append(f"{name}: pictures from {len(there)} of 4 cameras in {root / 'images'}.")
-        words += view_faults(pictures, sizes_of(rigs, subject), FPS, int(numbers[-1]) + 1)
+            words.append(f"{name}: images from {len(there)} of 4 cameras in {root / 'images'}.")
+        words += view_faults(images, sizes_of(rigs, subject), FPS, int(numbers[-1]) + 1)
     return words

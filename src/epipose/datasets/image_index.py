@@ -1,6 +1,6 @@
-"""What is known of a view's pictures without looking at them: how large they are, how many, and whether one is missing.
+"""What is known of a view's images without looking at them: how large they are, how many, and whether one is missing.
 
-A dataset's truth goes by frame numbers. A folder of pictures says which frames it holds only by its names, so a folder
+A dataset's truth goes by frame numbers. A folder of images says which frames it holds only by its names, so a folder
 that begins late or lacks one in the middle would silently be paired with the wrong truth; here that is noticed. Some
 layouts hold a choice of a recording's frames: the numbers say which, and how far apart they are.
 """
@@ -21,10 +21,10 @@ from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import EpiposeError
-from epipose.io.video import FOLDER_FPS, frame_files, holds_pictures, probe
+from epipose.io.video import FOLDER_FPS, frame_files, holds_images, probe
 
 SLACK_S = 1.0  # by how much one view may end before another, or before the truth: encoders drop a video's last frames
-_SURPLUS = 25  # frames by which pictures may go on when the poses have ended: nobody looks at them
+_SURPLUS = 25  # frames by which images may go on when the poses have ended: nobody looks at them
 
 
 class Footage(NamedTuple):
@@ -37,37 +37,37 @@ class Footage(NamedTuple):
 
 
 def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of these names, in a folder, that is a video or a folder with pictures; None where there is none."""
+    """The first of these names, in a folder, that is a video or a folder with images; None where there is none."""
     for path in (folder / name for name in names):
-        if path.is_file() or (path.is_dir() and holds_pictures(path)):
+        if path.is_file() or (path.is_dir() and holds_images(path)):
             return path
     return None
 
 
 def stated(path: Path) -> Footage:
-    """What a video's header states (frames are counted where it does not), or a folder's names and its first picture.
+    """What a video's header states (frames are counted where it does not), or a folder's names and its first image.
 
-    No picture is decoded; raises EpiposeError for what cannot be read.
+    No image is decoded; raises EpiposeError for what cannot be read.
     """
     try:
         if path.is_dir():
             names = frame_files(path)
-            with Image.open(path / names[0]) as picture:
-                return Footage(*picture.size, len(names), FOLDER_FPS)
+            with Image.open(path / names[0]) as image:
+                return Footage(*image.size, len(names), FOLDER_FPS)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
             footage = Footage(stream.width, stream.height, stream.frames, fps)
     except (OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError) as error:
-        what = "a folder of pictures" if path.is_dir() else "a video"
+        what = "a folder of images" if path.is_dir() else "a video"
         raise EpiposeError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error
     return footage if footage.frames else footage._replace(frames=probe(path).frames)
 
 
 def glance(path: Path | None) -> Footage | None:
-    """What is stated of the pictures of a view, None where there are none or they cannot be read.
+    """What is stated of the images of a view, None where there are none or they cannot be read.
 
-    An index goes on without it, and who decodes the pictures is told what is wrong.
+    An index goes on without it, and who decodes the images is told what is wrong.
     """
     try:
         return None if path is None else stated(path)
@@ -82,7 +82,7 @@ def last_number(name: str) -> int | None:
 
 
 def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
-    """The numbers that the names of a folder's pictures end with, as they stand, in the order of the names.
+    """The numbers that the names of a folder's images end with, as they stand, in the order of the names.
 
     Raises EpiposeError where a name has no number, or numbers do not ascend in the order of the names.
     """
@@ -98,7 +98,7 @@ def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
     wrong = (numbers < 0) | (np.diff(numbers, prepend=-1) <= 0)
     if wrong.any():
         raise EpiposeError(
-            f"The pictures in {folder} must be called by their frames' numbers, as in img_000001.jpg; "
+            f"The images in {folder} must be called by their frames' numbers, as in img_000001.jpg; "
             f"{names[int(wrong.argmax())]} is out of turn. Extract them again, into an empty folder: "
             "ffmpeg -i VIDEO FOLDER/img_%06d.jpg"
         )
@@ -106,13 +106,13 @@ def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
 
 
 def check_numbering(folder: Path, frames: int) -> None:
-    """Raise EpiposeError unless the first ``frames`` pictures are numbered one by one, beginning with 0 or 1."""
+    """Raise EpiposeError unless the first ``frames`` images are numbered one by one, beginning with 0 or 1."""
     numbers = frame_numbers(folder)[:frames]
     late = np.flatnonzero(np.diff(numbers) != 1) + 1
     if numbers[0] not in (0, 1) or len(late):
         names = frame_files(folder)
         raise EpiposeError(
-            f"{folder}: expected pictures numbered one by one from 0 or 1, found {names[0]} first"
+            f"{folder}: expected images numbered one by one from 0 or 1, found {names[0]} first"
             f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, into an "
             "empty folder."
         )
@@ -124,16 +124,16 @@ def count_missing(folder: Path, names: Collection[str]) -> int:
         return len(set(names) - set(os.listdir(folder)))
     except OSError as error:
         raise EpiposeError(
-            f"The folder {folder} cannot be read ({error}); expected {len(names)} pictures in it."
+            f"The folder {folder} cannot be read ({error}); expected {len(names)} images in it."
         ) from error
 
 
 def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, " frame"] | None:
-    """Which frames of the recording, from 0, these views show; None where there is no folder of pictures (but videos).
+    """Which frames of the recording, from 0, these views show; None where there is no folder of images (but videos).
 
-    Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is a picture 0. Folders may hold a choice
+    Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is an image 0. Folders may hold a choice
     of the frames, the same in every view; the end may lack in some, by `SLACK_S` at the recording's rate ``fps`` or one
-    picture. Raises EpiposeError for other differences, and for names as `frame_numbers` does.
+    image. Raises EpiposeError for other differences, and for names as `frame_numbers` does.
     """
     folders = [path for path in paths if path is not None and path.is_dir()]
     if not folders:
@@ -150,44 +150,44 @@ def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, 
                 names[first] if first < len(names := frame_files(folders[shortest])) else f"nothing after {names[-1]}"
             )
             raise EpiposeError(
-                f"{folder} and {folders[shortest]} do not show the same frames: picture {first + 1} is "
-                f"{frame_files(folder)[first]} in the one, and {other} in the other. Extract the pictures of both again, "
+                f"{folder} and {folders[shortest]} do not show the same frames: image {first + 1} is "
+                f"{frame_files(folder)[first]} in the one, and {other} in the other. Extract the images of both again, "
                 "or leave a view out with --views."
             )
     return shown[shortest]
 
 
 def _frames(folder: Path) -> Int64[np.ndarray, " frame"]:
-    """The frames of the recording, from 0, that a folder's pictures show."""
+    """The frames of the recording, from 0, that a folder's images show."""
     numbers = frame_numbers(folder)
     return numbers - (0 if numbers[0] == 0 else 1)
 
 
 def step_of(shown: Int64[np.ndarray, " frame"]) -> int:
-    """How many frames of the recording lie between two pictures; 1 where pictures come in uneven steps.
+    """How many frames of the recording lie between two images; 1 where images come in uneven steps.
 
-    A picture that is missing among even steps leaves the step as it is.
+    An image that is missing among even steps leaves the step as it is.
     """
     steps = np.diff(shown)
     return int(steps.min()) if len(steps) and not (steps % steps.min()).any() else 1
 
 
 def rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
-    """Pictures per second where they show these frames of a recording of rate ``fps``, by the middle one of their steps."""
+    """Images per second where they show these frames of a recording of rate ``fps``, by the middle one of their steps."""
     return fps / float(np.median(np.diff(shown))) if len(shown) > 1 else fps
 
 
-def picture_fault(folder: Path, frames: int) -> str | None:
-    """What is wrong with the pictures of a recording of so many frames; None where all, or every n-th, are there."""
+def image_fault(folder: Path, frames: int) -> str | None:
+    """What is wrong with the images of a recording of so many frames; None where all, or every n-th, are there."""
     try:
         shown = _frames(folder)
     except EpiposeError as error:
         return str(error)
     steps = set(np.diff(shown).tolist())
     if shown[-1] >= frames + _SURPLUS:
-        return f"{folder} has a picture of frame {shown[-1] + 1}, and the poses end with frame {frames}."
+        return f"{folder} has an image of frame {shown[-1] + 1}, and the poses end with frame {frames}."
     if len(steps) > 1 or shown[0] > 0 or shown[-1] + max(steps, default=1) < frames:
-        return f"{folder} lacks pictures: it has {len(shown)} of {frames} frames, not in even steps up to the end."
+        return f"{folder} lacks images: it has {len(shown)} of {frames} frames, not in even steps up to the end."
     return None
 
 
@@ -206,11 +206,11 @@ def view_faults(
             words.append(str(error))
             continue
         if (info.width, info.height) != tuple(size):
-            words.append(f"{path} has pictures of {info.width}x{info.height}, its camera has {size[0]}x{size[1]}.")
-        if frames is not None and path.is_dir() and (fault := picture_fault(path, frames)) is not None:
+            words.append(f"{path} has images of {info.width}x{info.height}, its camera has {size[0]}x{size[1]}.")
+        if frames is not None and path.is_dir() and (fault := image_fault(path, frames)) is not None:
             words.append(fault)
         if frames is not None and path.is_file() and info.frames < frames:
-            words.append(f"{path} has {info.frames} frames, fewer than the {frames} poses: the last have no picture.")
+            words.append(f"{path} has {info.frames} frames, fewer than the {frames} poses: the last have no image.")
     try:
         frames_shown(paths, fps)
     except EpiposeError as error:

@@ -8,16 +8,16 @@ mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measur
   quoted: whether it puts pixel centres at integers or at halves nobody says, a question of half a pixel of 2048.
 - ``univ_annot3`` ("universal") is every person drawn to the size of one and the same skeleton, the one of Human3.6M:
   poses relative to the pelvis are ``annot3`` times one number per person. These do NOT project onto ``annot2``, nor
-  onto the pictures. The official test compares universal poses; geometry needs the true ones (``Choice.true_scale``).
+  onto the images. The official test compares universal poses; geometry needs the true ones (``Choice.true_scale``).
 - ``camera.calibration`` is a Skeletool text file. Its extrinsic matrix is camera from world (x_cam = R x + t, mm), the
   world's y axis points up (turned here to z up), lens distortion was removed from the videos (``radial`` is 0). The
   release does not promise that the floor is at height 0; its cameras "at the knee" are 0.7 m high and those at the
   chest 1.4 m, so it is, near enough.
-- Row k of the annotations is the k-th picture (ffmpeg's number k + 1). Where annotations outnumber pictures (S3 Seq1,
+- Row k of the annotations is the k-th image (ffmpeg's number k + 1). Where annotations outnumber images (S3 Seq1,
 by
-  one) the release's frame count holds, and a view that has fewer pictures lacks some. But the release's own video of
+  one) the release's frame count holds, and a view that has fewer images lacks some. But the release's own video of
   camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the take, unless ``Choice.views`` leaves cam2 out.
-- In S4 Seq2 left and right are exchanged in frames 3 759 to 5 852, says one public reader (Veges and Lorincz, 2019);
+- In S4 Seq2 left and right are swapped in frames 3 759 to 5 852, says one public reader (Veges and Lorincz, 2019);
   ``Choice.known_bad = False`` gives these frames confidence 0.
 """
 
@@ -118,7 +118,7 @@ class MpiInf3dhp:
         return [_take(root / key.subject / key.action, key, choice) for key in selected(there, choice)]
 
     def check(self, root: Path) -> list[Finding]:
-        """Every sequence: its calibration, its annotations against it, and the pictures of the chest-height views."""
+        """Every sequence: its calibration, its annotations against it, and the images of the chest-height views."""
         return [finding for key in SEQUENCES for finding in _check(root / key[0] / key[1], SequenceName(*key))]
 
 
@@ -138,7 +138,7 @@ def footage_of(folder: Path, view: str) -> Path | None:
 def stretched(
     uv: Float64[Tensor, "*batch 2"], before: Int64[Tensor, "*#batch 2"], after: Int64[Tensor, "*#batch 2"]
 ) -> Float64[Tensor, "*batch 2"]:
-    """Pixels of pictures of the size ``before`` in the same pictures stretched to the size ``after`` (width, height)."""
+    """Pixels of images of the size ``before`` in the same images stretched to the size ``after`` (width, height)."""
     scale = after.double() / before.double()
     return torch.where(scale == 1, uv, (uv + 0.5) * scale - 0.5)
 
@@ -157,20 +157,20 @@ def _calibration(folder: Path) -> Rig:
 
 
 def _take(folder: Path, key: SequenceName, choice: Choice) -> Take:
-    """One sequence, as long as is published; cameras are those of its pictures, should somebody have shrunk them."""
+    """One sequence, as long as is published; cameras are those of its images, should somebody have shrunk them."""
     rig = _calibration(folder).select(choice.views or CHEST_VIEWS)
-    pictures = tuple(footage_of(folder, view) for view in rig.names)
+    images = tuple(footage_of(folder, view) for view in rig.names)
     frames, fps = SEQUENCES[key]
     cameras = []
-    for view, path in enumerate(pictures):
+    for view, path in enumerate(images):
         camera, seen = rig.camera[view], glance(path)
         cameras.append(camera if seen is None else camera.resized(seen.width, seen.height))
         if path is not None:
             frames = min(frames, BREAKS_OFF.get((key.subject, key.action, rig.names[view]), frames))
     sizes = rig.camera.size
     rig = Rig(rig.names, stack_cameras(cameras), metric=True, upright=True)
-    truth = partial(_truth, folder, key, rig, sizes, pictures, frames, choice)
-    return Take(key.name, *key, rig, pictures, frames, fps, truth)
+    truth = partial(_truth, folder, key, rig, sizes, images, frames, choice)
+    return Take(key.name, *key, rig, images, frames, fps, truth)
 
 
 def _truth(
@@ -178,12 +178,12 @@ def _truth(
     key: SequenceName,
     rig: Rig,
     sizes: Tensor,
-    pictures: tuple[Path | None, ...],
+    images: tuple[Path | None, ...],
     frames: int,
     choice: Choice,
 ) -> Truth:
-    """Read one sequence's annotations; ``sizes`` are those of the pictures that annot2 speaks of."""
-    for path in pictures:
+    """Read one sequence's annotations; ``sizes`` are those of the images that annot2 speaks of."""
+    for path in images:
         if path is not None and path.is_dir():
             check_numbering(path, frames)
     three = "annot3" if choice.true_scale else "univ_annot3"
@@ -245,7 +245,7 @@ def _check(folder: Path, key: SequenceName) -> list[Finding]:
         findings += [Finding(fits, words), _agreement(annotations, rig)]
     except EpiposeError as error:
         findings.append(Finding(False, str(error)))
-    return findings + [_check_pictures(folder, key, view) for view in CHEST_VIEWS]
+    return findings + [_check_images(folder, key, view) for view in CHEST_VIEWS]
 
 
 def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
@@ -266,8 +266,8 @@ def _agreement(annotations: _Annotations, rig: Rig) -> Finding:
     )
 
 
-def _check_pictures(folder: Path, key: SequenceName, view: str) -> Finding:
-    """Whether a view has as many pictures as are published."""
+def _check_images(folder: Path, key: SequenceName, view: str) -> Finding:
+    """Whether a view has as many images as are published."""
     path, frames = footage_of(folder, view), SEQUENCES[key][0]
     if path is None:
         return Finding(

@@ -6,13 +6,13 @@ mpii_get_joints, mpii_compute_3d_pck, mpii_get_pck_auc_joint_groups, mpii_get_ac
 - ``annot_data.mat`` is MATLAB 7.3, that is HDF5 with its axes reversed: annot2 (frame, 1, 17, 2), annot3 and
 univ_annot3
   (frame, 1, 17, 3) in millimetres in the camera's axes, valid_frame and activity_annotation (frame, 1). Row k is
-  ``img_<k + 1>.jpg``. TS3 and TS4 have one and two pictures more than annotations.
+  ``img_<k + 1>.jpg``. TS3 and TS4 have one and two images more than annotations.
 - ``annot3`` is what the camera saw; ``univ_annot3`` is the same pose drawn to the size of Human3.6M's universal
   skeleton and does not project onto ``annot2`` (see mpi_inf_3dhp.py). THE OFFICIAL NUMBERS COMPARE univ_annot3, that is
   ``Choice(true_scale=False)``, pelvis on pelvis; many published ones take annot3, and are not comparable.
 - TS1 and TS2 are in the studio with green screen, TS3 and TS4 without, TS5 and TS6 outdoors.
 - Lenses come from test_util/camera_calibration (ts1-4cameras.calib, ts5-6cameras.calib); where these files lack, the
-  same numbers, as several public readers quote them, stand below. TS5 and TS6 have distorted pictures. Whether annot2
+  same numbers, as several public readers quote them, stand below. TS5 and TS6 have distorted images. Whether annot2
   was drawn with the distortion nobody says: ``check`` measures it, and what pinhole fits annot2 best.
 - The frame rate is not published; 25 per second stands in for it.
 """
@@ -108,7 +108,7 @@ class MpiInf3dhpTest:
         return selected([_take(base, name, choice) for name in there], choice)
 
     def check(self, root: Path) -> list[Finding]:
-        """Every sequence: its frames that count, its pictures, and what projects onto annot2."""
+        """Every sequence: its frames that count, its images, and what projects onto annot2."""
         return [finding for name in VALID for finding in _check(_base(root), name)]
 
 
@@ -128,7 +128,7 @@ def fitted_lens(
 
 
 def lens(root: Path, take_name: str) -> Camera:
-    """The camera of a take, at the origin, for pictures as they were published: TS1-4 2048 x 2048, TS5-6 1920 x 1080."""
+    """The camera of a take, at the origin, for images as they were published: TS1-4 2048 x 2048, TS5-6 1920 x 1080."""
     indoors = take_name in ("TS1", "TS2", "TS3", "TS4")
     size = (2048, 2048) if indoors else (1920, 1080)
     path = (
@@ -150,10 +150,10 @@ def _base(root: Path) -> Path:
 
 
 def _take(base: Path, name: str, choice: Choice) -> Take:
-    """One test sequence, as long as its annotations; its camera is that of its pictures, should they be shrunk."""
+    """One test sequence, as long as its annotations; its camera is that of its images, should they be shrunk."""
     camera = published = lens(base, name)
-    pictures = find_footage(base / name, ("imageSequence",))
-    seen = glance(pictures)
+    images = find_footage(base / name, ("imageSequence",))
+    seen = glance(images)
     if seen is not None:
         camera = camera.resized(seen.width, seen.height)
     path = base / name / "annot_data.mat"
@@ -163,15 +163,15 @@ def _take(base: Path, name: str, choice: Choice) -> Take:
         frames = 0
     rig = Rig((VIEW,), camera[None], metric=True)
     key = "annot3" if choice.true_scale else "univ_annot3"
-    truth = partial(_truth, path, key, rig, published, pictures, frames)
-    return Take(name, name, "", rig, (pictures,), frames, FOLDER_FPS, truth)
+    truth = partial(_truth, path, key, rig, published, images, frames)
+    return Take(name, name, "", rig, (images,), frames, FOLDER_FPS, truth)
 
 
-def _truth(path: Path, key: str, rig: Rig, published: Camera, pictures: Path | None, frames: int) -> Truth:
-    """Read one sequence's annotations; annot2 speaks of pictures of the published size."""
+def _truth(path: Path, key: str, rig: Rig, published: Camera, images: Path | None, frames: int) -> Truth:
+    """Read one sequence's annotations; annot2 speaks of images of the published size."""
     valid = torch.from_numpy(_column(path, "valid_frame") == 1)
-    if pictures is not None:
-        check_numbering(pictures, frames)
+    if images is not None:
+        check_numbering(images, frames)
     rows = rows_of_h36m(JOINTS)
     xyz = _joints(path, key, len(valid))[:frames, rows] / MILLIMETRES
     uv = _joints(path, "annot2", len(valid))[:frames, rows]
@@ -220,7 +220,7 @@ def _check(base: Path, name: str) -> list[Finding]:
                 f"{path}: the activities of these are {sorted(map(int, activity))} of 1 to 7",
             ),
             _projection(path, lens(base, name), torch.from_numpy(valid)),
-            _check_pictures(base / name / "imageSequence", len(valid)),
+            _check_images(base / name / "imageSequence", len(valid)),
         ]
     except EpiposeError as error:
         return [Finding(False, str(error))]
@@ -244,14 +244,14 @@ def _projection(path: Path, camera: Camera, valid: Tensor) -> Finding:
     )
 
 
-def _check_pictures(folder: Path, frames: int) -> Finding:
-    """Whether there is a picture for every annotated frame."""
+def _check_images(folder: Path, frames: int) -> Finding:
+    """Whether there is an image for every annotated frame."""
     seen = glance(folder) if folder.is_dir() else None
     if seen is None:
-        return Finding(False, f"{folder} is missing or holds no picture that can be read. {HELP}")
+        return Finding(False, f"{folder} is missing or holds no image that can be read. {HELP}")
     try:
         check_numbering(folder, seen.frames)
     except EpiposeError as error:
         return Finding(False, str(error))
-    words = f"{folder} has {seen.frames} pictures of {seen.width} x {seen.height} for {frames} annotated frames"
+    words = f"{folder} has {seen.frames} images of {seen.width} x {seen.height} for {frames} annotated frames"
     return Finding(seen.frames >= frames, words)

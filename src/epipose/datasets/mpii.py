@@ -1,4 +1,4 @@
-"""MPII Human Pose: 25 000 pictures out of videos, 40 000 people with 16 joints each.
+"""MPII Human Pose: 25 000 images out of videos, 40 000 people with 16 joints each.
 
 Two forms are read. The release is one MATLAB file (``mpii_human_pose_v1_u12_1.mat``: RELEASE.annolist, img_train; its
 README says what the fields are). The other is the JSON that most published code trains on (``annot/train.json``,
@@ -45,7 +45,7 @@ HELP = "Download it from the dataset's page; epipose datasets prints how the fil
 class _Person(NamedTuple):
     """One person, pixels counted from 0."""
 
-    picture: str
+    image: str
     xy: np.ndarray
     conf: np.ndarray
     box: tuple[float, float, float, float]
@@ -53,17 +53,17 @@ class _Person(NamedTuple):
 
 
 class Mpii:
-    """The pictures with everybody who is marked in them; "val" is there in the JSON form only."""
+    """The images with everybody who is marked in them; "val" is there in the JSON form only."""
 
     about = About(
         title="MPII Human Pose",
         licence=(
-            "annotations: Simplified BSD (bsd.txt of the release); pictures are out of YouTube videos, for research only: "
+            "annotations: Simplified BSD (bsd.txt of the release); images are out of YouTube videos, for research only: "
             "the dataset's page allows no commercial use"
         ),
         source="http://human-pose.mpi-inf.mpg.de",
         download=(
-            "mpii_human_pose_v1.tar.gz (pictures) and mpii_human_pose_v1_u12_2.zip (annotations), or the annotations as "
+            "mpii_human_pose_v1.tar.gz (images) and mpii_human_pose_v1_u12_2.zip (annotations), or the annotations as "
             "JSON (annot: train.json, valid.json, test.json, gt_valid.mat) that the HRNet project offers"
         ),
         tree=(
@@ -90,7 +90,7 @@ class Mpii:
         return _table(root / "images", people)
 
     def check(self, root: Path) -> list[Finding]:
-        """Every annotation file that is there, and the pictures it names."""
+        """Every annotation file that is there, and the images it names."""
         there = [split for split, name in JSON.items() if (root / "annot" / name).exists()]
         findings = [_check(root, split, lambda split=split: _from_json(root, split)) for split in there]
         if (path := _mat(root)) is not None:
@@ -141,7 +141,7 @@ def _heads(path: Path, people: int) -> np.ndarray:
 
 
 def _from_mat(root: Path, split: str | None) -> list[_Person]:
-    """The people of the release's file, in its order; those of the training pictures whom nobody marked are left out."""
+    """The people of the release's file, in its order; those of the training images whom nobody marked are left out."""
     path = _mat(root)
     if path is None or split == "val":
         raise EpiposeError(
@@ -158,7 +158,7 @@ def _from_mat(root: Path, split: str | None) -> list[_Person]:
     return people
 
 
-def _rectangle(picture: str, person: Any) -> _Person | None:
+def _rectangle(image: str, person: Any) -> _Person | None:
     """One annorect; None for one of which nothing is known but that somebody is there. Any of its fields may lack."""
     joints = len(MPII16.joints)
     xy, conf = np.zeros((joints, 2)), np.zeros(joints)
@@ -176,7 +176,7 @@ def _rectangle(picture: str, person: Any) -> _Person | None:
         return None
     corners = [float(value[0]) for name in ("x1", "y1", "x2", "y2") if len(value := _field(person, name))]
     head = HEAD_SHARE * np.hypot(corners[2] - corners[0], corners[3] - corners[1]) if len(corners) == 4 else 0.0
-    return _Person(picture, xy, conf, box, float(head))
+    return _Person(image, xy, conf, box, float(head))
 
 
 def _field(struct: Any, name: str) -> list[Any]:
@@ -198,11 +198,11 @@ def _square(center: Sequence[float], scale: float) -> tuple[float, float, float,
 
 
 def _table(images: Path, people: list[_Person]) -> People2D:
-    """The people as one table, pictures in the order of their first person."""
-    number = {name: k for k, name in enumerate(dict.fromkeys(person.picture for person in people))}
+    """The people as one table, images in the order of their first person."""
+    number = {name: k for k, name in enumerate(dict.fromkeys(person.image for person in people))}
     return People2D(
         tuple(images / name for name in number),
-        torch.tensor([number[person.picture] for person in people]),
+        torch.tensor([number[person.image] for person in people]),
         torch.from_numpy(np.stack([person.xy for person in people])).float(),
         torch.from_numpy(np.stack([person.conf for person in people])).float(),
         torch.tensor([person.box for person in people]),
@@ -212,12 +212,12 @@ def _table(images: Path, people: list[_Person]) -> People2D:
 
 
 def _check(root: Path, what: str, read: Callable[[], list[_Person]]) -> Finding:
-    """Whether an annotation file can be read, and how many of its pictures are there."""
+    """Whether an annotation file can be read, and how many of its images are there."""
     try:
         people = read()
-        names = {person.picture for person in people}
+        names = {person.image for person in people}
         missing = count_missing(root / "images", names)
     except EpiposeError as error:
         return Finding(False, str(error))
-    words = f"{root}, {what}: {len(people)} people in {len(names)} pictures, of which {missing} are not in images"
+    words = f"{root}, {what}: {len(people)} people in {len(names)} images, of which {missing} are not in images"
     return Finding(bool(people) and not missing, words)

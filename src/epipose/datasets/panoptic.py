@@ -8,7 +8,7 @@ hdImgsExtractor.sh, getData.sh) and checked against the example pose in its READ
 Here
   it is turned about x, (x, y, z) -> (x, z, -y), so that z is up; that is a rotation, and left stays left.
 - ``joints19`` are x, y, z, confidence of 19 joints, body centre third and left before right; -1 is "not seen".
-- The number in ``body3DScene_00000123.json`` is that of the HD frame, from 0, also where pictures were extracted
+- The number in ``body3DScene_00000123.json`` is that of the HD frame, from 0, also where images were extracted
   (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and
   a shift of two frames that is told of them does not concern HD. Frames in which nobody was reconstructed have no file
   or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
@@ -39,7 +39,7 @@ from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import EpiposeError
 from epipose.formats.containers import reading
 from epipose.io.files import read_json
-from epipose.io.video import holds_pictures
+from epipose.io.video import holds_images
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
 
@@ -78,8 +78,8 @@ class Panoptic:
     def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
         """One take per sequence; ``views`` are names such as 00_03. Actions are sequences, subjects have no names.
 
-        Views that are not chosen: all HD cameras that have pictures, or all where none has. With videos a take is as
-        long as the 3D poses; with extracted pictures it has a frame for each of these.
+        Views that are not chosen: all HD cameras that have images, or all where none has. With videos a take is as
+        long as the 3D poses; with extracted images it has a frame for each of these.
         """
         sequences = _sequences(root)
         if not sequences:
@@ -116,18 +116,18 @@ def _take(calibration: Path, views: Sequence[str]) -> Take:
     rig = _rig(calibration)
     check_names("HD camera", views, set(rig.names))
     found = {
-        view: path for view, path in _pictures(folder, rig.names).items() if view in views or (name, view) not in BROKEN
+        view: path for view, path in _images(folder, rig.names).items() if view in views or (name, view) not in BROKEN
     }
     rig = rig.select(tuple(views) or tuple(found) or rig.names)
-    pictures = tuple(found.get(view) for view in rig.names)
-    frames, fps, step = _length(folder, pictures)
+    images = tuple(found.get(view) for view in rig.names)
+    frames, fps, step = _length(folder, images)
     action = name.partition("_")[2] or name
-    return Take(name, "", action, rig, pictures, frames, fps, lambda: _read(folder, pictures, frames)[0], step)
+    return Take(name, "", action, rig, images, frames, fps, lambda: _read(folder, images, frames)[0], step)
 
 
-def _length(folder: Path, pictures: Sequence[Path | None]) -> tuple[int, float, int]:
-    """How many frames a take has, how many a second, and how many of the recording's lie between two pictures."""
-    for path in pictures:
+def _length(folder: Path, images: Sequence[Path | None]) -> tuple[int, float, int]:
+    """How many frames a take has, how many a second, and how many of the recording's lie between two images."""
+    for path in images:
         if path is not None and path.is_dir():
             shown = frame_numbers(path)
             return len(shown), rate(shown, FPS), step_of(shown)
@@ -151,10 +151,10 @@ def _camera(entry: dict[str, Any]) -> Camera:
     return Camera(K, distortion, R @ _FROM_PANOPTIC.mT, CM * t, torch.tensor(entry["resolution"]).long())
 
 
-def _pictures(folder: Path, views: Sequence[str]) -> dict[str, Path]:
-    """Extracted pictures where the sequence has any, else the videos: the two may not have the same frames."""
+def _images(folder: Path, views: Sequence[str]) -> dict[str, Path]:
+    """Extracted images where the sequence has any, else the videos: the two may not have the same frames."""
     images = {view: folder / "hdImgs" / view for view in views}
-    extracted = {view: path for view, path in images.items() if path.is_dir() and holds_pictures(path)}
+    extracted = {view: path for view, path in images.items() if path.is_dir() and holds_images(path)}
     videos = {view: folder / "hdVideos" / f"hd_{view}.mp4" for view in views}
     return extracted or {view: path for view, path in videos.items() if path.exists()}
 
@@ -178,17 +178,17 @@ def _last(poses: Path) -> int:
     return max(numbers)
 
 
-def _read(folder: Path, pictures: Sequence[Path | None], frames: int) -> tuple[Truth, list[str]]:
+def _read(folder: Path, images: Sequence[Path | None], frames: int) -> tuple[Truth, list[str]]:
     """The truth, and what is wrong with the pose files that cannot be read."""
     numbers = np.arange(frames)
-    extracted = [path for path in pictures if path is not None and path.is_dir()]
+    extracted = [path for path in images if path is not None and path.is_dir()]
     for path in extracted:
         if path == extracted[0]:
             numbers = frame_numbers(path)
         elif not np.array_equal(numbers, frame_numbers(path)):
             raise EpiposeError(
                 f"{path} does not have the same frames as {extracted[0]}: frame k must be one moment in all views. Extract "
-                "the pictures again, or leave the view out with --views."
+                "the images again, or leave the view out with --views."
             )
     bodies, damaged = _scenes(_poses(folder), numbers)
     seen = Counter(who for frame in bodies for who in frame)
@@ -239,17 +239,17 @@ def _bodies(path: Path) -> dict[int, Float32[np.ndarray, "19 4"]]:
 
 
 def _check(calibration: Path, take: Take) -> list[Finding]:
-    views = [view for view, path in zip(take.rig.names, take.pictures, strict=True) if path] if take.rig else []
-    findings = [Finding(bool(views), f"{take.name}: {len(views)} HD views have pictures or a video.")]
+    views = [view for view, path in zip(take.rig.names, take.images, strict=True) if path] if take.rig else []
+    findings = [Finding(bool(views), f"{take.name}: {len(views)} HD views have images or a video.")]
     try:
-        (poses, *_), damaged = _read(calibration.parent, take.pictures, take.frames)
+        (poses, *_), damaged = _read(calibration.parent, take.images, take.frames)
         with_bodies = int((poses.conf > 0).flatten(1).any(-1).sum())
         words = f"{take.name}: {take.frames} frames, {with_bodies} of them with 3D poses, {poses.conf.shape[1]} ids."
         findings.append(Finding(with_bodies > 0, words))
         findings += [Finding(False, f"{words} The frame counts as one with nobody in it.") for words in damaged]
     except EpiposeError as error:
         findings.append(Finding(False, str(error)))
-    for path in take.pictures:
+    for path in take.images:
         if path is not None and path.is_file():
             try:
                 frames = stated(path).frames

@@ -17,7 +17,7 @@ names.
 - ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
   result is not frame k of every video, and the project is refused until its videos are cut.
 - Videos need not end together, and the take is as long as the shortest; but where one ends more than a second before
-  another, or a folder of pictures skips some that another has, nobody can tell which frames belong together.
+  another, or a folder of images skips some that another has, nobody can tell which frames belong together.
 - ``pose/CAMERA_json`` are 2D poses of a detector. They are counted, not taken: epipose detects anew.
 """
 
@@ -42,11 +42,11 @@ from epipose.errors import EpiposeError
 from epipose.formats.containers import reading
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import Markers, read_trc
-from epipose.io.video import VIDEO_SUFFIXES, frame_files, holds_pictures
+from epipose.io.video import VIDEO_SUFFIXES, frame_files, holds_images
 from epipose.poses import Poses3D
 from epipose.skeletons import BODY25
 
-PICTURES_FPS = 60.0  # what Pose2Sim takes for pictures that are no video
+IMAGES_FPS = 60.0  # what Pose2Sim takes for images that are no video
 _WORLD_FROM_TRC = [2, 0, 1]
 _CAMERA = "a calibration of Pose2Sim (TOML; a table per camera with size, matrix, distortions, rotation, translation)"
 _NOT_CAMERAS = ("metadata", "capture_volume", "charuco", "checkerboard")
@@ -72,7 +72,7 @@ class Pose2SimProject:
         tree="PROJECT/\n"
         "  Config.toml\n"
         "  calibration/Calib*.toml                or Calib.qca.txt; may lie one or two folders higher\n"
-        "  videos/cam01.mp4 ...                   or a folder of pictures per camera\n"
+        "  videos/cam01.mp4 ...                   or a folder of images per camera\n"
         "  pose-3d/*.trc                          its result, if there is one",
     )
 
@@ -119,57 +119,57 @@ def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     rig = _named(_calibration(trial), tuple(videos), trial)
     check_names("view", views, set(videos))
     chosen = tuple(views) or tuple(videos)
-    pictures = tuple(videos[name] for name in chosen)
-    seen = [stated(path) for path in pictures]
-    fps = _frame_rate(trial) if pictures[0].is_dir() else min(footage.fps for footage in seen)
+    images = tuple(videos[name] for name in chosen)
+    seen = [stated(path) for path in images]
+    fps = _frame_rate(trial) if images[0].is_dir() else min(footage.fps for footage in seen)
     counts = [footage.frames for footage in seen]
     subject, action = (parts[-2] if len(parts) > 1 else ""), trial.resolve().name
 
     def truth() -> Truth:
-        _check_together(pictures, counts, fps)
+        _check_together(images, counts, fps)
         return _truth(trial, min(counts), tuple(videos))
 
-    return Take(_name(root, trial), subject, action, rig.select(chosen), pictures, min(counts), fps, truth)
+    return Take(_name(root, trial), subject, action, rig.select(chosen), images, min(counts), fps, truth)
 
 
-def _check_together(pictures: Sequence[Path], counts: Sequence[int], fps: float) -> None:
-    """EpiposeError where a view ends much before another, or a folder skips pictures that another has."""
+def _check_together(images: Sequence[Path], counts: Sequence[int], fps: float) -> None:
+    """EpiposeError where a view ends much before another, or a folder skips images that another has."""
     short, long = counts.index(min(counts)), counts.index(max(counts))
     if counts[long] - counts[short] > SLACK_S * fps:
         raise EpiposeError(
-            f"{pictures[short]} has {counts[short]} frames, {pictures[long]} has {counts[long]}; frame k must be one "
-            "moment in all views. If pictures are missing, extract them again; else cut the videos so that they begin and "
+            f"{images[short]} has {counts[short]} frames, {images[long]} has {counts[long]}; frame k must be one "
+            "moment in all views. If images are missing, extract them again; else cut the videos so that they begin and "
             "end together and run Pose2Sim again, or leave a view out with --views."
         )
-    folders = [path for path in pictures if path.is_dir()]
+    folders = [path for path in images if path.is_dir()]
     steps = [np.diff(frame_numbers(folder)[: min(counts)]) for folder in folders]
     for folder, step in zip(folders, steps, strict=True):
         if (apart := step != steps[0]).any():
             late = int(apart.argmax()) + 1
             raise EpiposeError(
-                f"{folder} and {folders[0]} do not have the same frames: picture {late + 1} is {frame_files(folder)[late]} "
-                f"in the one, {frame_files(folders[0])[late]} in the other. Extract the pictures of both again."
+                f"{folder} and {folders[0]} do not have the same frames: image {late + 1} is {frame_files(folder)[late]} "
+                f"in the one, {frame_files(folders[0])[late]} in the other. Extract the images of both again."
             )
 
 
 def _frame_rate(trial: Path) -> float:
-    """Of pictures: what the nearest Config.toml says, the trial's own or one above it; "auto" there says nothing."""
+    """Of images: what the nearest Config.toml says, the trial's own or one above it; "auto" there says nothing."""
     for path in (folder / "Config.toml" for folder in (trial, trial.parent, trial.parent.parent)):
         if path.exists():
             with reading(path, "a configuration of Pose2Sim (TOML)"):
                 said = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("frame_rate")
             if isinstance(said, int | float):
                 return float(said)
-    return PICTURES_FPS
+    return IMAGES_FPS
 
 
 def _videos(trial: Path) -> list[Path]:
-    """Videos, or else folders of pictures, in the order of the last number in their names."""
+    """Videos, or else folders of images, in the order of the last number in their names."""
     places = [path for path in (trial / "videos").iterdir() if path.name[0] != "."]
     found = [path for path in places if path.suffix.lower() in VIDEO_SUFFIXES]
-    found = found or [path for path in places if path.is_dir() and holds_pictures(path)]
+    found = found or [path for path in places if path.is_dir() and holds_images(path)]
     if not found:
-        raise EpiposeError(f"{trial / 'videos'} holds no video and no folder of pictures.")
+        raise EpiposeError(f"{trial / 'videos'} holds no video and no folder of images.")
     return sorted(found, key=lambda path: (last_number(path.stem) is None, last_number(path.stem) or 0, path.name))
 
 
@@ -279,8 +279,8 @@ def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
 
 def _check(take: Take, trial: Path) -> list[Finding]:
     assert take.rig is not None
-    findings = [Finding(True, f"{take.name}: {len(take.pictures)} videos of {take.frames} frames, {take.fps:g} fps.")]
-    for camera, video in zip(take.rig.names, take.pictures, strict=True):
+    findings = [Finding(True, f"{take.name}: {len(take.images)} videos of {take.frames} frames, {take.fps:g} fps.")]
+    for camera, video in zip(take.rig.names, take.images, strict=True):
         assert video is not None
         seen, place = stated(video).frames, trial / "pose" / f"{camera}_json"
         if seen != take.frames:

@@ -4,11 +4,11 @@ They are the single-person demo of Pose2Sim (BSD-3-Clause, David Pagnon and cont
 portrait, a bystander and a plastic skeleton in two views. The calibration is by wand.
 
 The videos of cam01 and cam02 are not what their calibration describes. They are 1080x1920, the calibration says
-1088x1920, and they carry black bars: the pictures were scaled by 1080/1088, which leaves 1906 rows, and 7 black rows
-were put above and below. The lab's own 1088-pixel pictures of the same room, in the same package, show it:
+1088x1920, and they carry black bars: the images were scaled by 1080/1088, which leaves 1906 rows, and 7 black rows
+were put above and below. The lab's own 1088-pixel images of the same room, in the same package, show it:
 matches in the static background follow this model with a median error below a tenth of a pixel, and are off by several
-pixels from a crop or from K as it stands (benchmarks/geometry/sample_letterbox.py). So the cameras written here are scaled
-and padded as the videos were.
+pixels from a crop or from K as it stands (benchmarks/geometry/sample_letterbox.py). So the cameras written here are
+scaled and padded as the videos were.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A take of a dataset as a clip folder, which every verb takes: the dataset's own pictures, and the truth beside them.
+"""A take of a dataset as a clip folder, which every verb takes: the dataset's own images, and the truth beside them.
 
-Pictures are not copied: clip.json points to where the dataset lies. A folder is made under another name and renamed
+Images are not copied: clip.json points to where the dataset lies. A folder is made under another name and renamed
 when it is whole; one that is there from the same take and options is left, one from others is refused.
 """
 
@@ -29,19 +29,19 @@ from epipose.poses import Poses2D, Poses3D
 def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, Any] | None = None) -> Path:
     """Write the clip folder ``out`` of every ``every``-th frame of the recording that a take shows, and return it.
 
-    ``every`` counts frames of the recording, not pictures, where the take knows its step; take.json has what it came
+    ``every`` counts frames of the recording, not images, where the take knows its step; take.json has what it came
     to. It has clip.json, intrinsics.json, truth/ (rig.json, and poses2d.npz, poses3d.npz where the take has any pose)
     and take.json. ``options`` are put into take.json and compared: whatever else the take depends on. Person 0 is the
-    subject. Views without pictures are left out. Raises EpiposeError for a take without any picture or without cameras,
-    for pictures of another size than the cameras', for too few of them, for an ``every`` between the take's steps, and
+    subject. Views without images are left out. Raises EpiposeError for a take without any image or without cameras,
+    for images of another size than the cameras', for too few of them, for an ``every`` between the take's steps, and
     for a folder that is there already with other content.
     """
-    take = _with_pictures(take)
+    take = _with_images(take)
     every, stride = _thinning(take, every)
-    places = [str(path.resolve()) for path in take.pictures if path is not None]
+    places = [str(path.resolve()) for path in take.images if path is not None]
     asked = {
         **(options or {}), "take": take.name, "subject": take.subject, "action": take.action, "every": every,
-        "views": list(take.rig.names) if take.rig else [], "pictures": places,
+        "views": list(take.rig.names) if take.rig else [], "images": places,
     }  # fmt: skip
     if _there(out, asked):
         return out
@@ -49,9 +49,7 @@ def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, 
     truth = take.truth()
     frames = min(len(truth.poses.xyz), *(view.stride * (view.frames - 1) + 1 for view in views))
     if frames < 1:
-        raise EpiposeError(
-            f"The take {take.name} has no frame with both pictures and poses. Run epipose datasets check."
-        )
+        raise EpiposeError(f"The take {take.name} has no frame with both images and poses. Run epipose datasets check.")
     count = (frames - 1) // stride + 1
     clip = Clip(tuple(replace(view, frames=count) for view in views), count, take.fps / stride)
     _remove_stale(out)
@@ -69,13 +67,13 @@ def import_take(take: Take, out: Path, *, every: int = 1, options: Mapping[str, 
 
 
 def _thinning(take: Take, every: int) -> tuple[int, int]:
-    """How many frames of the recording, and how many pictures, from one frame of the clip to the next."""
+    """How many frames of the recording, and how many images, from one frame of the clip to the next."""
     if every < 1:
         raise EpiposeError(f"--every is {every}; give 1 for every frame, 2 for every other, and so on.")
     every = max(every, take.step)
     if every % take.step:
         raise EpiposeError(
-            f"{take.name} has pictures of every {take.step}th frame of its recording alone, and --every is {every}, which "
+            f"{take.name} has images of every {take.step}th frame of its recording alone, and --every is {every}, which "
             f"counts these frames: give a multiple, such as {take.step} (all there are) or {2 * take.step}."
         )
     return every, every // take.step
@@ -117,33 +115,33 @@ def _there(out: Path, asked: Mapping[str, Any]) -> bool:
     )
 
 
-def _with_pictures(take: Take) -> Take:
-    """The take without the views that have no pictures (Human3.6M has one whose video is damaged)."""
-    if take.rig is None or not any(take.pictures):
-        what = "cameras" if take.rig is None else "pictures"
+def _with_images(take: Take) -> Take:
+    """The take without the views that have no images (Human3.6M has one whose video is damaged)."""
+    if take.rig is None or not any(take.images):
+        what = "cameras" if take.rig is None else "images"
         raise EpiposeError(
             f"The take {take.name} has no {what} in this dataset, and a clip needs both. epipose datasets says what to "
             "download, and how the files should lie."
         )
-    names = tuple(name for name, path in zip(take.rig.names, take.pictures, strict=True) if path is not None)
-    return replace(take, rig=take.rig.select(names), pictures=tuple(path for path in take.pictures if path is not None))
+    names = tuple(name for name, path in zip(take.rig.names, take.images, strict=True) if path is not None)
+    return replace(take, rig=take.rig.select(names), images=tuple(path for path in take.images if path is not None))
 
 
 def _seen(take: Take, stride: int) -> tuple[Rig, list[View]]:
-    """The rig and the views of a take, after a look at the first picture and the number of frames of each."""
+    """The rig and the views of a take, after a look at the first image and the number of frames of each."""
     assert take.rig is not None
     views = []
-    for path, name, size in zip(take.pictures, take.rig.names, take.rig.camera.size.tolist(), strict=True):
+    for path, name, size in zip(take.images, take.rig.names, take.rig.camera.size.tolist(), strict=True):
         assert path is not None
         info = probe(path)
         if [info.width, info.height] != size:
             raise EpiposeError(
-                f"{path} has pictures of {info.width}x{info.height}; the dataset's camera {name} has {size[0]}x{size[1]}. "
+                f"{path} has images of {info.width}x{info.height}; the dataset's camera {name} has {size[0]}x{size[1]}. "
                 "They must be as the dataset gives them, neither scaled nor cropped."
             )
         if info.frames + SLACK_S * take.fps < take.frames:
             raise EpiposeError(
-                f"{path} has {info.frames} frames; the take {take.name} has {take.frames}. Pictures are missing: "
+                f"{path} has {info.frames} frames; the take {take.name} has {take.frames}. Images are missing: "
                 "download or extract them again."
             )
         count = (info.frames - 1) // stride + 1
@@ -168,7 +166,7 @@ def _write_truth(folder: Path, rig: Rig, truth: Truth, rows: slice) -> None:
 
 
 def projected(poses: Poses3D, rig: Rig) -> Poses2D:
-    """World poses in the pictures of a rig: confidence 0 behind the camera and outside the picture."""
+    """World poses in the images of a rig: confidence 0 behind the camera and outside the image."""
     camera = rig.camera.spread(3)
     in_frame = camera.into_frame(poses.xyz.double())
     xy = camera.project_in_frame(in_frame)

@@ -13,9 +13,9 @@ from epipose.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class Detection:
-    """One person in one picture.
+    """One person in one image.
 
-    ``xy`` in pixels of the full picture, ``conf`` in [0, 1] with 0 for missing, ``score`` of the person as a whole,
+    ``xy`` in pixels of the full image, ``conf`` in [0, 1] with 0 for missing, ``score`` of the person as a whole,
     ``xyz`` the detector's own single-image 3D where it has one (metres, camera axes, relative to the root), ``track``
     the same number for the same person over the frames of a video.
     """

@@ -1,9 +1,9 @@
 """BlazePose: a person detector and a landmark network, run frame by frame with tracking (Bazarevsky et al. 2020).
 
-The detector finds people in the whole picture, small. The landmark network reads 33 joints off a rotated square round
+The detector finds people in the whole image, small. The landmark network reads 33 joints off a rotated square round
 one person (see `roi`), and two more points that place the square in the next frame. So people are followed without
 the detector, which runs only every few frames and when someone was lost. Several people are followed at once: who is
-the subject is for the views to agree on (see `epipose.people.subject`), not for one picture to guess.
+the subject is for the views to agree on (see `epipose.people.subject`), not for one image to guess.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class BlazePose:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everyone: the next picture belongs to another video."""
+        """Forget everyone: the next image belongs to another video."""
         self._tracks: list[_Track] = []
         self._frame = 0
         self._next_id = 0
         self._search = True
 
     def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
-        """The people in the next frame of a video, or in one picture after `reset`."""
+        """The people in the next frame of a video, or in one image after `reset`."""
         if self._search or self._frame % self._every == 0:
             self._add_new_people(image)
         found: list[tuple[_Track, Detection]] = []
@@ -95,14 +95,14 @@ class BlazePose:
         points, scores = _decoded(boxes[0], logits[0, :, 0])
         corners = np.concatenate([points[:, 0] - points[:, 1] / 2, points[:, 1]], -1)
         kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), self._person_score, 0.3)
-        keypoints = whole.to_picture(points[np.asarray(kept, int).reshape(-1), 2:4])
+        keypoints = whole.to_image(points[np.asarray(kept, int).reshape(-1), 2:4])
         return [Roi.around(hips, rim) for hips, rim in keypoints]
 
     def _pose(self, image: UInt8[np.ndarray, "height width 3"], roi: Roi, track: int) -> tuple[Detection, Roi]:
         crop = roi.crop(image, LANDMARK_SIZE).astype(np.float32) / 255
         landmarks, score, _, heatmaps, world = self._landmarks(crop)
         landmarks = landmarks.reshape(-1, 5).astype(np.float64)
-        xy = roi.to_picture(_refined(landmarks[:, :2] / LANDMARK_SIZE, heatmaps[0]))
+        xy = roi.to_image(_refined(landmarks[:, :2] / LANDMARK_SIZE, heatmaps[0]))
         inside = ((xy >= -0.5) & (xy <= np.array(image.shape[1::-1]) - 0.5)).all(-1)
         conf = _sigmoid(landmarks[:, 3]) * _sigmoid(landmarks[:, 4]) * inside
         xyz = world.reshape(-1, 3)[:JOINTS].astype(np.float64)
@@ -112,7 +112,7 @@ class BlazePose:
 
 
 class _Network:
-    """A LiteRT network: one picture in, its outputs in the order of their names."""
+    """A LiteRT network: one image in, its outputs in the order of their names."""
 
     def __init__(self, path: Path, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -123,14 +123,14 @@ class _Network:
         outputs = sorted(self._interpreter.get_output_details(), key=lambda output: output["name"])
         self._outputs = [output["index"] for output in outputs]
 
-    def __call__(self, picture: Float[np.ndarray, "size size 3"]) -> list[np.ndarray]:
-        self._interpreter.set_tensor(self._input, picture[None])
+    def __call__(self, image: Float[np.ndarray, "size size 3"]) -> list[np.ndarray]:
+        self._interpreter.set_tensor(self._input, image[None])
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(output) for output in self._outputs]
 
 
 def anchors() -> Float[np.ndarray, "2254 2"]:
-    """Centres of the detector's anchors in units of the picture: two per cell for each layer of a stride."""
+    """Centres of the detector's anchors in units of the image: two per cell for each layer of a stride."""
     grids = []
     for stride, count in ((8, 2), (16, 2), (32, 6)):
         cells = DETECTOR_SIZE // stride
@@ -143,7 +143,7 @@ def anchors() -> Float[np.ndarray, "2254 2"]:
 def _decoded(
     boxes: Float[np.ndarray, "anchor 12"], logits: Float[np.ndarray, " anchor"]
 ) -> tuple[Float[np.ndarray, "anchor 6 2"], Float[np.ndarray, " anchor"]]:
-    """Box centre, box size and four keypoints per anchor, in units of the square picture, and scores."""
+    """Box centre, box size and four keypoints per anchor, in units of the square image, and scores."""
     points = boxes.reshape(-1, 6, 2).astype(np.float64) / DETECTOR_SIZE
     points[:, [0, 2, 3, 4, 5]] += anchors()[:, None]
     return points, _sigmoid(logits.astype(np.float64))

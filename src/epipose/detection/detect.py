@@ -1,4 +1,4 @@
-"""People in pictures: every frame of every view to joints in pixels, by any detector that speaks the protocol.
+"""People in images: every frame of every view to joints in pixels, by any detector that speaks the protocol.
 
 To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
 another package, an entry point in the group ``epipose.detectors``), one test.
@@ -26,7 +26,7 @@ __all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "re
 DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
-    "shipped": "epipose.detection.network_detector:finder",
+    "pretrained": "epipose.detection.network_detector:finder",
 }
 
 
@@ -48,13 +48,13 @@ def resolved(name: str) -> str:
     """The detector that a name stands for now.
 
     "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
-    "shipped", which needs no download, where the cache has neither. Other names are what they say.
+    "pretrained", which needs no download, where the cache has neither. Other names are what they say.
     """
     if name not in ("auto", "blazepose"):
         return name
     from epipose.detection.blazepose_weights import any_cached, best_cached
 
-    return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "shipped"
+    return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "pretrained"
 
 
 def seen_by(folder: Path) -> str:
@@ -72,7 +72,7 @@ def detect(clip: Clip, detector: Detector) -> Poses2D:
     """
     joints, tracks = len(detector.skeleton.joints), []
     with tqdm(
-        total=sum(view.frames for view in clip.views), desc="people in pictures", unit="frame", delay=2, disable=None
+        total=sum(view.frames for view in clip.views), desc="people in images", unit="frame", delay=2, disable=None
     ) as progress:
         for view in clip.views:
             found = tracks_of(_detections(view, detector, progress), joints, view.fps)

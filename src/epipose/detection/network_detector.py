@@ -1,8 +1,8 @@
-"""Finding the one main person with the network that comes with epipose, so that nothing need be downloaded.
+"""Finding the one main person with the pretrained network, so that nothing need be downloaded.
 
 The network says a pose of every square that it is shown, with a person in it or without. What tells them apart is that
 a person stays where they are when the square is moved, while an invented pose moves with it. So squares all over the
-picture are read, the surest are put round the joints that they showed, a few times over, and in the end each is
+image are read, the surest are put round the joints that they showed, a few times over, and in the end each is
 compared with what somewhat larger squares beside it show. In a video the next frame begins where the last one ended.
 """
 
@@ -19,11 +19,11 @@ from torch import Tensor
 from epipose.camera import assumed_camera, stack_cameras
 from epipose.detection.base import Detection
 from epipose.network.backends import PoseReader, load_reader
-from epipose.network.crops import box_around, crop_picture, pixels_from_crop, pose_from_crop
-from epipose.network.pretrained import shipped_model
+from epipose.network.crops import box_around, crop_image, pixels_from_crop, pose_from_crop
+from epipose.network.pretrained import pretrained_model
 from epipose.skeleton import Skeleton
 
-SIDES = (1.25, 0.9, 0.6, 0.4)  # of the squares that are searched, over the picture's longer side
+SIDES = (1.25, 0.9, 0.6, 0.4)  # of the squares that are searched, over the image's longer side
 KEPT = 8  # squares that are followed up
 ROUNDS = 2  # times that a square is put round the joints that it showed
 PROBES = ((0.15, 0.1, 1.3), (-0.15, -0.1, 1.3))  # squares to compare with: moved by this, and as wide, in sides
@@ -34,12 +34,12 @@ LEAST_SIDE = 32.0  # pixels; whoever is smaller cannot be read
 
 @dataclass(frozen=True)
 class _Reading:
-    """What squares of one picture show."""
+    """What squares of one image show."""
 
     box: Float[Tensor, "box 3"]
     uvd: Float[Tensor, "box joint 3"]
     xy: Float[Tensor, "box joint 2"]  # pixels
-    conf: Float[Tensor, "box joint"]  # 0 outside the picture
+    conf: Float[Tensor, "box joint"]  # 0 outside the image
     score: Float[Tensor, " box"]  # how sure it is that there is a person
 
     def at(self, rows: Tensor) -> _Reading:
@@ -57,11 +57,11 @@ class NetworkFinder:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the person: the next picture belongs to another video."""
+        """Forget the person: the next image belongs to another video."""
         self._box: Float[Tensor, "1 3"] | None = None
 
     def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
-        """The person in the next frame of a video, or in one picture after `reset`; or nobody."""
+        """The person in the next frame of a video, or in one image after `reset`; or nobody."""
         found = None if self._box is None else self._checked(image, self._box)
         if found is None or float(found.score) < self._least_score:
             self._track += 1
@@ -73,7 +73,7 @@ class NetworkFinder:
         return [self._detection(found, image)]
 
     def _searched(self, image: np.ndarray) -> _Reading:
-        """The largest sure person in a picture of which nothing is known."""
+        """The largest sure person in an image of which nothing is known."""
         reading = self._read(image, windows(image.shape[1], image.shape[0]))
         reading = reading.at(reading.score.topk(min(KEPT, len(reading.box))).indices)
         for _ in range(ROUNDS - 1):
@@ -96,7 +96,7 @@ class NetworkFinder:
         return _Reading(boxes, all_.uvd[: len(boxes)], xy[0], sure, score)
 
     def _read(self, image: np.ndarray, boxes: Float[Tensor, "box 3"]) -> _Reading:
-        crops = np.stack([crop_picture(image, box.numpy(), self._network.input_size) for box in boxes])
+        crops = np.stack([crop_image(image, box.numpy(), self._network.input_size) for box in boxes])
         uvd, conf = self._network.read(torch.from_numpy(crops), torch.device("cpu"))
         xy = pixels_from_crop(uvd[..., :2], boxes)
         size = torch.tensor([image.shape[1], image.shape[0]])
@@ -104,7 +104,7 @@ class NetworkFinder:
         return _Reading(boxes, uvd, xy, conf, conf.mean(-1))
 
     def _around(self, reading: _Reading) -> Float[Tensor, "box 3"]:
-        """The squares round what was read; where that lies outside the picture, the same squares again."""
+        """The squares round what was read; where that lies outside the image, the same squares again."""
         boxes = box_around(reading.xy, reading.conf, self._network.margin)
         boxes = torch.where(boxes[:, 2:] > 0, boxes, reading.box)
         return torch.cat([boxes[:, :2], boxes[:, 2:].clamp(min=LEAST_SIDE)], -1)
@@ -117,7 +117,7 @@ class NetworkFinder:
 
 
 def windows(width: int, height: int) -> Float[Tensor, "window 3"]:
-    """Squares (centre and side in pixels) of several sizes all over a picture, neighbours overlapping by half."""
+    """Squares (centre and side in pixels) of several sizes all over an image, neighbours overlapping by half."""
     boxes = []
     for share in SIDES:
         side = share * max(width, height)
@@ -134,5 +134,5 @@ def _centres(extent: int, side: float) -> list[float]:
 
 
 def finder() -> NetworkFinder:
-    """The finder with the network that comes with epipose; raises EpiposeError where that is missing."""
-    return NetworkFinder(load_reader(shipped_model()))
+    """The finder with the pretrained network; raises EpiposeError where that is missing."""
+    return NetworkFinder(load_reader(pretrained_model()))

@@ -2,7 +2,7 @@
 
 BlazePose was trained on crops in which the person stands upright: the square is centred on the hips, large enough
 for the whole body in any posture, and turned so that the line from the hips to the top of the body points up. It is
-built in pixels of the picture; built in coordinates normalised by width and height, a portrait video would shear it.
+built in pixels of the image; built in coordinates normalised by width and height, a portrait video would shear it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Roi:
 
     @staticmethod
     def whole(width: int, height: int) -> Roi:
-        """The smallest upright square round a whole picture."""
+        """The smallest upright square round a whole image."""
         return Roi(np.array([width - 1, height - 1]) / 2, float(max(width, height)), 0.0)
 
     @staticmethod
@@ -38,13 +38,13 @@ class Roi:
 
     @property
     def axes(self) -> Float[np.ndarray, "2 2"]:
-        """Rotation that turns directions in the crop into directions in the picture."""
+        """Rotation that turns directions in the crop into directions in the image."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
 
     def crop(self, image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-        """The square, upright, sampled at ``size`` x ``size`` pixels; black outside the picture."""
-        shrink = min(int(self.side / size), *image.shape[:2])  # a thin picture keeps a pixel of its short side
+        """The square, upright, sampled at ``size`` x ``size`` pixels; black outside the image."""
+        shrink = min(int(self.side / size), *image.shape[:2])  # a thin image keeps a pixel of its short side
         if shrink >= 2:  # average first: bilinear sampling alone would skip pixels
             image = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA).astype(np.uint8)
         else:
@@ -55,8 +55,8 @@ class Roi:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         return cv2.warpAffine(image, matrix, (size, size), flags=flags).astype(np.uint8, copy=False)
 
-    def to_picture(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
-        """Points of the square, (0, 0) its upper left and (1, 1) its lower right corner, in pixels of the picture."""
+    def to_image(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
+        """Points of the square, (0, 0) its upper left and (1, 1) its lower right corner, in pixels of the image."""
         return self.center + ((points - 0.5) * self.side) @ self.axes.T
 
     def same_person(self, other: Roi) -> bool:

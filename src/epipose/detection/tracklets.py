@@ -22,7 +22,7 @@ LONGEST_GAP = 1.0  # seconds a person may be unseen and still be taken for the s
 FARTHEST = 0.5  # distance between the ends of two tracks, in body sizes, that still counts as one person,
 WALKED = 3.0  # plus this much for every second between them (1.4 m/s)
 LONGEST_SWAP = 1.0  # seconds for which left and right may be confused and still be put right
-SWAPPED = 0.7  # a frame is swapped when exchanging left and right brings it this much nearer to the one before
+SWAPPED = 0.7  # a frame is swapped when swapping left and right brings it this much nearer to the one before
 SHORTEST = 3  # frames; what is seen for less is a false alarm
 
 
@@ -87,7 +87,7 @@ def unswapped(track: Track, flip: Sequence[int], fps: float) -> Track:
     """Put left and right back where a detector confused them for up to `LONGEST_SWAP` seconds.
 
     A detector that takes a back for a front for a while swaps every left joint with its right one, at once, and later
-    swaps them back: both moments show as frames that continue the one before only with left and right exchanged. A
+    swaps them back: both moments show as frames that continue the one before only with left and right swapped. A
     moment without such a counterpart is left alone: better one wrong stretch than everything after it.
     """
     seen, mirror = track.seen, np.asarray(flip)

@@ -203,7 +203,7 @@ def _states(rules: Protocol, chosen: Sequence[Recording], names: Sequence[str], 
     skeleton, answered = chosen[0].skeleton, [one for one in chosen if one.answered]
     joints, root = rules.joints or skeleton.joints, skeleton.joints[skeleton.root]
     step = " and ".join(sorted({"frames as they are in the files" if one.every is None else
-                                f"one in {rules.every or one.every} of the recording (of its pictures, where they come in "
+                                f"one in {rules.every or one.every} of the recording (of its images, where they come in "
                                 "uneven steps)" for one in chosen}))  # fmt: skip
 
     def said(key: str) -> str:

@@ -1,4 +1,4 @@
-"""PCKh@0.5 on MPII: joints in pictures against those that were marked, measured by the size of the head."""
+"""PCKh@0.5 on MPII: joints in images against those that were marked, measured by the size of the head."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEFT_OUT = ("pelvis", "thorax")
 
 
 def evaluate_2d(predicted: Path, truth: Path) -> dict[str, Any]:
-    """PCKh@0.5 of joints in pictures (Andriluka et al., CVPR 2014), in the form of `epipose.evaluation.evaluate.evaluate`.
+    """PCKh@0.5 of joints in images (Andriluka et al., CVPR 2014), in the form of `epipose.evaluation.evaluate.evaluate`.
 
     ``predicted``: an npz with ``xy`` (person, 16, 2), pixels with centres at integers, one row for everybody whom the
     dataset at ``truth`` marks in its validation part, in the dataset's order. Raises EpiposeError for other shapes, and
@@ -26,7 +26,7 @@ def evaluate_2d(predicted: Path, truth: Path) -> dict[str, Any]:
     """
     name, reader = reader_for(truth)
     if not isinstance(reader, PeopleReader):
-        raise EpiposeError(f"{truth} is the dataset {name}; PCKh is measured on people in pictures: give MPII.")
+        raise EpiposeError(f"{truth} is the dataset {name}; PCKh is measured on people in images: give MPII.")
     people = reader.people(truth, Choice(split="val"))
     xy = torch.from_numpy(read_npz(predicted, ("xy",), "numpy.savez(FILE, xy=...)")["xy"]).float()
     if xy.shape != people.xy.shape:

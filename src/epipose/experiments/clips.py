@@ -97,7 +97,7 @@ def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, q
     train, without = brought(learned[:2] if quick else learned, "train", every)
     test, more = brought(tested[:1] if quick else tested, "test", _TEST_EVERY) if testing else ([], [])
     about = {
-        "footage": f"{name}: real pictures, the dataset's own truth",
+        "footage": f"{name}: real images, the dataset's own truth",
         "training_subjects": sorted({take.subject for take in (learned[:2] if quick else learned)}),
         "test_subjects": sorted({take.subject for take in (tested[:1] if quick else tested)}),
         "every": every,
@@ -144,7 +144,7 @@ def with_views(folders: list[Path], least: int = 2) -> tuple[list[Path], list[st
 def usable(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
     """Detect, calibrate, and label in every mode; the clips that allow it, and for the others a sentence.
 
-    A clip whose cameras are rejected is left out for all modes, so that all learn from the same pictures.
+    A clip whose cameras are rejected is left out for all modes, so that all learn from the same images.
     """
 
     def labelled(folder: Path) -> None:

@@ -91,8 +91,8 @@ def recovered(clip: Path, poses: Poses2D) -> Recovered | None:
     except EpiposeError as error:
         print(f"{clip.name}: {error}", flush=True)
         return None
-    exchanged = torch.tensor([camera.exchanged_throughout for camera in found.cameras])
-    return Recovered(found.rig, poses.with_sides_exchanged(exchanged), found.verdict.word)
+    swapped = torch.tensor([camera.swapped_throughout for camera in found.cameras])
+    return Recovered(found.rig, poses.with_sides_swapped(swapped), found.verdict.word)
 
 
 def _labelled(clip: Path, found: Recovered, gate: float = GATE, smoothness: float | None = None) -> Made:
@@ -138,9 +138,9 @@ def label_errors(made: Sequence[Made]) -> dict[str, float | int | None]:
 class _Part(NamedTuple):
     """One clip: poses as every camera sees them, and joint by joint the error after a similarity and the confidence."""
 
-    said: Float[Tensor, "picture joint 3"]
-    true: Float[Tensor, "picture joint 3"]
-    weight: Float[Tensor, "picture joint"]
+    said: Float[Tensor, "image joint 3"]
+    true: Float[Tensor, "image joint 3"]
+    weight: Float[Tensor, "image joint"]
     error: Float[Tensor, " some"]
     conf: Float[Tensor, " some"]
     known: float  # joints that have a truth, in all views

@@ -1,6 +1,6 @@
-"""The main experiment: the same pictures, the same network, other labels; and what happens when the 2D is not frozen.
+"""The main experiment: the same images, the same network, other labels; and what happens when the 2D is not frozen.
 
-Every network begins at the same 2D pre-training and is trained with the same settings on the same pictures; only the
+Every network begins at the same 2D pre-training and is trained with the same settings on the same images; only the
 labels differ. The test shows other people before other cameras, its boxes come from the detector, and poses are
 compared root-relative in the frame of the camera.
 """
@@ -29,7 +29,7 @@ from epipose.experiments.paper_recipe import paper_recipe
 from epipose.inference.clip_views import predict_clip
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D, in_camera_frames, poses_that_count
 from epipose.reconstruction.label import label
@@ -102,10 +102,10 @@ class Trainer:
         return [json.loads(line) for line in lines]
 
     def _pretrained(self) -> Path:
-        """The start: trained in 2D alone, on the joints that the detector saw in the same pictures."""
+        """The start: trained in 2D alone, on the joints that the detector saw in the same images."""
         out = self.nets / "pretrained"
         small = self.settings["backbone"] == "efficientnet_lite0"
-        train_clips([], out, pictures_2d=self.clips, init="imagenet" if small else None, **self.settings)
+        train_clips([], out, images_2d=self.clips, init="imagenet" if small else None, **self.settings)
         return out
 
 
@@ -140,7 +140,7 @@ def label_as_paper(clip: Path) -> Path | None:
 
 
 class Examiner:
-    """Puts networks to the test on the same pictures, those in which the detector found somebody.
+    """Puts networks to the test on the same images, those in which the detector found somebody.
 
     Joints that the truth lacks do not count; poses need a root and ten joints. Networks whose labels had no scale have
     no MPJPE and no PCK.
@@ -167,18 +167,18 @@ class Examiner:
         return self.errors(torch.cat(said), network.metric)
 
     def detector(self) -> dict[str, Any] | None:
-        """Errors of the detector's own 3D on the same pictures; None where it has none."""
+        """Errors of the detector's own 3D on the same images; None where it has none."""
         poses = [Poses2D.load(clip / "poses2d.npz") for clip in self.clips]
         if any(part.xyz is None for part in poses):
             return None
         return self.errors(torch.cat([detectors_own(part).flatten(0, 1) for part in poses]))
 
     def mean_pose(self) -> dict[str, Any]:
-        """What is reached without a look at the picture: the mean of all true training poses as the answer to all."""
+        """What is reached without a look at the image: the mean of all true training poses as the answer to all."""
         mean = (self.seen - self.seen[:, H36M17.root, None]).mean(0)
         return self.errors(mean.expand_as(self.true))
 
-    def errors(self, said: Float[Tensor, "picture joint 3"], metric: bool = True) -> dict[str, Any]:
+    def errors(self, said: Float[Tensor, "image joint 3"], metric: bool = True) -> dict[str, Any]:
         """All joints count, the root too. The interval is of NMPJPE, by clip."""
         root = H36M17.root
         chosen = self.found & poses_that_count(self.known, root, LEAST_JOINTS)
@@ -198,17 +198,17 @@ class Examiner:
 
 
 def detectors_own(poses: Poses2D) -> Float[Tensor, "view frame joint 3"]:
-    """The subject's single-picture 3D that the detector itself gave, in the joints of Human3.6M."""
+    """The subject's single-image 3D that the detector itself gave, in the joints of Human3.6M."""
     assert poses.xyz is not None
     return torch.einsum("tj,vfjc->vftc", poses.skeleton.mapping_to(H36M17), poses.xyz[:, :, 0])
 
 
-def _found(clip: Path) -> Bool[Tensor, " picture"]:
-    """The pictures in which the detector saw the subject, view after view."""
+def _found(clip: Path) -> Bool[Tensor, " image"]:
+    """The images in which the detector saw the subject, view after view."""
     return (Poses2D.load(clip / "poses2d.npz").conf[:, :, 0] > 0).any(-1).flatten()
 
 
-def true_poses(clip: Path) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+def true_poses(clip: Path) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
     """The person as each camera sees them, view after view, and which joints have a truth (1, else 0)."""
     truth, rig = Poses3D.load(clip / "truth" / "poses3d.npz").mapped_to(H36M17), true_rig(clip)
     known = (truth.conf[:, 0] > 0).float().repeat(len(rig.names), 1)
@@ -222,10 +222,10 @@ def self_rows(trainer: Trainer, examiner: Examiner, mocap: tuple[Path, ...]) -> 
         rows[f"{name}, refined"] = examiner.network(trainer.refined(name, mocap))
     for name in rows:
         rows[name]["ratio_to_full"] = rows[name]["nmpjpe_mm"] / rows["full"]["nmpjpe_mm"]
-    shipped = TrainedPoseNet.load(shipped_model())
+    pretrained = TrainedPoseNet.load(pretrained_model())
     rows["mean pose"] = examiner.mean_pose()
-    rows["shipped"] = examiner.network(shipped)
-    rows["shipped, alone"] = examiner.network(replace(shipped, refiner=None))
+    rows["pretrained"] = examiner.network(pretrained)
+    rows["pretrained, alone"] = examiner.network(replace(pretrained, refiner=None))
     own = examiner.detector()
     return rows | ({"detector's own 3D": own} if own is not None else {})
 
@@ -233,7 +233,7 @@ def self_rows(trainer: Trainer, examiner: Examiner, mocap: tuple[Path, ...]) -> 
 def collapse_rows(trainer: Trainer, examiner: Examiner) -> dict[str, Any]:
     """The 2D that labels come from frozen, and not: errors, and what the joints spread over, epoch by epoch.
 
-    Pictures are not turned, scaled, shifted or mirrored where the 2D is not frozen: its labels come from them.
+    Images are not turned, scaled, shifted or mirrored where the 2D is not frozen: its labels come from them.
     """
     rows = {}
     for name, run in {"frozen": "self+rig", "unfrozen": "unfrozen"}.items():

@@ -134,8 +134,8 @@ _SELF = {
     "full, refined": "true 3D, with a refiner",
     "paper's recipe": "detector, the paper's recipe for cameras",
     "mean pose": "no looking: the mean of all true training poses",
-    "shipped": "for comparison: the network that comes with epipose",
-    "shipped, alone": "- without its refiner",
+    "pretrained": "for comparison: the pretrained network",
+    "pretrained, alone": "- without its refiner",
     "detector's own 3D": "the detector's own 3D",
 }
 _TABLES: dict[str, Callable[[Rows], str]] = {

@@ -41,7 +41,7 @@ def bench(
     Clips and networks are kept in ``work`` and not made again; a smoke run and every other seed than 0 have a folder of
     their own in it. Rows are computed anew. ``every``: of a dataset's training takes one frame in so many is used.
     ``mocap``: motion for the studio, a fifth of the files kept for the test, and for the refiner. ``init``: a model
-    folder at which every network begins, instead of a pre-training in 2D on the same pictures. ``quick`` is a smoke run
+    folder at which every network begins, instead of a pre-training in 2D on the same images. ``quick`` is a smoke run
     whose figures mean nothing, and says so. Raises EpiposeError for what is missing.
     """
     if seed < 0 or every < 1:
@@ -98,11 +98,11 @@ def _networks(
     rows = self_rows(trainer, examiner, footage.motions) if name == "self" else collapse_rows(trainer, examiner)
     how = {
         **{key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()},
-        "init": "2D pre-training on the same pictures" if init is None else init.name,
+        "init": "2D pre-training on the same images" if init is None else init.name,
         "init_weights": "" if init is None else fingerprint([init / "model.safetensors"])[:16],
         "test_clips": len(tests),
         "test_clips_left_out": unseen,
-        "test_pictures": len(examiner.true),
+        "test_images": len(examiner.true),
         "unfrozen_augmentation": "without rotation, scale, shift and flips",
         "device": "cuda" if torch.cuda.is_available() else "cpu",
     }

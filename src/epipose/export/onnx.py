@@ -1,6 +1,6 @@
 """A trained network as ONNX, for programs without PyTorch.
 
-Input ``pictures``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
+Input ``images``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
 ``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the
 file alone is enough to predict with. The refiner is not in it: it mends what any program read, where the model folder
 is.
@@ -33,9 +33,9 @@ class _FromBytes(nn.Module):
         self.net = net
 
     def forward(
-        self, pictures: UInt8[Tensor, "batch size size 3"]
+        self, images: UInt8[Tensor, "batch size size 3"]
     ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
-        return self.net(to_input(pictures))
+        return self.net(to_input(images))
 
 
 def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
@@ -49,9 +49,9 @@ def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
         program = torch.onnx.export(
             _FromBytes(trained.net.cpu().eval()),
             (example,),
-            input_names=["pictures"],
+            input_names=["images"],
             output_names=["uvd", "confidence"],
-            dynamic_shapes={"pictures": {0: torch.export.Dim.DYNAMIC}},
+            dynamic_shapes={"images": {0: torch.export.Dim.DYNAMIC}},
             opset_version=OPSET,
             dynamo=True,
         )

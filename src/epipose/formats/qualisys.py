@@ -1,6 +1,6 @@
 """Reads the calibration that Qualisys Track Manager exports (``.qca.txt``, XML inside).
 
-Checked against the pictures of a lab that publishes both: focal lengths and principal point are in 1/64 pixel, the
+Checked against the images of a lab that publishes both: focal lengths and principal point are in 1/64 pixel, the
 distortion coefficients are dimensionless, and the matrix and position give the pose of the camera in a world whose
 camera looks along -z with y up. Turning y and z over makes it OpenCV's: R = diag(1, -1, -1) M, t = -R C.
 """

@@ -5,7 +5,7 @@ Skeletool (``camera.calibration``): a header line, then per camera the lines ``n
 
 The Captury (``*.calib``, "tc camera calibration v0.3"): lengths of the lens in millimetres of the sensor, comments
 after ``#``. With p = width / sensor width pixels per millimetre: fx = p f, fy = p f pixelAspect, and the principal
-point lies ``centerOffset`` (right and down) from the picture's centre; the distortion is OpenCV's k1 k2 p1 p2 k3.
+point lies ``centerOffset`` (right and down) from the image's centre; the distortion is OpenCV's k1 k2 p1 p2 k3.
 Readers differ in whether the aspect stretches the principal point, too: Skeletool's own writer and reader say that it
 does not.
 """
@@ -39,7 +39,7 @@ def read_skeletool(path: Path, advice: str = "") -> dict[str, Camera]:
 
 
 def read_captury(path: Path, width: int, height: int) -> Camera:
-    """The lens of the first camera of a Captury file, at the origin, for pictures of this size; EpiposeError as above."""
+    """The lens of the first camera of a Captury file, at the origin, for images of this size; EpiposeError as above."""
     entries: dict[str, Tensor] = {}
     for key, *values in _lines(path, CAPTURY, ""):
         if key in ("sensorSize", "focalLength", "pixelAspect", "centerOffset", "distortion") and key not in entries:
@@ -64,7 +64,7 @@ def captury_camera(
     distortion: tuple[float, ...],
     size: tuple[int, int],
 ) -> Camera:
-    """The Captury's lens (mm) as a camera at the origin with pictures of ``size`` pixels."""
+    """The Captury's lens (mm) as a camera at the origin with images of ``size`` pixels."""
     across, down = size[0] / sensor[0], size[1] / sensor[1]  # pixels per millimetre
     K = torch.tensor(
         [
@@ -81,7 +81,7 @@ def _skeletool(where: str, entries: dict[str, Tensor], advice: str) -> Camera:
     _expect(where, entries, {"size": 2, "intrinsic": 16, "extrinsic": 16, "radial": 1}, advice)
     if float(entries["radial"]) != 0:
         raise EpiposeError(
-            f"{where}: radial is {float(entries['radial'])}; the release's files say 0, for its pictures have no "
+            f"{where}: radial is {float(entries['radial'])}; the release's files say 0, for its images have no "
             f"distortion, and what another number would mean is not published. {advice}"
         )
     K, pose = entries["intrinsic"].reshape(4, 4)[:3, :3], entries["extrinsic"].reshape(4, 4)

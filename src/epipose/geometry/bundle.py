@@ -45,7 +45,7 @@ def bundle_adjust(
 
     ``x``: observations on z = 1 (by the focal length known or assumed, undistorted as far as the lens is known) with
     ``weight`` 0 where missing; ``noise``: their expected error in the same unit; ``velocity``: their motion in the
-    picture per frame, needed where clocks are free. ``bones``: (parent, child) pairs, a forest, that keep one length.
+    image per frame, needed where clocks are free. ``bones``: (parent, child) pairs, a forest, that keep one length.
     ``start``: an earlier result whose lenses and clocks to go on from. ``bone_sigma``: how far the logarithm of a
     bone's length may be off, where it cannot be measured on ``xyz`` because that was adjusted before. It ends when a
     step gains less than the share ``least_gain`` of the cost; cameras come to rest long before the last badly seen

@@ -6,13 +6,13 @@ measured here with one number, and each number has a threshold:
 
 - too little parallax: the cameras look from nearly the same direction, and depth hardly shows;
 - cameras that face each other: the rays of a joint nearly coincide, and the joint can slide along them;
-- joints close to a plane: a homography explains the pictures, and two poses obey every homography;
+- joints close to a plane: a homography explains the images, and two poses obey every homography;
 - a person who never moved: one body fills little space, and the detector's bias is the same in all frames.
 
 The thresholds come from simulated pairs 5 m from a person (300 frames, 6 px of noise at 1147 px of focal length, 3 %
 outliers, and per joint and view a bias of 3 px that never changes). 60 degrees apart, the direction of t errs by 0.3
 degrees when the person walks about. It errs ten times as much below 10 degrees of parallax. Pairs failed by tens of
-degrees when one homography explained the pictures to within 2 noise scales; a person who moved by less than a
+degrees when one homography explained the images to within 2 noise scales; a person who moved by less than a
 third of their own size cost a factor of 3 to 4. Facing cameras did no harm there while the person walked about; they
 are named because then the fault shows least in the residuals.
 """
@@ -85,7 +85,7 @@ def diagnose(
             plane,
             LEAST_OFF_PLANE,
             plane < LEAST_OFF_PLANE,
-            f"The joints lie close to one plane, or the cameras at one place (one homography explains both pictures "
+            f"The joints lie close to one plane, or the cameras at one place (one homography explains both images "
             f"to within {plane:.1f} times the noise).",
         ),
     ]
@@ -104,7 +104,7 @@ def median_ray_angle(R: Float[Tensor, "3 3"], a: Float[Tensor, "point 2"], b: Fl
 
 
 def off_plane(a: Float[Tensor, "point 2"], b: Float[Tensor, "point 2"], rounds: int = 5) -> float:
-    """Median distance in the second picture from the homography that explains most points.
+    """Median distance in the second image from the homography that explains most points.
 
     Direct linear transformation on normalised points (Hartley & Zisserman 2004, algorithm 4.2), reweighted by the
     distance itself over its median. 0 where all points coincide.

@@ -52,7 +52,7 @@ def sampson_distance(
 
 
 def _sampson(E: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, list[Tensor], list[Tensor]]:
-    """Distance, the norm it was divided by, and the lines E^T b in the first picture and E a in the second.
+    """Distance, the norm it was divided by, and the lines E^T b in the first image and E a in the second.
 
     Component by component: products of N matrices 3 x 3 cost a processor ten times as much.
     """

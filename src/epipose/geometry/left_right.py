@@ -2,7 +2,7 @@
 
 Detectors swap the sides of a person they see from behind or half turned, for whole frames, with full confidence. Once
 the cameras are known, the other views tell: the swapped view errs by the width of a body, and stops to err when its
-left and right are exchanged. What geometry cannot decide it must not: a swap of all views at once is invisible (it is
+left and right are swapped. What geometry cannot decide it must not: a swap of all views at once is invisible (it is
 the mirrored person), and when half of the views contradict the other half, as always with two views, nobody knows
 which half is right. Such frames are left alone, and can be counted.
 """
@@ -33,7 +33,7 @@ def unswapped(
     """Observations with swapped frames repaired, and where that was done.
 
     ``flip``: index of every joint's mirror partner. In each round every view of a frame is compared with the points
-    that the OTHER views give, and the one view whose exchange explains the frame best is exchanged. With two views
+    that the OTHER views give, and the one view whose swap explains the frame best is swapped. With two views
     there are no other views to ask, and nothing is changed.
     """
     views, frames = observed.weight.shape[:2]
@@ -41,17 +41,17 @@ def unswapped(
     if views < 3:
         return observed, swapped
     for _ in range(rounds):
-        as_is, exchanged = _costs(observed, R, t, list(flip))
-        gain = torch.where(exchanged < _CLEARLY * as_is, as_is - exchanged, torch.zeros_like(as_is))
+        as_is, as_swapped = _costs(observed, R, t, list(flip))
+        gain = torch.where(as_swapped < _CLEARLY * as_is, as_is - as_swapped, torch.zeros_like(as_is))
         best = gain.argmax(0)
         change = (torch.arange(views)[:, None] == best) & (gain > 0)
         if not bool(change.any()):
             break
         swapped ^= change
-        observed = observed.exchanged(change, flip)
-    # Exchanging the other half of the views would tell the same story: such frames stay as they were.
+        observed = observed.swapped(change, flip)
+    # Swapping the other half of the views would tell the same story: such frames stay as they were.
     kept = swapped & (2 * swapped.sum(0) < views)
-    return observed.exchanged(kept ^ swapped, flip), kept
+    return observed.swapped(kept ^ swapped, flip), kept
 
 
 def undecided(
@@ -59,7 +59,7 @@ def undecided(
 ) -> Bool[Tensor, " frame"]:
     """Frames in which views contradict each other about left and right, and `unswapped` cannot say which are right.
 
-    Call it on what `unswapped` returned. A frame is undecided when exchanging two views or more, up to half of them
+    Call it on what `unswapped` returned. A frame is undecided when swapping two views or more, up to half of them
     (one of two), brings its cost clearly down. Only frames that fit worse than usual are tried.
     """
     views, frames = observed.weight.shape[:2]
@@ -75,7 +75,7 @@ def undecided(
         for group in combinations(range(views), size):
             where = torch.zeros(views, len(suspect), dtype=torch.bool)
             where[list(group)] = True
-            best = torch.minimum(best, _frame_costs(some.exchanged(where, flip), R, t, sided))
+            best = torch.minimum(best, _frame_costs(some.swapped(where, flip), R, t, sided))
     found[suspect] = best < _CLEARLY * as_is[suspect]
     return found
 
@@ -89,9 +89,9 @@ def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) 
 
 
 def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
-    """Robust cost of every view and frame against the points of the other views, as it is and with sides exchanged."""
+    """Robust cost of every view and frame against the points of the other views, as it is and with sides swapped."""
     views = len(R)
-    as_is, exchanged = [], []
+    as_is, as_swapped = [], []
     for view in range(views):
         others = [v for v in range(views) if v != view]
         x, weight, noise = observed.views(others).per_point()
@@ -102,7 +102,7 @@ def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tup
         mine = observed.weight[view]
         # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
         w = torch.minimum(mine, mine[:, flip]) * (reliable & reliable[:, flip])
-        for costs, order in ((as_is, list(range(len(flip)))), (exchanged, flip)):
+        for costs, order in ((as_is, list(range(len(flip)))), (as_swapped, flip)):
             r = (observed.x[view][:, order] - u) / observed.noise[view][..., None]
             costs.append((w * r.square().sum(-1).log1p()).sum(-1))
-    return torch.stack(as_is), torch.stack(exchanged)
+    return torch.stack(as_is), torch.stack(as_swapped)

@@ -1,7 +1,7 @@
-"""The mirrored twin of a reconstruction: the other world that explains the same pictures, nearly.
+"""The mirrored twin of a reconstruction: the other world that explains the same images, nearly.
 
 From far away, a camera sees depth hardly at all. Let D be the reflection of its axes along the ray to the person,
-D = I - 2 d d^T. Reversing the person along that ray, p -> D p about the person's middle, changes no picture in the
+D = I - 2 d d^T. Reversing the person along that ray, p -> D p about the person's middle, changes no image in the
 limit of a small person far away. Now take any reflection S of space: the world S X, seen by cameras R' = D R S, shows
 D R S S X = D R X, and R' is a rotation again, for two reflections make one. So every reconstruction has a twin with all
 depths reversed (the Necker cube), whatever the number of cameras. Only perspective tells the two apart: what is near is
@@ -44,7 +44,7 @@ def mirrored_twin(
 
     The middle stays at its place in every camera, and camera 0 where it was. A camera that a point would come to lie
     behind is moved back along the ray to the middle until all depths are a tenth of the middle's or more: there the
-    pictures do change, and adjustment must repair it. The twin of the twin is the world one began with.
+    images do change, and adjustment must repair it. The twin of the twin is the world one began with.
     """
     counted = xyz[conf > 0]
     middle = counted.mean(0) if len(counted) else xyz.new_zeros(3)

@@ -1,6 +1,6 @@
 """What the geometry sees of 2D poses: rays instead of pixels, with a confidence and an expected error each.
 
-A detector looks at a crop of the person, so its error grows with the person's size in the picture. The expected error
+A detector looks at a crop of the person, so its error grows with the person's size in the image. The expected error
 is therefore a share of that size, not a number of pixels: it is the same for a phone and for a 4K camera.
 """
 
@@ -18,11 +18,11 @@ from epipose.camera import Rig, distort
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 
-# Expected error of a joint as a share of the person's diagonal in the picture. COCO's annotators disagree by 2.5 to
+# Expected error of a joint as a share of the person's diagonal in the image. COCO's annotators disagree by 2.5 to
 # 10.7 per cent of the root of a person's area, depending on the joint (the constants of its keypoint score), on average
 # by about this share of the diagonal; a detector trained on such annotations is not more certain than they are.
 NOISE_SHARE = 0.024
-VELOCITY_REACH = 8  # frames before and after over which a joint's velocity in the picture is measured
+VELOCITY_REACH = 8  # frames before and after over which a joint's velocity in the image is measured
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Observations:
         """The observations with each joint's weight multiplied."""
         return replace(self, weight=self.weight * joint.to(self.weight))
 
-    def exchanged(self, where: Bool[Tensor, "view frame"], flip: Sequence[int]) -> Observations:
-        """The observations with left and right exchanged in some frames of some views."""
+    def swapped(self, where: Bool[Tensor, "view frame"], flip: Sequence[int]) -> Observations:
+        """The observations with left and right swapped in some frames of some views."""
         order = list(flip)
         return self._each(
             lambda field: torch.where(where.reshape(*where.shape, *[1] * (field.ndim - 2)), field[:, :, order], field)

@@ -3,7 +3,7 @@
 Every point has its own small Levenberg-Marquardt problem. Solved as batches of 3 x 3 matrices that would cost far more
 in bookkeeping than in arithmetic, so everything here lies in columns: the point is the last axis, and the normal
 equations of all points are one matrix product, because a view's 2 x 3 derivative depends on the point only through
-its place in the picture and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et
+its place in the image and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et
 al. 2000, section 4.3), which halves the number of steps, and points that have converged leave the search.
 """
 
@@ -45,7 +45,7 @@ class Columns(NamedTuple):
 class Seen(NamedTuple):
     """Points as the views see them, and the residuals in units of the noise."""
 
-    picture: Float[Tensor, "view 2 point"]
+    image: Float[Tensor, "view 2 point"]
     depth: Float[Tensor, "view point"]  # kept away from 0
     in_front: Bool[Tensor, "view point"]
     residual: Float[Tensor, "view 2 point"]
@@ -88,7 +88,7 @@ def information(
 
     J is the derivative of the residual r by the point; its rows are (R_0 - u R_2, R_1 - v R_2) / (depth * noise).
     """
-    (u, v), (r0, r1) = seen.picture.unbind(1), seen.residual.unbind(1)
+    (u, v), (r0, r1) = seen.image.unbind(1), seen.residual.unbind(1)
     s = weight / (seen.depth * noise) ** 2
     m00, m01, m11 = s * (1 - bend * r0 * r0), -s * bend * r0 * r1, s * (1 - bend * r1 * r1)
     m02, m12 = m00 * u + m01 * v, m01 * u + m11 * v
@@ -148,7 +148,7 @@ def _gradient(seen: Seen, R: Tensor, w: Tensor, noise: Tensor) -> Tensor:
 
 def _pull(seen: Seen, noise: Tensor) -> Tensor:
     """Derivative of half the squared residual by the point, in the camera's axes (view, 3, point)."""
-    r, u = seen.residual, seen.picture
+    r, u = seen.residual, seen.image
     return torch.cat([r, -(u * r).sum(1, keepdim=True)], 1) / (seen.depth * noise)[:, None]
 
 
@@ -183,7 +183,7 @@ def newton(
         bent = symmetric(information(seen, quadratic_forms(R), w, columns.noise, 2 / (1 + seen.squared)))
         pull = torch.einsum("vij,vin->nvj", R, _pull(seen, columns.noise))
         tilt = ((w / seen.depth).T[..., None, None] * R[:, 2, :, None] * pull[..., None, :]).sum(1)
-        hessian = bent - tilt - tilt.mT  # the last two: the pictures' own curvature
+        hessian = bent - tilt - tilt.mT  # the last two: the images' own curvature
         L, bad = torch.linalg.cholesky_ex(hessian)
         pivot = L.diagonal(dim1=-2, dim2=-1).amin(-1) ** 2
         good = ((bad == 0) & (pivot > 1e-9 * hessian.diagonal(dim1=-2, dim2=-1).sum(-1)))[:, None, None]

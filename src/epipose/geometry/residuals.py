@@ -1,6 +1,6 @@
 """What the evidence says about cameras and joints: every residual of bundle adjustment, with its derivatives.
 
-Four kinds: a joint seen in a picture, a bone that keeps its length, a joint that moves smoothly, and what is thought
+Four kinds: a joint seen in an image, a bone that keeps its length, a joint that moves smoothly, and what is thought
 of a lens or a clock beforehand. Each adds its part to the normal equations (arrow.py). Residuals are in units of
 their expected error, so that costs of different kinds may be added; all but the priors on lenses and clocks go
 through Cauchy's log(1 + r^2), which lets single wrong ones pass.
@@ -62,7 +62,7 @@ class Problem:
         """Median length of every bone, and the robust spread of its logarithm over the frames.
 
         How constant a bone is, is measured, not believed: a spine bends, a forearm does not, and a foot in a corner of
-        the picture is seen badly. Held stiffer than it is seen, noise (which only ever lengthens) would turn cameras.
+        the image is seen badly. Held stiffer than it is seen, noise (which only ever lengthens) would turn cameras.
         """
         length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
         length = torch.where(self.bone_weight > 0, length, torch.nan)
@@ -151,7 +151,7 @@ class Problem:
         return (seen - at) / self.noise[..., None]
 
     def seen(self, state: Bundle) -> Seen:
-        """Residuals of the pictures with derivatives by what is free of a camera, and by the point."""
+        """Residuals of the images with derivatives by what is free of a camera, and by the point."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
         z = p[..., 2:].clamp(min=1e-6)
@@ -186,14 +186,14 @@ class Problem:
     def equations(self, state: Bundle) -> Arrow:
         """The normal equations at a state."""
         arrow = Arrow(self.tree, self.frames, self.joints, self.shared + 1, self.x)
-        self._add_pictures(arrow, self.seen(state))
+        self._add_images(arrow, self.seen(state))
         if self.B:
             self._add_bones(arrow, state)
         if self.priors.smoothness is not None:
             self._add_smoothness(arrow, state)
         return self._without_the_bin(arrow, state)
 
-    def _add_pictures(self, arrow: Arrow, seen: Seen) -> None:
+    def _add_images(self, arrow: Arrow, seen: Seen) -> None:
         A, P = seen.by_camera, seen.by_point
         w = seen.w[..., None, None]
         wP = w * P

@@ -117,7 +117,7 @@ def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "share
 
 
 def _gauge(problem: Problem, found: Bundle) -> Float[Tensor, "shared 7"]:
-    """The seven directions that no picture sees: turning, shifting and scaling the whole world."""
+    """The seven directions that no image sees: turning, shifting and scaling the whole world."""
     V = problem.views
     gauge = found.R.new_zeros(problem.shared, 7)
     camera = gauge[: 6 * V].reshape(V, 6, 7)

@@ -5,7 +5,7 @@ fine. Averaging would spread that error over all cameras. So every pair is tried
 joints are triangulated, every further camera is placed where it sees those joints (resection), and the whole is
 adjusted a little. A wrong seed cannot explain the other views; the reconstruction that explains them best wins. As
 soon as one explains them and most of the other pairs, which know nothing of each other, say the same, it is right and
-the rest need not be tried. A view whose left and right are exchanged throughout fits nowhere
+the rest need not be tried. A view whose left and right are swapped throughout fits nowhere
 as it is; each view is therefore resected both ways.
 """
 
@@ -31,21 +31,21 @@ from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 _MOST_SEEDS = 12
 _AGREE = math.radians(3)  # rotations this near, or within three standard deviations, are the same
 _EXPLAINED = 1.0  # mean log(1 + r^2) of a rig that explains the observations; noise as expected gives about this
-_CLEARLY = 0.6  # share of its cost to which exchanging left and right must bring a view
+_CLEARLY = 0.6  # share of its cost to which swapping left and right must bring a view
 
 
 @dataclass(frozen=True)
 class Reconstruction:
     """Cameras (cam_from_world, one of the seed's cameras at the origin), points, and the mean robust cost.
 
-    ``exchanged``: views whose left and right were exchanged throughout, and that were used the other way round.
+    ``swapped``: views whose left and right were swapped throughout, and that were used the other way round.
     """
 
     R: Float[Tensor, "view 3 3"]
     t: Float[Tensor, "view 3"]
     xyz: Float[Tensor, "frame joint 3"]
     cost: float
-    exchanged: Bool[Tensor, " view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    swapped: Bool[Tensor, " view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
 
 
 def reconstruct(
@@ -53,9 +53,9 @@ def reconstruct(
 ) -> Reconstruction:
     """The best reconstruction over the seed pairs; raises EpiposeError when no pair leads to one.
 
-    ``flip``: index of every joint's mirror partner; given, views that are exchanged throughout are found (with three
+    ``flip``: index of every joint's mirror partner; given, views that are swapped throughout are found (with three
     views or more; at most half of them, as nobody knows which half is right). The cameras are then those of
-    ``observed.exchanged``.
+    ``observed.swapped``.
     """
     promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MOST_SEEDS]
     best: Reconstruction | None = None
@@ -76,8 +76,8 @@ def reconstruct(
 
 
 def _rank(found: Reconstruction) -> float:
-    """Cost, with a little on top for every view that had to be exchanged: of two equal stories the plain one wins."""
-    return found.cost * (1 + 0.05 * int(found.exchanged.sum()))
+    """Cost, with a little on top for every view that had to be swapped: of two equal stories the plain one wins."""
+    return found.cost * (1 + 0.05 * int(found.swapped.sum()))
 
 
 def _confirmed(found: Reconstruction, seed: tuple[int, int], pairs: dict[tuple[int, int], RelativePose]) -> bool:
@@ -104,7 +104,7 @@ def _grow(
     t = torch.zeros(views, 3, dtype=torch.float64)
     R[pair[1]], t[pair[1]] = start.R, start.t
     placed = list(pair)
-    exchanged = torch.zeros(views, dtype=torch.bool)
+    swapped = torch.zeros(views, dtype=torch.bool)
     while True:
         xyz, trust = triangulate_views(observed.views(placed), R[placed], t[placed])
         missing = [view for view in range(views) if view not in placed]
@@ -115,8 +115,8 @@ def _grow(
         if pose is None:
             return None
         if other_way and flip is not None:
-            exchanged[view] = True
-            observed = observed.exchanged((torch.arange(views) == view)[:, None].expand(views, frames), flip)
+            swapped[view] = True
+            observed = observed.swapped((torch.arange(views) == view)[:, None].expand(views, frames), flip)
         R[view], t[view] = pose
         placed.append(view)
     weight = observed.weight * trust
@@ -131,15 +131,15 @@ def _grow(
     if not math.isfinite(cost):
         return None
     xyz = bundle.xyz
-    if flip is not None and 2 * int(exchanged.sum()) > views:  # the same cameras and person, told by the majority
-        exchanged, xyz = ~exchanged, xyz[:, list(flip)]
-    return Reconstruction(bundle.R, bundle.t, xyz, cost, exchanged)
+    if flip is not None and 2 * int(swapped.sum()) > views:  # the same cameras and person, told by the majority
+        swapped, xyz = ~swapped, xyz[:, list(flip)]
+    return Reconstruction(bundle.R, bundle.t, xyz, cost, swapped)
 
 
 def _resect_either_way(
     observed: Observations, view: int, xyz: Tensor, trust: Tensor, flip: Sequence[int] | None
 ) -> tuple[tuple[Tensor, Tensor] | None, bool]:
-    """The pose of a view among points, and whether its left and right must be exchanged for it."""
+    """The pose of a view among points, and whether its left and right must be swapped for it."""
     noise = float(observed.noise[view].median())
     found = []
     for order in (list(range(observed.weight.shape[2])), *([list(flip)] if flip is not None else [])):

@@ -1,4 +1,4 @@
-"""Every view of a clip folder read picture by picture, as if there were no other: what evaluation asks for."""
+"""Every view of a clip folder read image by image, as if there were no other: what evaluation asks for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from epipose.inference.predict import Prediction, _predicted, _unseen
 from epipose.io.files import read_json
 from epipose.network.backends import PoseReader, Runtime, load_reader
 from epipose.network.posenet import device_named
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses2D, Poses3D
 
 
@@ -43,9 +43,9 @@ def predict_views(
             f"{folder} needs joints (poses2d.npz: epipose detect {folder} --out {folder}) and lenses (intrinsics.json, or "
             f"rig.json: epipose calibrate {folder})."
         )
-    clip, trained = Clip.load(folder), load_reader(model or shipped_model(), runtime)
+    clip, trained = Clip.load(folder), load_reader(model or pretrained_model(), runtime)
     xyz, conf, uv = predict_clip(folder, trained, (0, clip.frames - 1), flip_test=flip_test, device=device)
-    shown = "shipped" if model is None else model.name
+    shown = "pretrained" if model is None else model.name
     made_with = {"model": shown, "boxes": seen_by(folder), "intrinsics": _whose_lens(folder, lens)}
     names = tuple(f"frame {number}" for number in range(clip.frames))
     predictions = {}
@@ -76,7 +76,7 @@ def predict_clip(
     batch_size: int | None = None,
     device: str = "auto",
 ) -> tuple[Float[Tensor, "view frame joint 3"], Float[Tensor, "view frame joint"], Float[Tensor, "view frame joint 2"]]:
-    """Single-picture predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
+    """Single-image predictions for frames (first, last) of some views (default: all) of a calibrated clip folder.
 
     The boxes are those of person 0 in its poses2d.npz, the intrinsics those of its rig.json, or else of its
     intrinsics.json. Root-relative, each in the frame of its own camera; confidence (0 where the person was not
@@ -93,15 +93,15 @@ def predict_clip(
             f"{folder}: poses2d.npz has views {', '.join(found.views)} with {found.xy.shape[1]} frames and "
             f"{found.xy.shape[2]} people; clip.json has {', '.join(clip.names)} with {clip.frames}. Run: epipose detect"
         )
-    same_eyes = seen_by(folder) == "shipped"
+    same_eyes = seen_by(folder) == "pretrained"
     results = []
     for name in clip.names if views is None else views:
         row, column = clip.names.index(name), found.views.index(name)
         xy, seen = found.xy[column, first : last + 1, 0], found.conf[column, first : last + 1, 0]
         person = person_of(xy, seen, found.skeleton, trained.skeleton, trained.margin)
         person = _unseen(person) if same_eyes else person
-        pictures = clip.read(clip.views[row], range(first, last + 1))
-        results.append(_predicted(trained, pictures, person, rig.camera[row], batch_size, target, flip_test))
+        images = clip.read(clip.views[row], range(first, last + 1))
+        results.append(_predicted(trained, images, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
 

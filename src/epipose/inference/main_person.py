@@ -1,4 +1,4 @@
-"""Whom to read: in every picture the box of one person, found by any detector.
+"""Whom to read: in every image the box of one person, found by any detector.
 
 In a photo that is the largest confident person, in a video the one who is seen longest (and, while that one is out of
 sight, who else is).
@@ -16,40 +16,38 @@ from tqdm import tqdm
 
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import tracks_of
-from epipose.io.images import Pictures
+from epipose.io.images import Images
 from epipose.network.crops import box_around
 from epipose.poses import in_skeleton
 from epipose.skeleton import Skeleton
 
 
 class Seen(NamedTuple):
-    """One person per picture: the box (x, y, side; side 0 where nobody was found), and the joints with confidence."""
+    """One person per image: the box (x, y, side; side 0 where nobody was found), and the joints with confidence."""
 
-    box: Float[Tensor, "picture 3"]
-    xy: Float[Tensor, "picture joint 2"]
-    conf: Float[Tensor, "picture joint"]
+    box: Float[Tensor, "image 3"]
+    xy: Float[Tensor, "image joint 2"]
+    conf: Float[Tensor, "image joint"]
 
 
-def main_person(pictures: Pictures, detector: Detector, skeleton: Skeleton, margin: float) -> Seen:
-    """The one person to read in every picture.
+def main_person(images: Images, detector: Detector, skeleton: Skeleton, margin: float) -> Seen:
+    """The one person to read in every image.
 
     ``skeleton`` and ``margin`` are those of the network that is to read (see `person_of`).
     """
     frames = []
-    for picture in tqdm(
-        pictures.read(), total=pictures.total, desc="people in pictures", unit="frame", delay=2, disable=None
-    ):
-        if pictures.fps is None:
+    for image in tqdm(images.read(), total=images.total, desc="people in images", unit="frame", delay=2, disable=None):
+        if images.fps is None:
             detector.reset()
-        frames.append(detector(picture))
+        frames.append(detector(image))
     joints = len(detector.skeleton.joints)
-    xy, conf = _largest(frames, joints) if pictures.fps is None else _longest(frames, joints, pictures.fps)
+    xy, conf = _largest(frames, joints) if images.fps is None else _longest(frames, joints, images.fps)
     return person_of(torch.from_numpy(xy).float(), torch.from_numpy(conf).float(), detector.skeleton, skeleton, margin)
 
 
 def person_of(
-    xy: Float[Tensor, "picture joint 2"],
-    conf: Float[Tensor, "picture joint"],
+    xy: Float[Tensor, "image joint 2"],
+    conf: Float[Tensor, "image joint"],
     found: Skeleton,
     wanted: Skeleton,
     margin: float,

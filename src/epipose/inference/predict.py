@@ -1,4 +1,4 @@
-"""One picture in, a 3D pose out: for photos, folders of photos, videos, and the views of a clip.
+"""One image in, a 3D pose out: for photos, folders of photos, videos, and the views of a clip.
 
 A 2D detector finds the person and so the box, the network reads the box, the camera's intrinsics (given, or assumed)
 turn the normalised pose into joints in the camera's frame, relative to the root.
@@ -23,19 +23,19 @@ from epipose.detection.detect import detector_named, resolved
 from epipose.errors import EpiposeError
 from epipose.inference.main_person import Seen, main_person
 from epipose.io.files import write_json, write_npz
-from epipose.io.images import Pictures, pictures_in
+from epipose.io.images import Images, images_in
 from epipose.network.backends import PoseReader, Runtime, load_reader
-from epipose.network.crops import crop_from_pixels, crop_picture, pixels_from_crop, pose_from_crop
+from epipose.network.crops import crop_from_pixels, crop_image, pixels_from_crop, pose_from_crop
 from epipose.network.posenet import device_named
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses3D
 
-_SHEET = 12  # pictures on a contact sheet
+_SHEET = 12  # images on a contact sheet
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """Poses of the pictures ``names`` (root-relative, camera frame) and their joints ``uv`` in pixels.
+    """Poses of the images ``names`` (root-relative, camera frame) and their joints ``uv`` in pixels.
 
     ``made_with`` says where boxes and intrinsics came from, for whoever compares figures.
     """
@@ -87,54 +87,58 @@ def predict(
 
     `main_person` says who that is, ``detector`` who finds them (see `resolved`). Without ``intrinsics`` (JSON as for
     calibrate: one camera, or one called like the file) those of `assumed_camera` are taken. ``model`` is a model folder
-    or an ONNX file (see `load_reader`), by default the network that comes with epipose; ``flip_test`` as for
+    or an ONNX file (see `load_reader`), by default the pretrained network; ``flip_test`` as for
     `predict_crops`. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
     With ``out`` it writes predictions.npz, predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises
-    EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any picture.
+    EpiposeError for what cannot be read, for intrinsics of another size, and where nobody is found in any image.
     """
     target = device_named(device)
     if model is None and runtime == "onnx":
         raise EpiposeError(
-            f"The network that comes with epipose has no ONNX file. Write one, epipose export {shipped_model()} --out "
+            f"The pretrained network has no ONNX file. Write one, epipose export {pretrained_model()} --out "
             "epipose.onnx, and give it: --model epipose.onnx"
         )
-    trained = load_reader(model or shipped_model(), runtime)
-    pictures = pictures_in(source)
-    seen = main_person(pictures, detector_named(detector), trained.skeleton, trained.margin)
-    if resolved(detector) == "shipped":
+    trained = load_reader(model or pretrained_model(), runtime)
+    images = images_in(source)
+    seen = main_person(images, detector_named(detector), trained.skeleton, trained.margin)
+    if resolved(detector) == "pretrained":
         seen = _unseen(seen)
     if not bool((seen.box[:, 2] > 0).any()):
         raise EpiposeError(
-            f"No person was found in {source} ({len(seen.box)} pictures). Give pictures that show a whole "
+            f"No person was found in {source} ({len(seen.box)} images). Give images that show a whole "
             "person, upright and at least 100 pixels tall."
         )
     given = None if intrinsics is None else _camera_for(source, intrinsics)
-    stream = tqdm(pictures.read(), total=len(seen.box), desc="poses from pictures", unit="frame", delay=2, disable=None)
+    stream = tqdm(images.read(), total=len(seen.box), desc="poses from images", unit="frame", delay=2, disable=None)
     xyz, conf, uv = _predicted(trained, iter(stream), seen, given, batch_size, target, flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
     lens = "assumed" if intrinsics is None else f"given ({intrinsics.name})"
-    made_with = {"model": "shipped" if model is None else model.name, "boxes": resolved(detector), "intrinsics": lens}
-    names = pictures.names or tuple(f"frame {index}" for index in range(len(seen.box)))
+    made_with = {
+        "model": "pretrained" if model is None else model.name,
+        "boxes": resolved(detector),
+        "intrinsics": lens,
+    }
+    names = images.names or tuple(f"frame {index}" for index in range(len(seen.box)))
     prediction = Prediction(poses, uv, names, made_with)
     if out is not None:
         prediction.save(out)
-        _draw(prediction, pictures, out)
+        _draw(prediction, images, out)
     return prediction
 
 
 def predict_crops(
     trained: PoseReader,
-    crops: UInt8[Tensor, "picture size size 3"],
+    crops: UInt8[Tensor, "image size size 3"],
     seen: Seen,
     cameras: Camera,
     *,
     flip_test: bool = False,
     device: torch.device | None = None,
-) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"], Float[Tensor, "picture joint 2"]]:
-    """Root-relative joints in the camera's frame, confidence and pixels, from `crop_picture` of the boxes.
+) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"], Float[Tensor, "image joint 2"]]:
+    """Root-relative joints in the camera's frame, confidence and pixels, from `crop_image` of the boxes.
 
-    ``cameras`` is a batch, one for each picture. A box of side 0 holds nobody: zeros with confidence 0. ``flip_test``:
-    the mean of what the picture and its mirror image say. A model's refiner compares that with the joints ``seen``; the
+    ``cameras`` is a batch, one for each image. A box of side 0 holds nobody: zeros with confidence 0. ``flip_test``:
+    the mean of what the image and its mirror image say. A model's refiner compares that with the joints ``seen``; the
     confidence stays the network's. Raises EpiposeError for a network that knows no lengths.
     """
     if not bool(trained.bone_lengths.any()):
@@ -160,24 +164,24 @@ def predict_crops(
 
 
 def _unseen(seen: Seen) -> Seen:
-    """Without the joints of the shipped finder. Its eyes are the network's: agreement would prove nothing to a refiner."""
+    """Without the keypoints of the pretrained finder: they are the network's own, so agreement would prove nothing."""
     return seen._replace(conf=torch.zeros_like(seen.conf))
 
 
 def _predicted(
     trained: PoseReader,
-    pictures: Iterator[np.ndarray],
+    images: Iterator[np.ndarray],
     seen: Seen,
     given: Camera | None,
     batch_size: int | None,
     target: torch.device,
     flip_test: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """`predict_crops` of a stream: of a picture only its crop is kept, of all pictures only the poses."""
+    """`predict_crops` of a stream: of an image only its crop is kept, of all images only the poses."""
     size = trained.input_size
     stream = (
-        (torch.from_numpy(crop_picture(image, box.numpy(), size)), (box, xy, conf), _camera_of(image, given))
-        for image, box, xy, conf in zip(pictures, *seen, strict=True)
+        (torch.from_numpy(crop_image(image, box.numpy(), size)), (box, xy, conf), _camera_of(image, given))
+        for image, box, xy, conf in zip(images, *seen, strict=True)
     )
     parts = []
     while batch := list(itertools.islice(stream, batch_size or (8 if target.type == "cpu" else 32))):
@@ -201,21 +205,21 @@ def _camera_for(source: Path, path: Path) -> Camera:
 
 
 def _camera_of(image: np.ndarray, given: Camera | None) -> Camera:
-    """The given camera, which must have taken such a picture, or an assumption."""
+    """The given camera, which must have taken such an image, or an assumption."""
     height, width = image.shape[:2]
     if given is None:
         return assumed_camera(width, height)
     if given.size.tolist() != [width, height]:
         raise EpiposeError(
-            f"A picture is {width} x {height}, its intrinsics are for {given.size[0]} x {given.size[1]}. Give the "
+            f"An image is {width} x {height}, its intrinsics are for {given.size[0]} x {given.size[1]}. Give the "
             "intrinsics of this resolution, or none to have them assumed."
         )
     return given
 
 
-def _draw(prediction: Prediction, pictures: Pictures, out: Path) -> None:
-    """overlay.jpg: the photo, or a sheet of up to twelve pictures; and overlay.mp4 for a video."""
-    from epipose.io.images import write_picture
+def _draw(prediction: Prediction, images: Images, out: Path) -> None:
+    """overlay.jpg: the photo, or a sheet of up to twelve images; and overlay.mp4 for a video."""
+    from epipose.io.images import write_image
     from epipose.io.video import write_video
     from epipose.viz.overlay import contact_sheet, overlay
 
@@ -224,16 +228,16 @@ def _draw(prediction: Prediction, pictures: Pictures, out: Path) -> None:
     sheet = []
 
     def drawn() -> Iterator[np.ndarray]:
-        for index, picture in enumerate(pictures.read()):
-            if pictures.fps is not None or index in on_sheet:
+        for index, image in enumerate(images.read()):
+            if images.fps is not None or index in on_sheet:
                 xyz, conf = poses.xyz[index, 0], poses.conf[index, 0]
-                result = overlay(picture, prediction.uv[index], xyz, conf, poses.skeleton)
+                result = overlay(image, prediction.uv[index], xyz, conf, poses.skeleton)
                 if index in on_sheet:
                     sheet.append(result)
                 yield result
 
-    if pictures.fps is not None:
-        write_video(out / "overlay.mp4", drawn(), pictures.fps)
+    if images.fps is not None:
+        write_video(out / "overlay.mp4", drawn(), images.fps)
     else:
         list(drawn())
-    write_picture(out / "overlay.jpg", contact_sheet(sheet, height=sheet[0].shape[0] if count == 1 else 360))
+    write_image(out / "overlay.jpg", contact_sheet(sheet, height=sheet[0].shape[0] if count == 1 else 360))

@@ -75,7 +75,7 @@ def read_npz(path: Path, keys: Sequence[str], made_by: str) -> dict[str, np.ndar
 def fingerprint(paths: Sequence[Path]) -> str:
     """SHA-256 over the contents of files, in the order given (names do not count).
 
-    Of a folder, which holds the pictures of a view and may be huge, names and sizes stand for the contents.
+    Of a folder, which holds the images of a view and may be huge, names and sizes stand for the contents.
     """
     digest = hashlib.sha256()
     for path in paths:

@@ -1,8 +1,8 @@
 """What a file says about the lens it was filmed through: a start for the focal length, never the truth.
 
-Pictures carry EXIF, videos of some phones a line in the container. Both speak of the focal length in terms of 35 mm
-film: the angle from corner to corner is that of a frame of 36 x 24 mm. That holds for the whole picture of a still
-camera. A video is cut from the sensor's picture, by its shape and by stabilisation, and its file goes on quoting the
+Images carry EXIF, videos of some phones a line in the container. Both speak of the focal length in terms of 35 mm
+film: the angle from corner to corner is that of a frame of 36 x 24 mm. That holds for the whole image of a still
+camera. A video is cut from the sensor's image, by its shape and by stabilisation, and its file goes on quoting the
 lens; phones' sensors are 4:3, so a wider video is taken to span their full width, and what stabilisation cuts off is
 unknown (it makes the true focal length in pixels longer). Hence every answer comes with a relative error.
 """
@@ -38,27 +38,27 @@ class Focal(NamedTuple):
 
 
 def focal_from(path: Path, width: int, height: int) -> Focal | None:
-    """The focal length that a picture or video states, for its pictures of ``width`` x ``height`` pixels.
+    """The focal length that an image or video states, for its images of ``width`` x ``height`` pixels.
 
-    Of a folder of pictures the first is asked. None where it states none, or an absurd one. Raises EpiposeError for a
+    Of a folder of images the first is asked. None where it states none, or an absurd one. Raises EpiposeError for a
     file that cannot be read.
     """
     if path.is_dir():
         path = path / frame_files(path)[0]
     if path.suffix.lower() in IMAGE_SUFFIXES:
-        return _of_picture(path, width, height)
+        return _of_image(path, width, height)
     return _of_video(path, width, height)
 
 
-def _of_picture(path: Path, width: int, height: int) -> Focal | None:
+def _of_image(path: Path, width: int, height: int) -> Focal | None:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
-            exif = picture.getexif().get_ifd(_EXIF)
-            size = picture.size
+        with Image.open(path) as image:
+            exif = image.getexif().get_ifd(_EXIF)
+            size = image.size
     except (OSError, ValueError) as error:
-        raise EpiposeError(f"{path} cannot be read as a picture ({error}).") from error
+        raise EpiposeError(f"{path} cannot be read as an image ({error}).") from error
     lens, per_unit = _number(exif.get(_FOCAL)), _number(exif.get(_PLANE_X))
     unit = _UNITS.get(exif.get(_PLANE_UNIT, 2))
     if lens and per_unit and unit:

@@ -1,6 +1,6 @@
-"""Frames of videos and pictures, decoded one at a time so that memory does not grow with length.
+"""Frames of videos and images, decoded one at a time so that memory does not grow with length.
 
-A folder of numbered pictures is a video, too: that is how many datasets come.
+A folder of numbered images is a video, too: that is how many datasets come.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from epipose.io.files import replacing
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-FOLDER_FPS = 25.0  # of a folder of pictures, which does not say
+FOLDER_FPS = 25.0  # of a folder of images, which does not say
 EVEN = 0.25  # frames by which a frame may come early or late in a video of even rate
 
 
@@ -52,7 +52,7 @@ def probe(path: Path) -> VideoInfo:
         return VideoInfo(width, height, len(names), FOLDER_FPS)
     first = next(read_frames(path), None)
     if first is None:
-        raise EpiposeError(f"{path} holds no picture that can be decoded. Re-encode it, for example to H.264 in mp4.")
+        raise EpiposeError(f"{path} holds no image that can be decoded. Re-encode it, for example to H.264 in mp4.")
     with _opened(path) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or Fraction(30))
@@ -67,23 +67,23 @@ def probe(path: Path) -> VideoInfo:
 
 
 def frame_files(folder: Path) -> list[str]:
-    """The names of a folder's pictures in order; none is opened. EpiposeError where there is no picture."""
+    """The names of a folder's images in order; none is opened. EpiposeError where there is no image."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name[0] != "." and _is_picture(entry.name)]
+            names = [entry.name for entry in entries if entry.name[0] != "." and _is_image(entry.name)]
     except OSError as error:
         raise EpiposeError(f"The folder {folder} cannot be read ({error}).") from error
     if not names:
-        raise EpiposeError(f"The folder {folder} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        raise EpiposeError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
     if len({len(name) for name in names}) > 1:  # numbers without leading zeros: 2 comes before 10
         return sorted(names, key=lambda name: [part.zfill(20) if part.isdigit() else part for part in _split(name)])
     return sorted(names)
 
 
-def holds_pictures(folder: Path) -> bool:
-    """Whether there is a picture in a folder."""
+def holds_images(folder: Path) -> bool:
+    """Whether there is an image in a folder."""
     with os.scandir(folder) as entries:
-        return any(entry.name[0] != "." and _is_picture(entry.name) for entry in entries)
+        return any(entry.name[0] != "." and _is_image(entry.name) for entry in entries)
 
 
 def _split(name: str) -> list[str]:
@@ -91,7 +91,7 @@ def _split(name: str) -> list[str]:
     return re.split(r"(\d+)", name)
 
 
-def _is_picture(name: str) -> bool:
+def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
@@ -123,34 +123,34 @@ def read_frames(path: Path, numbers: Sequence[int] | None = None) -> Iterator[UI
         wanted = Counter(numbers)
         last = None if numbers is None else max(wanted, default=-1)
         try:
-            for number, picture in enumerate(container.decode(stream)):
+            for number, image in enumerate(container.decode(stream)):
                 if last is not None and number > last:
                     return
                 if numbers is None:
-                    yield _upright(picture)
+                    yield _upright(image)
                 elif wanted[number]:
-                    upright = _upright(picture)
+                    upright = _upright(image)
                     yield from itertools.repeat(upright, wanted[number])
         except av.error.FFmpegError as error:
             raise EpiposeError(f"{path} breaks off while decoding ({error}). Copy or re-encode the file.") from error
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "height width 3"]:
-    """Read one RGB picture, turned upright as its EXIF asks; 16-bit gray is scaled to 8. Raises EpiposeError."""
+    """Read one RGB image, turned upright as its EXIF asks; 16-bit gray is scaled to 8. Raises EpiposeError."""
     if not path.exists():
         raise EpiposeError(f"There is no file {path}.")
     try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
             if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
                 gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
                 return np.repeat(gray[..., None], 3, axis=-1)
             return np.asarray(upright.convert("RGB"))
     except Image.DecompressionBombError as error:
-        raise EpiposeError(f"{path} is too large a picture ({error}). Scale it down.") from error
+        raise EpiposeError(f"{path} is too large an image ({error}). Scale it down.") from error
     except (UnidentifiedImageError, OSError) as error:
         raise EpiposeError(
-            f"{path} cannot be read as a picture ({error}). Expected one of {', '.join(sorted(IMAGE_SUFFIXES))}."
+            f"{path} cannot be read as an image ({error}). Expected one of {', '.join(sorted(IMAGE_SUFFIXES))}."
         ) from error
 
 
@@ -167,21 +167,21 @@ def _opened(path: Path) -> av.container.InputContainer:
     return container
 
 
-def _upright(picture: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
-    turns = round(picture.rotation / 90) % 4  # the display matrix: counter-clockwise degrees
-    return np.ascontiguousarray(np.rot90(picture.to_ndarray(format="rgb24"), turns))
+def _upright(image: av.VideoFrame) -> UInt8[np.ndarray, "height width 3"]:
+    turns = round(image.rotation / 90) % 4  # the display matrix: counter-clockwise degrees
+    return np.ascontiguousarray(np.rot90(image.to_ndarray(format="rgb24"), turns))
 
 
-def write_video(path: Path, pictures: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
-    """Write RGB pictures of one even size as mp4 (H.264 where the encoder is there), whole or not at all."""
+def write_video(path: Path, images: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
+    """Write RGB images of one even size as mp4 (H.264 where the encoder is there), whole or not at all."""
     import av
 
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with replacing(path) as part, av.open(str(part), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.pix_fmt = "yuv420p"
-        for index, picture in enumerate(pictures):
+        for index, image in enumerate(images):
             if index == 0:
-                stream.height, stream.width = picture.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+                stream.height, stream.width = image.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())

@@ -1,4 +1,4 @@
-"""A trained network that reads pictures, whichever program computes it: PyTorch, or ONNX Runtime from an ONNX file."""
+"""A trained network that reads images, whichever program computes it: PyTorch, or ONNX Runtime from an ONNX file."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class PoseReader(Protocol):
         ...
 
     def read(
-        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
         """(u, v, d) in crop widths and confidence."""
         ...
 
@@ -73,10 +73,10 @@ class OnnxPoseNet:
     refiner: Refiner | None = None
 
     def read(
-        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
         """(u, v, d) in crop widths and confidence; the device is that of the session."""
-        uvd, conf = self.session.run(["uvd", "confidence"], {"pictures": crops.cpu().numpy()})
+        uvd, conf = self.session.run(["uvd", "confidence"], {"images": crops.cpu().numpy()})
         return torch.from_numpy(uvd), torch.from_numpy(conf)
 
     @staticmethod

@@ -1,7 +1,7 @@
-"""Between a camera's picture and the square the network sees: boxes, crops, normalised poses and the way back.
+"""Between a camera's image and the square the network sees: boxes, crops, normalised poses and the way back.
 
-A normalised pose is (u, v, d) in units of the box's side: u right and v down from the box's centre, in the picture as
-it is (distorted); d is the depth relative to the root, scaled as weak perspective scales the picture,
+A normalised pose is (u, v, d) in units of the box's side: u right and v down from the box's centre, in the image as
+it is (distorted); d is the depth relative to the root, scaled as weak perspective scales the image,
 ``d = (Z - Z_root) * focal / Z_root / side``. So turning and scaling a crop turns and scales (u, v, d) alike. The way
 back is exact in perspective and distortion, up to the root's distance: that follows from the size of a person.
 """
@@ -29,10 +29,10 @@ def box_around(
     return torch.where(seen.any(-2), box, torch.zeros_like(box))
 
 
-def crop_picture(
+def crop_image(
     image: UInt8[np.ndarray, "height width 3"], box: Float[np.ndarray, "3"], size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """The box of a picture as size x size; black outside the picture, averaged over areas where it shrinks."""
+    """The box of an image as size x size; black outside the image, averaged over areas where it shrinks."""
     center, side = box[:2].astype(np.float64), max(float(box[2]), 1.0)
     low = np.clip(np.floor(center - side / 2).astype(int) - 2, 0, [image.shape[1], image.shape[0]])
     high = np.clip(np.ceil(center + side / 2).astype(int) + 3, 0, [image.shape[1], image.shape[0]])
@@ -41,7 +41,7 @@ def crop_picture(
     region = image[low[1] : high[1], low[0] : high[0]]
     shape = np.maximum(np.round((high - low) * min(1.0, size / side)).astype(int), 1)
     small = cv2.resize(region, (int(shape[0]), int(shape[1])), interpolation=cv2.INTER_AREA)
-    # Crop pixel q shows picture pixel center + side * ((q + 1/2) / size - 1/2): pixel i covers [i - 1/2, i + 1/2].
+    # Crop pixel q shows image pixel center + side * ((q + 1/2) / size - 1/2): pixel i covers [i - 1/2, i + 1/2].
     shrink = shape / (high - low)
     step = side / size
     origin = center - side / 2 + step / 2
@@ -87,12 +87,12 @@ def pose_from_crop(
 def crop_from_pixels(
     xy: Float[Tensor, "*batch joint 2"], box: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch joint 2"]:
-    """Pixels of the picture to crop coordinates (u, v)."""
+    """Pixels of the image to crop coordinates (u, v)."""
     return (xy - box[..., None, :2]) / box[..., None, 2:]
 
 
 def pixels_from_crop(
     uv: Float[Tensor, "*batch joint 2"], box: Float[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch joint 2"]:
-    """Crop coordinates to pixels of the picture the box was cut from."""
+    """Crop coordinates to pixels of the image the box was cut from."""
     return box[..., None, :2] + uv * box[..., None, 2:]

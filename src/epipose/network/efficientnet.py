@@ -69,7 +69,7 @@ class MBConv(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """The convolutional part: pictures to ``channels`` feature maps at 1/32 of the size."""
+    """The convolutional part: images to ``channels`` feature maps at 1/32 of the size."""
 
     name = "efficientnet_lite0"
     mean = (127 / 255,) * 3  # what to subtract from RGB in [0, 1], and then to divide by

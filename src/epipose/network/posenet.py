@@ -1,4 +1,4 @@
-"""PoseNet: one person's picture to a 3D pose, through a volume of probability per joint.
+"""PoseNet: one person's image to a 3D pose, through a volume of probability per joint.
 
 A backbone, a few deconvolutions and a 1x1 convolution give every joint a volume of depth x height x width logits
 (volumetric soft-argmax, Sun et al. 2018). Softmax over the whole volume makes it a probability; the pose is its mean.
@@ -77,10 +77,10 @@ class PoseNet(nn.Module):
         self.register_buffer("deviation", torch.tensor(self.backbone.deviation).view(3, 1, 1), persistent=False)
 
     def forward(
-        self, pictures: Float[Tensor, "batch 3 size size"]
+        self, images: Float[Tensor, "batch 3 size size"]
     ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
         """RGB in [0, 1] to (u, v, d) in [-0.5, 0.5] (right, down, away from the camera) and confidence in [0, 1]."""
-        features = self.backbone((pictures - self.mean) / self.deviation)
+        features = self.backbone((images - self.mean) / self.deviation)
         logits = self.volume(self.head(features))
         batch, _, height, width = logits.shape
         volume = logits.float().reshape(batch, self.sizes["joints"], self.sizes["depth_bins"], height, width)
@@ -110,9 +110,9 @@ def soft_argmax(
     return torch.stack(means, -1), torch.stack(nearby, -1).amin(-1).clamp(0.001, 1.0)
 
 
-def to_input(pictures: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch 3 size size"]:
+def to_input(images: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch 3 size size"]:
     """RGB bytes, channels last, to what PoseNet takes; in memory the channels stay last, which convolutions like."""
-    return pictures.permute(0, 3, 1, 2).float() / 255
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def device_named(name: str) -> torch.device:
@@ -161,8 +161,8 @@ class TrainedPoseNet:
         return self.net.sizes["input_size"]
 
     def read(
-        self, crops: UInt8[Tensor, "picture size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint"]]:
+        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
+    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
         """(u, v, d) in crop widths and confidence of RGB crops, computed on the device, given on the CPU."""
         net = self.net.to(device).eval()
         with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""The network that comes with epipose: where it lies. Its card (CARD.md beside it) says what it learned and from what."""
+"""The pretrained network: where it lies. Its card (CARD.md beside it) says what it learned and from what."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
 
-SHIPPED = Path(__file__).parent / "pretrained_weights"
+PRETRAINED = Path(__file__).parent / "pretrained_weights"
 
 
-def shipped_model() -> Path:
-    """The folder of the network that comes with epipose; raises EpiposeError where its files are missing."""
-    missing = [name for name in ("config.json", "model.safetensors") if not (SHIPPED / name).exists()]
+def pretrained_model() -> Path:
+    """The folder of the pretrained network; raises EpiposeError where its files are missing."""
+    missing = [name for name in ("config.json", "model.safetensors") if not (PRETRAINED / name).exists()]
     if missing:
         raise EpiposeError(
-            f"The network that comes with epipose lacks {' and '.join(missing)} in {SHIPPED}. Install epipose again, or "
+            f"The pretrained network lacks {' and '.join(missing)} in {PRETRAINED}. Install epipose again, or "
             "name another network: --model MODEL"
         )
-    return SHIPPED
+    return PRETRAINED
 
 
-def shipped_sizes() -> dict[str, Any]:
-    """What `epipose.training.train.train` must be told to go on from the shipped network: its sizes and its crop's margin.
+def pretrained_sizes() -> dict[str, Any]:
+    """What `epipose.training.train.train` needs to go on from the pretrained network: its sizes and its crop's margin.
 
     Raises EpiposeError where the package has lost it.
     """
-    config = read_json(shipped_model() / "config.json")
+    config = read_json(pretrained_model() / "config.json")
     return {key: config[key] for key in ("backbone", "input_size", "depth_bins", "channels", "deconvs", "margin")}

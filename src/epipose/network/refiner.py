@@ -1,10 +1,10 @@
-"""A second look at a pose: what the joints in the picture, read by two, say of the depth that one of them guessed.
+"""A second look at a pose: what the joints in the image, read by two, say of the depth that one of them guessed.
 
-A network that reads pictures knows few bodies and rooms; how people move is known far better, from motion capture and
+A network that reads images knows few bodies and rooms; how people move is known far better, from motion capture and
 from the labels of the footage itself. The refiner is the small network that holds this knowledge (the refinement unit
 of EpipolarPose, Kocabas et al. 2019, section 3.3; residual blocks after Martinez et al. 2017). It takes one person's
-joints as PoseNet read them, and as a 2D detector saw them in the same picture, and answers with a better pose. It never
-sees a picture, so that it can be trained on any poses, from viewpoints where no camera ever stood (see
+joints as PoseNet read them, and as a 2D detector saw them in the same image, and answers with a better pose. It never
+sees an image, so that it can be trained on any poses, from viewpoints where no camera ever stood (see
 `epipose.training.refine`).
 """
 

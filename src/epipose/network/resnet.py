@@ -83,7 +83,7 @@ BACKBONES: dict[str, tuple[type[_Block], tuple[int, int, int, int]]] = {
 
 
 class ResNet(nn.Module):
-    """The convolutional part: pictures to ``channels`` feature maps at 1/32 of the size."""
+    """The convolutional part: images to ``channels`` feature maps at 1/32 of the size."""
 
     mean = (0.485, 0.456, 0.406)  # ImageNet's, of RGB in [0, 1]
     deviation = (0.229, 0.224, 0.225)

@@ -1,6 +1,6 @@
 """Left and right in space: is a reconstructed person a human being or the mirror image of one?
 
-Pictures say little about depth, and a reconstruction whose depths are all reversed explains them nearly as well as the
+Images say little about depth, and a reconstruction whose depths are all reversed explains them nearly as well as the
 true one (`epipose.geometry.mirror_ambiguity`). But bodies are not symmetric front to back: noses and toes point
 forward, knees bend forward, elbows backward. A detector tells left from right by the look of the person, so "right" is
 known, "up" is the axis of the trunk or the limb, and the two give "forward" = up x right. In a mirrored world that

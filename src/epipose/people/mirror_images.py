@@ -44,11 +44,11 @@ def plane_between(
     seen: Bool[Tensor, "frame joint"],
     flip: Sequence[int],
 ) -> Plane:
-    """The plane that best reflects a person into another, left and right exchanged, whether they are images or not.
+    """The plane that best reflects a person into another, left and right swapped, whether they are images or not.
 
     A point and its image differ along the normal, and their middle lies on the plane: both in closed form, then again
     with the better half, because detections err by a limb's length now and then. ``seen``: joints of the person that
-    the image has, exchanged, too.
+    the image has, swapped, too.
     """
     p, q = xyz[seen], image[:, list(flip)][seen]
     plane = _plane(p, q)

@@ -1,7 +1,7 @@
 """Which of the people in each view is the one whom all cameras follow.
 
 The largest person is not it: a bystander close to one camera is larger. What the views of one person share, without
-any calibration, is WHEN each joint moves fast: a speed in the picture, divided by the body's size in the picture,
+any calibration, is WHEN each joint moves fast: a speed in the image, divided by the body's size in the image,
 rises and falls at the same moments from every side. So every pair of candidates of two views gets the correlation
 over time of their joints' speeds, weighted by how much both move and how long both are seen, and the candidates (one
 per view) with the largest sum over all pairs of views are taken. Who was out of a view for long comes back as another

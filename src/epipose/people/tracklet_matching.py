@@ -100,7 +100,7 @@ class _PairErrors(NamedTuple):
 
 
 def _pair_errors(sightings: Sightings, rig: Rig, skeleton: Skeleton, a: int, b: int) -> _PairErrors:
-    """Distance of every joint pair from obeying the epipolar constraint, sides exchanged in b where that fits better."""
+    """Distance of every joint pair from obeying the epipolar constraint, sides swapped in b where that fits better."""
     camera, seen = rig.camera.to(torch.float64), sightings.observed
     i, j = sightings.view[a], sightings.view[b]
     R = camera.R[j] @ camera.R[i].mT
@@ -123,10 +123,10 @@ def _pair_errors(sightings: Sightings, rig: Rig, skeleton: Skeleton, a: int, b: 
         fitting |= _middle(along, weight) > ALONG
         readings.append(_PairErrors(squared, weight, (weight > 0).sum(-1) >= FEWEST, fitting))
     as_is, crossed = readings
-    exchange = mean_cost(crossed.squared, crossed.weight) < 0.6 * mean_cost(as_is.squared, as_is.weight)
-    exchange &= crossed.counted
+    swap = mean_cost(crossed.squared, crossed.weight) < 0.6 * mean_cost(as_is.squared, as_is.weight)
+    swap &= crossed.counted
     squared, weight, counted, fitting = (
-        torch.where(exchange.reshape(-1, *[1] * (one.ndim - 1)), other, one)
+        torch.where(swap.reshape(-1, *[1] * (one.ndim - 1)), other, one)
         for one, other in zip(as_is, crossed, strict=True)
     )
     return _PairErrors(squared.float(), weight.float(), counted, fitting)  # there may be hundreds of pairs

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from epipose.clip import Clip
-from epipose.network.pretrained import shipped_sizes
+from epipose.network.pretrained import pretrained_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.sync.offsets import SyncMethod
 from epipose.training.presets import ADAPT
@@ -63,7 +63,7 @@ def run(
     if network != "none":
         full = network == "full" or (network == "auto" and torch.cuda.is_available())
         model = out / "model"
-        train_clips([out], model, overwrite=overwrite, **({} if full else shipped_sizes() | ADAPT))
+        train_clips([out], model, overwrite=overwrite, **({} if full else pretrained_sizes() | ADAPT))
         refine([out], model)
     label_section(report, out)
     if model is not None:

@@ -186,7 +186,7 @@ def label_clip(
         labels = Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17)
     else:
         if found.poses2d == folder / "poses2d.npz":
-            poses = poses.with_sides_exchanged(_exchanged_throughout(folder, poses.views))
+            poses = poses.with_sides_swapped(_swapped_throughout(folder, poses.views))
         if poses.conf.shape[2] > 1:
             several = associate(poses, rig, clip.fps)
             poses, sentences = several.poses, several.sentences()
@@ -207,12 +207,12 @@ def label_clip(
     return True
 
 
-def _exchanged_throughout(folder: Path, views: tuple[str, ...]) -> Bool[Tensor, " view"]:
-    """The views whose left and right calibration found to be exchanged from beginning to end."""
+def _swapped_throughout(folder: Path, views: tuple[str, ...]) -> Bool[Tensor, " view"]:
+    """The views whose left and right calibration found to be swapped from beginning to end."""
     report = folder / "calibration.json"
     cameras = read_json(report)["cameras"] if report.exists() else []
-    exchanged = {camera["name"] for camera in cameras if camera["exchanged_throughout"]}
-    return torch.tensor([view in exchanged for view in views])
+    swapped = {camera["name"] for camera in cameras if camera["swapped_throughout"]}
+    return torch.tensor([view in swapped for view in views])
 
 
 def detect_warnings(folder: Path) -> list[str]:

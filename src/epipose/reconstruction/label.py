@@ -41,7 +41,7 @@ def label(
 
     ``persons``: which of the poses' people, each the same human in every view: the subject alone, or those that
     `epipose.people.association.associate` found. ``gate``: a view supports a joint when it errs by less than this many
-    expected errors (`NOISE_SHARE` of the person's size in the picture each). A joint's confidence is the number of
+    expected errors (`NOISE_SHARE` of the person's size in the image each). A joint's confidence is the number of
     supporting views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]: one view
     alone is worth nothing, two perfect ones are worth 1. Joints whose supporting rays are all within
     ``min_parallax_deg`` of one line get 0. ``smoothness``: the expected second difference of a joint's path from frame

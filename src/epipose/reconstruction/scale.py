@@ -1,6 +1,6 @@
 """How large the world is: metres from one length that the user knows.
 
-Cameras from pictures are right up to one common factor. The person's height, the length of a bone or the distance
+Cameras from images are right up to one common factor. The person's height, the length of a bone or the distance
 between two cameras fixes it; with several of them the factor is their weighted mean, and where they contradict each
 other that is said. Each comes with an error, for a scale is no better than the length it rests on: people's proportions
 differ, and what a detector calls a hip is not where a tape measure would be put.

@@ -1,11 +1,11 @@
 """Which way is up and where the floor is: the world frame, from the feet, the posture and how people hold cameras.
 
-Cameras recovered from pictures know no gravity. Three things tell of it, each a little:
+Cameras recovered from images know no gravity. Three things tell of it, each a little:
 
 - Feet that stand lie on the floor. Where the person has stood in several places, those places span a plane.
 - People who stand or walk are upright: the line from their ankles to their shoulders points up, to within some degrees
   that are theirs (one leans, another carries a bag) and do not average out.
-- People hold cameras level: the rows of a picture are horizontal, though its columns are seldom vertical.
+- People hold cameras level: the rows of an image are horizontal, though its columns are seldom vertical.
 
 `up_direction` weighs them by their errors in one small least-squares problem, and returns how sure it is. A person who
 crosses the floor gives the plane in the direction of the walk; posture and cameras add what is missing sideways.

@@ -28,7 +28,7 @@ FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as
 _INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second
 _RATE = 60.0  # frames a second at which motions are kept in memory
 _SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
-_IN_VIEW = 0.98  # share of joints that have to be in the pictures
+_IN_VIEW = 0.98  # share of joints that have to be in the images
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def centred(actor: Actor) -> Actor:
 def within_view(actor: Actor, rig: Rig) -> Actor:
     """The actor with a path that all cameras see.
 
-    A path that leads out of the pictures is made smaller, as it would be in a smaller room: steps become shorter than
+    A path that leads out of the images is made smaller, as it would be in a smaller room: steps become shorter than
     the legs make them, and feet slide. So much only as is needed for 98 % of the joints to be seen.
     """
     ground = actor.xyz[:, H36M17.root] * [1, 1, 0]

@@ -1,6 +1,6 @@
 """What lies between the scene and the file: things in the way, the lens, the sensor, the codec.
 
-A real picture is never as clean as a drawn one, and a network that has only seen clean ones notices. An `Imaging` is
+A real image is never as clean as a drawn one, and a network that has only seen clean ones notices. An `Imaging` is
 one camera's faults for the length of a clip; what changes from frame to frame (the noise) comes from the generator.
 """
 
@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from epipose.studio.patterns import random_pattern
 
-Picture = UInt8[np.ndarray, "height width 3"]
+Image = UInt8[np.ndarray, "height width 3"]
 _LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look
 _MIDDLE_GREY = 110.0  # what a light meter makes of a scene
 _NOISE_PLACES = 256  # along each side of the sheet that noise is cut from
@@ -25,7 +25,7 @@ _NOISE_PLACES = 256  # along each side of the sheet that noise is cut from
 class Imaging:
     """One camera's faults. ``gain`` per channel, ``gamma``; ``blur`` of the lens (sigma, pixels); ``noise`` (sigma,
     grey levels); ``shutter``: seconds that it is open, 0: no time at all; ``quality`` of JPEG, 0: none. ``metering``:
-    how far the exposure follows the scene, from 0 (not at all) to 1 (every picture comes out middle grey).
+    how far the exposure follows the scene, from 0 (not at all) to 1 (every image comes out middle grey).
     """
 
     gain: Float[np.ndarray, "3"]
@@ -41,12 +41,12 @@ class Imaging:
 class Occluder:
     """Something that stands before the person and does not move: what it looks like, and where it is."""
 
-    picture: Picture
+    image: Image
     mask: Bool[np.ndarray, "height width"]
 
 
 def random_imaging(rng: np.random.Generator, height: int) -> Imaging:
-    """Faults of a random camera; blur grows with the picture's height."""
+    """Faults of a random camera; blur grows with the image's height."""
     exposure = np.exp(rng.normal(0, 0.2))
     unit = max(height / 384, 0.4)
     return Imaging(
@@ -87,37 +87,37 @@ def random_occluder(
 
 
 def imaged(
-    picture: Picture,
+    image: Image,
     imaging: Imaging,
     rng: np.random.Generator,
     occluder: Occluder | None = None,
     smear: Float[np.ndarray, "2"] | None = None,
-) -> Picture:
-    """The picture as the camera would have stored it; ``smear`` is the way that all of it moved meanwhile, pixels."""
+) -> Image:
+    """The image as the camera would have stored it; ``smear`` is the way that all of it moved meanwhile, pixels."""
     if smear is not None:
-        picture = cv2.filter2D(picture, -1, _line(smear))
+        image = cv2.filter2D(image, -1, _line(smear))
     if occluder is not None:
-        picture = np.where(occluder.mask[..., None], occluder.picture, picture)
+        image = np.where(occluder.mask[..., None], occluder.image, image)
     if imaging.blur > 0:
-        picture = cv2.GaussianBlur(picture, (0, 0), imaging.blur)
-    brightness = max(float(np.dot(cv2.mean(picture)[:3], _LUMA)), 1.0)
+        image = cv2.GaussianBlur(image, (0, 0), imaging.blur)
+    brightness = max(float(np.dot(cv2.mean(image)[:3], _LUMA)), 1.0)
     exposure = (_MIDDLE_GREY / brightness) ** imaging.metering
     levels = np.clip(exposure, 0.5, 3.0) * np.arange(256)[:, None] / 255
     curve = 255 * np.clip(imaging.gain * levels, 0, 1) ** imaging.gamma
-    picture = cv2.LUT(picture, np.ascontiguousarray(np.rint(curve).astype(np.uint8)[None]))
+    image = cv2.LUT(image, np.ascontiguousarray(np.rint(curve).astype(np.uint8)[None]))
     if imaging.noise > 0.3:
-        picture = cv2.add(picture, _noise_like(picture, imaging.noise, rng), dtype=cv2.CV_8U)
+        image = cv2.add(image, _noise_like(image, imaging.noise, rng), dtype=cv2.CV_8U)
     if imaging.quality > 0:
-        coded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, imaging.quality])[1]
+        coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, imaging.quality])[1]
         decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
         assert decoded is not None  # we encoded it
-        picture = np.ascontiguousarray(decoded[..., ::-1])
-    return picture
+        image = np.ascontiguousarray(decoded[..., ::-1])
+    return image
 
 
-def _noise_like(picture: Picture, sigma: float, rng: np.random.Generator) -> np.ndarray:
+def _noise_like(image: Image, sigma: float, rng: np.random.Generator) -> np.ndarray:
     """Grey-level noise: a piece of a fixed sheet from a random place."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     top, left = rng.integers(0, _NOISE_PLACES, 2)
     return _noise_sheet(height + _NOISE_PLACES, width + _NOISE_PLACES)[
         top : top + height, left : left + width

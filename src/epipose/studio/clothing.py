@@ -79,7 +79,7 @@ def face_of(body: Body) -> Face | None:
 def simplified(body: Body, detail: float) -> Int32[np.ndarray, "face 3"]:
     """Fewer faces: vertices that share a cell of ``detail`` metres, their strongest bone and their side become one.
 
-    Fingers and toes have most of a body's faces, and in a small picture they are smaller than a pixel. (Clustering of
+    Fingers and toes have most of a body's faces, and in a small image they are smaller than a pixel. (Clustering of
     vertices, Rossignac and Borrel 1993.) Eyes are left as they are.
     """
     cell = np.floor((body.vertices - body.vertices.min(0)) / detail).astype(np.int64)

@@ -1,7 +1,7 @@
 """Whole clips from the studio, on disk: footage of a person nobody filmed, with the truth beside it.
 
 A clip is a clip folder like any other (videos, clip.json, intrinsics.json), so every verb runs on it, and a folder
-``truth/`` that they do not look at: the cameras, the joints in the pictures and in the world. A clip is made under
+``truth/`` that they do not look at: the cameras, the joints in the images and in the world. A clip is made under
 another name and renamed when it is whole; what is there is skipped when the same command runs again.
 """
 
@@ -36,7 +36,7 @@ from epipose.studio.renderer import Renderer
 from epipose.studio.rigs import RigKind, random_rig
 from epipose.studio.room import Light, random_light, random_room
 
-_SUB_FRAMES = 3  # pictures that are averaged where the shutter is open for long
+_SUB_FRAMES = 3  # images that are averaged where the shutter is open for long
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def film(out: Path, clips: int, order: Order, workers: int = 0) -> list[Path]:
     return folders
 
 
-def picture_size(text: str | None) -> tuple[int, int] | None:
+def image_size(text: str | None) -> tuple[int, int] | None:
     """(width, height) of "640x480"; None for None. EpiposeError for anything else."""
     if text is None:
         return None
@@ -112,7 +112,7 @@ def _check(order: Order) -> None:
             "more views and frames, a positive frame rate and a seed from 0 on."
         )
     if order.size is not None and (min(order.size) < 64 or order.size[0] % 2 or order.size[1] % 2):
-        raise EpiposeError(f"Got pictures of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
+        raise EpiposeError(f"Got images of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
 
 
 def _claim(out: Path, order: Order) -> None:
@@ -166,8 +166,8 @@ def _film_one(renderer: Renderer, folder: Path, number: int, order: Order) -> No
         occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
         imaging = random_imaging(rng, height)
         noise = np.random.default_rng((order.seed, number, view))
-        pictures = _pictures(renderer, actor, camera, light, order.fps, imaging, occluder, noise)
-        write_video(part / f"{name}.mp4", pictures, order.fps)
+        images = _images(renderer, actor, camera, light, order.fps, imaging, occluder, noise)
+        write_video(part / f"{name}.mp4", images, order.fps)
         conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
     _write_truth(part, rig, xy, conf, actor)
     part.rename(folder)
@@ -189,7 +189,7 @@ def _write_truth(
     Poses3D(xyz, torch.ones(xyz.shape[:-1]), H36M17, "world", True).save(truth / "poses3d.npz")
 
 
-def _pictures(
+def _images(
     renderer: Renderer,
     actor: Actor,
     camera: Camera,
@@ -204,10 +204,10 @@ def _pictures(
         if imaging.shutter > 0:
             moments = frame + imaging.shutter * fps * (np.arange(_SUB_FRAMES) / (_SUB_FRAMES - 1) - 0.5)
             drawn = [renderer.draw(_between(actor.skinning, moment), camera, light) for moment in moments]
-            picture = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES, np.uint8)
+            image = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES, np.uint8)
         else:
-            picture = renderer.draw(actor.skinning[frame], camera, light)
-        yield imaged(picture, imaging, rng, occluder)
+            image = renderer.draw(actor.skinning[frame], camera, light)
+        yield imaged(image, imaging, rng, occluder)
 
 
 def _between(skinning: Skinning, moment: float) -> np.ndarray:
@@ -227,7 +227,7 @@ def _box(xy: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, "3"]:
 def _visible(
     xy: Float[np.ndarray, "frame joint 2"], size: tuple[int, int], occluder: Occluder | None
 ) -> Bool[np.ndarray, "frame joint"]:
-    """Joints within the picture and not behind what stands before the person (their own body may hide them)."""
+    """Joints within the image and not behind what stands before the person (their own body may hide them)."""
     inside = np.asarray(((xy >= 0) & (xy <= np.array(size) - 1)).all(-1))
     if occluder is None:
         return inside

@@ -42,14 +42,14 @@ def random_pattern(rng: np.random.Generator, size: int, plain: float = 0.35) -> 
     kinds = (_stripes, _checks, _dots, _blotches, _shapes)
     first, second = random_colour(rng), random_colour(rng)
     kind: Callable = _plain if rng.random() < plain else kinds[rng.integers(len(kinds))]
-    picture = kind(rng, size, first, second)
-    return uneven(rng, picture, rng.uniform(0.0, 0.25))
+    image = kind(rng, size, first, second)
+    return uneven(rng, image, rng.uniform(0.0, 0.25))
 
 
-def uneven(rng: np.random.Generator, picture: Float[np.ndarray, "size size 3"], strength: float) -> Texture:
+def uneven(rng: np.random.Generator, image: Float[np.ndarray, "size size 3"], strength: float) -> Texture:
     """The texture with its brightness varied by smooth noise, by up to half of ``strength`` either way."""
-    shade = 1 + strength * (smooth_noise(rng, len(picture), int(rng.integers(3, 20))) - 0.5)
-    return np.clip(picture * shade[..., None], 0, 255).astype(np.uint8)
+    shade = 1 + strength * (smooth_noise(rng, len(image), int(rng.integers(3, 20))) - 0.5)
+    return np.clip(image * shade[..., None], 0, 255).astype(np.uint8)
 
 
 def _plain(rng: np.random.Generator, size: int, first: Colour, second: Colour) -> np.ndarray:
@@ -90,32 +90,32 @@ def _dots(rng: np.random.Generator, size: int, first: Colour, second: Colour) ->
 def _blotches(rng: np.random.Generator, size: int, first: Colour, second: Colour) -> np.ndarray:
     noise = smooth_noise(rng, size, int(rng.integers(2, 12)))
     sharp = rng.choice([3.0, 8.0, 40.0])
-    picture = _mixed(first, second, np.clip((noise - 0.5) * sharp + 0.5, 0, 1))
+    image = _mixed(first, second, np.clip((noise - 0.5) * sharp + 0.5, 0, 1))
     third = smooth_noise(rng, size, int(rng.integers(2, 12))) > 0.62
-    return np.where(third[..., None], random_colour(rng), picture) if rng.random() < 0.5 else picture
+    return np.where(third[..., None], random_colour(rng), image) if rng.random() < 0.5 else image
 
 
 def _shapes(rng: np.random.Generator, size: int, first: Colour, second: Colour) -> np.ndarray:
-    picture = np.ascontiguousarray(np.broadcast_to(first, (size, size, 3)), np.float32)
+    image = np.ascontiguousarray(np.broadcast_to(first, (size, size, 3)), np.float32)
     for _ in range(rng.integers(2, 14)):
-        draw_shape(rng, picture, second if rng.random() < 0.4 else random_colour(rng))
-    return picture
+        draw_shape(rng, image, second if rng.random() < 0.4 else random_colour(rng))
+    return image
 
 
-def draw_shape(rng: np.random.Generator, picture: Float[np.ndarray, "h w 3"], colour: Colour) -> None:
-    """A random rectangle, ellipse, polygon or line, drawn into the picture in place."""
-    height, width = picture.shape[:2]
+def draw_shape(rng: np.random.Generator, image: Float[np.ndarray, "h w 3"], colour: Colour) -> None:
+    """A random rectangle, ellipse, polygon or line, drawn into the image in place."""
+    height, width = image.shape[:2]
     ink = tuple(float(c) for c in colour)
     (x, y), (a, b) = rng.integers(0, [width, height]), rng.integers(2, [max(width // 3, 3), max(height // 3, 3)])
     kind = rng.integers(4)
     thickness = -1 if rng.random() < 0.7 else int(rng.integers(1, max(width // 40, 2) + 1))
     if kind == 0:
-        cv2.rectangle(picture, (int(x - a), int(y - b)), (int(x + a), int(y + b)), ink, thickness)
+        cv2.rectangle(image, (int(x - a), int(y - b)), (int(x + a), int(y + b)), ink, thickness)
     elif kind == 1:
-        cv2.ellipse(picture, (int(x), int(y)), (int(a), int(b)), float(rng.uniform(0, 180)), 0, 360, ink, thickness)
+        cv2.ellipse(image, (int(x), int(y)), (int(a), int(b)), float(rng.uniform(0, 180)), 0, 360, ink, thickness)
     elif kind == 2:
         corners = np.array([x, y]) + rng.uniform(-1, 1, (int(rng.integers(3, 6)), 2)) * [a, b]
-        cv2.fillPoly(picture, [corners.astype(np.int32)], ink)
+        cv2.fillPoly(image, [corners.astype(np.int32)], ink)
     else:
         end = rng.integers(0, [width, height])
-        cv2.line(picture, (int(x), int(y)), (int(end[0]), int(end[1])), ink, abs(thickness))
+        cv2.line(image, (int(x), int(y)), (int(end[0]), int(end[1])), ink, abs(thickness))

@@ -1,7 +1,7 @@
-"""Pictures of a posed, dressed person in a room, as a calibrated camera sees them, on the GPU or without one.
+"""Images of a posed, dressed person in a room, as a calibrated camera sees them, on the GPU or without one.
 
 OpenGL through EGL: no window, no display; where there is no graphics card Mesa's llvmpipe does the same on the
-processor. The body goes to the card once, per picture only its bones follow. A joint that `Camera.project` puts at a
+processor. The body goes to the card once, per image only its bones follow. A joint that `Camera.project` puts at a
 pixel is drawn at that pixel: the shaders use the same lens model, and pixel centres lie at integers.
 """
 
@@ -24,13 +24,13 @@ from epipose.studio.clothing import dressed, face_of, simplified
 from epipose.studio.room import Light, Room
 
 _MOST_BONES = 256
-_GRID = 16  # cells along each side of the picture within which rays are interpolated
+_GRID = 16  # cells along each side of the image within which rays are interpolated
 _SHADOW_SIZE, _SHADOW_HALF = 128, 2.2  # pixels; metres
 _REACH = (0.2, 60.0)  # metres before the camera that are drawn
 
 
 class Renderer:
-    """Draws pictures; `dress` and `furnish` first. Use it in the process and thread that made it, and close it."""
+    """Draws images; `dress` and `furnish` first. Use it in the process and thread that made it, and close it."""
 
     def __init__(self, samples: int = 4) -> None:
         """``samples`` per pixel (0 or 4): with four, outlines are smooth, at twice the time without a graphics card.
@@ -169,7 +169,7 @@ class Renderer:
         _set(self._room, size=size, eye=centre)
 
     def _target(self, width: int, height: int) -> tuple[Any, Any]:
-        """Where to draw (several samples a pixel) and where to read, for pictures of this size."""
+        """Where to draw (several samples a pixel) and where to read, for images of this size."""
         if (width, height) not in self._targets:
             size, gl = (width, height), self._gl
             drawing = gl.framebuffer(
@@ -207,7 +207,7 @@ def gl_context() -> Any:
 
 
 def _grid() -> tuple[Float[np.ndarray, "corner 2"], np.ndarray]:
-    """Corners over the picture in [0, 1] and the triangles between them."""
+    """Corners over the image in [0, 1] and the triangles between them."""
     steps = np.linspace(0, 1, _GRID + 1)
     corners = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
     first = (np.arange(_GRID)[:, None] * (_GRID + 1) + np.arange(_GRID)).reshape(-1, 1)

@@ -56,7 +56,7 @@ def _ring(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
     """Cameras at about even angles and one distance, as a laboratory hangs them."""
     distance, height = rng.uniform(3.0, 6.5), rng.uniform(1.0, 2.8)
     azimuths = rng.uniform(0, 2 * math.pi) + 2 * math.pi / views * (np.arange(views) + rng.uniform(-0.25, 0.25, views))
-    fill = rng.uniform(1.15, 1.9)  # metres from the middle that the picture's shorter side shows
+    fill = rng.uniform(1.15, 1.9)  # metres from the middle that the image's shorter side shows
     cameras = []
     for azimuth in azimuths:
         away, up = distance * rng.uniform(0.85, 1.15), max(0.4, height + rng.uniform(-0.4, 0.4))
@@ -78,7 +78,7 @@ def _phones(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
         standing = upright if rng.random() < 0.8 else not upright
         width, height = (min(size), max(size)) if standing else (max(size), min(size))
         focal = max(size) * rng.uniform(0.65, 0.95)  # 23 to 34 mm in terms of 35 mm film
-        share = rng.uniform(0.45, 0.75)  # of the picture's height that a standing person takes up
+        share = rng.uniform(0.45, 0.75)  # of the image's height that a standing person takes up
         distance = float(np.clip(1.75 * focal / (share * height), 2.5, 6.0))
         cameras.append(_aimed(rng, azimuth, distance, rng.uniform(0.8, 2.2), focal, (width, height), roll=0.06))
     return Rig(tuple(f"phone{i + 1}" for i in range(views)), stack_cameras(cameras), True, True)

@@ -1,7 +1,7 @@
 """Where the person stands: a room with random surfaces, or a photo behind them; and the light.
 
 The room is a box round all cameras: floor, ceiling and two kinds of walls, each with a texture of its own, made up
-(see `patterns`) and littered with shapes, or cut out of a photo. In a share of scenes one picture fills the whole view
+(see `patterns`) and littered with shapes, or cut out of a photo. In a share of scenes one image fills the whole view
 instead, as if the person had been cut out and pasted; the shadow falls on the floor all the same.
 """
 
@@ -22,7 +22,7 @@ from epipose.studio.patterns import Texture, draw_shape, random_colour, random_p
 
 SURFACES = ("floor", "ceiling", "wall_x", "wall_y", "backdrop")
 _SIZE = 256
-_BACKDROP_SHARE = 0.3  # scenes with one picture behind the person, where there are no photos
+_BACKDROP_SHARE = 0.3  # scenes with one image behind the person, where there are no photos
 _BACKDROP_SHARE_PHOTOS = 0.6
 
 
@@ -92,10 +92,10 @@ def random_room(rng: np.random.Generator, reach: float, photos: Sequence[Path] =
 
 
 def photos_in(folder: Path) -> tuple[Path, ...]:
-    """The pictures of a folder and its subfolders, sorted; raises EpiposeError where there are none."""
+    """The images of a folder and its subfolders, sorted; raises EpiposeError where there are none."""
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
     if not found:
-        raise EpiposeError(f"The folder {folder} holds no picture ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        raise EpiposeError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
     return found
 
 
@@ -125,10 +125,10 @@ def _littered(rng: np.random.Generator) -> Texture:
     """A wall with things on and before it: shapes of all sizes over a gradient or a pattern."""
     if rng.random() < 0.5:
         ramp = np.linspace(0, 1, _SIZE)[:, None, None]
-        picture = random_colour(rng) + ramp * (random_colour(rng) - random_colour(rng))
-        picture = np.ascontiguousarray(np.broadcast_to(picture, (_SIZE, _SIZE, 3)), np.float32)
+        image = random_colour(rng) + ramp * (random_colour(rng) - random_colour(rng))
+        image = np.ascontiguousarray(np.broadcast_to(image, (_SIZE, _SIZE, 3)), np.float32)
     else:
-        picture = random_pattern(rng, _SIZE).astype(np.float32)
+        image = random_pattern(rng, _SIZE).astype(np.float32)
     for _ in range(rng.integers(0, 25)):
-        draw_shape(rng, picture, random_colour(rng))
-    return uneven(rng, picture, rng.uniform(0, 0.3))
+        draw_shape(rng, image, random_colour(rng))
+    return uneven(rng, image, rng.uniform(0, 0.3))

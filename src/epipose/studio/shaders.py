@@ -2,11 +2,11 @@
 
 ``PERSON`` bends the rest vertices by the bones (linear blend skinning), sends them through the very lens model of
 `epipose.camera.Camera` and lights them. ``SHADOW`` throws the same vertices along the light onto a patch of the floor,
-and ``FLOOR`` darkens that patch in the picture. ``ROOM`` draws what is behind: each corner of a fine grid over the
-picture carries the exact ray of that pixel, undistorted beforehand, and every pixel asks where its ray meets the box
+and ``FLOOR`` darkens that patch in the image. ``ROOM`` draws what is behind: each corner of a fine grid over the
+image carries the exact ray of that pixel, undistorted beforehand, and every pixel asks where its ray meets the box
 of the room. On a processor every texture that a pixel reads costs, so each reads one.
 
-Pixel rows run downwards in memory and GL's rows upwards, so pixel row v is GL's row v: no picture is ever flipped.
+Pixel rows run downwards in memory and GL's rows upwards, so pixel row v is GL's row v: no image is ever flipped.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ uniform vec2 size;
 in vec2 in_pixel;
 in vec3 in_ray;               // in the world
 out vec3 ray;
-out vec2 place;               // in the picture, 0 to 1
+out vec2 place;               // in the image, 0 to 1
 
 void main() {
     ray = in_ray;

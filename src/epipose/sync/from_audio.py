@@ -29,7 +29,7 @@ CLOSED = 0.05  # seconds by which the shifts of three pairs may fail to add up
 
 def sound(path: Path) -> Float[np.ndarray, " sample"] | None:
     """The audio track, mono at `RATE`, from the moment of the first video frame on; None where there is none."""
-    if path.is_dir():  # of pictures
+    if path.is_dir():  # of images
         return None
     with av.open(str(path)) as container:
         if not container.streams.audio:

@@ -17,7 +17,7 @@ from epipose.clip import Clip
 from epipose.poses import Poses2D
 
 SAME = 2e-3  # frames: nearer than this a moment is a frame
-FARTHEST = 2.5  # frames: a joint is not guessed across a longer gap between two pictures
+FARTHEST = 2.5  # frames: a joint is not guessed across a longer gap between two images
 
 
 def on_timeline(poses: Poses2D, clip: Clip) -> Poses2D:

@@ -1,1 +1,1 @@
-"""From pictures and labels to training samples: crops, augmentation, samples. Import from the submodules."""
+"""From images and labels to training samples: crops, augmentation, samples. Import from the submodules."""

@@ -1,7 +1,7 @@
-"""Variations of a training sample that keep picture and label consistent.
+"""Variations of a training sample that keep image and label consistent.
 
-One affine map takes the stored crop to the network's input and (u, v) with it: the picture is resampled once. Depth
-scales with the picture, as (u, v, d) of `epipose.network.crops` is made for.
+One affine map takes the stored crop to the network's input and (u, v) with it: the image is resampled once. Depth
+scales with the image, as (u, v, d) of `epipose.network.crops` is made for.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def augment(
     occlusion: float = 0.5,
     flip: float = 0.0,
 ) -> tuple[UInt8[np.ndarray, "size size 3"], Float[np.ndarray, "joint 3"], Float[np.ndarray, "joint 2"]]:
-    """A random variation of one sample: picture of size x size, (u, v, d), weights (of (u, v) and of d).
+    """A random variation of one sample: image of size x size, (u, v, d), weights (of (u, v) and of d).
 
-    ``stored`` shows ``window`` x the box, so that there is picture to turn and shift into view. ``rotation`` is the
+    ``stored`` shows ``window`` x the box, so that there is image to turn and shift into view. ``rotation`` is the
     largest angle in radians either way, ``scale`` and ``colour`` (per channel) are ranges of factors, ``shift`` the
     largest shift in crop widths; ``occlusion`` and ``flip`` are probabilities. ``flip_order`` says where each joint's
-    label comes from in the mirrored picture. Joints that leave the crop get weight 0: the network cannot point there.
+    label comes from in the mirrored image. Joints that leave the crop get weight 0: the network cannot point there.
     """
     angle = rng.uniform(-rotation, rotation)
     factor = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
@@ -47,13 +47,13 @@ def augment(
     if mirrored:
         uvd, weight = uvd[list(flip_order)], weight[list(flip_order)]
         linear = linear @ np.diag([-1.0, 1.0])
-    picture = _warped(stored, linear, offset, size, window)
+    image = _warped(stored, linear, offset, size, window)
     if occluded:
-        _occlude(picture, rng)
+        _occlude(image, rng)
     brightened = np.clip(np.arange(256)[:, None] * gains, 0, 255).astype(np.uint8)
-    picture = cv2.LUT(picture, brightened[None])
+    image = cv2.LUT(image, brightened[None])
     moved = np.concatenate([uvd[:, :2] @ linear.T + offset, factor * uvd[:, 2:]], -1).astype(np.float32)
-    return picture, moved, weight * (np.abs(moved) < 0.5).all(-1, keepdims=True)
+    return image, moved, weight * (np.abs(moved) < 0.5).all(-1, keepdims=True)
 
 
 def centre(stored: UInt8[np.ndarray, "stored stored 3"], size: int, window: float) -> UInt8[np.ndarray, "size size 3"]:
@@ -72,9 +72,9 @@ def _warped(stored: np.ndarray, linear: np.ndarray, offset: np.ndarray, size: in
     return cv2.warpAffine(stored, stored_from_input, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
-def _occlude(picture: np.ndarray, rng: np.random.Generator) -> None:
-    """Cover one to three rectangles in place, each with a flat colour or with another part of the same picture."""
-    size = len(picture)
+def _occlude(image: np.ndarray, rng: np.random.Generator) -> None:
+    """Cover one to three rectangles in place, each with a flat colour or with another part of the same image."""
+    size = len(image)
     for _ in range(rng.integers(1, 4)):
         height, width = rng.integers(size // 10, size // 3, 2)
         top, left = rng.integers(0, size - height), rng.integers(0, size - width)
@@ -82,5 +82,5 @@ def _occlude(picture: np.ndarray, rng: np.random.Generator) -> None:
             patch = rng.integers(0, 256, 3)
         else:
             y, x = rng.integers(0, size - height), rng.integers(0, size - width)
-            patch = picture[y : y + height, x : x + width].copy()
-        picture[top : top + height, left : left + width] = patch
+            patch = image[y : y + height, x : x + width].copy()
+        image[top : top + height, left : left + width] = patch

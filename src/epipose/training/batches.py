@@ -28,14 +28,14 @@ class StoredBatch(NamedTuple):
 
 @runtime_checkable
 class Source(Protocol):
-    """Endless batches; ``pictures`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``.
+    """Endless batches; ``images`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``.
 
     What it is made of, its ``repr`` says: that is how a training knows its own source when it goes on.
     """
 
     skeleton: Skeleton
     metric: bool
-    pictures: int
+    images: int
 
     @property
     def bone_lengths(self) -> Float[np.ndarray, " bone"]:
@@ -49,21 +49,21 @@ class Source(Protocol):
 
 def epoch_steps(source: Source, batch_size: int) -> int:
     """Batches in an epoch."""
-    return -(-source.pictures // batch_size)
+    return -(-source.images // batch_size)
 
 
 class Shuffled:
     """Samples in a new random order in every epoch, in batches as even as can be (batch normalisation needs several).
 
-    With ``pairs``, pictures 2k and 2k + 1 of a batch are two views of the same moment.
+    With ``pairs``, images 2k and 2k + 1 of a batch are two views of the same moment.
     """
 
     def __init__(self, samples: Samples, seed: int, *, pairs: bool = False) -> None:
         """Raises EpiposeError where ``pairs`` are wanted and no moment is seen by two views."""
         self.samples, self.seed, self.pairs = samples, seed, pairs
         self.skeleton, self.bone_lengths, self.metric = samples.skeleton, samples.bone_lengths, samples.metric
-        self.pictures = self._order(0).size
-        if not self.pictures:
+        self.images = self._order(0).size
+        if not self.images:
             raise EpiposeError("No moment is seen by two views: label clips of two views or more, and use two of them.")
 
     def batches(self, start_step: int, batch_size: int) -> Iterator[StoredBatch]:
@@ -75,8 +75,8 @@ class Shuffled:
                 yield self._batch(rows.ravel())
             epoch, step = epoch + 1, 0
 
-    def _order(self, epoch: int) -> Int[np.ndarray, "unit picture"]:
-        """The epoch's pictures, one to a row, or two of a moment."""
+    def _order(self, epoch: int) -> Int[np.ndarray, "unit image"]:
+        """The epoch's images, one to a row, or two of a moment."""
         rng = np.random.default_rng((self.seed, epoch))
         order = rng.permutation(len(self.samples))
         if not self.pairs:

@@ -34,17 +34,17 @@ class Team:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
 
-    def share(self, pictures: int, group: int = 1) -> slice:
+    def share(self, images: int, group: int = 1) -> slice:
         """The rows of a batch that this process reads; ``group`` neighbouring rows stay together.
 
         Raises EpiposeError for a batch in which a process has nothing to do.
         """
-        if pictures // group < self.size:
+        if images // group < self.size:
             raise EpiposeError(
-                f"A batch of {pictures} pictures cannot be shared by {self.size} processes. Use a larger --batch-size, "
-                "more pictures, or fewer processes."
+                f"A batch of {images} images cannot be shared by {self.size} processes. Use a larger --batch-size, "
+                "more images, or fewer processes."
             )
-        cuts = np.linspace(0, pictures // group, self.size + 1).round().astype(int) * group
+        cuts = np.linspace(0, images // group, self.size + 1).round().astype(int) * group
         return slice(int(cuts[self.rank]), int(cuts[self.rank + 1]))
 
     def total(self, sums: Float[Tensor, " sum"]) -> Float[Tensor, " sum"]:

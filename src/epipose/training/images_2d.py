@@ -1,7 +1,7 @@
-"""Pictures of which only the joints in the picture are known: they teach where joints are, and nothing about depth.
+"""Images of which only the joints in the image are known: they teach where joints are, and nothing about depth.
 
-They come from clip folders (whatever their cameras), from a folder of pictures with a poses2d.npz beside them, or from
-a dataset of people marked in pictures (MPII, COCO). Used alone they are the 2D pre-training of the method, beside
+They come from clip folders (whatever their cameras), from a folder of images with a poses2d.npz beside them, or from
+a dataset of people marked in images (MPII, COCO). Used alone they are the 2D pre-training of the method, beside
 labelled clips they keep the network in touch with more people.
 """
 
@@ -23,7 +23,7 @@ from epipose.datasets.base import Choice, PeopleReader
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
 from epipose.io.video import frame_files, read_image
-from epipose.network.crops import box_around, crop_from_pixels, crop_picture
+from epipose.network.crops import box_around, crop_from_pixels, crop_image
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
@@ -31,12 +31,12 @@ from epipose.training.samples import WINDOW, Samples, encoded
 
 
 class _Marked(NamedTuple):
-    """Joints in pictures, one person each, and how to read the pictures of some rows of a view."""
+    """Joints in images, one person each, and how to read the images of some rows of a view."""
 
     xy: Float[Tensor, "view row joint 2"]
     conf: Float[Tensor, "view row joint"]
     skeleton: Skeleton
-    pictures: Callable[[int, list[int]], Iterator[np.ndarray]]
+    images: Callable[[int, list[int]], Iterator[np.ndarray]]
 
 
 def samples_2d(
@@ -48,10 +48,10 @@ def samples_2d(
     margin: float = 1.25,
     min_joints: float = 0.7,
 ) -> Samples:
-    """One sample per picture in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
+    """One sample per image in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
 
-    A clip folder (clip.json, poses2d.npz), a folder of pictures whose poses2d.npz has one view, its frames the pictures
-    in the order of their names, or a dataset of people in pictures, whose training split gives one sample a person. All
+    A clip folder (clip.json, poses2d.npz), a folder of images whose poses2d.npz has one view, its frames the images
+    in the order of their names, or a dataset of people in images, whose training split gives one sample a person. All
     crops stay in memory (some 20 KB each at 256 pixels). Raises EpiposeError when the files do not fit, and when no
     sample is left.
     """
@@ -64,12 +64,12 @@ def samples_2d(
     jpegs, rows = [], []
     for view in range(len(xy)):
         frames = usable[view].nonzero()[:, 0].tolist()
-        for frame, picture in zip(frames, marked.pictures(view, frames), strict=True):
+        for frame, image in zip(frames, marked.images(view, frames), strict=True):
             box = boxes[view, frame].numpy() * np.array([1, 1, WINDOW])
-            jpegs.append(encoded(crop_picture(picture, box, round(WINDOW * input_size))))
+            jpegs.append(encoded(crop_image(image, box, round(WINDOW * input_size))))
             rows.append((view, frame))
     if not jpegs:
-        raise EpiposeError(f"{folder}: no picture shows {min_joints:.0%} of the joints of {skeleton.name} in 2D.")
+        raise EpiposeError(f"{folder}: no image shows {min_joints:.0%} of the joints of {skeleton.name} in 2D.")
     index = tuple(torch.tensor(rows).T)
     seen = (conf[index] > 0)[..., None]
     uv = torch.where(seen, crop_from_pixels(xy[index], boxes[index]), torch.zeros(()))
@@ -80,37 +80,35 @@ def samples_2d(
 
 
 def _detected(folder: Path) -> _Marked:
-    """Person 0 of a poses2d.npz, and the clip or the pictures that it is about."""
+    """Person 0 of a poses2d.npz, and the clip or the images that it is about."""
     poses = Poses2D.load(folder / "poses2d.npz")
-    pictures = partial(_pictures, folder, poses)
-    return _Marked(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, pictures)
+    images = partial(_images, folder, poses)
+    return _Marked(poses.xy[:, :, 0], poses.conf[:, :, 0], poses.skeleton, images)
 
 
 def _annotated(folder: Path) -> _Marked:
-    """Everybody whom a dataset gives to train on, as one view, people of the same picture one after the other."""
+    """Everybody whom a dataset gives to train on, as one view, people of the same image one after the other."""
     try:
         name, reader = reader_for(folder)
     except EpiposeError as error:
         raise EpiposeError(f"There is no file {folder / 'poses2d.npz'} (run: epipose detect), and {error}") from error
     if not isinstance(reader, PeopleReader):
-        raise EpiposeError(
-            f"{folder} is {name}, a dataset of takes; --pictures-2d reads datasets of people in pictures."
-        )
+        raise EpiposeError(f"{folder} is {name}, a dataset of takes; --images-2d reads datasets of people in images.")
     people = reader.people(folder, Choice(split="train"))
-    order = people.picture.argsort(stable=True)
-    paths = [people.pictures[number] for number in people.picture[order].tolist()]
+    order = people.image.argsort(stable=True)
+    paths = [people.images[number] for number in people.image[order].tolist()]
     return _Marked(people.xy[None, order], people.conf[None, order], people.skeleton, partial(_read_rows, paths))
 
 
 def _read_rows(paths: Sequence[Path], view: int, rows: list[int]) -> Iterator[np.ndarray]:
-    """The picture of each row; one that several rows in succession share is read once."""
+    """The image of each row; one that several rows in succession share is read once."""
     for path, same in itertools.groupby(rows, key=paths.__getitem__):
-        picture = read_image(path)
-        yield from (picture for _ in same)
+        image = read_image(path)
+        yield from (image for _ in same)
 
 
-def _pictures(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Iterator[np.ndarray]:
-    """The pictures of some frames of a view."""
+def _images(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Iterator[np.ndarray]:
+    """The images of some frames of a view."""
     if (folder / "clip.json").exists():
         clip = Clip.load(folder)
         chosen = next((of for of in clip.views if of.name == poses.views[view]), None)
@@ -120,7 +118,7 @@ def _pictures(folder: Path, poses: Poses2D, view: int, frames: list[int]) -> Ite
     paths = [folder / name for name in frame_files(folder)]
     if poses.xy.shape[:2] != (1, len(paths)):
         raise EpiposeError(
-            f"{folder} holds {len(paths)} pictures, its poses2d.npz has {poses.xy.shape[0]} views of "
-            f"{poses.xy.shape[1]} frames; expected one view with a frame for each picture, in the order of their names."
+            f"{folder} holds {len(paths)} images, its poses2d.npz has {poses.xy.shape[0]} views of "
+            f"{poses.xy.shape[1]} frames; expected one view with a frame for each image, in the order of their names."
         )
     return (read_image(paths[frame]) for frame in frames)

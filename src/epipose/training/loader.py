@@ -28,9 +28,9 @@ _AHEAD = 4  # batches that are prepared while the network works on one
 
 
 class Batch(NamedTuple):
-    """Pictures as the network sees them, (u, v, d), weights of (u, v) and d; boxes and cameras of paired views."""
+    """Images as the network sees them, (u, v, d), weights of (u, v) and d; boxes and cameras of paired views."""
 
-    pictures: UInt8[Tensor, "batch size size 3"]
+    images: UInt8[Tensor, "batch size size 3"]
     uvd: Float[Tensor, "batch joint 3"]
     weight: Float[Tensor, "batch joint 2"]
     box: Float[Tensor, "batch 3"] | None = None
@@ -38,15 +38,15 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device; from pinned memory the copy runs beside other work."""
-        pictures, uvd, weight = (part.to(device, non_blocking=True) for part in self[:3])
+        images, uvd, weight = (part.to(device, non_blocking=True) for part in self[:3])
         if self.box is None or self.camera is None:
-            return Batch(pictures, uvd, weight)
-        return Batch(pictures, uvd, weight, self.box.to(device), self.camera.to(device))
+            return Batch(images, uvd, weight)
+        return Batch(images, uvd, weight, self.box.to(device), self.camera.to(device))
 
     def pinned(self) -> Batch:
         """The batch where a GPU can fetch it by itself."""
-        pictures, uvd, weight = (part.pin_memory() for part in self[:3])
-        return Batch(pictures, uvd, weight, self.box, self.camera)
+        images, uvd, weight = (part.pin_memory() for part in self[:3])
+        return Batch(images, uvd, weight, self.box, self.camera)
 
 
 def feed(
@@ -61,7 +61,7 @@ def feed(
 ) -> Generator[Batch, None, None]:
     """This process's share of the batches from ``start_step`` on, endless, varied as `augment` says with ``variation``.
 
-    ``size`` is the side of the pictures in pixels; ``group`` neighbouring pictures of a batch stay together.
+    ``size`` is the side of the images in pixels; ``group`` neighbouring images of a batch stay together.
     """
 
     def varied(stored: StoredBatch, step: int, row: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -76,11 +76,11 @@ def feed(
     def prepared(stored: StoredBatch, step: int) -> Batch:
         rows = range(len(stored.crops))[team.share(len(stored.crops), group)]
         parts = zip(*pool.map(lambda row: varied(stored, step, row), rows), strict=True)
-        pictures, uvd, weight = (torch.from_numpy(np.stack(part)) for part in parts)
-        batch = Batch(pictures, uvd, weight)
+        images, uvd, weight = (torch.from_numpy(np.stack(part)) for part in parts)
+        batch = Batch(images, uvd, weight)
         if stored.place is not None:
             place = stored.place.of(np.array(rows))
-            batch = Batch(pictures, uvd, weight, place.box, place.camera)
+            batch = Batch(images, uvd, weight, place.box, place.camera)
         return batch.pinned() if team.device.type == "cuda" else batch
 
     with ThreadPoolExecutor() as pool:

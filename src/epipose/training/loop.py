@@ -89,7 +89,7 @@ def fit(
             if bar.update():  # only where it was drawn: to read the loss is to wait for the GPU
                 bar.set_postfix(epoch=step // steps + 1, loss=f"{float(loss):.4f}", refresh=False)
             if (step + 1) % steps == 0:
-                _log(out, learner, step, source.pictures, time.perf_counter() - since, waits.seconds())
+                _log(out, learner, step, source.images, time.perf_counter() - since, waits.seconds())
                 waits, since = Waits(team.device), time.perf_counter()
             late = time.monotonic() - saved > checkpoint_seconds
             due = late if checkpoint_steps is None else (step + 1) % checkpoint_steps == 0
@@ -150,7 +150,7 @@ class _Learner:
             group["lr"] = share * self.rate(step)
         device = self.team.device.type
         with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):  # on CPUs bf16 was slower
-            predicted, _ = self.model(to_input(batch.pictures))
+            predicted, _ = self.model(to_input(batch.images))
         target, weight = batch.uvd, batch.weight
         if self.recipe.unfrozen:
             assert batch.box is not None and batch.camera is not None  # noqa: PT018
@@ -183,18 +183,18 @@ class _Learner:
         if self.average is None:
             return self.net
         net = self.average.net
-        pictures = (to_input(batch.to(self.team.device).pictures) for batch in batches)
-        measure_norms(net, pictures, self._frozen(net))
+        images = (to_input(batch.to(self.team.device).images) for batch in batches)
+        measure_norms(net, images, self._frozen(net))
         return net
 
 
-def _log(out: Path, learner: _Learner, step: int, pictures: int, seconds: float, waited: float) -> None:
+def _log(out: Path, learner: _Learner, step: int, images: int, seconds: float, waited: float) -> None:
     """A line for the epoch that ends with this step."""
     loss, wide = learner.means()
     learner.sums.zero_()
     values = {
         "loss": loss, "spread": wide, "lr": learner.rate(step), "seconds": seconds,
-        "images_per_second": pictures / seconds, "data_wait_share": waited / seconds,
+        "images_per_second": images / seconds, "data_wait_share": waited / seconds,
     }  # fmt: skip
     rounded = {key: float(f"{value:.6g}") for key, value in values.items()}
     if learner.team.first:

@@ -1,6 +1,6 @@
 """What training minimises: a robust distance between normalised poses, weighted by how far a label can be trusted.
 
-A weight is two numbers per joint: one for the place in the picture (u and v), one for the depth. Pictures of which only
+A weight is two numbers per joint: one for the place in the image (u and v), one for the depth. Images of which only
 2D is known have depth weight 0.
 """
 

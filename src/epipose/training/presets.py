@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-# How the network that comes with epipose adapts to one clip in minutes without a GPU: `run --network small`, the demo.
-# Its sizes are `shipped_sizes`.
+# How the pretrained network adapts to one clip in minutes without a GPU: `run --network small`, the demo.
+# Its sizes are `pretrained_sizes`.
 ADAPT: dict[str, Any] = {
-    "init": "shipped",
+    "init": "pretrained",
     "epochs": 10,
     "batch_size": 16,
     "backbone_lr": 0.5,

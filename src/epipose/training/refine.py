@@ -1,6 +1,6 @@
 """Refinement: motion, captured or labelled, in; a refiner beside a model's network out.
 
-No picture and no 3D label of the footage is needed. Poses come from motion capture (played by the studio's bodies),
+No image and no 3D label of the footage is needed. Poses come from motion capture (played by the studio's bodies),
 from the labels that geometry gave a clip, or from both; each is seen by a new virtual camera every time, and misread at
 random (`epipose.training.virtual_views`), and the refiner learns to find it again. On labels of a few dozen frames it
 learns how this person moves, for viewpoints too where none of the cameras stood.
@@ -27,7 +27,7 @@ from epipose.geometry.rotation import rotation_to_z
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.motion.sampler import random_motion
 from epipose.network.posenet import TrainedPoseNet, reading_of
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D, poses_that_count
 from epipose.skeleton import Skeleton
@@ -51,7 +51,7 @@ def refine(
     mocap: Sequence[Path] = (),
     people: int = 600,
     frames: tuple[int, int] | None = None,
-    init: Literal["shipped", "none"] | Path = "shipped",
+    init: Literal["pretrained", "none"] | Path = "pretrained",
     steps: int = 600,
     batch_size: int = 512,
     lr: float = 5e-4,
@@ -61,7 +61,7 @@ def refine(
 
     ``folders`` are labelled clips, of which ``frames`` (first, last) are used; ``mocap`` are motion files, played by
     ``people`` random bodies. Where there are both, each is half of every batch; clips alone are joined by invented
-    poses, lest it forget what else people do. It begins with the refiner of ``init``: a model folder, "shipped" for
+    poses, lest it forget what else people do. It begins with the refiner of ``init``: a model folder, "pretrained" for
     that of epipose, "none" for nothing. One that is there from the same poses and options is returned as it is. Raises
     EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
     """
@@ -69,7 +69,7 @@ def refine(
         raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
     _check(people, frames, steps, batch_size, seed)
     skeleton = _skeleton_of(model)
-    start = shipped_model() if init == "shipped" else None if init == "none" else Path(init)
+    start = pretrained_model() if init == "pretrained" else None if init == "none" else Path(init)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
     options = {
         "frames": frames, "people": people if mocap else 0, "steps": steps, "batch_size": batch_size, "lr": lr,

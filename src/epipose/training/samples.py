@@ -22,7 +22,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
-from epipose.network.crops import box_around, crop_picture, pose_to_crop
+from epipose.network.crops import box_around, crop_image, pose_to_crop
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 
@@ -48,7 +48,7 @@ class Placement:
 class Samples:
     """Crops as JPEG (``WINDOW`` x the box) with their normalised poses, and weights of (u, v) and of d.
 
-    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen); metres where ``metric``. Pictures of which only 2D is
+    ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen); metres where ``metric``. Images of which only 2D is
     known have depth weight 0, no bone lengths and no placement.
     """
 
@@ -69,21 +69,21 @@ class Samples:
 
 
 def decoded(jpeg: bytes) -> UInt8[np.ndarray, "stored stored 3"]:
-    """The RGB picture in a JPEG that `encoded` made."""
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert picture is not None
-    return np.ascontiguousarray(picture[..., ::-1])
+    """The RGB image in a JPEG that `encoded` made."""
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    return np.ascontiguousarray(image[..., ::-1])
 
 
-def encoded(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """An RGB picture as JPEG."""
-    return cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+def encoded(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    """An RGB image as JPEG."""
+    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
 
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """Samples of several clips as one set; EpiposeError when their skeletons differ.
 
-    Where all clips (pictures with 2D alone apart) are metric, a bone's length is averaged over the samples of the clips
+    Where all clips (images with 2D alone apart) are metric, a bone's length is averaged over the samples of the clips
     that have seen it. Otherwise every clip has a unit of its own, and the first clip's lengths are kept: the ratios of
     bones are what a network without metric labels can know.
     """
@@ -135,7 +135,7 @@ def clip_samples(
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
-    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the picture. Raises
+    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image. Raises
     EpiposeError for missing files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
@@ -159,18 +159,18 @@ def clip_samples(
         for view in wanted:
             row = chosen.index(view.name)
             usable = [frame for frame in range(first, last + 1) if weight[row, frame].any()]
-            # a view that is late by a frame or more shows the labelled moment in a later picture
+            # a view that is late by a frame or more shows the labelled moment in a later image
             late = round(float(rig.lag[clip.names.index(view.name)]))
             shown = [min(max(frame + late, 0), clip.frames - 1) for frame in usable]
-            for frame, picture in zip(usable, clip.read(view, shown), strict=True):
+            for frame, image in zip(usable, clip.read(view, shown), strict=True):
                 box = boxes[row, frame] * np.array([1, 1, WINDOW])
-                jpegs.append(encoded(crop_picture(picture, box, round(WINDOW * input_size))))
+                jpegs.append(encoded(crop_image(image, box, round(WINDOW * input_size))))
                 kept.append((row, frame))
             bar.update()
     if not jpegs:
         raise EpiposeError(
             f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "
-            "picture. Look at the labels: epipose view, or label again with looser gates."
+            "image. Look at the labels: epipose view, or label again with looser gates."
         )
     rows, columns = (list(column) for column in zip(*kept, strict=True))
     lengths = _bone_lengths(labels, first, last)

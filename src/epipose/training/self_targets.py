@@ -1,7 +1,7 @@
 """Targets from the network's own 2D: the experiment that shows why the 2D branch of the method is frozen.
 
 The network reads two views of the same moments. Its (u, v) are triangulated with the known cameras and the points,
-seen from each camera, are the target, through which the gradient flows too. Nothing ties that target to the pictures:
+seen from each camera, are the target, through which the gradient flows too. Nothing ties that target to the images:
 the cheapest way to agree with oneself is to put all joints at one point, and that is where training goes (Kocabas et
 al. 2019, section 3.1).
 """
@@ -21,15 +21,15 @@ _FARTHEST = 1.0  # crop widths: targets of nearly parallel rays go no farther, a
 
 
 def own_targets(
-    uv: Float[Tensor, "picture joint 2"],
-    box: Float[Tensor, "picture 3"],
+    uv: Float[Tensor, "image joint 2"],
+    box: Float[Tensor, "image 3"],
     camera: Camera,
     root: int,
-) -> tuple[Float[Tensor, "picture joint 3"], Float[Tensor, "picture joint 2"]]:
-    """(u, v, d) that two pictures' (u, v) make together, with their gradient, and weights (0 behind a camera).
+) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint 2"]]:
+    """(u, v, d) that two images' (u, v) make together, with their gradient, and weights (0 behind a camera).
 
-    Pictures 2k and 2k + 1 show the same moment; ``box`` (centre, side in pixels) and ``camera`` belong to each
-    picture. Optimal two-view triangulation (Lindstrom 2010), in float64.
+    Images 2k and 2k + 1 show the same moment; ``box`` (centre, side in pixels) and ``camera`` belong to each
+    image. Optimal two-view triangulation (Lindstrom 2010), in float64.
     """
     camera, box = camera.to(torch.float64), box.double()
     x = camera.spread(1).to_normalized(pixels_from_crop(uv.double(), box))

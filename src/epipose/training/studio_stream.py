@@ -46,8 +46,8 @@ _POSE_RATE = 3.0  # poses a second of the motion that become samples
 _DETAIL = 1.0  # pixels below which faces of the body are merged
 _HEIGHT = 2.0  # metres that a box is high, about
 _FAR = 8.5  # metres from the middle within which all cameras stand
-_LEAST_SEEN = 0.6  # share of joints within the picture
-_OCCLUDED, _SMEARED = 0.25, 0.25  # shares of pictures
+_LEAST_SEEN = 0.6  # share of joints within the image
+_OCCLUDED, _SMEARED = 0.25, 0.25  # shares of images
 _PEOPLE_MEASURED = 32
 
 
@@ -85,20 +85,20 @@ class Stream:
     skeleton: Skeleton = H36M17
     metric: bool = True
 
-    def __init__(self, recipe: Recipe, workers: int = 0, pictures: int = 50_000) -> None:
-        """``workers`` processes draw; 0: this one, when a batch is asked for. ``pictures`` are called an epoch."""
+    def __init__(self, recipe: Recipe, workers: int = 0, images: int = 50_000) -> None:
+        """``workers`` processes draw; 0: this one, when a batch is asked for. ``images`` are called an epoch."""
         if workers < 0 or recipe.seed < 0 or recipe.side < 32:
             raise EpiposeError(
                 f"Got {workers} workers, seed {recipe.seed} and crops of {recipe.side} pixels; workers and seed are whole "
                 "numbers from 0 on, crops have at least 32 pixels."
             )
-        self.recipe, self.workers, self.pictures = recipe, workers, pictures
+        self.recipe, self.workers, self.images = recipe, workers, images
 
     def __repr__(self) -> str:
         """What the samples follow from, files by their names: two streams that print alike give the same."""
         of = {name: value for name, value in vars(self.recipe).items() if name != "cast"}
         files = {name: [path.name for path in of[name]] for name in ("motions", "photos")}
-        return f"Stream({self.pictures}, {of | files})"
+        return f"Stream({self.images}, {of | files})"
 
     @property
     def bone_lengths(self) -> Float32[np.ndarray, " bone"]:
@@ -172,7 +172,7 @@ def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> StoredBat
 def _sample(
     renderer: Renderer, recipe: Recipe, rng: np.random.Generator, pose: np.ndarray, xyz: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One crop of a pose that is put somewhere in the camera's picture: stored crop, (u, v, d), weights."""
+    """One crop of a pose that is put somewhere in the camera's image: stored crop, (u, v, d), weights."""
     offset, xy, inside = _placed(rng, xyz, camera)
     margin = recipe.margin * (recipe.loosest / recipe.margin) ** (rng.random() ** 3)
     box = box_around(xy, inside.float(), margin)
@@ -180,23 +180,23 @@ def _sample(
     view = through(camera, box, recipe.side)
     moved = pose.copy()
     moved[..., 3] += offset.astype(np.float32)
-    picture = renderer.draw(moved, view, random_light(rng))
+    image = renderer.draw(moved, view, random_light(rng))
     imaging = random_imaging(rng, recipe.side)
     imaging = replace(imaging, blur=math.hypot(imaging.blur, 0.4 * max(zoom - 1, 0)))  # few pixels, enlarged
     around = np.array([recipe.side / 2, recipe.side / 2, recipe.side / WINDOW])
     occluder = random_occluder(rng, (recipe.side, recipe.side), around, _OCCLUDED)
     smear = rng.normal(0, 0.012 * recipe.side, 2) if rng.random() < _SMEARED else None
-    picture = _framed(imaged(picture, imaging, rng, occluder, smear), camera, box)
+    image = _framed(imaged(image, imaging, rng, occluder, smear), camera, box)
     in_frame = camera.into_frame(torch.from_numpy(xyz + offset))
     uvd = pose_to_crop(in_frame, camera, box, H36M17.root)
     weight = inside.float()[:, None] * torch.tensor([1.0, float(recipe.depth)])
-    return picture, uvd.float().numpy(), weight.numpy()
+    return image, uvd.float().numpy(), weight.numpy()
 
 
 def _placed(
     rng: np.random.Generator, xyz: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, Float[torch.Tensor, "joint 2"], Bool[torch.Tensor, " joint"]]:
-    """Where on the floor this pose stands (an offset), its joints' pixels, and which of them are in the picture."""
+    """Where on the floor this pose stands (an offset), its joints' pixels, and which of them are in the image."""
     hips = xyz[H36M17.root] * [1, 1, 0]
     offset, xy, inside = -hips, torch.zeros(0, 2), torch.zeros(0, dtype=torch.bool)
     for spread in (0.6, 0.3, 0.1, 0.0):  # nearer to the middle until enough of the person is seen
@@ -210,7 +210,7 @@ def _placed(
 
 
 def through(camera: Camera, box: Float[torch.Tensor, "3"], side: int) -> Camera:
-    """The camera whose picture is the stored crop: ``side`` pixels that show ``WINDOW`` x the box, as `crop_picture`."""
+    """The camera whose image is the stored crop: ``side`` pixels that show ``WINDOW`` x the box, as `crop_image`."""
     zoom = side / (WINDOW * box[2])
     K = camera.K.clone()
     K[:2] *= zoom
@@ -218,17 +218,17 @@ def through(camera: Camera, box: Float[torch.Tensor, "3"], side: int) -> Camera:
     return replace(camera, K=K, size=torch.tensor([side, side]))
 
 
-def _framed(picture: np.ndarray, camera: Camera, box: torch.Tensor) -> np.ndarray:
-    """Black where the camera's picture has ended, as in crops of real pictures."""
-    side = len(picture)
+def _framed(image: np.ndarray, camera: Camera, box: torch.Tensor) -> np.ndarray:
+    """Black where the camera's image has ended, as in crops of real images."""
+    side = len(image)
     pixels = (np.arange(side) + 0.5) / side - 0.5
     beyond = []
     for axis in (0, 1):
         at = float(box[axis]) + WINDOW * float(box[2]) * pixels
         beyond.append((at < -0.5) | (at > int(camera.size[axis]) - 0.5))
-    picture[:, beyond[0]] = 0
-    picture[beyond[1]] = 0
-    return picture
+    image[:, beyond[0]] = 0
+    image[beyond[1]] = 0
+    return image
 
 
 def _drawn_here(recipe: Recipe, first: int) -> Generator[tuple[int, StoredBatch], None, None]:
@@ -267,7 +267,7 @@ def _received(out: Any, process: Any) -> Any:
         except queue.Empty:
             if not process.is_alive():
                 raise EpiposeError(
-                    f"A process that draws pictures ended (exit code {process.exitcode}); memory may have run out. Use "
+                    f"A process that draws images ended (exit code {process.exitcode}); memory may have run out. Use "
                     "fewer workers."
                 ) from None
 

@@ -44,7 +44,7 @@ def supervision(folder: Path, mode: Mode) -> Supervision:
     - ``true2d``: true 2D, true cameras.
     - ``full``: the true 3D poses.
     - ``unfrozen``: the targets come from the network's own 2D and the true cameras; the labels of ``self+rig`` only
-      say where the person is in the pictures, and how long bones are.
+      say where the person is in the images, and how long bones are.
     """
     detected, truth = folder / "poses2d.npz", folder / "truth"
     if mode == "self":

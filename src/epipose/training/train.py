@@ -1,4 +1,4 @@
-"""Training: labelled clip folders in, a network that reads one picture out.
+"""Training: labelled clip folders in, a network that reads one image out.
 
 Here is what belongs to files: which labels are used, which folder is whose, what was trained before. The loop itself is
 in loop.py. The model folder holds train.json (options), log.jsonl (one line per epoch), checkpoint.pt (while running),
@@ -18,7 +18,7 @@ from epipose.errors import EpiposeError
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
-from epipose.network.pretrained import shipped_model
+from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import REFINED
 from epipose.skeletons import H36M17
 from epipose.training.batches import Shuffled, Source
@@ -36,7 +36,7 @@ def train(
     out: Path,
     *,
     mode: Mode = "self",
-    pictures_2d: Sequence[Path] = (),
+    images_2d: Sequence[Path] = (),
     stream: Source | None = None,
     prepare: Callable[[Sequence[Path], Mode], list[Path]] = label_folders,
     backbone: str = "resnet50",
@@ -44,7 +44,7 @@ def train(
     depth_bins: int = 64,
     channels: int = 256,
     deconvs: int = 3,
-    init: Literal["imagenet", "shipped"] | Path | None = None,
+    init: Literal["imagenet", "pretrained"] | Path | None = None,
     frames: tuple[int, int] | None = None,
     views: Sequence[str] | None = None,
     margin: float = 1.25,
@@ -76,19 +76,19 @@ def train(
 ) -> TrainedPoseNet:
     """Train a PoseNet on the labels of clip folders; resumes a run that was cut off, returns a finished one as it is.
 
-    ``mode`` says where labels come from (see `supervision`); ``prepare`` may make the missing ones. Of ``pictures_2d`` (see
-    `samples_2d`) only the joints in the picture are learned; alone they are a pre-training. ``stream`` takes the place
-    of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of
+    ``mode`` says where labels come from (see `supervision`); ``prepare`` may make the missing ones. Of ``images_2d``
+    (see `samples_2d`) only the joints in the image are learned; alone they are a pre-training. ``stream`` takes the
+    place of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of
     `augment` (rotation in radians), the way of training is `Recipe`'s; ``frames`` (first, last) and ``views`` say what
     of each clip to use, ``label_weight`` and ``min_confidence`` how labels count. ``init`` is an ImageNet weight file
     of the backbone, "imagenet" to fetch it (only EfficientNet-Lite0's), or the folder of a trained model to go on from;
-    "shipped" is that of the network that comes with epipose. Started by torchrun, all processes train together. Raises
+    "pretrained" is that of the pretrained network. Started by torchrun, all processes train together. Raises
     EpiposeError for unlabelled folders and for an ``out`` with another run's options (unless ``overwrite``).
     """
     options = {key: _plain(value) for key, value in locals().items() if key not in _HOW_ONLY}
     if stream is not None:
         options["stream"] = repr(stream)
-    start = shipped_model() if init == "shipped" else init
+    start = pretrained_model() if init == "pretrained" else init
     target = device_named(device)
     recipe = Recipe(
         epochs, batch_size, lr, backbone_lr, frozen_norm, schedule, warmup, tuple(lr_drops), clip_gradient, ema, beta,
@@ -99,10 +99,10 @@ def train(
     }  # fmt: skip
     if mode == "unfrozen":  # the way from crop to camera is the box alone
         variation |= {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "flip": 0.0}
-    _check(folders, pictures_2d, stream, recipe)
+    _check(folders, images_2d, stream, recipe)
     with team(target) as processes:
         labels = processes.told(prepare(folders, mode) if processes.first else None)
-        inputs = fingerprint(_inputs(folders, labels, pictures_2d, start)) if processes.first else ""
+        inputs = fingerprint(_inputs(folders, labels, images_2d, start)) if processes.first else ""
         if processes.told(processes.first and not overwrite and _finished(out, options, inputs)):
             return TrainedPoseNet.load(out)
         source = stream
@@ -113,7 +113,7 @@ def train(
                 clip_samples(clip, input_size, labels_in=where, **chosen)
                 for clip, where in zip(folders, labels, strict=True)
             ]
-            source = Shuffled(_with_2d(parts, pictures_2d, input_size, margin), seed, pairs=recipe.unfrozen)
+            source = Shuffled(_with_2d(parts, images_2d, input_size, margin), seed, pairs=recipe.unfrozen)
         sizes = {"input_size": input_size, "depth_bins": depth_bins, "channels": channels, "deconvs": deconvs}
         net = _network(backbone, len(source.skeleton.joints), sizes, start, seed)
         if processes.first:  # not before everything that can be wrong with the call was tried
@@ -128,32 +128,32 @@ def train(
 # How and where to run, not what to train. (A GPU computes in bfloat16, so its network is not the CPU's to the last
 # bit.)
 _HOW_ONLY = (
-    "folders", "out", "pictures_2d", "prepare", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
+    "folders", "out", "images_2d", "prepare", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
 )  # fmt: skip
 
 
-def _check(folders: Sequence[Path], pictures_2d: Sequence[Path], stream: Source | None, recipe: Recipe) -> None:
+def _check(folders: Sequence[Path], images_2d: Sequence[Path], stream: Source | None, recipe: Recipe) -> None:
     if recipe.seed < 0:
         raise EpiposeError(f"Got seed {recipe.seed}; seeds are whole numbers from 0 on.")
     if recipe.batch_size < 1:
-        raise EpiposeError(f"Got batch size {recipe.batch_size}; a step needs at least one picture, better several.")
+        raise EpiposeError(f"Got batch size {recipe.batch_size}; a step needs at least one image, better several.")
     if not 0 <= recipe.ema < 1:
         raise EpiposeError(f"Got an average that keeps {recipe.ema} per step; it must be 0 (off) to less than 1.")
-    if recipe.unfrozen and (pictures_2d or stream is not None or recipe.batch_size % 2):
+    if recipe.unfrozen and (images_2d or stream is not None or recipe.batch_size % 2):
         raise EpiposeError(
             "The mode 'unfrozen' reads pairs of views: give clip folders alone, and an even batch size "
             f"(got {recipe.batch_size})."
         )
-    if stream is None and not folders and not pictures_2d:
-        raise EpiposeError("There is nothing to train on. Give labelled clip folders, or pictures with 2D poses.")
-    if stream is not None and (folders or pictures_2d):
+    if stream is None and not folders and not images_2d:
+        raise EpiposeError("There is nothing to train on. Give labelled clip folders, or images with 2D poses.")
+    if stream is not None and (folders or images_2d):
         raise EpiposeError("Give either a stream or folders to train on, not both.")
 
 
-def _with_2d(parts: list[Samples], pictures_2d: Sequence[Path], input_size: int, margin: float) -> Samples:
-    """The clips' samples, and those of pictures with 2D alone in the same joints."""
+def _with_2d(parts: list[Samples], images_2d: Sequence[Path], input_size: int, margin: float) -> Samples:
+    """The clips' samples, and those of images with 2D alone in the same joints."""
     skeleton = parts[0].skeleton if parts else H36M17
-    flat = [samples_2d(folder, input_size, skeleton=skeleton, margin=margin) for folder in pictures_2d]
+    flat = [samples_2d(folder, input_size, skeleton=skeleton, margin=margin) for folder in images_2d]
     return joined(parts + flat)
 
 
@@ -188,15 +188,15 @@ def _plain(value: Any) -> Any:
 def _inputs(
     folders: Sequence[Path],
     labels: Sequence[Path],
-    pictures_2d: Sequence[Path],
+    images_2d: Sequence[Path],
     init: Literal["imagenet"] | Path | None,
 ) -> list[Path]:
     """The files that decide what is learned: labels, and the weights to begin with (imagenet's never change)."""
     paths = [path for folder, where in zip(folders, labels, strict=True) for path in _needed(folder, where)]
-    for folder in pictures_2d:
+    for folder in images_2d:
         if (folder / "poses2d.npz").exists():
             paths.append(folder / "poses2d.npz")
-        elif folder.is_dir():  # a dataset: its annotations and pictures by their names and sizes
+        elif folder.is_dir():  # a dataset: its annotations and images by their names and sizes
             paths += [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
     if init is not None and init != "imagenet":
         weights = Path(init) / "model.safetensors" if Path(init).is_dir() else Path(init)
@@ -252,7 +252,7 @@ def _initialise(net: PoseNet, init: Path) -> None:
         return net.backbone.load_imagenet(init)
     before = TrainedPoseNet.load(init)
     old, new = ({**sizes, "input_size": None} for sizes in (before.net.sizes, net.sizes))
-    if old != new:  # the network is convolutional: pictures may be larger than those it began with
+    if old != new:  # the network is convolutional: images may be larger than those it began with
         raise EpiposeError(
             f"The model in {init} has sizes {before.net.sizes}; this run has {net.sizes}. Use the same (the input's side "
             "may differ)."

@@ -1,7 +1,7 @@
 """Poses as cameras that nobody had would have seen them, and as networks would have misread them.
 
-A 3D pose is worth more than the pictures it came from: seen by ever new virtual cameras it says how depth follows from
-the joints in a picture, for any viewpoint. What a refiner will get at last is not such a perfect view but two faulty
+A 3D pose is worth more than the images it came from: seen by ever new virtual cameras it says how depth follows from
+the joints in an image, for any viewpoint. What a refiner will get at last is not such a perfect view but two faulty
 readings of it, so faults of both kinds are made up here. They are not fitted to any footage; their size was chosen
 once, by trying three (docs/log.md, "Why there is a refiner").
 """
@@ -39,9 +39,9 @@ class Readings(NamedTuple):
 def virtual_views(
     xyz: Float[Tensor, "batch joint 3"], conf: Float[Tensor, "batch joint"], skeleton: Skeleton, random: torch.Generator
 ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
-    """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's picture, and the confidence of these joints.
+    """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's image, and the confidence of these joints.
 
-    Half of them are mirrored, left and right exchanged. Poses may have any unit and place, z is up; joints with conf 0
+    Half of them are mirrored, left and right swapped. Poses may have any unit and place, z is up; joints with conf 0
     are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from somebody of
     1.7 m, look at them about level, and somewhat past them.
     """
@@ -63,11 +63,11 @@ def virtual_views(
 
 
 def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: torch.Generator) -> Readings:
-    """Faulty readings of poses: every picture has errors of its own size.
+    """Faulty readings of poses: every image has errors of its own size.
 
-    A detector errs by about 0.6 % of the crop, and misses some joints altogether; one picture in five is seen by a
+    A detector errs by about 0.6 % of the crop, and misses some joints altogether; one image in five is seen by a
     coarse one, or by none. The network's errors are larger, 2 % to 30 %, and pass from a joint to those that hang on
-    it; in one picture in four it reads a pose that somebody else has. It is to be believed where the two agree.
+    it; in one image in four it reads a pose that somebody else has. It is to be believed where the two agree.
     """
     batch, joints, _ = uvd.shape
 
@@ -90,7 +90,7 @@ def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: tor
 
 
 def _pinhole() -> Camera:
-    """A camera whose picture is the plane at distance 1: after the division by the crop's side no unit is left."""
+    """A camera whose image is the plane at distance 1: after the division by the crop's side no unit is left."""
     at = torch.eye(3)
     return Camera(at[None], torch.zeros(1, 5), at[None], torch.zeros(1, 3), torch.ones(1, 2, dtype=torch.int64))
 

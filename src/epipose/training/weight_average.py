@@ -1,7 +1,7 @@
 """The average of a network's weights over the last steps of training, which reads better than the weights themselves.
 
 Single steps jump about the optimum, their average does not (Polyak & Juditsky 1992). What must not be averaged are the
-statistics of batch normalisation: those of the averaged network are measured, on pictures, when training has ended.
+statistics of batch normalisation: those of the averaged network are measured, on images, when training has ended.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Average:
 
 
 def measure_norms(
-    net: nn.Module, pictures: Iterable[Float[Tensor, "batch 3 size size"]], frozen: Iterable[nn.Module] = ()
+    net: nn.Module, images: Iterable[Float[Tensor, "batch 3 size size"]], frozen: Iterable[nn.Module] = ()
 ) -> None:
     """Set the statistics of batch normalisation to the mean over these batches, all counting alike, in place.
 
@@ -50,7 +50,7 @@ def measure_norms(
         norm.train().reset_running_stats()
         norm.momentum = None  # torch's word for a mean in which all batches count alike
     with torch.no_grad():
-        for batch in pictures:
+        for batch in images:
             net(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -51,7 +51,7 @@ _TERMS = {
     "elsewhere from behind) are not in it.",
     "inliers": "Observations that lie within two expected errors of a detector. Many others: another person, bad "
     "synchronisation, or somebody half hidden.",
-    "picture covered": "Of a hundred equal fields of the picture, those in which a joint was ever seen. A lens can only "
+    "image covered": "Of a hundred equal fields of the image, those in which a joint was ever seen. A lens can only "
     "be judged where somebody was.",
     "left/right repaired": "Frames in which the detector took the left side for the right, as the other views tell. "
     "Labels repair it too.",
@@ -133,7 +133,7 @@ def _camera_section(report: Report, content: dict[str, Any]) -> None:
         "Camera by camera",
         "The cameras were given; this is how they agree with what they saw." if given else "",
     )
-    headers = "camera|error|nine in ten below|sure to|inliers|picture covered|left/right repaired|shift halfway"
+    headers = "camera|error|nine in ten below|sure to|inliers|image covered|left/right repaired|shift halfway"
     report.table(
         headers.split("|"),
         [
@@ -157,7 +157,7 @@ def _camera_section(report: Report, content: dict[str, Any]) -> None:
 
 def _repaired(camera: dict[str, Any], frames: int) -> str:
     some = f"{camera['swapped_frames']} of {frames} frames"
-    return f"throughout, and {some}" if camera["exchanged_throughout"] else some
+    return f"throughout, and {some}" if camera["swapped_throughout"] else some
 
 
 def _room_section(
@@ -170,7 +170,7 @@ def _room_section(
         else f"by {x:.2f}, {y:.2f} and {z:.2f} m along x, y and z of the given world"
     )
     report.section(
-        "The room and the pictures",
+        "The room and the images",
         f"The person's hips moved {where}{'' if rig.metric else ', for a person 1.7 m tall'} (along each axis, nine tenths "
         "of the time). The more of the room somebody walks through, the surer the cameras; how long matters little.",
     )
@@ -184,7 +184,7 @@ def _room_section(
     seen = torch.where(poses.conf[:, :, 0] >= 0.3, poses.conf[:, :, 0], 0.0)
     report.diagram(
         coverage_sheet(rig.names, rig.camera.size, poses.xy[:, :, 0], seen),
-        "Where in each picture the person's joints were seen; the stronger the colour, the more often.",
+        "Where in each image the person's joints were seen; the stronger the colour, the more often.",
     )
 
 
@@ -259,7 +259,7 @@ def _person_section(report: Report, content: dict[str, Any], reasons: dict[str, 
     if evidence["handedness"] is not None:
         points.append(sides[evidence["handedness"] > 0])
     if evidence["mirror_cost"] is not None:
-        points.append(f"The mirrored world would explain the pictures {evidence['mirror_cost']:.1f} times as badly.")
+        points.append(f"The mirrored world would explain the images {evidence['mirror_cost']:.1f} times as badly.")
     if evidence["mirrored_video"] is not None:
         points.append(
             f"The view that suits a mirrored video best fits {evidence['mirrored_video']:.1f} times as badly so."

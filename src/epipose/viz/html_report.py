@@ -89,9 +89,9 @@ class Report:
         )
         return self
 
-    def picture(self, picture: UInt8[np.ndarray, "height width 3"] | Path, caption: str = "") -> Report:
-        """An RGB picture or an image file, embedded as JPEG. A file that is no picture raises EpiposeError."""
-        pixels = read_image(picture) if isinstance(picture, Path) else picture
+    def image(self, image: UInt8[np.ndarray, "height width 3"] | Path, caption: str = "") -> Report:
+        """An RGB image or an image file, embedded as JPEG. A file that is no image raises EpiposeError."""
+        pixels = read_image(image) if isinstance(image, Path) else image
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=85, optimize=True)
         data = base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -24,7 +24,7 @@ def overlay(
     skeleton: Skeleton,
     height: int = 640,
 ) -> UInt8[np.ndarray, "out_height out_width 3"]:
-    """The RGB picture with the skeleton at pixels ``uv``, beside the pose ``xyz`` (camera frame) from front and side.
+    """The RGB image with the skeleton at pixels ``uv``, beside the pose ``xyz`` (camera frame) from front and side.
 
     Scaled to ``height`` (even, and so is the width). The side view looks from the camera's right: the camera stands to
     its left. Nothing is drawn for joints of ``conf`` 0.
@@ -55,15 +55,15 @@ def _view_of(plane: Tensor, conf: Tensor, skeleton: Skeleton, size: int, title: 
 
 
 def contact_sheet(
-    pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int = 4, height: int = 360
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]], columns: int = 4, height: int = 360
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """Pictures side by side in rows, all scaled to one height."""
-    small = [cv2.resize(p, (max(1, round(p.shape[1] * height / p.shape[0])), height)) for p in pictures]
-    width = max(picture.shape[1] for picture in small)
+    """Images side by side in rows, all scaled to one height."""
+    small = [cv2.resize(p, (max(1, round(p.shape[1] * height / p.shape[0])), height)) for p in images]
+    width = max(image.shape[1] for image in small)
     columns = min(columns, len(small))
     rows = -(-len(small) // columns)
     sheet = np.full((rows * height, columns * width, 3), _BACKGROUND, np.uint8)
-    for index, picture in enumerate(small):
+    for index, image in enumerate(small):
         top, left = index // columns * height, index % columns * width
-        sheet[top : top + height, left : left + picture.shape[1]] = picture
+        sheet[top : top + height, left : left + image.shape[1]] = image
     return sheet

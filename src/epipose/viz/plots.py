@@ -1,6 +1,6 @@
-"""Pictures for reports: skeletons over video frames, the cameras from above, and curves.
+"""Images for reports: skeletons over video frames, the cameras from above, and curves.
 
-Raster pictures are NumPy RGB arrays drawn with OpenCV; diagrams are inline SVG text that takes its ink colour from
+Raster images are NumPy RGB arrays drawn with OpenCV; diagrams are inline SVG text that takes its ink colour from
 the page (``currentColor``), so that one drawing serves light and dark pages. No plotting library is needed.
 """
 
@@ -20,7 +20,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.skeleton import Skeleton
 
-# One colour per side everywhere (pictures, viewer, legends); tell apart with the common colour-vision deficiencies.
+# One colour per side everywhere (images, viewer, legends); tell apart with the common colour-vision deficiencies.
 SIDE_COLORS = {"left": (38, 139, 255), "right": (255, 122, 26), "middle": (240, 240, 245)}
 _BLUE, _ORANGE = "#268bff", "#ff7a1a"
 _CURVES = (_BLUE, _ORANGE, "#2ba66a", "#b05cd6")
@@ -51,9 +51,9 @@ def draw_skeleton(
     conf: Float[Tensor, " joint"],
     skeleton: Skeleton,
 ) -> UInt8[np.ndarray, "height width 3"]:
-    """A copy of an RGB picture with one skeleton over it: left blue, right orange, middle white.
+    """A copy of an RGB image with one skeleton over it: left blue, right orange, middle white.
 
-    ``uv`` are pixels of this picture; joints with ``conf`` 0, and the bones that end there, are left out. The line
+    ``uv`` are pixels of this image; joints with ``conf`` 0, and the bones that end there, are left out. The line
     width follows the size of the person.
     """
     import cv2
@@ -65,7 +65,7 @@ def draw_skeleton(
     height, width = image.shape[:2]
     extent = torch.stack([uv[seen].amin(0), uv[seen].amax(0)]).clamp(torch.zeros(2), torch.tensor([width, height]))
     thickness = max(1, round(float((extent[1] - extent[0]).max()) / 90))
-    bits = 4  # OpenCV takes fixed-point pixels; far outside the picture they are clamped, not overflown
+    bits = 4  # OpenCV takes fixed-point pixels; far outside the image they are clamped, not overflown
     points = [(int(x), int(y)) for x, y in (uv.clamp(-20_000, 20_000) * 2**bits).round().tolist()]
     shown = [(parent, child, side) for parent, child, side in drawn_bones(skeleton) if seen[parent] and seen[child]]
     for parent, child, _ in shown:
@@ -182,9 +182,9 @@ def coverage_sheet(
     conf: Float[Tensor, "view frame joint"],
     cells: int = 10,
 ) -> str:
-    """Where in each picture joints were seen, as inline SVG: a grid of ``cells`` x ``cells``, fuller where more often.
+    """Where in each image joints were seen, as inline SVG: a grid of ``cells`` x ``cells``, fuller where more often.
 
-    ``xy`` are pixels of pictures ``size`` (width, height) large; joints with ``conf`` 0 and those outside do not count.
+    ``xy`` are pixels of images ``size`` (width, height) large; joints with ``conf`` 0 and those outside do not count.
     """
     columns, side, gap = min(4, len(names)), 132.0, 18
     parts, row_height = [], side + 2 * gap
@@ -210,7 +210,7 @@ def coverage_sheet(
         parts.append(_text(left + width / 2, top + height + 16, name, 'text-anchor="middle"'))
     rows = math.ceil(len(names) / columns)
     total = round(columns * (side + gap) - gap), round(rows * row_height)
-    return _svg(*total, parts, "Where in each picture the person's joints were seen")
+    return _svg(*total, parts, "Where in each image the person's joints were seen")
 
 
 def line_chart(

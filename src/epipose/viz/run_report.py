@@ -32,10 +32,10 @@ def label_section(report: Report, folder: Path) -> None:
         ]
     )
     best = int(poses.conf[:, :, 0].sum(-1).amin(0).argmax())
-    pictures = [next(clip.read(view, [best])) for view in clip.views]
-    report.picture(
-        skeleton_sheet(pictures, poses.xy[:, best, 0], poses.conf[:, best, 0], poses.skeleton),
-        f"Frame {best} with the detected joints of the person who was chosen. Is it the same person in every picture?",
+    images = [next(clip.read(view, [best])) for view in clip.views]
+    report.image(
+        skeleton_sheet(images, poses.xy[:, best, 0], poses.conf[:, best, 0], poses.skeleton),
+        f"Frame {best} with the detected joints of the person who was chosen. Is it the same person in every image?",
     )
 
 

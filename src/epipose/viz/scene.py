@@ -115,19 +115,19 @@ def quaternion_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*b
 def thumbnails(clip: Clip, moments: list[int], width: int) -> list[UInt8[np.ndarray, "moment height width 3"]]:
     """For each view the frames numbered ``moments`` (ascending), shrunk so that the longer side is ``width`` pixels.
 
-    Moments after the end repeat the last picture.
+    Moments after the end repeat the last image.
     """
     import cv2
     from tqdm import tqdm
 
     views = []
-    with tqdm(total=len(clip.views) * len(moments), desc="pictures", unit="picture", delay=2, disable=None) as bar:
+    with tqdm(total=len(clip.views) * len(moments), desc="images", unit="image", delay=2, disable=None) as bar:
         for view in clip.views:
             shrink = width / max(view.width, view.height)
             size = (max(1, round(view.width * shrink)), max(1, round(view.height * shrink)))
-            pictures = []
+            images = []
             for frame in clip.read(view, moments):
-                pictures.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
+                images.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
                 bar.update()
-            views.append(np.stack(pictures))
+            views.append(np.stack(images))
     return views

@@ -31,15 +31,15 @@ from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
 if TYPE_CHECKING:
     import viser
 
-LIVE_PICTURES, FILE_PICTURES = 400, 100  # over all cameras: bounds the memory of the server and the size of the file
-LIVE_WIDTH, FILE_WIDTH = 320, 280  # longer side of a picture, pixels
+LIVE_IMAGES, FILE_IMAGES = 400, 100  # over all cameras: bounds the memory of the server and the size of the file
+LIVE_WIDTH, FILE_WIDTH = 320, 280  # longer side of an image, pixels
 FILE_FPS, FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
 FIELD_OF_VIEW = math.radians(42)
 FLOOR, CELLS, METRES, PATH = (40, 43, 50), (52, 56, 64), (78, 84, 95), (255, 200, 60)
 
 
 def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
-    """Show a clip folder's cameras, pictures and 3D skeletons; with ``html`` write one file instead of serving.
+    """Show a clip folder's cameras, images and 3D skeletons; with ``html`` write one file instead of serving.
 
     Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises EpiposeError when there is
     nothing to show or the port is taken.
@@ -52,7 +52,7 @@ def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
     if not _is_free(port):
         raise EpiposeError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
     with _serving(port) as server, suppress(KeyboardInterrupt):
-        drawing = _Drawing(server, scene, LIVE_PICTURES, LIVE_WIDTH)
+        drawing = _Drawing(server, scene, LIVE_IMAGES, LIVE_WIDTH)
         print(f"Open http://localhost:{port} in a browser. Stop with Ctrl-C.")
         _play(server, drawing)
 
@@ -61,7 +61,7 @@ def export_html(scene: Scene, path: Path) -> None:
     """Record the scene and write it, with the viewer itself, as one self-contained HTML file."""
     stride = max(1, round(scene.fps / FILE_FPS), math.ceil(scene.frames / FILE_FRAMES))
     with _serving(_free_port()) as server:
-        drawing = _Drawing(server, scene, FILE_PICTURES, FILE_WIDTH)
+        drawing = _Drawing(server, scene, FILE_IMAGES, FILE_WIDTH)
         recording = server.get_scene_serializer()
         for frame in range(0, scene.frames, stride):
             drawing.show(frame)
@@ -166,16 +166,16 @@ def _limbs(poses: Poses3D) -> _Limbs:
 class _Drawing:
     """The scene on a server; `show` puts one frame of it there."""
 
-    def __init__(self, server: viser.ViserServer, scene: Scene, pictures: int, width: int) -> None:
+    def __init__(self, server: viser.ViserServer, scene: Scene, images: int, width: int) -> None:
         self.server, self.scene = server, scene
         self._limbs = _limbs(scene.poses) if scene.poses is not None else None
         self._moments: list[int] = []
-        self._pictures: list[Any] = []
+        self._images: list[Any] = []
         self._shown_moment = -1
         if scene.rig is not None and scene.clip is not None:
-            stride = max(1, math.ceil(scene.frames * len(scene.clip.views) / pictures))
+            stride = max(1, math.ceil(scene.frames * len(scene.clip.views) / images))
             self._moments = list(range(0, min(scene.frames, scene.clip.frames), stride))
-            self._pictures = thumbnails(scene.clip, self._moments, width)
+            self._images = thumbnails(scene.clip, self._moments, width)
         server.scene.set_up_direction("+z")
         server.scene.world_axes.visible = False
         self._floor()
@@ -198,9 +198,9 @@ class _Drawing:
             moment = int(np.searchsorted(self._moments, frame, side="right")) - 1
             if moment >= 0 and moment != self._shown_moment and self.scene.clip is not None:
                 self._shown_moment = moment
-                for name, pictures in zip(self.scene.clip.names, self._pictures, strict=True):
+                for name, images in zip(self.scene.clip.names, self._images, strict=True):
                     if name in self._frusta:
-                        self._frusta[name].image = pictures[moment]
+                        self._frusta[name].image = images[moment]
 
     def _people(self, limbs: _Limbs) -> None:
         add = self.server.scene.add_batched_meshes_simple
@@ -248,7 +248,7 @@ class _Drawing:
             )  # fmt: skip
 
     def _viewpoint(self) -> None:
-        """Look from the widest gap between the cameras, from above, far enough to have all of them in the picture."""
+        """Look from the widest gap between the cameras, from above, far enough to have all of them in the image."""
         target = np.array([0.0, 0.0, 1.2])
         azimuth, radius = math.radians(-60), 2.0
         if self.scene.rig is not None:
