@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.docs import demo_tables, geometry_tables, studio_tables
+from benchmarks.docs import demo_tables, geometry_tables, house, studio_tables
 from epipose.datasets.catalogue import described
 from epipose.datasets.registry import READERS, reader_named
 from epipose.errors import EpiposeError
@@ -25,7 +25,14 @@ from epipose.io.files import read_json
 
 _ROOT = Path(__file__).resolve().parents[2]
 _RESULTS = _ROOT / "benchmarks" / "results"
-_PAGES = ("README.md", "docs/benchmarks.md", "docs/datasets.md", "docs/log.md", "docs/metrics.md")
+_PAGES = (
+    "README.md",
+    "docs/architecture.md",
+    "docs/benchmarks.md",
+    "docs/datasets.md",
+    "docs/log.md",
+    "docs/metrics.md",
+)
 
 
 def main() -> int:
@@ -157,6 +164,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "structure": _structure,
     "metrics": _metrics,
     "dataset_index": _dataset_index,
+    "house": _of("house", house.table),
+    "house_layers": _of("house", house.layer_table),
     **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
     "ablation": _ablation,
     "letterbox": _letterbox,
