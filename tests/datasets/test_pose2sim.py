@@ -21,10 +21,10 @@ from tests.helpers.panoptic_files import (
     SIZE,
     K,
     calibration_toml,
-    images,
     looking,
     pose2sim,
     trc,
+    write_images,
 )
 
 
@@ -105,7 +105,7 @@ def test_cameras_under_other_names_go_by_order(tmp_path):
     take = _only(root)
     assert take.rig.names == ("cam01", "cam03", "a10")
     torch.testing.assert_close(take.rig.camera.center[1], torch.tensor(CENTERS["00_01"], dtype=torch.float64))
-    images(root / "videos" / "cam04", ["a.png"])
+    write_images(root / "videos" / "cam04", ["a.png"])
     with pytest.raises(EpiposeError, match=r"has 4 videos .* its calibration 3 cameras"):
         _only(root)
 
@@ -201,7 +201,7 @@ def test_views_that_do_not_go_together_are_refused(tmp_path):
         import_take(_only(root), tmp_path / "other")
     assert any("cam02 has 3 frames" in finding.words for finding in Pose2SimProject().check(root) if not finding.good)
     assert len(_only(root, views=("cam01", "cam03")).truth().poses.xyz) == 6
-    images(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
+    write_images(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
     for path in folder.iterdir():
         path.unlink()
     for path in (tmp_path / "again").iterdir():

@@ -38,7 +38,7 @@ def take(tmp_path_factory) -> Take:
     for name, view in zip(rig.names, rig.camera.spread(2).project(xyz).numpy(), strict=True):
         (root / name).mkdir()
         for number, joints in enumerate(view):
-            image = drawn_clips.image(joints, 160)
+            image = drawn_clips.figure_image(joints, 160)
             cv2.imwrite(str(root / name / f"{number:05d}.png"), image[..., ::-1])
     poses = Poses3D(xyz[:, None].float(), torch.ones(FRAMES, 1, 17), H36M17, "world", True)
     images = tuple(root / name for name in rig.names)
