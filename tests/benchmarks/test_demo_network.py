@@ -32,6 +32,7 @@ def four(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_three_views_are_a_clip_of_their_own(four: Path) -> None:
     full, out, held_out = four / "full", four / "three", small_rig().names[-1]
     detections = Poses2D.load(full / "detections.npz")
@@ -71,6 +72,7 @@ def test_errors_are_of_the_views_and_frames_asked_for() -> None:
     assert errors({"it": answer}, Reference(known.xyz, hidden), range(3), (4, 5))["it"]["poses"] == 3
 
 
+@pytest.mark.slow
 def test_the_mean_pose_is_that_of_the_training_frames_root_centred() -> None:
     known = _known(2, 5)
     conf = known.conf.clone()
@@ -84,6 +86,7 @@ def test_the_mean_pose_is_that_of_the_training_frames_root_centred() -> None:
         torch.testing.assert_close(mean[:, frame], expected)
 
 
+@pytest.mark.slow
 def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch) -> None:
     """The detector's own 3D is the truth; the networks are random."""
     monkeypatch.setattr(demo_network, "TRAIN", (0, 2))

@@ -58,12 +58,14 @@ def test_exact_without_noise():
     assert all(camera.median_px < 1e-6 and camera.inlier_share == 1 for camera in result.cameras)
 
 
+@pytest.mark.slow
 def test_noise_and_outliers_cost_little():
     result = calibrate(clip(frames=100, pixels=6, outliers=0.03), rig())
     assert float(torch.rad2deg(rotation_errors(result.rig, rig())).max()) < 0.8
     assert center_error(result.rig, rig()) < 0.06
 
 
+@pytest.mark.slow
 def test_the_true_poses_of_the_cameras_are_not_looked_at():
     true = rig()
     hidden = Rig(
@@ -72,6 +74,7 @@ def test_the_true_poses_of_the_cameras_are_not_looked_at():
     assert torch.equal(calibrate(clip(pixels=2), hidden).rig.camera.R, noisy().rig.camera.R)
 
 
+@pytest.mark.slow
 def test_camera_order_and_joint_order_do_not_matter():
     true, poses = rig(), clip(pixels=2)
     first = noisy().rig
@@ -89,6 +92,7 @@ def test_camera_order_and_joint_order_do_not_matter():
     assert float(torch.rad2deg(rotation_errors(first, second)).max()) < 0.05
 
 
+@pytest.mark.slow
 def test_where_the_world_is_and_how_large_it_is_do_not_matter():
     """The same images come from a scene that is turned, moved and twice as large: the same rig must come out."""
     true, xyz = rig(), moving_skeleton(30)
@@ -103,6 +107,7 @@ def test_where_the_world_is_and_how_large_it_is_do_not_matter():
     assert torch.allclose(a.camera.t, b.camera.t, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_one_view_of_another_person_does_not_spoil_the_others():
     true, poses = rig(), clip(pixels=2, frames=60)
     other = clip(pixels=2, frames=60, xyz=moving_skeleton(60, seed=9))
@@ -115,6 +120,7 @@ def test_one_view_of_another_person_does_not_spoil_the_others():
     assert result.evidence.worst_inlier_share < 0.5
 
 
+@pytest.mark.slow
 def test_frames_with_left_and_right_swapped_are_repaired_and_counted():
     true, poses = rig(), clip(pixels=2, frames=60)
     poses.xy[1, 20:45] = poses.xy[1, 20:45][..., list(H36M17.flip), :]
@@ -123,6 +129,7 @@ def test_frames_with_left_and_right_swapped_are_repaired_and_counted():
     assert float(torch.rad2deg(rotation_errors(result.rig, true)).max()) < 0.6
 
 
+@pytest.mark.slow
 def test_two_cameras_work():
     true = rig().select(rig().names[:2])
     result = calibrate(clip(true), true)
@@ -155,6 +162,7 @@ def test_known_cameras_are_not_doubted_for_a_mirrored_world():
     assert not any("mirrored" in reason for reason in result.verdict.reasons)
 
 
+@pytest.mark.slow
 def test_a_person_who_comes_late_has_a_size(monkeypatch):
     """The world is measured where the person is, not in the empty minutes before."""
     monkeypatch.setattr("epipose.calibration.calibrate._WORLD_FRAMES", 30)
@@ -179,12 +187,14 @@ def test_poses_of_other_views_are_refused():
         calibrate(poses, rig())
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_cameras():
     again = calibrate(clip(pixels=2), rig())
     assert torch.equal(again.rig.camera.R, noisy().rig.camera.R)
     assert torch.equal(again.rig.camera.t, noisy().rig.camera.t)
 
 
+@pytest.mark.slow
 def test_frames_without_the_person_do_not_count():
     """Absent in two thirds of the clip, legs hidden in half of the rest: the same cameras, the same size."""
     poses = clip(frames=120, pixels=1)
@@ -228,12 +238,14 @@ def test_a_pixel_without_a_ray_counts_as_missing():
     assert bool(observed.weight[1, :, 4].all())
 
 
+@pytest.mark.slow
 def test_someone_who_stays_in_one_place_is_told_from_someone_who_walks():
     still = calibrate(clip(pixels=2, xyz=moving_skeleton(30, roam=0.0)), rig())
     assert still.evidence.roaming < 0.1 < 0.3 < noisy().evidence.roaming
     assert any("hardly moved" in finding for pair in still.pairs for finding in pair.findings)
 
 
+@pytest.mark.slow
 def test_the_room_that_was_covered_is_measured_along_the_axes_of_the_world():
     walk = moving_skeleton(60)
     result = calibrate(clip(frames=60, pixels=1, xyz=walk), rig())
@@ -244,6 +256,7 @@ def test_the_room_that_was_covered_is_measured_along_the_axes_of_the_world():
     assert 0.6 * float(extent.norm()) < float(torch.tensor(result.roaming_m).norm()) < 1.4 * float(extent.norm())
 
 
+@pytest.mark.slow
 def test_the_uncertainty_is_about_as_large_as_the_error():
     """Three standard deviations hold the errors at 2 px, and six pixels are less sure than two."""
     sigma = max(camera.rotation_sigma_deg for camera in noisy().cameras)
@@ -254,6 +267,7 @@ def test_the_uncertainty_is_about_as_large_as_the_error():
     assert coarse.evidence.worst_sigma_deg > 1.5 * noisy().evidence.worst_sigma_deg
 
 
+@pytest.mark.slow
 def test_a_camera_moved_halfway_shows():
     poses = clip(frames=60, pixels=1)
     assert noisy().evidence.worst_drift_mrad < 3

@@ -60,6 +60,7 @@ def test_an_honest_clip_is_neither_mirrored_nor_swapped():
     assert found.cost < 0.2
 
 
+@pytest.mark.slow
 def test_a_mirrored_video_is_noticed():
     view = 2
     found = first_rig(with_video_mirrored(clip(rig()), view, 1000), rig(), ALL)
@@ -68,6 +69,7 @@ def test_a_mirrored_video_is_noticed():
     assert worst_degrees(found.rig.select(others), rig().select(others)) < 2
 
 
+@pytest.mark.slow
 def test_sides_swapped_throughout_a_view_are_noticed_and_no_mirrored_video():
     view = 3
     found = first_rig(with_sides_swapped(clip(rig()), view), rig(), ALL)
@@ -90,6 +92,7 @@ def into_the_mirror(observed, pairs, flip):
     return dataclasses.replace(found, R=twin.R, t=twin.t, xyz=twin.xyz)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [2, 4])
 def test_the_mirrored_world_is_left(views, monkeypatch):
     astray = []
@@ -128,6 +131,7 @@ def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mir
     )
 
 
+@pytest.mark.slow
 def test_of_several_lenses_the_likeliest_is_taken():
     """A focal length stated as a fifth too short, to within a fifth: the candidates are 0.59, 0.8 and 1.08 of the true."""
     true = some(3)

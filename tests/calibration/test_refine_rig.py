@@ -74,6 +74,7 @@ def test_views_of_one_clock_keep_a_lag_of_exactly_none():
     assert not bool(found.sigma.lag.any())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag", [(0.0, 0.4, 0.0, -0.3), (0.0, 0.0, 3.0, 0.0), (0.0, -2.3, 0.0, 3.4)], ids=str)
 def test_late_views_are_found_and_made_up_for(lag):
     poses, first = clip(rig(), lag), start(rig())
@@ -88,6 +89,7 @@ def test_late_views_are_found_and_made_up_for(lag):
         assert worst_degrees(believed.rig, rig()) > 3
 
 
+@pytest.mark.slow
 def test_lags_that_were_known_before_are_gone_on_from():
     poses, lag = clip(rig(), (0.0, 0.0, 2.0, 0.0)), torch.tensor([0.0, 0.0, 2.0, 0.0], dtype=torch.float64)
     found = adjust(poses, dataclasses.replace(start(rig()), lag=lag), ALL)
@@ -139,6 +141,7 @@ def test_distortion_that_was_given_holds_when_the_focal_length_turns_out_another
     assert lens_error(found.rig, true) < 4
 
 
+@pytest.mark.slow
 def test_a_given_focal_length_that_does_not_fit_is_doubted_and_kept():
     wrong = start(through(), (1.0, 1.15, 1.0, 1.0))
     found = adjust(clip(through()), wrong, ALL)
@@ -167,6 +170,7 @@ def test_only_the_frames_asked_for_are_looked_at():
     assert torch.allclose(found.rig.camera.R, adjust(spoiled, start(rig()), some, clocks=False).rig.camera.R)
 
 
+@pytest.mark.slow
 def test_a_lens_nobody_described_is_found_from_nothing(monkeypatch):
     """From the size of the images alone; S1's lenses bend rays, and are a seventh longer than the image is wide."""
     monkeypatch.setattr(epipose.calibration.initial_rig, "FOCAL_RATIOS", (0.65, 1.0))

@@ -31,6 +31,7 @@ def whom(crowd, poses):
     return crowd.truth_of(poses)[:, :, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [1, 2])
 @pytest.mark.parametrize("views", [3, 4])
 def test_another_person_or_a_reflection_all_the_time(other, views):
@@ -44,6 +45,7 @@ def test_another_person_or_a_reflection_all_the_time(other, views):
     assert change["fit_after"] > 0.3 > change["fit_before"]
 
 
+@pytest.mark.slow
 def test_another_person_for_a_while_only():
     scene = crowd()
     scene.swap(VIEW, 0, 1, 40, 90)
@@ -72,6 +74,7 @@ def test_two_views_cannot_tell():
     assert torch.equal(poses.conf, scene.poses().conf)
 
 
+@pytest.mark.slow
 def test_own_3d_moves_along():
     from dataclasses import replace
 
@@ -83,6 +86,7 @@ def test_own_3d_moves_along():
     assert torch.equal(poses.xyz[..., :2], poses.xy)
 
 
+@pytest.mark.slow
 def test_a_repaired_view_helps_to_judge_the_next():
     scene = crowd(3)
     scene.swap(VIEW, 0, 1, 0, FRAMES)

@@ -157,6 +157,7 @@ def clip(cameras=None, xyz=None):
     return Poses2D(uv[:, :, None], conf[:, :, None], H36M17, cameras.names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_someone_who_walks_about_is_trusted_from_three_cameras_on(views):
     some = rig().select(rig().names[:views])
@@ -165,6 +166,7 @@ def test_someone_who_walks_about_is_trusted_from_three_cameras_on(views):
     assert len(verdict.reasons) == (views == 2)
 
 
+@pytest.mark.slow
 def test_someone_who_stands_still_is_not_trusted():
     swaying = moving_skeleton(FRAMES, roam=0.0)
     verdict = calibrate(clip(xyz=swaying[15] + 0.1 * (swaying - swaying.mean(0))), rig()).verdict
@@ -172,6 +174,7 @@ def test_someone_who_stands_still_is_not_trusted():
     assert said("moved about by 0.0. of a body height|hardly moved", verdict.reasons)
 
 
+@pytest.mark.slow
 def test_another_person_in_one_view_is_rejected_and_the_view_named():
     poses = clip()
     poses.xy[3] = clip(xyz=moving_skeleton(FRAMES, seed=9)).xy[3]
@@ -180,6 +183,7 @@ def test_another_person_in_one_view_is_rejected_and_the_view_named():
     assert verdict.reasons[0].startswith("cam60457274 contradicts the other views")
 
 
+@pytest.mark.slow
 def test_a_mirrored_video_is_rejected():
     poses, flip = clip(), list(H36M17.flip)
     poses.xy[2, ..., 0] = 999 - poses.xy[2, ..., 0]

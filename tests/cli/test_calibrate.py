@@ -49,6 +49,7 @@ def rejected(monkeypatch):
     monkeypatch.setattr("epipose.calibration.assess.judge", lambda *_, **__: verdict)
 
 
+@pytest.mark.slow
 def test_without_intrinsics_a_lens_is_assumed_and_said(footage, tmp_path, capsys):
     walk, two = tmp_path / "walk", small_rig().names[:2]  # two, because six lenses are tried on every pair of views
     poses = Poses2D.load(footage / "poses.npz")
@@ -75,6 +76,7 @@ def test_a_known_rig_and_intrinsics_at_once_are_refused(footage, walk, capsys):
     assert "Give either" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["write_json", "calibration_page"])
 def test_a_run_that_dies_between_two_outputs_is_done_again(footage, walk, victim, monkeypatch, capsys):
     """Cameras of one run beside the report of another must never pass for a finished calibration."""
@@ -149,6 +151,7 @@ def test_rejected_cameras_are_written_but_not_used_unless_forced(footage, walk, 
     assert (walk / "poses3d.npz").exists()
 
 
+@pytest.mark.slow
 def test_run_reports_on_rejected_cameras_and_stops_unless_forced(footage, tmp_path, rejected, capsys):
     out = tmp_path / "all"
     whole = ("run", footage / "videos", "--out", out, "--intrinsics", footage / "intrinsics.json", "--network", "none")

@@ -45,6 +45,7 @@ def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_videos_in_and_a_pose_from_a_single_image_out(footage, tmp_path, capsys):
     walk, model = tmp_path / "walk", tmp_path / "model"
     assert run("detect", *footage, "--out", walk, "--detector", "dots") == 0
@@ -81,6 +82,7 @@ def test_videos_in_and_a_pose_from_a_single_image_out(footage, tmp_path, capsys)
     assert capsys.readouterr().out.count("is there already") == 3
 
 
+@pytest.mark.slow
 def test_run_does_it_all_and_writes_a_report(footage, tmp_path):
     out = tmp_path / "all"
     cameras = footage[0].parent / "cameras.json"
@@ -123,6 +125,7 @@ def test_a_file_that_is_no_video(footage, tmp_path, capsys):
     assert "fake.mp4 cannot be read as a video" in said
 
 
+@pytest.mark.slow
 def test_videos_that_start_at_other_moments_are_synchronised(tmp_path, capsys, monkeypatch):
     """Whole frames late, found by the motion; other starts need no new detection."""
     walk, paths = tmp_path / "walk", videos(tmp_path, frames=70, seed=1, late=(0, 12, 5, 0))
@@ -160,6 +163,7 @@ def test_a_view_without_a_person(footage, tmp_path, capsys):
     assert not (tmp_path / "walk").exists()
 
 
+@pytest.mark.slow
 def test_the_folder_of_another_run_is_kept(footage, tmp_path, capsys):
     walk = tmp_path / "walk"
     assert run("detect", *footage[:2], "--out", walk, "--detector", "dots") == 0
@@ -172,6 +176,7 @@ def test_the_folder_of_another_run_is_kept(footage, tmp_path, capsys):
     assert len(Poses2D.load(walk / "poses2d.npz").views) == 4
 
 
+@pytest.mark.slow
 def test_other_videos_of_the_same_names_are_another_run(footage, tmp_path, capsys):
     walk = tmp_path / "walk"
     assert run("detect", *footage, "--out", walk, "--detector", "dots") == 0
@@ -219,6 +224,7 @@ def test_verbs_on_what_is_no_clip_folder_say_how_to_make_one(tmp_path, capsys):
     assert "Traceback" not in refused(capsys, "view", tmp_path, "--html", tmp_path / "x.html")
 
 
+@pytest.mark.slow
 def test_an_unreadable_image(tmp_path, capsys):
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(tmp_path / "model")

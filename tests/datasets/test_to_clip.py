@@ -94,6 +94,7 @@ def test_the_datasets_own_2d_is_taken_where_there_is_one(take, tmp_path):
     assert found.conf[0, 2, 0, 2] == 0.5
 
 
+@pytest.mark.slow
 def test_the_verbs_take_it(take, tmp_path):
     out = import_take(take, tmp_path / "clip", every=3)
     detect_clip([out], out, poses=out / "truth" / "poses2d.npz", sync="none")

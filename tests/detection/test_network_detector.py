@@ -123,6 +123,7 @@ def test_the_squares_that_are_searched_leave_nothing_out(width, height) -> None:
     assert len(boxes) <= 60
 
 
+@pytest.mark.slow
 def test_predict_alone_runs_on_what_comes_with_epipose(tmp_path: Path, monkeypatch, capsys) -> None:
     """No model named, no weights in the cache: an untrained network stands in, and finds nobody."""
     torch.manual_seed(0)

@@ -71,6 +71,7 @@ def clips(tmp_path_factory) -> list[Path]:
     return [known_clip(root / f"clip{number}", seed=number) for number in range(2)]
 
 
+@pytest.mark.slow
 def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
     """Recovered cameras are stood in for by the true ones in another world, half as large; one recipe fails."""
     verdicts = iter(["trust", "check", "trust", "reject"])
@@ -119,6 +120,7 @@ def test_errors_of_labels_are_those_of_every_view(clips: list[Path]) -> None:
     assert label_errors([Made(clips[0], nothing, rig)])["joint_share"] == 0
 
 
+@pytest.mark.slow
 def test_cameras_are_chosen_by_the_angle_between_them(clips: list[Path], monkeypatch) -> None:
     rig = drawn_clips.rig(5)  # every 52 degrees round the figure
     chosen = chosen_views(rig)
@@ -239,6 +241,7 @@ def trainer(clips, tmp_path_factory) -> Trainer:
     return Trainer(clips, tmp_path_factory.mktemp("nets"), None, TINY, 0)
 
 
+@pytest.mark.slow
 def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> None:
     asked = []
 
@@ -264,6 +267,7 @@ def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> Non
     assert set(SELF) < set(rows), "a published figure stands beside a row of the same name"
 
 
+@pytest.mark.slow
 def test_the_collapse(clips: list[Path], trainer: Trainer) -> None:
     rows = networks_module.collapse_rows(trainer, Examiner(clips, clips, 0))
     assert len(rows["unfrozen"]["spread"]) == 1
@@ -324,6 +328,7 @@ def test_the_papers_labels_follow_the_joints(clips: list[Path], tmp_path: Path, 
     assert label_as_paper(folder) is None
 
 
+@pytest.mark.slow
 def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monkeypatch, capsys) -> None:
     about = {"footage": "drawn figures"}
     monkeypatch.setattr(run_module, "studio_footage", lambda *a, **k: Footage(clips, clips[:1], (), about))

@@ -39,6 +39,8 @@ def model(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pictures", [1, 3])
 @pytest.mark.parametrize("images", [1, 3])
 def test_the_exported_network_says_the_same(model: Path, images: int) -> None:
     crops = torch.randint(0, 256, (images, 64, 64, 3), dtype=torch.uint8)
@@ -50,6 +52,7 @@ def test_the_exported_network_says_the_same(model: Path, images: int) -> None:
     torch.testing.assert_close(theirs.bone_lengths, mine.bone_lengths)
 
 
+@pytest.mark.slow
 def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("epipose.inference.predict.detector_named", lambda name: Finder())
     Image.fromarray(figure_image(JOINTS, 160)).save(tmp_path / "photo.png")
@@ -71,6 +74,7 @@ def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
     assert load_reader(alone).input_size == 64
 
 
+@pytest.mark.slow
 def test_what_cannot_be_exported_or_read_says_so(model: Path, tmp_path: Path, capsys) -> None:
     assert main(["export", str(model), "--out", str(tmp_path / "model.tflite")]) == 2
     assert "Nothing here writes 'model.tflite'" in capsys.readouterr().err

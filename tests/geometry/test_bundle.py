@@ -46,6 +46,7 @@ def test_camera_0_and_the_first_baseline_stay_as_they_came():
     assert torch.allclose(baseline(found.R, found.t), baseline(R, t))
 
 
+@pytest.mark.slow
 def test_reaches_the_minimum_that_scipy_finds():
     """The same robust cost, minimised by SciPy over all unknowns with camera 0 fixed."""
     _, _, x, conf, R, t, start = problem(frames=3, pixels=3, wrong=0.005)
@@ -158,6 +159,7 @@ def test_symmetric_bones_come_out_equal():
     assert float((alike[[1, 2]] / rest).log().std()) < 0.02
 
 
+@pytest.mark.slow
 def test_smoothness_takes_the_shaking_out():
     _, xyz, x, conf, R, t, start = problem(frames=40, pixels=4, wrong=0.01)
     noise, expected = torch.full_like(conf, 0.004), float((xyz[2:] - 2 * xyz[1:-1] + xyz[:-2]).square().mean().sqrt())
@@ -188,6 +190,7 @@ def test_how_constant_a_bone_is_is_measured():
     assert float(found.bone_sigma[others].max()) == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_with_lens_clock_and_bones_scipy_finds_no_better_minimum():
     """The whole cost, written down once more and minimised over all unknowns by SciPy."""
     _, _, x, conf, R, t, start = problem(frames=4, pixels=3, wrong=0.005)

@@ -69,6 +69,7 @@ def test_from_afar_the_mirrored_world_explains_the_images_as_well(views):
     assert score(mirrored.xyz) < -0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_from_near_it_does_not(views):
     proper, mirrored = adjusted_both(1.0, views, 0.002, roam=1.0)

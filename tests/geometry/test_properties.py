@@ -64,6 +64,7 @@ def test_any_rig_at_any_scale_is_triangulated(seed, scale, views):
     assert float((vector_median_of_pairs(R, t, x, ones(x)) - xyz).norm(dim=-1).median()) < 1e-6 * scale
 
 
+@pytest.mark.slow
 @many
 @given(any_seed, any_scale, st.floats(1e-5, 0.02))
 def test_turning_moving_and_scaling_the_world_leaves_the_residuals_alone(seed, scale, noise):
@@ -81,6 +82,7 @@ def test_turning_moving_and_scaling_the_world_leaves_the_residuals_alone(seed, s
     assert float((moved - there.xyz).norm(dim=-1).median()) < 1e-3 * scale
 
 
+@pytest.mark.slow
 @few
 @given(any_seed, any_scale, st.floats(1e-5, 0.004))
 def test_swapping_the_two_cameras_gives_the_inverse_pose(seed, scale, noise):
@@ -94,6 +96,7 @@ def test_swapping_the_two_cameras_gives_the_inverse_pose(seed, scale, noise):
     assert abs(forth.rotation_sigma - back.rotation_sigma) < 0.05 * forth.rotation_sigma + 1e-6
 
 
+@pytest.mark.slow
 @few
 @given(any_seed, st.floats(1e-4, 0.02))
 def test_a_pose_is_right_or_says_that_it_may_not_be(seed, noise):
@@ -173,6 +176,7 @@ def test_degenerate_points_are_finite_and_uncertain(seed, scale, kind):
         assert bool((torch.linalg.eigvalsh(covariance)[:, -1].sqrt() > 500 * farthest).all())
 
 
+@pytest.mark.slow
 @settings(few, max_examples=4)
 @given(any_seed, st.sampled_from(["still", "point", "line", "plane", "one frame"]))
 def test_a_degenerate_person_gives_an_error_or_a_finite_rig(seed, kind):

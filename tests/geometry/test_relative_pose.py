@@ -134,6 +134,7 @@ def test_errors_are_as_large_as_the_covariance_says(scale):
     assert math.degrees(sigma) < 2
 
 
+@pytest.mark.slow
 def test_errors_that_repeat_from_frame_to_frame_count_once():
     def repeated(generator, frames):  # every joint errs the same way for five frames
         once = torch.randn(frames // 5, 1, 17, 2, generator=generator, dtype=torch.float64)
@@ -170,6 +171,7 @@ def test_a_person_who_walks_about_gives_nothing_to_complain_of():
         assert found.warnings == ()
 
 
+@pytest.mark.slow
 def test_every_trouble_is_found_and_named():
     group = (torch.arange(100) // 10)[:, None].expand(-1, 17).flatten()
     still = relative_pose(*pair(0, 2, frames=100, pixels=3, roam=0.0)[:3], 0.004, group=group)

@@ -156,6 +156,7 @@ def test_a_candidate_without_weight_cannot_win_even_in_the_middle():
     assert torch.allclose(vector_median(candidates, torch.ones(1, 4))[0], triangle.mean(0))
 
 
+@pytest.mark.slow
 def test_all_functions_are_differentiable():
     camera, x, conf, _ = normalized(pixels=4, outliers=0.1, frames=1)
     x, conf = x[0, 3:5], conf[0, 3:5]

@@ -54,6 +54,7 @@ def rms(values):
     return float(torch.stack(values).square().mean().sqrt())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [Free(), Free(focal="shared")], ids=["known lenses", "focal unknown"])
 @pytest.mark.parametrize(("independent", "repeated"), [(0.003, 0.0), (0.001, 0.003)], ids=["noise", "bias"])
 def test_errors_are_as_large_as_said(free, independent, repeated):
@@ -75,6 +76,7 @@ def test_errors_are_as_large_as_said(free, independent, repeated):
         assert 0.5 < rms(of_focal) < 2
 
 
+@pytest.mark.slow
 def test_a_clock_is_as_sure_as_said():
     ratio = []
     for seed in range(SEEDS):
@@ -128,6 +130,7 @@ def test_the_same_frames_once_more_say_nothing_new():
     assert float(believed.between.max()) < 0.7 * float(once.between.max())
 
 
+@pytest.mark.slow
 def test_more_independent_frames_make_it_surer_and_more_of_a_bias_does_not():
     def sigma(rounds, **kind):
         camera, xyz, x, weight, noise = images(rounds=rounds, **kind)

@@ -33,6 +33,7 @@ def rotation_error(found):
     return float(torch.rad2deg(angle_between(*relative)).max())
 
 
+@pytest.mark.slow
 def test_a_wrong_pair_that_looks_best_does_not_win():
     observed, pairs = seen()
     turn = exp(torch.tensor([0.2, -0.7, 0.1], dtype=torch.float64))
@@ -60,6 +61,7 @@ def centres(R, t):
     return C / C[1].norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [[0, 1], [1, 3], [0, 1, 2], [1, 2, 3], [0, 1, 2, 3]])
 def test_two_views_and_more_give_their_rig(views):
     observed = seen(pixels=2.0, frames=60)[0].views(views)
@@ -71,6 +73,7 @@ def test_two_views_and_more_give_their_rig(views):
     assert not bool(found.swapped.any())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("views", "wrong"), [([0, 1, 2, 3], 0), ([0, 1, 2, 3], 2), ([0, 1, 3], 1), ([1, 2, 3], 3)])
 def test_a_view_whose_sides_are_swapped_throughout_is_found(views, wrong):
     observed = seen(pixels=2.0, frames=60)[0].views(views)

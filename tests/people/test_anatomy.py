@@ -85,6 +85,7 @@ def test_degenerate_people_give_numbers(frames, skeleton, seed, size):
         assert found.score == 0
 
 
+@pytest.mark.slow
 def test_noise_is_unsure():
     nobody, conf = torch.zeros(4, 17, 3, dtype=torch.float64), torch.ones(4, 17, dtype=torch.float64)
     found = [handedness(noisy(nobody, 1.0, seed), conf, H36M17) for seed in range(200)]

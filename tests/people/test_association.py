@@ -67,6 +67,7 @@ def test_few_views(views):
     assert_all_right(crowd, found.poses, 3, wrong=0.02)
 
 
+@pytest.mark.slow
 def test_who_leaves_all_views_and_comes_back_is_known_by_the_bones():
     """Two leave at one time, for 2.4 s, and come back as new tracks in the other order."""
     people, _ = three(0, frames=320)
@@ -139,6 +140,7 @@ def test_a_still_bystander_close_to_one_camera_is_seen_by_it_alone():
     assert found.real == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_everybody_is_reconstructed():
     people, crowd = three(1)
     found = associate(crowd.poses(1, keep_first=True), crowd.rig, FPS)
@@ -170,6 +172,7 @@ def test_nobody_at_all_is_said():
         associate(crowd.poses(), crowd.rig, FPS)
 
 
+@pytest.mark.slow
 def test_two_who_cannot_be_told_apart_by_the_bones_are_not_joined():
     """Better two unfinished people than one made of two."""
     people = [body(200, seed, at, stretch=0.0) for seed, at in ((0, (-0.6, 0.0)), (1, (0.6, 0.3)))]

@@ -139,6 +139,7 @@ def test_cameras_at_one_place_measure_nothing():
         metric_scale(XYZ, CONF, H36M17, rig, camera_distances=[(RIG.names[0], RIG.names[1], 3.0)])
 
 
+@pytest.mark.slow
 def test_known_lengths_make_a_calibrated_rig_metric():
     true, walk = synthetic.rig(), synthetic.moving_skeleton(30)
     uv, conf = synthetic.detections(true, walk, pixels=1.0)

@@ -131,6 +131,7 @@ def test_regions_dress_the_body(people):
             assert REGIONS[body.region[near]] in ("head", "eyes"), name
 
 
+@pytest.mark.slow
 def test_heavier_people_have_more_volume():
     people = [random_body(np.random.default_rng(seed)) for seed in range(40)]
     build = [volume(body) / body.height**2 for body in people]

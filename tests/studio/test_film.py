@@ -19,6 +19,7 @@ from epipose.studio.renderer import Renderer
 from tests.helpers.capsule_people import capsule_actor
 
 pytest.importorskip("moderngl")
+pytestmark = pytest.mark.gl
 ORDER = Order(40, 3, 10.0, (96, 96), "ring", (), (), 1, capsule_actor)
 
 

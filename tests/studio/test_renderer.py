@@ -19,6 +19,7 @@ from tests.helpers.capsule_people import REST, capsule_body, skinning
 from tests.helpers.synthetic import moving_skeleton
 
 pytest.importorskip("moderngl")
+pytestmark = pytest.mark.gl
 STILL = np.eye(4, dtype=np.float32)[None, :3]
 
 

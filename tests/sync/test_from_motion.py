@@ -43,6 +43,7 @@ def test_whole_clip_offsets_are_found_to_the_frame(seed):
     assert min(found.support) > 1
 
 
+@pytest.mark.slow
 def test_a_view_that_tells_nothing_does_not_tear_the_clip_apart():
     """Who crosses an image in half a second fits at no start; the view then starts as the others do."""
     starts = [0, 40, 90, 0]

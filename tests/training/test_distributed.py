@@ -32,6 +32,7 @@ def outcome(tmp_path_factory) -> tuple[Path, Path]:
     return clip, folder
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_whole_batch(outcome) -> None:
     """Five images with weights of their own, shared as three and two: means of means would be wrong."""
     clip, folder = outcome
@@ -42,6 +43,7 @@ def test_the_gradient_is_that_of_the_whole_batch(outcome) -> None:
         assert float((found["gradient"] - alone).norm() / alone.norm()) < 1e-4
 
 
+@pytest.mark.slow
 def test_both_have_the_same_network_and_it_has_learned(outcome) -> None:
     _, folder = outcome
     first, second = (torch.load(folder / f"rank{rank}.pt", weights_only=True)["net"] for rank in range(2))

@@ -147,6 +147,7 @@ def test_joints_of_another_skeleton_are_as_sure_as_their_parts() -> None:
     torch.testing.assert_close(mapped[H36M17.root], (xy[hip] + xy[right]) / 2)
 
 
+@pytest.mark.slow
 def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, tmp_path: Path) -> None:
     pre = train([], tmp_path / "pre", images_2d=[folder], epochs=1, **TINY)
     assert not pre.bone_lengths.any()
@@ -160,6 +161,7 @@ def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, t
         train([], tmp_path / "none", **TINY)
 
 
+@pytest.mark.slow
 def test_depth_is_not_touched_by_images_without_it(folder: Path, tmp_path: Path) -> None:
     """Two pre-trainings whose images differ only in the unknown depth are the same network."""
     first = train([], tmp_path / "a", images_2d=[folder], epochs=2, **TINY)

@@ -43,6 +43,7 @@ def pose_set(count: int, seed: int) -> PoseSet:
     return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
 
 
+@pytest.mark.slow
 def test_it_learns_depth_from_poses_alone() -> None:
     """Other moments of the motion, seen from new viewpoints: depth comes out far better than it was read."""
     refiner = fit_refiner([pose_set(400, 0)], H36M17, steps=250, batch_size=128)
@@ -67,6 +68,7 @@ def test_the_outcome_follows_from_the_seed_and_the_start() -> None:
     torch.testing.assert_close(further.enter.weight, one.enter.weight, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_joints_that_nobody_labelled_teach_nothing() -> None:
     """Wherever a joint without confidence is said to be: no answer follows it there."""
     one = pose_set(60, 0)
@@ -115,6 +117,7 @@ def test_labels_are_turned_upright(clip: Path) -> None:
     assert len(labelled_poses([clip], H36M17, (1, 2)).xyz) == 2
 
 
+@pytest.mark.slow
 def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> None:
     few = ("--init", "none", "--steps", "3", "--batch-size", "16")
     assert main(["refine", str(clip), "--model", str(model), *few]) == 0
@@ -130,6 +133,7 @@ def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> 
     assert (model / WEIGHTS).read_bytes() != first
 
 
+@pytest.mark.slow
 def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pretrained, "PRETRAINED", model)
     other = tmp_path / "other"
@@ -142,6 +146,7 @@ def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path
     torch.testing.assert_close(refined.enter.weight, start.enter.weight)
 
 
+@pytest.mark.slow
 def test_bad_input_says_so(model: Path, clip: Path, tmp_path: Path) -> None:
     with pytest.raises(EpiposeError, match="nothing to refine with"):
         refine([], model)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from epipose.training.train import train
@@ -25,6 +26,8 @@ def _log(out: Path) -> list[list[float]]:
     return [[line[key] for key in ("epoch", "loss", "spread", "lr")] for line in lines]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_in_a_step_and_in_a_write_it_ends_the_same(tmp_path: Path) -> None:
     """Three epochs of three steps; killed in step 4, and then while writing what step 7 left."""
     clip, cut = clip_folder(tmp_path / "clip", frames=3, views=2), tmp_path / "cut"

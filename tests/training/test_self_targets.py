@@ -71,6 +71,7 @@ def test_points_behind_a_camera_do_not_count(exact) -> None:
     assert bool((weight[:, 5] == 1).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [True, False])
 def test_agreeing_with_oneself_collapses_the_pose(exact, frozen: bool) -> None:
     """A reader that errs in proportion to what it says: the errors shrink with the pose, and nothing else holds it."""

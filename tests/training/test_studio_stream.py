@@ -20,6 +20,7 @@ from epipose.training.train import train
 from tests.helpers.capsule_people import capsule_actor
 
 pytest.importorskip("moderngl")
+pytestmark = pytest.mark.gl
 LANES, PER_SCENE = 16, 24
 RECIPE = Recipe(48, 3, lanes=4, per_scene=3, cast=capsule_actor)
 

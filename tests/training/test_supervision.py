@@ -97,6 +97,7 @@ def test_gates_and_smoothness_change_the_labels(folder: Path) -> None:
     assert bend(smooth) < 0.7 * bend(before)
 
 
+@pytest.mark.slow
 def test_training_makes_the_labels_it_lacks_and_keeps_those_that_are_there(folder: Path, tmp_path: Path) -> None:
     clip = studio_folder(tmp_path / "clip", frames=1, views=2)
     run = {**TINY, "epochs": 1}
@@ -127,6 +128,7 @@ def test_footage_without_truth_says_so(tmp_path: Path) -> None:
     assert "--sync none" in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_has_the_modes(folder: Path, tmp_path: Path, capsys) -> None:
     clip = studio_folder(tmp_path / "clip", frames=1, views=2)
     assert main(["label", str(clip), "--mode", "full"]) == 0

@@ -48,6 +48,7 @@ def _interrupted(monkeypatch, after: int) -> None:
     monkeypatch.setattr(loop._Learner, "step", cut)
 
 
+@pytest.mark.slow
 def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
     """Eight images by heart: the poses come back to within a hand's breadth, depth included."""
     options = {**TINY, **STILL, "batch_size": 8, "depth_bins": 16, "channels": 32}
@@ -61,6 +62,7 @@ def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
     assert bool((conf > 0).all())
 
 
+@pytest.mark.slow
 def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Path, monkeypatch) -> None:
     """Cut off in the middle of an epoch, two steps after a checkpoint, with everything on that has a state."""
     run = {**TINY, "epochs": 4, "lr_drops": (3,), "checkpoint_steps": 3, "ema": 0.9, "clip_gradient": 0.1}
@@ -83,6 +85,7 @@ def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Pa
     assert not (tmp_path / "cut" / "checkpoint.pt").exists()
 
 
+@pytest.mark.slow
 def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
     run = {**TINY, "epochs": 1, "frames": (0, 0)}
     first = train([folder], tmp_path, **run)
@@ -102,6 +105,7 @@ def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
         train([folder], tmp_path, **run)
 
 
+@pytest.mark.slow
 def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) -> None:
     run = {**TINY, "epochs": 1, "frames": (0, 0)}
     wrong = (
@@ -128,6 +132,7 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
         train([folder], tmp_path / "out", **run, seed=-1)
 
 
+@pytest.mark.slow
 def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> None:
     run = {**TINY, "epochs": 3, "frames": (0, 0)}
     for seconds, exists in ((600.0, False), (0.0, True)):
@@ -138,6 +143,7 @@ def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> N
         assert (tmp_path / "checkpoint.pt").exists() == exists
 
 
+@pytest.mark.slow
 def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatch) -> None:
     made = []
 
@@ -172,6 +178,7 @@ def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) 
         train([folder], tmp_path / "out", **TINY, lr=1e30, epochs=3, frames=(0, 1))
 
 
+@pytest.mark.slow
 def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) -> None:
     torch.manual_seed(5)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
@@ -210,6 +217,7 @@ def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:
     assert round(log["images_per_second"] * log["seconds"]) == 8
 
 
+@pytest.mark.slow
 def test_compiling_is_an_option_and_changes_nothing(folder: Path, tmp_path: Path, monkeypatch) -> None:
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
@@ -219,6 +227,7 @@ def test_compiling_is_an_option_and_changes_nothing(folder: Path, tmp_path: Path
     assert all(torch.equal(value, _weights(second)[key]) for key, value in _weights(first).items())
 
 
+@pytest.mark.slow
 def test_a_stream_takes_the_place_of_clips(folder: Path, tmp_path: Path) -> None:
     class Stream(Shuffled):
         def __repr__(self) -> str:

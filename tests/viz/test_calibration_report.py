@@ -58,6 +58,7 @@ def words(page: str) -> str:
     return unescape(re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
 
 
+@pytest.mark.slow
 def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) -> None:
     page = page_of(tmp_path, recovered())
     assert page.index('class="word"') < page.index("<h2>")

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import torch
 
-from epipose import __version__
 from epipose.detection.detect import resolved
 from epipose.errors import EpiposeError
 from epipose.experiments import published
@@ -16,7 +15,7 @@ from epipose.experiments.clips import Footage, dataset_footage, detected, studio
 from epipose.experiments.labels import label_rows
 from epipose.experiments.networks import SETTINGS, Examiner, Size, Trainer, collapse_rows, self_rows
 from epipose.experiments.result import rounded
-from epipose.io.files import fingerprint, write_json
+from epipose.io.files import fingerprint, installed_version, write_json
 
 Bench = Literal["labels", "self", "collapse", "cameras"]
 _TRAINED = ("self", "collapse")
@@ -63,7 +62,7 @@ def bench(
         clips, left_out = detected(several, detector)
         rows, more = label_rows(clips) if name == "labels" else camera_rows(clips), {}
     config: dict[str, Any] = {
-        "epipose": __version__, **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
+        "epipose": installed_version(), **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
         "clips_made": len(footage.train), "clips": len(clips), "left_out": single + left_out, **more,
     }  # fmt: skip
     result = rounded({"bench": name, "config": _without_places(config, place, work, data), "rows": rows})

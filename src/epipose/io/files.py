@@ -20,6 +20,13 @@ import numpy as np
 from epipose.errors import EpiposeError
 
 
+def installed_version() -> str:
+    """The version of epipose that is installed; every record of results states it."""
+    from importlib.metadata import version  # takes half as long to import as NumPy
+
+    return version("epipose")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure."""
@@ -102,6 +109,4 @@ def write_record(record: Path, options: Mapping[str, Any], inputs: str, **more: 
 
     Remove the old record before the first output is replaced, or a run that is cut off leaves a record that lies.
     """
-    from epipose import __version__
-
-    write_json(record, {"epipose": __version__, "options": dict(options), "inputs": inputs, **more})
+    write_json(record, {"epipose": installed_version(), "options": dict(options), "inputs": inputs, **more})
