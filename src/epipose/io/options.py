@@ -1,0 +1,23 @@
+"""Option records: frozen dataclasses that are command line, keyword arguments and saved record at once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+from epipose.errors import InputError
+
+Options = TypeVar("Options")
+
+
+def with_changes(options: Options, changes: dict[str, Any]) -> Options:
+    """The options with some fields replaced; InputError that names the nearest field for a name that is none."""
+    known = [field.name for field in fields(options)]  # type: ignore[arg-type]
+    for name in changes:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise InputError(
+                f"There is no option '{name}'{f'; did you mean {near[0]}?' if near else '.'} There are {', '.join(known)}."
+            )
+    return replace(options, **changes)  # type: ignore[type-var]
