@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.io.files import read_json, write_json
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.summary import html_table, one_line
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Camera:
         return (self.K[..., 0, 0] + self.K[..., 1, 1]) / 2
 
     def with_pose(self, R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Camera:
-        """The same intrinsics at another place."""
+        """The same intrinsics with other extrinsics."""
         return replace(self, R=R, t=t)
 
     def spread(self, axes: int) -> Camera:
@@ -120,7 +120,7 @@ class Camera:
 
 
 def assumed_camera(width: int, height: int) -> Camera:
-    """A camera nobody described: no distortion, centred, focal length 0.8 of the longer side.
+    """Assumed intrinsics: no distortion, centred, focal length 0.8 of the longer side.
 
     That is a 29 mm lens in terms of 35 mm film, where phones and action cameras in video mode lie. Depths are wrong
     by the share by which this focal length is.
@@ -200,13 +200,28 @@ class Rig:
         if not len(self.lag):
             object.__setattr__(self, "lag", torch.zeros(len(self.names), dtype=torch.float64))
         if self.camera.K.shape != (len(self.names), 3, 3):
-            raise EpiposeError(f"A rig of {len(self.names)} names got cameras of shape {tuple(self.camera.K.shape)}.")
+            raise InputError(f"A rig of {len(self.names)} names got cameras of shape {tuple(self.camera.K.shape)}.")
+
+    def __repr__(self) -> str:
+        return one_line("Rig", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Rig", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        focal = ", ".join(f"{value:.0f}" for value in self.camera.focal.tolist())
+        return {
+            "cameras": f"{len(self.names)} ({', '.join(self.names)})",
+            "focal lengths": f"{focal} px",
+            "scale": "metric" if self.metric else "not metric",
+            "world": "z up, floor at 0" if self.upright else "of the first camera",
+        }
 
     def select(self, names: tuple[str, ...]) -> Rig:
-        """The cameras of these names, in this order; raises EpiposeError that names the missing ones."""
+        """The cameras of these names, in this order; raises InputError that names the missing ones."""
         missing = [name for name in names if name not in self.names]
         if missing:
-            raise EpiposeError(f"No camera called {', '.join(missing)}; there are {', '.join(self.names)}.")
+            raise InputError(f"No camera called {', '.join(missing)}; there are {', '.join(self.names)}.")
         index = [self.names.index(name) for name in names]
         return replace(self, names=names, camera=self.camera[index], lag=self.lag[index])
 
@@ -216,7 +231,7 @@ class Rig:
         cam_from_moved = camera.R @ R.mT
         return replace(self, camera=camera.with_pose(cam_from_moved, scale * camera.t - cam_from_moved @ offset))
 
-    def save(self, path: Path, intrinsics_only: bool = False) -> None:
+    def save(self, path: AnyPath, intrinsics_only: bool = False) -> None:
         """Write JSON that any language reads (see docs/formats.md); without R and t where ``intrinsics_only``."""
         fields = ("K", "distortion", "size") if intrinsics_only else ("K", "distortion", "R", "t", "size")
         cameras = {
@@ -231,19 +246,19 @@ class Rig:
         write_json(path, content)
 
     @staticmethod
-    def load(path: Path, intrinsics_only: bool = False) -> Rig:
+    def load(path: AnyPath, intrinsics_only: bool = False) -> Rig:
         """Read JSON written by `save`, or by hand: R and t may be absent where ``intrinsics_only``."""
         content = read_json(path)
         try:
             entries: dict[str, dict[str, Any]] = content["cameras"]
             cameras = [_camera_from(name, entry, path, intrinsics_only) for name, entry in entries.items()]
         except (KeyError, TypeError, AttributeError) as error:
-            raise EpiposeError(
+            raise DamagedFileError(
                 f'{path} is no camera file: expected {{"cameras": {{"NAME": {{"K": 3x3, "size": [width, height], '
                 f'"distortion": [k1, k2, p1, p2, k3]}}}}}}, but {error} went wrong.'
             ) from error
         if not cameras:
-            raise EpiposeError(f"{path} holds no cameras.")
+            raise DamagedFileError(f"{path} holds no cameras.")
         lag = torch.zeros(len(cameras), dtype=torch.float64)
         if not intrinsics_only:
             lag = torch.tensor([float(entry.get("lag_frames", 0)) for entry in entries.values()], dtype=torch.float64)
@@ -251,23 +266,23 @@ class Rig:
         return Rig(tuple(entries), stack_cameras(cameras), metric, upright, lag)
 
 
-def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: bool) -> Camera:
+def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_only: bool) -> Camera:
     def number(key: str, shape: tuple[int, ...], default: Any = None) -> Tensor:
         if key not in entry and default is None:
-            raise EpiposeError(f"{path}: camera '{name}' has no '{key}' (expected numbers of shape {shape}).")
+            raise DamagedFileError(f"{path}: camera '{name}' has no '{key}' (expected numbers of shape {shape}).")
         try:
             value = torch.tensor(entry.get(key, default), dtype=torch.float64)
         except (TypeError, ValueError) as error:
-            raise EpiposeError(f"{path}: camera '{name}', '{key}': {error}.") from error
+            raise DamagedFileError(f"{path}: camera '{name}', '{key}': {error}.") from error
         if value.shape != shape or not bool(value.isfinite().all()):
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{path}: camera '{name}', '{key}' must be finite of shape {shape}, got {value.tolist()}."
             )
         return value
 
     K = number("K", (3, 3))
     if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{path}: camera '{name}', 'K' must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive focal lengths in "
             f"pixels, got {K.tolist()}."
         )
@@ -275,5 +290,5 @@ def _camera_from(name: str, entry: dict[str, Any], path: Path, intrinsics_only: 
     if not intrinsics_only:
         R, t = number("R", (3, 3)), number("t", (3,))
         if float((R @ R.mT - torch.eye(3)).abs().max()) > 1e-3 or torch.linalg.det(R) < 0:
-            raise EpiposeError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
+            raise DamagedFileError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
     return Camera(K, number("distortion", (5,), [0.0] * 5), R, t, number("size", (2,)).round().long())

@@ -1,4 +1,4 @@
-"""A clip: the views of one scene, and the clock they share. A clip folder holds clip.json and what the verbs add.
+"""Synchronised views of one scene on one clock: the clip. A clip folder holds clip.json and what the verbs add.
 
 Videos that were started by hand begin and end at different times and may differ in frame rate. Every view knows when
 each of its frames was taken; the clip cuts the time that all views have in common into moments, at the lowest frame
@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from epipose.errors import EpiposeError
-from epipose.io.files import read_json, write_json
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.video import VIDEO_SUFFIXES, holds_images, probe, read_frames
 
 _FORMAT = "epipose-clip-3"
-_LEAST = 20  # moments that all views must share, or a second where that is less
-_TOLERANCE = 1e-3  # frames: rounding of clocks
+_MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
+_TOLERANCE_FRAMES = 1e-3  # rounding of clocks
 
 
 @dataclass(frozen=True)
@@ -80,26 +80,26 @@ class Clip:
         """The clip's timeline in seconds: frames of (one of) the slowest view, from when all views run."""
         slowest = min(self.views, key=lambda view: view.fps).moments
         latest = max(view.start for view in self.views)
-        first = int(np.searchsorted(slowest, latest - _TOLERANCE / self.fps))
+        first = int(np.searchsorted(slowest, latest - _TOLERANCE_FRAMES / self.fps))
         begin = slowest[first] if first < len(slowest) else latest
         return begin + np.arange(self.frames) / self.fps
 
     @staticmethod
-    def from_videos(sources: Sequence[Path]) -> Clip:
+    def from_videos(sources: Sequence[AnyPath]) -> Clip:
         """Probe videos: files, or a folder of them; a view may be a folder of images, too. All start together.
 
         The views of a clip folder are taken as its clip.json describes them, but for their starts.
         """
-        views = [view for source in sources for view in _views_in(source)]
+        views = [view for source in map(Path, sources) for view in _views_in(source)]
         names = [view.name for view in views]
-        of_datasets = all((source / "clip.json").exists() for source in sources)  # one view is enough to be read
+        of_datasets = all((Path(source) / "clip.json").exists() for source in sources)  # one view is enough to be read
         if len(views) < (1 if of_datasets else 2):
-            raise EpiposeError(
+            raise InputError(
                 f"Got {len(views)} video ({', '.join(names)}). Two or more cameras that filmed the same person "
                 "at the same time are needed; one view has no depth."
             )
         if len(set(names)) < len(names):
-            raise EpiposeError(
+            raise InputError(
                 f"Two videos have the same name: {', '.join(sorted(names))}. Rename one: names tell views apart."
             )
         return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
@@ -107,20 +107,20 @@ class Clip:
     def synchronised(self, starts: Sequence[float]) -> Clip:
         """The same views with other starts (seconds on a common clock) and the timeline that follows from them.
 
-        Raises EpiposeError when the views have less than a second, or 20 frames, in common.
+        Raises InputError when the views have less than a second, or 20 frames, in common.
         """
         views = tuple(replace(view, start=float(start)) for view, start in zip(self.views, starts, strict=True))
         fps = min(view.fps for view in views)
         begin = float(Clip(views, 1, fps).moments[0])
         room = min(view.moments[-1] for view in views) - begin
-        frames = int(np.floor(room * fps + _TOLERANCE)) + 1 if room >= -_TOLERANCE / fps else 0
-        shortest = min(int((view.moments[-1] - view.start) * fps + _TOLERANCE) + 1 for view in views)
-        if frames < min(shortest, _LEAST, int(np.ceil(fps))):
+        frames = int(np.floor(room * fps + _TOLERANCE_FRAMES)) + 1 if room >= -_TOLERANCE_FRAMES / fps else 0
+        shortest = min(int((view.moments[-1] - view.start) * fps + _TOLERANCE_FRAMES) + 1 for view in views)
+        if frames < min(shortest, _MIN_MOMENTS, int(np.ceil(fps))):
             listing = "; ".join(
                 f"{view.name}: {view.start:.2f} to {view.moments[-1]:.2f} s at {view.fps:g} fps" for view in views
             )
-            raise EpiposeError(
-                f"The videos have {frames} frames in common ({listing}); a second or {_LEAST} frames are needed. Cut "
+            raise InputError(
+                f"The videos have {frames} frames in common ({listing}); a second or {_MIN_MOMENTS} frames are needed. Cut "
                 "them so that they show the same event, or give their starts with --offsets."
             )
         return Clip(views, frames, fps)
@@ -137,7 +137,7 @@ class Clip:
     def read(self, view: View, moments: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """One RGB image of a view for each moment (ascending; default: all of the timeline): the nearest frame.
 
-        Raises EpiposeError when the video ends before the frames that the clip promises.
+        Raises DamagedFileError when the video ends before the frames that the clip promises.
         """
         numbers = self.frame_numbers(view, moments)
         given = 0
@@ -145,38 +145,38 @@ class Clip:
             given += 1
             yield image
         if given < len(numbers):
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{view.video} ends before frame {numbers[given]}; clip.json says {view.frames} frames. "
                 "Make the clip again: epipose detect."
             )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: AnyPath) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
+        folder = Path(folder)
         views = [{**asdict(view), "video": os.path.relpath(view.video, folder.resolve())} for view in self.views]
         write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
-    def load(folder: Path) -> Clip:
-        """Read ``folder/clip.json``; raises EpiposeError when it is no clip folder or a video has gone."""
+    def load(folder: AnyPath) -> Clip:
+        """Read ``folder/clip.json``; raises InputError when it is no clip folder or a video has gone."""
+        folder = Path(folder)
         path = folder / "clip.json"
         if not path.exists():
-            raise EpiposeError(
+            raise InputError(
                 f"{folder} is no clip folder (it has no clip.json). Make one: epipose detect VIDEOS --out {folder}"
             )
         content = read_json(path)
         again = f"Make it again: epipose detect VIDEOS --out {folder}"
         if content.get("format") != _FORMAT:
-            raise EpiposeError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
+            raise DamagedFileError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
         try:
             views = tuple(_view(fields, folder) for fields in content["views"])
             clip = Clip(views, content["frames"], content["fps"])
         except (KeyError, TypeError) as error:
-            raise EpiposeError(f"{path} is damaged ({error}). {again}") from error
+            raise DamagedFileError(f"{path} is damaged ({error}). {again}") from error
         for view in clip.views:
             if not view.video.exists():
-                raise EpiposeError(
-                    f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again."
-                )
+                raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
         return clip
 
 
@@ -192,7 +192,7 @@ def _view(fields: dict, folder: Path) -> View:
 
 def _views_in(source: Path) -> list[View]:
     if not source.exists():
-        raise EpiposeError(f"There is no file or folder {source}.")
+        raise InputError(f"There is no file or folder {source}.")
     if (source / "clip.json").exists():
         return [replace(view, start=0.0) for view in Clip.load(source).views]
     return [_probed(path) for path in (_videos_in(source) if source.is_dir() else [source])]
@@ -211,5 +211,5 @@ def _videos_in(folder: Path) -> list[Path]:
     folders = [path for path in entries if path.is_dir() and holds_images(path)]
     found = videos or folders or ([folder] if holds_images(folder) else [])
     if not found:
-        raise EpiposeError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no images.")
+        raise InputError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no images.")
     return found

@@ -1,4 +1,4 @@
-"""The two things that flow between the verbs: 2D poses in views and 3D poses in a space.
+"""2D keypoints in views and 3D poses in a space, and their files.
 
 Confidence is the only mask: 0 means missing, and what stands there is finite but meaningless. NaN never crosses.
 """
@@ -6,7 +6,6 @@ Confidence is the only mask: 0 means missing, and what stands there is finite bu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,15 +13,16 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
-from epipose.io.files import read_npz, write_npz
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath, read_npz, write_npz
+from epipose.io.summary import html_table, one_line
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 
 
 @dataclass(frozen=True)
 class Poses2D:
-    """Joints in images: ``xy`` in (distorted) pixels of each view, ``conf`` in [0, 1].
+    """Keypoints: ``xy`` in (distorted) pixels of each view, ``conf`` in [0, 1].
 
     Person 0 is the subject where one was chosen; the others are candidates, numbered per view, not across views.
     ``xyz`` is the detector's own single-image 3D where it has one: metres, root-relative, axes of the camera.
@@ -34,7 +34,24 @@ class Poses2D:
     views: tuple[str, ...]
     xyz: Float[Tensor, "view frame person joint 3"] | None = None
 
-    def save(self, path: Path) -> None:
+    def __repr__(self) -> str:
+        return one_line("Poses2D", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Poses2D", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        views, frames, people = self.xy.shape[:3]
+        seen = float((self.conf[:, :, :1] > 0).float().mean()) if people else 0.0
+        return {
+            "views": f"{views} ({', '.join(self.views)})",
+            "frames": str(frames),
+            "people": str(people),
+            "joints": f"{len(self.skeleton.joints)} ({self.skeleton.name})",
+            "seen": f"{seen:.0%} of person 0",
+        }
+
+    def save(self, path: AnyPath) -> None:
         """Write ``xy``, ``conf``, ``skeleton``, ``views`` (and ``xyz``) to an npz."""
         arrays = {"xy": self.xy.float().numpy(), "conf": self.conf.float().numpy()}
         if self.xyz is not None:
@@ -42,21 +59,21 @@ class Poses2D:
         write_npz(path, **arrays, skeleton=np.array(self.skeleton.name), views=np.array(self.views))
 
     @staticmethod
-    def load(path: Path) -> Poses2D:
-        """Read what `save` wrote; raises EpiposeError for missing keys or wrong shapes."""
+    def load(path: AnyPath) -> Poses2D:
+        """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
         file = read_npz(path, ("xy", "conf", "skeleton", "views"), "epipose detect")
         skeleton = skeleton_named(str(file["skeleton"]))
         xy, conf = torch.from_numpy(file["xy"]).float(), torch.from_numpy(file["conf"]).float()
         views = tuple(str(view) for view in file["views"])
         if xy.ndim != 5 or xy.shape[0] != len(views) or xy.shape[3:] != (len(skeleton.joints), 2):
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{path}: xy has shape {tuple(xy.shape)}, expected ({len(views)} views, frames, persons, "
                 f"{len(skeleton.joints)} joints, 2)."
             )
         _check_conf(path, xy, conf)
         xyz = torch.from_numpy(file["xyz"]).float() if "xyz" in file else None
         if xyz is not None and (xyz.shape != (*conf.shape, 3) or not bool(xyz.isfinite().all())):
-            raise EpiposeError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
+            raise DamagedFileError(f"{path}: xyz must be finite of shape {(*conf.shape, 3)}, got {tuple(xyz.shape)}.")
         return Poses2D(xy, conf, skeleton, views, xyz)
 
     def with_sides_swapped(self, views: Bool[Tensor, " view"]) -> Poses2D:
@@ -79,7 +96,9 @@ class Poses2D:
 class Poses3D:
     """Joints in space. ``space`` is "world" or the name of the camera whose axes are meant.
 
-    ``metric``: lengths are metres; otherwise they are right up to one common factor.
+    ``metric``: lengths are metres; otherwise they are right up to one common factor. ``times``: when each frame was
+    taken, in seconds on the clip's clock; None where that is not known. ``poses["left_knee"]`` is one joint of every
+    frame and person.
     """
 
     xyz: Float[Tensor, "frame person joint 3"]
@@ -87,30 +106,63 @@ class Poses3D:
     skeleton: Skeleton
     space: str = "world"
     metric: bool = False
+    times: Float[Tensor, " frame"] | None = None
 
-    def save(self, path: Path) -> None:
-        """Write ``xyz``, ``conf``, ``skeleton``, ``space``, ``metric`` to an npz."""
-        write_npz(
-            path,
-            xyz=self.xyz.float().numpy(),
-            conf=self.conf.float().numpy(),
-            skeleton=np.array(self.skeleton.name),
-            space=np.array(self.space),
-            metric=np.array(self.metric),
-        )
+    def __getitem__(self, joint: str) -> Float[Tensor, "frame person 3"]:
+        """One joint by its name; InputError that lists the names there are."""
+        if joint not in self.skeleton.joints:
+            raise InputError(f"There is no joint '{joint}' in {self.skeleton.name}: {', '.join(self.skeleton.joints)}.")
+        return self.xyz[:, :, self.skeleton.joints.index(joint)]
+
+    @property
+    def fps(self) -> float | None:
+        """Frames per second: one over the median interval; None without ``times`` or with one frame."""
+        if self.times is None or len(self.times) < 2:
+            return None
+        return float(1 / self.times.diff().median())
+
+    def __repr__(self) -> str:
+        return one_line("Poses3D", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Poses3D", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        frames, people, joints = self.conf.shape
+        share = float((self.conf > 0).float().mean()) if self.conf.numel() else 0.0
+        rate = "" if self.fps is None else f" at {self.fps:g} fps"
+        return {
+            "frames": f"{frames}{rate}",
+            "people": str(people),
+            "joints": f"{joints} ({self.skeleton.name})",
+            "labelled": f"{share:.0%}",
+            "space": self.space,
+            "scale": "metric" if self.metric else "not metric",
+        }
+
+    def save(self, path: AnyPath) -> None:
+        """Write ``xyz``, ``conf``, ``skeleton``, ``space``, ``metric`` (and ``times``) to an npz."""
+        arrays = {"xyz": self.xyz.float().numpy(), "conf": self.conf.float().numpy()}
+        if self.times is not None:
+            arrays["times"] = self.times.double().numpy()
+        about = {"skeleton": self.skeleton.name, "space": self.space, "metric": self.metric}
+        write_npz(path, **arrays, **{key: np.array(value) for key, value in about.items()})
 
     @staticmethod
-    def load(path: Path) -> Poses3D:
-        """Read what `save` wrote; raises EpiposeError for missing keys or wrong shapes."""
+    def load(path: AnyPath) -> Poses3D:
+        """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
         file = read_npz(path, ("xyz", "conf", "skeleton", "space", "metric"), "epipose label")
         skeleton = skeleton_named(str(file["skeleton"]))
         xyz, conf = torch.from_numpy(file["xyz"]).float(), torch.from_numpy(file["conf"]).float()
         if xyz.ndim != 4 or xyz.shape[2:] != (len(skeleton.joints), 3):
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{path}: xyz has shape {tuple(xyz.shape)}, expected (frames, persons, {len(skeleton.joints)}, 3)."
             )
         _check_conf(path, xyz, conf)
-        return Poses3D(xyz, conf, skeleton, str(file["space"]), bool(file["metric"]))
+        times = torch.from_numpy(file["times"]).double() if "times" in file else None
+        if times is not None and (times.shape != xyz.shape[:1] or not bool(times.isfinite().all())):
+            raise DamagedFileError(f"{path}: times must be {len(xyz)} finite seconds, got shape {tuple(times.shape)}.")
+        return Poses3D(xyz, conf, skeleton, str(file["space"]), bool(file["metric"]), times)
 
     def mapped_to(self, target: Skeleton) -> Poses3D:
         """The same poses in another skeleton's joints; a mean is as confident as its least confident part."""
@@ -120,22 +172,24 @@ class Poses3D:
         xyz = torch.einsum("tj,fpjc->fptc", weights, self.xyz)
         part_conf = torch.where(weights > 0, self.conf[..., None, :], torch.inf)
         conf = torch.where(weights.any(-1), part_conf.amin(-1), torch.zeros((), dtype=self.conf.dtype))
-        return Poses3D(xyz, conf, target, self.space, self.metric)
+        return Poses3D(xyz, conf, target, self.space, self.metric, self.times)
 
 
-def _check_conf(path: Path, coordinates: Tensor, conf: Tensor) -> None:
+def _check_conf(path: AnyPath, coordinates: Tensor, conf: Tensor) -> None:
     if conf.shape != coordinates.shape[:-1]:
-        raise EpiposeError(f"{path}: conf has shape {tuple(conf.shape)}, expected {tuple(coordinates.shape[:-1])}.")
+        raise DamagedFileError(f"{path}: conf has shape {tuple(conf.shape)}, expected {tuple(coordinates.shape[:-1])}.")
     if not bool(coordinates.isfinite().all() and conf.isfinite().all()):
-        raise EpiposeError(f"{path}: NaN or infinity found; mark missing joints with conf 0 and finite coordinates.")
+        raise DamagedFileError(
+            f"{path}: NaN or infinity found; mark missing joints with conf 0 and finite coordinates."
+        )
     if bool((conf < 0).any() or (conf > 1).any()):
-        raise EpiposeError(f"{path}: conf must lie in [0, 1], got {float(conf.min())} to {float(conf.max())}.")
+        raise DamagedFileError(f"{path}: conf must lie in [0, 1], got {float(conf.min())} to {float(conf.max())}.")
 
 
 def in_skeleton(
     xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], found: Skeleton, wanted: Skeleton
 ) -> tuple[Float[Tensor, "*batch target 2"], Float[Tensor, "*batch target"]]:
-    """Joints in an image in another skeleton; a mean is as sure as its least sure part, 0 where there is no part."""
+    """Keypoints in another skeleton; a mean is as confident as its least confident part, 0 where there is no part."""
     weights = found.mapping_to(wanted).to(xy)
     parts = torch.where(weights > 0, conf[..., None, :], torch.inf).amin(-1)
     return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))

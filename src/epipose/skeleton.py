@@ -1,7 +1,7 @@
-"""Which joints there are, how they hang together, and how one definition is read in terms of another.
+"""Skeletons: joint names, parents, left-right flip, and mapping from one definition to another.
 
-Joint orders differ between detectors and datasets, and a joint order typed out twice is a bug waiting. Everything
-here goes BY NAME: a joint that two skeletons share has the same name in both, and a joint that one of them lacks is
+Why by name: joint orders differ between detectors and datasets, and an order typed out twice goes wrong. Here
+everything goes BY NAME: a joint that two skeletons share has the same name in both, and a joint that one of them lacks is
 written once, in ``_COMBINATIONS``, as the mean of joints the other may have. Such a mean is exact in 3D only (the
 mean of two projections is not the projection of the mean), so mapping belongs after triangulation.
 """
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Skeleton:
         return votes
 
     def index(self, joint: str) -> int:
-        """Index of a joint by name; raises EpiposeError that lists the names there are."""
+        """Index of a joint by name; raises InputError that lists the names there are."""
         if joint not in self.joints:
-            raise EpiposeError(f"Skeleton {self.name} has no joint '{joint}'; it has {', '.join(self.joints)}.")
+            raise InputError(f"Skeleton {self.name} has no joint '{joint}'; it has {', '.join(self.joints)}.")
         return self.joints.index(joint)
 
     def mapping_to(self, target: Skeleton) -> Float[Tensor, "target source"]:

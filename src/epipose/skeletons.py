@@ -1,11 +1,11 @@
-"""The skeletons there are: of the datasets and detectors that epipose reads, each with its joints in their order.
+"""Named skeletons of the datasets and detectors that epipose reads, each with its joints in their order.
 
 A joint that two of them share has the same name in both; `Skeleton.mapping_to` does the rest.
 """
 
 from __future__ import annotations
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.skeleton import Skeleton
 
 
@@ -188,7 +188,7 @@ SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, COCO17, BODY25, BL
 
 
 def skeleton_named(name: str) -> Skeleton:
-    """The skeleton of that name; raises EpiposeError that lists the names there are."""
+    """The skeleton of that name; raises InputError that lists the names there are."""
     if name not in SKELETONS:
-        raise EpiposeError(f"Unknown skeleton '{name}'; epipose knows {', '.join(SKELETONS)}.")
+        raise InputError(f"Unknown skeleton '{name}'; epipose knows {', '.join(SKELETONS)}.")
     return SKELETONS[name]

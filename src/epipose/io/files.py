@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
+
+AnyPath = str | os.PathLike[str]
 
 
 def installed_version() -> str:
@@ -39,43 +41,45 @@ def replacing(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: AnyPath, content: Any) -> None:
     """Write JSON, whole or not at all. NaN and infinity are refused: no reader outside Python accepts them."""
     text = json.dumps(content, indent=2, allow_nan=False)
-    with replacing(path) as part:
+    with replacing(Path(path)) as part:
         part.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """Read JSON; what is missing, broken or no file is an EpiposeError that names it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise EpiposeError(f"There is no file {path}.") from error
+        raise InputError(f"There is no file {path}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise EpiposeError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
+        raise DamagedFileError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
     except OSError as error:
-        raise EpiposeError(f"{path} cannot be read ({error}). Give a file that can.") from error
+        raise InputError(f"{path} cannot be read ({error}). Give a file that can.") from error
 
 
-def write_npz(path: Path, **arrays: Any) -> None:
+def write_npz(path: AnyPath, **arrays: Any) -> None:
     """Write a compressed npz without pickles, whole or not at all."""
-    with replacing(path) as part:
+    with replacing(Path(path)) as part:
         np.savez_compressed(part, **arrays)
 
 
-def read_npz(path: Path, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
+def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
     """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file."""
-    if not path.exists():
-        raise EpiposeError(f"There is no file {path}. Make it with: {made_by}")
+    if not Path(path).exists():
+        raise InputError(f"There is no file {path}. Make it with: {made_by}")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except Exception as error:  # numpy raises half a dozen unrelated types for a damaged archive
-        raise EpiposeError(f"{path} cannot be read as npz ({error}). Make it again with: {made_by}") from error
+        raise DamagedFileError(f"{path} cannot be read as npz ({error}). Make it again with: {made_by}") from error
     missing = [key for key in keys if key not in arrays]
     if missing:
-        raise EpiposeError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}. Make it with: {made_by}")
+        raise DamagedFileError(
+            f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}. Make it with: {made_by}"
+        )
     return arrays
 
 
