@@ -1,0 +1,76 @@
+"""Frozen dataclasses as JSON and back, checked field by field against their types.
+
+Results, options and reports are dataclasses; this is the one place that turns them into what `write_json` writes and
+makes them again from what `read_json` reads. Tuples become lists, paths become texts, nested dataclasses become
+objects. A class whose JSON looks otherwise states so itself: ``_as_json(self)`` returns the content, and the
+classmethod ``_from_json(cls, content)`` makes the record again, which may raise ValueError, KeyError or TypeError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from epipose.errors import DamagedFileError
+from epipose.io.files import read_json, write_json
+
+T = TypeVar("T")
+
+
+def as_json(record: object) -> Any:
+    """The content of a dataclass (or of a container of them) as JSON: objects, lists, texts, numbers and null."""
+    return _converter().unstructure(record)
+
+
+def from_json(cls: type[T], content: Any, source: str | Path) -> T:
+    """A dataclass from JSON content; ``source`` is the file that it was read from, for messages.
+
+    Fields with a default may be absent, and what the class does not know is ignored. Raises DamagedFileError for
+    content that lacks a field or has another type in it, and names the field.
+    """
+    from cattrs import transform_error  # takes a tenth of a second to import
+
+    try:
+        return _converter().structure(content, cls)
+    except Exception as error:  # cattrs groups whatever its parts raise
+        wrong = "; ".join(transform_error(error)[:3])
+        raise DamagedFileError(f"{source} does not hold what was expected ({cls.__name__}): {wrong}.") from error
+
+
+def write_dataclass(path: Path, record: object) -> None:
+    """Write a dataclass as JSON, whole or not at all."""
+    write_json(path, as_json(record))
+
+
+def read_dataclass(cls: type[T], path: Path) -> T:
+    """Read a dataclass from JSON. Raises EpiposeError for a missing file, DamagedFileError for a damaged one."""
+    return from_json(cls, read_json(path), path)
+
+
+@cache
+def _converter() -> Any:
+    """The converter with strict numbers and texts: "3" is no number and 3 is no text."""
+    from cattrs import Converter
+    from cattrs.strategies import configure_union_passthrough, use_class_methods
+
+    converter = Converter(unstruct_collection_overrides={tuple: list})
+    configure_union_passthrough(str | bool | int | float | None, converter)
+    for kind, accepted in ((bool, bool), (int, int), (float, int | float), (str, str)):
+        converter.register_structure_hook(kind, _strict(kind, accepted))
+    converter.register_structure_hook(Path, lambda content, _: Path(_strict(str, str)(content, str)))
+    converter.register_unstructure_hook(Path, str)
+    use_class_methods(converter, "_from_json", "_as_json")
+    return converter
+
+
+def _strict(kind: type, accepted: Any) -> Callable[[Any, Any], Any]:
+    """A hook that takes only values of the accepted types; booleans are no numbers."""
+
+    def structured(content: Any, _: Any) -> Any:
+        if not isinstance(content, accepted) or (isinstance(content, bool) and kind is not bool):
+            raise ValueError(f"expected {kind.__name__}, got {content!r}")
+        return cast(Any, kind)(content)
+
+    return structured
