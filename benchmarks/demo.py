@@ -30,7 +30,7 @@ from epipose.network.pretrained import PRETRAINED, pretrained_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 from epipose.training.presets import ADAPT
 from epipose.training.refine import refine
 from epipose.viz.viewer import view
@@ -95,7 +95,7 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
     report = read_json(clip / "calibration.json")
     return {
         **camera_errors(rig, reference),
-        **label_errors(Poses3D.load(clip / "poses3d.npz"), label(poses, reference)),
+        **label_errors(Poses3D.load(clip / "poses3d.npz"), label_poses(poses, reference)),
         "verdict": report["verdict"],
         "reprojection": {camera["name"]: camera for camera in report["cameras"]},
         "paper_recipe": paper_recipe_errors(poses, reference),

@@ -27,7 +27,7 @@ from epipose.geometry import observations
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.io.files import write_json
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 
 _COLUMNS = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean", "label_pmpjpe_mm", "seconds")
 
@@ -110,7 +110,7 @@ def measured(name: str, poses: Poses2D, reference: Rig, as_calibrated: Rig) -> d
     with _switched(name):
         rig = calibrate(poses, intrinsics, fps=60.0, **_VARIANTS.get(name, {})).rig
         seconds = time.perf_counter() - started
-        labels = label(poses, rig), label(poses, reference)
+        labels = label_poses(poses, rig), label_poses(poses, reference)
     row = {**camera_errors(rig, reference), **label_errors(*labels), "seconds": round(seconds, 1)}
     return {column: row[column] for column in _COLUMNS}
 

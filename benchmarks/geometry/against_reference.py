@@ -13,7 +13,7 @@ from epipose.camera import Rig
 from epipose.experiments.errors import degrees_between, pose_errors, relative_rotation
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
 from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 
 
 def paper_recipe_errors(poses: Poses2D, reference: Rig) -> dict[str, Any]:
@@ -53,6 +53,6 @@ def label_errors(labels: Poses3D, reference_labels: Poses3D) -> dict[str, float]
 
 def truth_error(poses: Poses2D, rig: Rig, xyz: Float[Tensor, "frame joint 3"]) -> float:
     """PMPJPE (mm) of the labels that a rig gives, against true joints."""
-    labels = label(poses, rig)
+    labels = label_poses(poses, rig)
     counted = (labels.conf[:, 0] > 0).double()
     return pose_errors(labels.xyz[:, 0].double(), xyz, counted, labels.skeleton.root)["pmpjpe_mm"]

@@ -38,7 +38,7 @@ from epipose.geometry.observations import observe
 from epipose.geometry.triangulate import vector_median_of_pairs
 from epipose.io.files import read_json, write_json
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 
 Result = dict[str, Any]
 _OURS = "epipose"
@@ -151,7 +151,7 @@ def _measured(method: Rival, poses: Poses2D, given: Rig, clip: Simulated, true_l
 def gain_over_vector_median(clip: Simulated) -> float:
     """1 - MPJPE of our labels / MPJPE of the vector median of pairs: same joints, true cameras."""
     camera, observed = clip.rig.camera, observe(clip.poses, clip.rig)
-    labels = label(clip.poses, clip.rig)
+    labels = label_poses(clip.poses, clip.rig)
     x, weight, _ = observed.per_point()
     of_pairs = vector_median_of_pairs(camera.R, camera.t, x, weight)
     counted = ((labels.conf[:, 0] > 0) & ((weight > 0).sum(-1) >= 2)).double()
@@ -197,7 +197,7 @@ def sample_part(arguments: argparse.Namespace) -> Result:
         path = arguments.demo / detector / "poses2d.npz"
         if path.exists():
             poses = Poses2D.load(path)
-            reference_labels = label(poses, reference)
+            reference_labels = label_poses(poses, reference)
             table[detector] = {}
             for name, method in methods(arguments).items():
                 rig, seconds = timed(method, poses, given)
@@ -205,7 +205,7 @@ def sample_part(arguments: argparse.Namespace) -> Result:
                 if rig is not None:
                     row |= camera_errors(rig, reference)
                     with suppress(EpiposeError):  # cameras so wrong that no label survives
-                        row |= label_errors(label(poses, rig), reference_labels)
+                        row |= label_errors(label_poses(poses, rig), reference_labels)
                 table[detector][name] = row
                 print(detector, name, {key: row.get(key) for key in _COLUMNS}, flush=True)
     mine = table["full"][_OURS]

@@ -20,8 +20,8 @@ from epipose.calibration.calibrate import calibrate
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.experiments.errors import camera_errors
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label
-from epipose.sync.from_motion import synchronise
+from epipose.reconstruction.label import label_poses
+from epipose.sync.from_motion import offsets_from_motion
 
 SAMPLE_FPS = 60.0
 
@@ -64,7 +64,7 @@ def whole_offsets_run(seed: int, **options: Any) -> list[bool]:
 def _offsets(poses: Poses2D, given: Rig, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Frames by which every view starts after view 0: by the motion alone, and with what calibration corrects."""
     times = [np.arange(poses.xy.shape[1]) / fps for _ in poses.views]
-    starts = np.array(synchronise(poses, times).starts) * fps
+    starts = np.array(offsets_from_motion(poses, times).starts) * fps
     begin = np.round(starts.max() - starts).astype(int)  # what every view shows before the last one starts
     common = poses.xy.shape[1] - int(begin.max())
     xy, conf = (
@@ -88,7 +88,7 @@ def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
     """The real clip with every lens unknown (one focal length for all, no distortion given)."""
     found = calibrate(poses, without_lenses(reference), fps=SAMPLE_FPS, focal="shared").rig
     errors = camera_errors(found, reference)
-    labels = label_errors(label(poses, found), label(poses, reference))
+    labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
     keys = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")
     return {**{key: errors[key] for key in keys}, **labels, "focal_error_pct": focal_error_pct(found, reference)}
 

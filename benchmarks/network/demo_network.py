@@ -36,7 +36,7 @@ from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.poses import Poses2D, in_camera_frames
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 from epipose.skeletons import H36M17
 
 TRAIN, TEST = (0, 69), (80, 99)
@@ -129,7 +129,7 @@ def headline(network: dict[str, Any]) -> dict[str, float]:
 
 def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
     """The subject as the reference cameras triangulate it from all views, seen by each of them."""
-    labels = label(poses, reference)
+    labels = label_poses(poses, reference)
     return Reference(in_camera_frames(labels, reference)[:, :, 0], labels.conf[:, 0])
 
 

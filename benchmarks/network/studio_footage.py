@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.clip import Clip
-from epipose.detection.detect import detector_named, resolved
+from epipose.detection.detect import detector_named, resolved_name
 from epipose.io.images import write_image
 from epipose.motion import motion_files
 from epipose.poses import Poses2D, Poses3D
@@ -107,7 +107,7 @@ def belief(
                     upright.append(float(rise[frame]) > 0.5)
                     errors += [] if error is None else error.tolist()
     return {
-        "detector": resolved("blazepose"),
+        "detector": resolved_name("blazepose"),
         "detector_images": len(found),
         "detector_side_px": side,
         "detector_upright_images": int(np.sum(upright)),

@@ -11,9 +11,9 @@ from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
 from epipose.geometry.observations import observe
 from epipose.geometry.rotation import angle_between, exp
-from epipose.people.anatomy import limb_chain
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.anatomy import limb_chain
+from epipose.reconstruction.label import label_poses
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -221,7 +221,7 @@ def test_missing_joints_outside_a_strong_lens_stay_missing():
     poses.xy[0, :, 0, 3] = 0
     observed = observe(poses, wide)
     assert bool(observed.x.isfinite().all())
-    labels = label(poses, wide)
+    labels = label_poses(poses, wide)
     assert bool(labels.conf.isfinite().all())
     assert bool((labels.conf[:, 0, 3] > 0.9).all())
 

@@ -7,8 +7,8 @@ import pytest
 import epipose.detection.detect as package
 from epipose import Clip, EpiposeError
 from epipose.detection import blazepose_weights as weights_module
-from epipose.detection.detect import Detection, Detector, detect, detector_named, resolved
-from epipose.detection.tracklets import Track, linked, tracks_of, unswapped
+from epipose.detection.detect import Detection, Detector, detect_keypoints, detector_named, resolved_name
+from epipose.detection.tracklets import Tracklet, link_detections, tracklets_from_detections, undo_swaps
 from epipose.skeletons import COCO17
 from tests.helpers.videos import moving_square_video
 
@@ -46,7 +46,7 @@ def test_all_views_become_tracks_longest_first(tmp_path):
     clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
     detector = Marks()
     assert isinstance(detector, Detector)
-    poses = detect(clip, detector)
+    poses = detect_keypoints(clip, detector)
     assert poses.views == ("a", "b")
     assert poses.xy.shape == (2, 8, 2, 17, 2)
     assert poses.xyz is not None
@@ -64,7 +64,7 @@ def test_a_view_without_anybody_is_named(tmp_path):
     )
     detector = Marks()
     with pytest.raises(EpiposeError, match="No person was found in view 'dark'"):
-        detect(clip, detector)
+        detect_keypoints(clip, detector)
     assert detector.resets == 1, "said before the next view is decoded"
 
 
@@ -72,7 +72,7 @@ def test_a_video_shorter_than_its_clip(tmp_path):
     clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
     moving_square_video(tmp_path / "b.mp4", frames=5)
     with pytest.raises(EpiposeError, match=r"b.mp4 ends after 5 frames, but it promises 8"):
-        detect(clip, Marks())
+        detect_keypoints(clip, Marks())
 
 
 def test_detectors_by_name(monkeypatch):
@@ -96,12 +96,12 @@ def test_the_built_in_detectors_exist():
 def test_names_that_stand_for_others_are_resolved(monkeypatch):
     for variant in ("heavy", "full"):
         monkeypatch.setattr(weights_module, "best_cached", lambda variant=variant: variant)
-        assert resolved("blazepose") == f"blazepose-{variant}"
+        assert resolved_name("blazepose") == f"blazepose-{variant}"
         for cached, finder in ((True, f"blazepose-{variant}"), (False, "pretrained")):
             monkeypatch.setattr(weights_module, "any_cached", lambda cached=cached: cached)
-            assert resolved("auto") == finder
-    assert resolved("blazepose-full") == "blazepose-full"
-    assert resolved("theirs") == "theirs"
+            assert resolved_name("auto") == finder
+    assert resolved_name("blazepose-full") == "blazepose-full"
+    assert resolved_name("theirs") == "theirs"
 
 
 def walk(start, frames, track, x=50.0, speed=2.0):
@@ -113,7 +113,7 @@ def frames_of(*walks, count=40):
 
 
 def test_a_track_that_breaks_off_goes_on_under_another_number():
-    (track,) = tracks_of(frames_of(walk(0, 15, 0), walk(20, 20, 3)), 17, fps=20.0)
+    (track,) = tracklets_from_detections(frames_of(walk(0, 15, 0), walk(20, 20, 3)), 17, fps=20.0)
     assert track.seen.tolist() == [*range(15), *range(20, 40)]
     np.testing.assert_allclose(track.xy[30, 8], [110, 100])
 
@@ -124,19 +124,19 @@ def test_a_track_that_breaks_off_goes_on_under_another_number():
     ids=["elsewhere", "at the same time", "too late"],
 )
 def test_another_person_is_not_taken_for_a_continuation(second):
-    assert len(tracks_of(frames_of(walk(0, 15, 0), second), 17, fps=20.0)) == 2
+    assert len(tracklets_from_detections(frames_of(walk(0, 15, 0), second), 17, fps=20.0)) == 2
 
 
 def test_flickers_are_dropped_but_not_in_a_single_image():
-    assert len(tracks_of(frames_of(walk(0, 40, 0), walk(7, 2, 1, x=400)), 17, fps=20.0)) == 1
-    assert len(tracks_of([[person(5, 5, 0)]], 17, fps=20.0)) == 1
-    assert tracks_of([[], []], 17, fps=20.0) == []
+    assert len(tracklets_from_detections(frames_of(walk(0, 40, 0), walk(7, 2, 1, x=400)), 17, fps=20.0)) == 1
+    assert len(tracklets_from_detections([[person(5, 5, 0)]], 17, fps=20.0)) == 1
+    assert tracklets_from_detections([[], []], 17, fps=20.0) == []
 
 
 def test_people_without_numbers_are_linked_by_nearness():
     frames = frames_of(walk(0, 40, -1), walk(0, 40, -1, x=300, speed=-2), count=40)
     shuffled = [list(reversed(people)) if k % 3 else people for k, people in enumerate(frames)]
-    numbered = linked(shuffled)
+    numbered = link_detections(shuffled)
     for k, people in enumerate(numbered):
         places = {p.track: p.xy[8, 0] for p in people}
         assert places == pytest.approx({0: 50 + 2 * k, 1: 300 - 2 * k})
@@ -151,7 +151,9 @@ def test_nothing_heavy_is_imported_before_it_is_used():
 
 
 def test_one_person_of_the_frame_before_is_continued_by_one_only():
-    numbered = linked([[person(50, 100, -1, size=60)], [person(58, 100, -1, size=60), person(51, 100, -1, size=60)]])
+    numbered = link_detections(
+        [[person(50, 100, -1, size=60)], [person(58, 100, -1, size=60), person(51, 100, -1, size=60)]]
+    )
     assert [p.track for p in numbered[1]] == [1, 0]
 
 
@@ -161,10 +163,10 @@ def test_left_and_right_confused_for_a_while_are_put_right():
     wrong = xy.copy()
     for stretch in (slice(5, 6), slice(10, 25)):
         wrong[stretch] = wrong[stretch][:, flip]
-    track = unswapped(Track(wrong, np.full((40, 17), 0.9), None), flip, fps=20.0)
+    track = undo_swaps(Tracklet(wrong, np.full((40, 17), 0.9), None), flip, fps=20.0)
     np.testing.assert_array_equal(track.xy, xy)
     half = np.concatenate([xy[:20], xy[20:, flip]])  # never swapped back: which half is right is not known
-    np.testing.assert_array_equal(unswapped(Track(half, np.full((40, 17), 0.9), None), flip, fps=20.0).xy, half)
+    np.testing.assert_array_equal(undo_swaps(Tracklet(half, np.full((40, 17), 0.9), None), flip, fps=20.0).xy, half)
 
 
 def test_joints_that_are_not_seen_do_not_look_like_a_swap():
@@ -174,6 +176,6 @@ def test_joints_that_are_not_seen_do_not_look_like_a_swap():
     right, left = [2, 4, 6, 8, 10, 12, 14, 16], [1, 3, 5, 7, 9, 11, 13, 15]
     for k in (10, 20):
         xy[k, right], conf[k, right] = xy[k - 1, left], 0
-    track = unswapped(Track(xy, conf, None), COCO17.flip, fps=20.0)
+    track = undo_swaps(Tracklet(xy, conf, None), COCO17.flip, fps=20.0)
     np.testing.assert_array_equal(track.conf, conf)
     np.testing.assert_array_equal(track.xy, xy)

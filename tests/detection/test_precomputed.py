@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from epipose import Clip, EpiposeError, Poses2D, View
-from epipose.detection.precomputed import given
+from epipose.detection.precomputed import read_keypoints
 from epipose.skeletons import BODY25, COCO17
 
 CLIP = Clip(tuple(View(name, Path(f"{name}.mp4"), 640, 480, 6, 25.0) for name in "ab"), 6, 25.0)
@@ -31,7 +31,7 @@ def test_openpose_folders(tmp_path):
     two[3] = [two[3][0]]  # the walking one is unseen once
     write_frames(tmp_path / "a", two)
     write_frames(tmp_path / "b_json", [[numbers(50, 60)], [], *[[numbers(50, 60)]] * 4])
-    poses = given(tmp_path, CLIP)
+    poses = read_keypoints(tmp_path, CLIP)
     assert poses.skeleton == BODY25
     assert poses.views == ("a", "b")
     assert poses.xy.shape == (2, 6, 2, 25, 2)
@@ -46,16 +46,16 @@ def test_openpose_folders(tmp_path):
 def test_openpose_with_coco_keypoints(tmp_path):
     for view in "ab":
         write_frames(tmp_path / view, [[numbers(50, 60, joints=17)]] * 6)
-    assert given(tmp_path, CLIP).skeleton == COCO17
+    assert read_keypoints(tmp_path, CLIP).skeleton == COCO17
 
 
 def test_openpose_that_does_not_fit(tmp_path):
     write_frames(tmp_path / "a", [[numbers(1, 2)]] * 6)
     with pytest.raises(EpiposeError, match=r"no folder 'b' .*its folders: a"):
-        given(tmp_path, CLIP)
+        read_keypoints(tmp_path, CLIP)
     write_frames(tmp_path / "b", [[numbers(1, 2)]] * 5)
     with pytest.raises(EpiposeError, match=r"has 5 files .* 6 frames"):
-        given(tmp_path, CLIP)
+        read_keypoints(tmp_path, CLIP)
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ def test_openpose_people_that_cannot_be_read(tmp_path, frame, message):
     write_frames(tmp_path / "a", [[numbers(1, 2)]] * 6)
     write_frames(tmp_path / "b", [frame] * 6)
     with pytest.raises(EpiposeError, match=message):
-        given(tmp_path, CLIP)
+        read_keypoints(tmp_path, CLIP)
 
 
 def test_openpose_view_without_anybody(tmp_path):
     write_frames(tmp_path / "a", [[numbers(1, 2)]] * 6)
     write_frames(tmp_path / "b", [[]] * 6)
     with pytest.raises(EpiposeError, match="nobody is seen in view b"):
-        given(tmp_path, CLIP)
+        read_keypoints(tmp_path, CLIP)
 
 
 def npz(path, views=("b", "x", "a"), frames=6):
@@ -88,15 +88,15 @@ def npz(path, views=("b", "x", "a"), frames=6):
 
 
 def test_npz_views_go_by_name(tmp_path):
-    poses = given(npz(tmp_path / "p.npz"), CLIP)
+    poses = read_keypoints(npz(tmp_path / "p.npz"), CLIP)
     assert poses.views == ("a", "b")
     assert poses.xy[:, 0, 0, 0, 0].tolist() == [2, 0]
 
 
 def test_npz_that_does_not_fit(tmp_path):
     with pytest.raises(EpiposeError, match="has views a, c; the clip has a, b"):
-        given(npz(tmp_path / "p.npz", views=("a", "c")), CLIP)
+        read_keypoints(npz(tmp_path / "p.npz", views=("a", "c")), CLIP)
     with pytest.raises(EpiposeError, match="7 frames; the videos have 6"):
-        given(npz(tmp_path / "p.npz", frames=7), CLIP)
+        read_keypoints(npz(tmp_path / "p.npz", frames=7), CLIP)
     with pytest.raises(EpiposeError, match="no file"):
-        given(tmp_path / "absent.npz", CLIP)
+        read_keypoints(tmp_path / "absent.npz", CLIP)

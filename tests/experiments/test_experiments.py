@@ -39,7 +39,7 @@ from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS
 from epipose.pipeline.stages import label_clip
 from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 from epipose.skeletons import H36M17
 from tests.helpers import drawn_clips
 
@@ -108,7 +108,7 @@ def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
 
 def test_errors_of_labels_are_those_of_every_view(clips: list[Path]) -> None:
     poses, rig = Poses2D.load(clips[0] / "poses2d.npz"), Rig.load(clips[0] / "truth" / "rig.json")
-    labels = label(poses, rig)
+    labels = label_poses(poses, rig)
     found = label_errors([Made(clips[0], labels, rig)])
     p = rig.camera.spread(2).into_frame(labels.xyz[:, 0].double())
     q = rig.camera.spread(2).into_frame(Poses3D.load(clips[0] / "truth" / "poses3d.npz").xyz[:, 0].double())

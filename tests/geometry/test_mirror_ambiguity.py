@@ -9,7 +9,7 @@ from epipose.camera import Rig
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.mirror_ambiguity import mirrored_twin
 from epipose.geometry.rotation import angle_between, exp
-from epipose.people.anatomy import handedness
+from epipose.reconstruction.anatomy import handedness
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import moving_skeleton, rig
 

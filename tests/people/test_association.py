@@ -5,7 +5,7 @@ import torch
 
 from epipose import EpiposeError
 from epipose.people.association import associate
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 from tests.helpers.multi_person import FPS, Crowd, body, reflected
 from tests.helpers.synthetic import rig
 
@@ -145,7 +145,7 @@ def test_everybody_is_reconstructed():
     people, crowd = three(1)
     found = associate(crowd.poses(1, keep_first=True), crowd.rig, FPS)
     who = [number for number, _, _ in shown(crowd, found.poses)]
-    labels = label(found.poses, crowd.rig, persons=found.real)
+    labels = label_poses(found.poses, crowd.rig, persons=found.real)
     assert labels.xyz.shape == (FRAMES, 3, 17, 3)
     for person, true in enumerate(who):
         sure = labels.conf[:, person] > 0.5

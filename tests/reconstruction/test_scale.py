@@ -9,8 +9,8 @@ import torch
 
 from epipose.calibration.calibrate import calibrate
 from epipose.errors import EpiposeError
-from epipose.people.anatomy import limb_chain
 from epipose.poses import Poses2D
+from epipose.reconstruction.anatomy import limb_chain
 from epipose.reconstruction.scale import check_height, measuring, metric_scale, parse_bone, parse_camera_distance
 from epipose.reconstruction.world_frame import CHAIN_SHARE
 from epipose.skeletons import H36M17

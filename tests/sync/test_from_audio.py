@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from epipose.sync.from_audio import RATE, sound, synchronise_sounds
+from epipose.sync.from_audio import RATE, offsets_from_audio, read_sound
 
 STARTS = (0.0, 1.37, 4.8, 0.61)
 
@@ -54,42 +54,42 @@ def write_video(path, samples, frames=60, fps=25, late=0.0, images_late=0.0):
 @pytest.mark.parametrize("seed", range(3))
 def test_bursts_give_the_starts_to_a_few_milliseconds(seed):
     samples = event(seed=seed)
-    found = synchronise_sounds([heard(samples, start, seed=10 * seed + k) for k, start in enumerate(STARTS)])
+    found = offsets_from_audio([heard(samples, start, seed=10 * seed + k) for k, start in enumerate(STARTS)])
     assert found.sure
     np.testing.assert_allclose(found.starts, STARTS, atol=0.01)
 
 
 def test_sounds_of_other_events_are_not_sure():
     tracks = [heard(event(seed=k), 0.0, seed=k) for k in range(3)]
-    found = synchronise_sounds(tracks)
+    found = offsets_from_audio(tracks)
     assert not found.sure
     assert "too little in common" in found.warnings[-1]
     one_other = [heard(event(), start, seed=k) for k, start in enumerate(STARTS[:3])] + tracks[1:2]
-    assert not synchronise_sounds(one_other).sure
+    assert not offsets_from_audio(one_other).sure
 
 
 def test_a_steady_beat_fits_at_many_shifts_and_is_not_sure():
     beat = np.zeros(20 * RATE)
     beat[:: RATE // 2] = 1
     beat = np.convolve(beat, np.random.default_rng(0).normal(size=200))[: len(beat)]
-    assert not synchronise_sounds([heard(beat, 0.0, noise=0.01), heard(beat, 2.5, noise=0.01, seed=1)]).sure
+    assert not offsets_from_audio([heard(beat, 0.0, noise=0.01), heard(beat, 2.5, noise=0.01, seed=1)]).sure
 
 
 def test_the_track_is_read_from_the_first_image_on(tmp_path):
     samples = event(seconds=3.0)
-    plain = sound(write_video(tmp_path / "a.mp4", samples))
-    late = sound(write_video(tmp_path / "b.mp4", samples, late=0.5))
+    plain = read_sound(write_video(tmp_path / "a.mp4", samples))
+    late = read_sound(write_video(tmp_path / "b.mp4", samples, late=0.5))
     assert plain is not None
     assert late is not None
-    found = synchronise_sounds([late, plain])
+    found = offsets_from_audio([late, plain])
     np.testing.assert_allclose(found.starts, [0.0, 0.5], atol=0.01)
     assert len(plain) == pytest.approx(3 * RATE, rel=0.1)
 
 
 def test_a_video_without_sound_says_none(tmp_path):
-    assert sound(write_video(tmp_path / "mute.mp4", None)) is None
-    assert sound(write_video(tmp_path / "silent.mp4", np.zeros(RATE))) is None
+    assert read_sound(write_video(tmp_path / "mute.mp4", None)) is None
+    assert read_sound(write_video(tmp_path / "silent.mp4", np.zeros(RATE))) is None
 
 
 def test_sound_that_ends_before_the_images_begin_is_none(tmp_path):
-    assert sound(write_video(tmp_path / "odd.mkv", event(seconds=2.0), images_late=4.0)) is None
+    assert read_sound(write_video(tmp_path / "odd.mkv", event(seconds=2.0), images_late=4.0)) is None

@@ -7,7 +7,7 @@ import torch
 from epipose import Poses2D
 from epipose.geometry.time_offset import epipolar_scan, robust_costs
 from epipose.skeletons import H36M17
-from epipose.sync.from_motion import _descended, synchronise
+from epipose.sync.from_motion import _descended, offsets_from_motion
 from epipose.sync.result import Sync, agreed
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -36,7 +36,7 @@ def walk(frames, seed=0, roam=1.2, pixels=6.0, outliers=0.03):
 def test_whole_clip_offsets_are_found_to_the_frame(seed):
     starts = np.random.default_rng(seed).integers(0, 400, 4)
     lengths = [500 + int(starts.max() - start) - 20 * row for row, start in enumerate(starts)]
-    found = synchronise(cut([walk(1000, seed)], starts, lengths), clocks(lengths))
+    found = offsets_from_motion(cut([walk(1000, seed)], starts, lengths), clocks(lengths))
     assert (np.round(np.array(found.starts) * FPS) == starts - starts.min()).all()
     assert found.sure
     assert found.warnings == ()
@@ -49,7 +49,7 @@ def test_a_view_that_tells_nothing_does_not_tear_the_clip_apart():
     starts = [0, 40, 90, 0]
     poses = cut([walk(500)], starts, [400] * 4)
     poses.conf[3, :200], poses.conf[3, 225:] = 0, 0
-    found = synchronise(poses, clocks([400] * 4))
+    found = offsets_from_motion(poses, clocks([400] * 4))
     assert (np.round(np.array(found.starts[:3]) * FPS) == starts[:3]).all()
     assert 0 <= found.starts[3] <= 90 / FPS
     assert found.support[3] == 0
@@ -59,7 +59,7 @@ def test_a_view_that_tells_nothing_does_not_tear_the_clip_apart():
 @pytest.mark.parametrize("seed", range(3))
 def test_videos_that_start_together_stay_so(seed):
     """Little motion and much noise: the best fit is a frame off, but not clearly better."""
-    found = synchronise(cut([walk(80, seed, 0.1, 12.0, 0.05)], [0] * 4, [80] * 4), clocks([80] * 4))
+    found = offsets_from_motion(cut([walk(80, seed, 0.1, 12.0, 0.05)], [0] * 4, [80] * 4), clocks([80] * 4))
     assert found.starts == (0.0,) * 4
     assert found.sure
 
@@ -74,14 +74,14 @@ def test_who_moves_is_found_among_others():
     order = torch.tensor([1, 0])
     mixed = Poses2D(poses.xy.clone(), poses.conf, H36M17, poses.views)
     mixed.xy[:2] = poses.xy[:2][:, :, order]
-    found = synchronise(mixed, clocks(lengths))
+    found = offsets_from_motion(mixed, clocks(lengths))
     assert (np.round(np.array(found.starts) * FPS) == starts).all()
 
 
 def test_livelier_people_whom_only_one_view_sees_do_not_mislead():
     starts, lengths = [0, 37, 120, 5], [300] * 4
     others = torch.stack([detections(rig(), 1.3 * moving_skeleton(500, 60 + v), 6.0, 0.03)[0][v] for v in range(4)])
-    found = synchronise(cut([others, walk(500, 3, roam=0.6)], starts, lengths), clocks(lengths))
+    found = offsets_from_motion(cut([others, walk(500, 3, roam=0.6)], starts, lengths), clocks(lengths))
     assert (np.round(np.array(found.starts) * FPS) == starts).all()
     assert found.sure
 
@@ -93,13 +93,13 @@ def test_other_frame_rates_and_dropped_frames():
     halved = np.delete(np.arange(50, 600, 2), range(60, 75))  # 25 frames a second, and 15 of them lost
     xy, conf = whole.xy[:2].clone(), whole.conf[:2].clone()
     xy[1, : len(halved)], conf[1, len(halved) :] = whole.xy[1, halved], 0
-    found = synchronise(Poses2D(xy, conf, H36M17, whole.views), [times[0], (halved - 50) / FPS])
+    found = offsets_from_motion(Poses2D(xy, conf, H36M17, whole.views), [times[0], (halved - 50) / FPS])
     assert found.starts == pytest.approx((0.0, 1.0), abs=0.021)
 
 
 def test_where_nobody_moves_nothing_is_moved_and_it_is_said():
     still = detections(rig(), moving_skeleton(1).expand(200, -1, -1), 6.0, 0.03)[0]
-    found = synchronise(cut([still], [0, 20, 40, 10], [150] * 4), clocks([150] * 4))
+    found = offsets_from_motion(cut([still], [0, 20, 40, 10], [150] * 4), clocks([150] * 4))
     assert found.starts == (0.0,) * 4
     assert not found.sure
     assert "does not tell when the videos were started" in found.warnings[0]
@@ -107,7 +107,7 @@ def test_where_nobody_moves_nothing_is_moved_and_it_is_said():
 
 def test_where_every_view_sees_another_person_nothing_is_moved():
     uv = torch.stack([walk(200, 30 + v)[v] for v in range(4)])
-    found = synchronise(cut([uv], [0, 20, 40, 10], [150] * 4), clocks([150] * 4))
+    found = offsets_from_motion(cut([uv], [0, 20, 40, 10], [150] * 4), clocks([150] * 4))
     assert found.starts == (0.0,) * 4
     assert not found.sure
 
@@ -115,7 +115,7 @@ def test_where_every_view_sees_another_person_nothing_is_moved():
 def test_a_view_of_something_else_is_named_and_the_others_are_right():
     uv = walk(500, 5)
     uv[3] = walk(500, 77)[3]
-    found = synchronise(cut([uv], [0, 30, 60, 10], [350] * 4), clocks([350] * 4))
+    found = offsets_from_motion(cut([uv], [0, 30, 60, 10], [350] * 4), clocks([350] * 4))
     moved = np.round(np.array(found.starts) * FPS)
     assert (moved[:3] - moved[0]).tolist() == [0, 30, 60]
     assert not found.sure
@@ -172,12 +172,12 @@ def test_pairs_of_views_move_together():
 
 def test_sound_and_motion_are_reconciled():
     motion = Sync((0.0, 0.5), "motion", (2.0, 2.0), True)
-    sound = Sync((0.0, 0.513), "audio", (1.0, 1.0), True)
+    read_sound = Sync((0.0, 0.513), "audio", (1.0, 1.0), True)
     doubtful = Sync((0.0, 0.0), "motion", (0.1, 0.1), False, ("unknown",))
     assert agreed(motion, None) == motion
-    assert agreed(motion, sound).starts == motion.starts
-    assert agreed(motion, sound).sure
-    assert agreed(doubtful, sound) == sound
+    assert agreed(motion, read_sound).starts == motion.starts
+    assert agreed(motion, read_sound).sure
+    assert agreed(doubtful, read_sound) == read_sound
     assert agreed(doubtful, Sync((0.0, 3.0), "audio", (0.0, 0.0), False)) == doubtful
     other = agreed(motion, Sync((0.0, 3.0), "audio", (1.0, 1.0), True))
     assert other.starts == motion.starts

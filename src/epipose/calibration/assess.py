@@ -27,8 +27,8 @@ from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.uncertainty import Uncertainty
 from epipose.geometry.view_graph import triangulate_views
-from epipose.people.anatomy import handedness
 from epipose.poses import Poses2D
+from epipose.reconstruction.anatomy import handedness
 from epipose.reconstruction.world_frame import stature
 from epipose.skeleton import Skeleton
 

@@ -26,8 +26,8 @@ from epipose.geometry.mirror_ambiguity import mirrored_twin
 from epipose.geometry.observations import Observations, evenly, observe, stretches
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.view_graph import reconstruct, resect, triangulate_views
-from epipose.people.anatomy import handedness
 from epipose.poses import Poses2D
+from epipose.reconstruction.anatomy import handedness
 from epipose.skeleton import Skeleton
 
 START_FRAMES = 60  # enough to find a rig; the adjustment that follows uses more

@@ -37,13 +37,13 @@ class Predict:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.detection.detect import resolved
+        from epipose.detection.detect import resolved_name
         from epipose.inference.predict import predict
 
         if (self.source / "clip.json").exists():
             return self._predict_clip()
         if self.detector == "auto":
-            finder = resolved("auto")
+            finder = resolved_name("auto")
             better = (
                 "; BlazePose is better at it, fetch its weights once: epipose weights" if finder == "pretrained" else ""
             )

@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection, Detector
-from epipose.detection.tracklets import padded, tracks_of, unswapped
+from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
 from epipose.poses import Poses2D
 
-__all__ = ["DETECTORS", "Detection", "Detector", "detect", "detector_named", "resolved", "seen_by"]
+__all__ = ["DETECTORS", "Detection", "Detector", "detect_keypoints", "detector_named", "detector_used", "resolved_name"]
 
-# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved`)
+# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved_name`)
 DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
@@ -32,7 +32,7 @@ DETECTORS = {
 
 def detector_named(name: str) -> Detector:
     """Build a detector by name; raises EpiposeError that lists the names there are."""
-    name = resolved(name)
+    name = resolved_name(name)
     plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
     if name in plugins and name not in DETECTORS:
         return plugins[name].load()()
@@ -44,7 +44,7 @@ def detector_named(name: str) -> Detector:
     return build()
 
 
-def resolved(name: str) -> str:
+def resolved_name(name: str) -> str:
     """The detector that a name stands for now.
 
     "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
@@ -57,14 +57,14 @@ def resolved(name: str) -> str:
     return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "pretrained"
 
 
-def seen_by(folder: Path) -> str:
+def detector_used(folder: Path) -> str:
     """Which detector saw the joints in a clip folder's poses2d.npz; "given joints" where none did."""
     record = folder / "detect.json"
     options = read_json(record).get("options", {}) if record.exists() else {}
     return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
 
 
-def detect(clip: Clip, detector: Detector) -> Poses2D:
+def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
     """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
@@ -75,14 +75,14 @@ def detect(clip: Clip, detector: Detector) -> Poses2D:
         total=sum(view.frames for view in clip.views), desc="people in images", unit="frame", delay=2, disable=None
     ) as progress:
         for view in clip.views:
-            found = tracks_of(_detections(view, detector, progress), joints, view.fps)
+            found = tracklets_from_detections(_detections(view, detector, progress), joints, view.fps)
             if not found:
                 raise EpiposeError(
                     f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
                     "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
                 )
-            tracks.append([unswapped(track, detector.skeleton.flip, view.fps) for track in found])
-    return padded(tracks, clip.names, max(view.frames for view in clip.views), detector.skeleton)
+            tracks.append([undo_swaps(track, detector.skeleton.flip, view.fps) for track in found])
+    return stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), detector.skeleton)
 
 
 def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from epipose.detection.tracklets import Track, body_size
+from epipose.detection.tracklets import Tracklet, body_size
 
 SMOOTHING = 0.15  # seconds over which positions are averaged before they are differentiated
 
 
-def motion(track: Track, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
+def motion(track: Tracklet, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
     """Log speed of every joint in body sizes per second, and how far to trust it."""
     window = max(1, round(SMOOTHING * fps))
     weight = _moving_sum(track.conf, window)

@@ -9,7 +9,7 @@ import numpy as np
 
 from epipose.clip import Clip
 from epipose.detection.base import Detection
-from epipose.detection.tracklets import linked, padded, tracks_of
+from epipose.detection.tracklets import link_detections, stack_tracklets, tracklets_from_detections
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
 from epipose.poses import Poses2D
@@ -20,14 +20,14 @@ from epipose.skeletons import BODY25, COCO17
 OPENPOSE = {3 * len(skeleton.joints): skeleton for skeleton in (BODY25, COCO17)}
 
 
-def given(path: Path, clip: Clip) -> Poses2D:
+def read_keypoints(path: Path, clip: Clip) -> Poses2D:
     """Poses for a clip from ``path``: a file poses2d.npz or a folder with one folder of JSON files per view.
 
     The npz holds ``xy`` (view, frame, person, joint, 2) in pixels, ``conf`` without the last axis, ``skeleton`` and
     ``views`` (see docs/formats.md). Views go by name. Raises EpiposeError for other views, frames or joints.
     """
     if path.is_dir():
-        return openpose(path, clip)
+        return read_openpose(path, clip)
     poses = Poses2D.load(path)
     missing = [name for name in clip.names if name not in poses.views]
     if missing:
@@ -44,7 +44,7 @@ def given(path: Path, clip: Clip) -> Poses2D:
     return poses
 
 
-def openpose(folder: Path, clip: Clip) -> Poses2D:
+def read_openpose(folder: Path, clip: Clip) -> Poses2D:
     """Read ``folder/VIEW/*_keypoints.json`` (or ``VIEW_json``), one file per frame in the order of their names.
 
     BODY_25 and 17 COCO keypoints are told apart by their count. A frame may be empty. OpenPose does not number
@@ -66,12 +66,14 @@ def openpose(folder: Path, clip: Clip) -> Poses2D:
         )
     skeleton = OPENPOSE[skeletons.pop()]
     tracks = [
-        tracks_of(
-            linked([[_detection(person) for person in frame] for frame in frames]), len(skeleton.joints), view.fps
+        tracklets_from_detections(
+            link_detections([[_detection(person) for person in frame] for frame in frames]),
+            len(skeleton.joints),
+            view.fps,
         )
         for view, frames in zip(clip.views, people, strict=True)
     ]
-    poses = padded(tracks, clip.names, max(view.frames for view in clip.views), skeleton)
+    poses = stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), skeleton)
     _check_seen(poses, folder)
     return poses
 

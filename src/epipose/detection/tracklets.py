@@ -27,7 +27,7 @@ SHORTEST = 3  # frames; what is seen for less is a false alarm
 
 
 @dataclass(frozen=True)
-class Track:
+class Tracklet:
     """One person in one view: joints over all frames of the video, conf 0 where the person was not seen."""
 
     xy: Float[np.ndarray, "frame joint 2"]
@@ -40,12 +40,14 @@ class Track:
         return np.flatnonzero(self.conf.any(-1))
 
 
-def tracks_of(frames: Sequence[Sequence[Detection]], joints: int, fps: float, most: int = 8) -> list[Track]:
+def tracklets_from_detections(
+    frames: Sequence[Sequence[Detection]], joints: int, fps: float, most: int = 8
+) -> list[Tracklet]:
     """Gather detections by track number, join broken tracks, drop flickers; the ``most`` longest, longest first."""
     lengths = Counter(found.track for detections in frames for found in detections if found.conf.any())
     # arrays are as long as the video: bound how many there are, however often tracks broke off
     kept = {number for number, _ in lengths.most_common(8 * most)}
-    gathered: dict[int, Track] = {}
+    gathered: dict[int, Tracklet] = {}
     for index, detections in enumerate(frames):
         for found in detections:
             if found.track not in kept:
@@ -57,11 +59,11 @@ def tracks_of(frames: Sequence[Sequence[Detection]], joints: int, fps: float, mo
             if track.xyz is not None and found.xyz is not None:
                 track.xyz[index] = found.xyz
     shortest = min(SHORTEST, len(frames))
-    long = [track for track in joined(list(gathered.values()), fps) if len(track.seen) >= shortest]
+    long = [track for track in join_tracklets(list(gathered.values()), fps) if len(track.seen) >= shortest]
     return sorted(long, key=lambda track: -len(track.seen))[:most]
 
 
-def linked(frames: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
+def link_detections(frames: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
     """Number people that come without track numbers: nearest to the frame before, at most `FARTHEST` body sizes."""
     result: list[list[Detection]] = []
     fresh = 0
@@ -83,7 +85,7 @@ def linked(frames: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
     return result
 
 
-def unswapped(track: Track, flip: Sequence[int], fps: float) -> Track:
+def undo_swaps(track: Tracklet, flip: Sequence[int], fps: float) -> Tracklet:
     """Put left and right back where a detector confused them for up to `LONGEST_SWAP` seconds.
 
     A detector that takes a back for a front for a while swaps every left joint with its right one, at once, and later
@@ -106,10 +108,12 @@ def unswapped(track: Track, flip: Sequence[int], fps: float) -> Track:
     frames = np.arange(len(track.conf))[:, None]
     joints = np.where(swapped[:, None], mirror, np.arange(len(mirror)))
     xyz = None if track.xyz is None else track.xyz[frames, joints]
-    return Track(track.xy[frames, joints], track.conf[frames, joints], xyz)
+    return Tracklet(track.xy[frames, joints], track.conf[frames, joints], xyz)
 
 
-def padded(tracks: Sequence[Sequence[Track]], views: tuple[str, ...], frames: int, skeleton: Skeleton) -> Poses2D:
+def stack_tracklets(
+    tracks: Sequence[Sequence[Tracklet]], views: tuple[str, ...], frames: int, skeleton: Skeleton
+) -> Poses2D:
     """Tracks per view as one array; views with fewer people or fewer frames are filled with conf 0."""
     shape = (len(tracks), frames, max(1, *map(len, tracks)), len(skeleton.joints))
     xy, conf, xyz = np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32), np.zeros((*shape, 3), np.float32)
@@ -124,29 +128,29 @@ def padded(tracks: Sequence[Sequence[Track]], views: tuple[str, ...], frames: in
     return Poses2D(torch.from_numpy(xy), torch.from_numpy(conf), skeleton, views, own_3d)
 
 
-def joined(tracks: Sequence[Track], fps: float) -> list[Track]:
+def join_tracklets(tracks: Sequence[Tracklet], fps: float) -> list[Tracklet]:
     """Append each track to the one it continues: the nearest that ended up to `LONGEST_GAP` seconds before it began."""
-    whole: list[Track] = []
+    whole: list[Tracklet] = []
     for track in sorted(tracks, key=lambda track: track.seen[0]):
         costs = [_gap(before, track, fps) for before in whole]
         best = int(np.argmin(costs)) if costs else -1
         if best >= 0 and costs[best] < 1:
-            whole[best] = overlaid(whole[best], track)
+            whole[best] = overlay(whole[best], track)
         else:
             whole.append(track)
     return whole
 
 
-def overlaid(track: Track, other: Track) -> Track:
+def overlay(track: Tracklet, other: Tracklet) -> Tracklet:
     """A track with the frames in which another was seen put over it; its own 3D only where both have it."""
     seen = np.any(other.conf, axis=-1)[:, None]
     xyz = None
     if track.xyz is not None and other.xyz is not None:
         xyz = np.where(seen[..., None], other.xyz, track.xyz)
-    return Track(np.where(seen[..., None], other.xy, track.xy), np.where(seen, other.conf, track.conf), xyz)
+    return Tracklet(np.where(seen[..., None], other.xy, track.xy), np.where(seen, other.conf, track.conf), xyz)
 
 
-def _gap(before: Track, after: Track, fps: float) -> float:
+def _gap(before: Tracklet, after: Tracklet, fps: float) -> float:
     """How far the start of one track is from the end of another, over what is allowed; inf if it cannot follow."""
     last, first = int(before.seen[-1]), int(after.seen[0])
     if not 0 < first - last <= max(1, round(LONGEST_GAP * fps)):
@@ -171,6 +175,6 @@ def body_size(xy: Float[np.ndarray, "*batch joint 2"], conf: Float[np.ndarray, "
     return np.asarray(np.sqrt((weight * (xy - mean) ** 2).sum((-1, -2))))
 
 
-def _empty(frames: int, joints: int, with_xyz: bool) -> Track:
+def _empty(frames: int, joints: int, with_xyz: bool) -> Tracklet:
     xyz = np.zeros((frames, joints, 3)) if with_xyz else None
-    return Track(np.zeros((frames, joints, 2)), np.zeros((frames, joints)), xyz)
+    return Tracklet(np.zeros((frames, joints, 2)), np.zeros((frames, joints)), xyz)

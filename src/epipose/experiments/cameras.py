@@ -20,7 +20,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.experiments.labels import Made, label_errors, recovered, true_rig
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 
 _MOST = 4  # cameras in a choice
 
@@ -41,8 +41,8 @@ def camera_rows(clips: Sequence[Path]) -> dict[str, dict[str, Any]]:
             found = recovered(clip, poses)
             verdicts.append("refused" if found is None else found.verdict)
             if found is not None and found.verdict != "reject":
-                ours.append(Made(clip, label(found.poses, found.rig), found.rig))
-                known.append(Made(clip, label(poses, rig), rig))
+                ours.append(Made(clip, label_poses(found.poses, found.rig), found.rig))
+                known.append(Made(clip, label_poses(poses, rig), rig))
         about = {"angle_deg": sum(angles) / len(angles), "verdicts": dict(Counter(verdicts))}
         rows[choice] = {**label_errors(ours), **about}
         rows[f"{choice}, true cameras"] = label_errors(known)

@@ -28,7 +28,7 @@ from epipose.experiments.errors import camera_errors, pose_errors
 from epipose.experiments.paper_recipe import paper_recipe
 from epipose.geometry.align import similarity_between
 from epipose.poses import Poses2D, Poses3D, in_camera_frames, poses_that_count
-from epipose.reconstruction.label import GATE, label
+from epipose.reconstruction.label import GATE, label_poses
 from epipose.skeletons import H36M17
 
 NO_GATE = 1e6  # lets everything pass
@@ -64,10 +64,12 @@ def label_rows(clips: Sequence[Path]) -> dict[str, dict[str, Any]]:
         found = {clip: recovered(clip, some) for clip, some in poses.items()}
         recipe = {clip: paper_recipe(some, lenses(clip, some.views)) for clip, some in poses.items()}
         rigs = {clip: true_rig(clip).select(some.views) for clip, some in poses.items()}
-        made[f"{source}, true cameras"] = [Made(clip, label(poses[clip], rig), rig) for clip, rig in rigs.items()]
+        made[f"{source}, true cameras"] = [Made(clip, label_poses(poses[clip], rig), rig) for clip, rig in rigs.items()]
         made[f"{source}, recovered"] = [_labelled(clip, one) for clip, one in found.items() if one is not None]
         made[f"{source}, paper's recipe"] = [  # the paper has no gate
-            Made(clip, label(poses[clip], rig, gate=NO_GATE), rig) for clip, rig in recipe.items() if rig is not None
+            Made(clip, label_poses(poses[clip], rig, gate=NO_GATE), rig)
+            for clip, rig in recipe.items()
+            if rig is not None
         ]
         verdicts[f"{source}, recovered"] = ["refused" if one is None else one.verdict for one in found.values()]
         if source == "detector":
@@ -96,7 +98,7 @@ def recovered(clip: Path, poses: Poses2D) -> Recovered | None:
 
 
 def _labelled(clip: Path, found: Recovered, gate: float = GATE, smoothness: float | None = None) -> Made:
-    return Made(clip, label(found.poses, found.rig, gate=gate, smoothness=smoothness), found.rig)
+    return Made(clip, label_poses(found.poses, found.rig, gate=gate, smoothness=smoothness), found.rig)
 
 
 def lenses(clip: Path, views: tuple[str, ...]) -> Rig:

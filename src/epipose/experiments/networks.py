@@ -32,7 +32,7 @@ from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D, in_camera_frames, poses_that_count
-from epipose.reconstruction.label import label
+from epipose.reconstruction.label import label_poses
 from epipose.skeletons import H36M17
 from epipose.training.refine import refine
 from epipose.training.supervision import Mode
@@ -134,7 +134,7 @@ def label_as_paper(clip: Path) -> Path | None:
     Clip.load(clip).save(out)
     poses.save(out / "poses2d.npz")
     rig.save(out / "rig.json")
-    label(poses, rig, gate=NO_GATE).save(out / "poses3d.npz")
+    label_poses(poses, rig, gate=NO_GATE).save(out / "poses3d.npz")
     write_record(out / "paper.json", {}, inputs)
     return out
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from epipose.detection.detect import resolved
+from epipose.detection.detect import resolved_name
 from epipose.errors import EpiposeError
 from epipose.experiments import published
 from epipose.experiments.cameras import camera_rows
@@ -62,7 +62,7 @@ def bench(
         clips, left_out = detected(several, detector)
         rows, more = label_rows(clips) if name == "labels" else camera_rows(clips), {}
     config: dict[str, Any] = {
-        "epipose": installed_version(), **footage.about, "detector": resolved(detector), "seed": seed, "quick": quick,
+        "epipose": installed_version(), **footage.about, "detector": resolved_name(detector), "seed": seed, "quick": quick,
         "clips_made": len(footage.train), "clips": len(clips), "left_out": single + left_out, **more,
     }  # fmt: skip
     result = rounded({"bench": name, "config": _without_places(config, place, work, data), "rows": rows})

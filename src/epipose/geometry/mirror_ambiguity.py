@@ -14,7 +14,7 @@ ambiguity, a family of turned and flattened worlds; Koenderink & van Doorn, Affi
 constant length end that family, but not the mirror.)
 
 The twin is a start for bundle adjustment, not a result: adjust from both and keep the one of lower cost. Where the
-costs are alike, `epipose.people.anatomy.handedness` decides.
+costs are alike, `epipose.reconstruction.anatomy.handedness` decides.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.detection.detect import seen_by
+from epipose.detection.detect import detector_used
 from epipose.errors import EpiposeError
 from epipose.inference.main_person import person_of
 from epipose.inference.predict import Prediction, _predicted, _unseen
@@ -46,7 +46,7 @@ def predict_views(
     clip, trained = Clip.load(folder), load_reader(model or pretrained_model(), runtime)
     xyz, conf, uv = predict_clip(folder, trained, (0, clip.frames - 1), flip_test=flip_test, device=device)
     shown = "pretrained" if model is None else model.name
-    made_with = {"model": shown, "boxes": seen_by(folder), "intrinsics": _whose_lens(folder, lens)}
+    made_with = {"model": shown, "boxes": detector_used(folder), "intrinsics": _whose_lens(folder, lens)}
     names = tuple(f"frame {number}" for number in range(clip.frames))
     predictions = {}
     for row, view in enumerate(clip.names):
@@ -93,7 +93,7 @@ def predict_clip(
             f"{folder}: poses2d.npz has views {', '.join(found.views)} with {found.xy.shape[1]} frames and "
             f"{found.xy.shape[2]} people; clip.json has {', '.join(clip.names)} with {clip.frames}. Run: epipose detect"
         )
-    same_eyes = seen_by(folder) == "pretrained"
+    same_eyes = detector_used(folder) == "pretrained"
     results = []
     for name in clip.names if views is None else views:
         row, column = clip.names.index(name), found.views.index(name)

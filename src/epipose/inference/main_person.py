@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.detection.base import Detection, Detector
-from epipose.detection.tracklets import tracks_of
+from epipose.detection.tracklets import tracklets_from_detections
 from epipose.io.images import Images
 from epipose.network.crops import box_around
 from epipose.poses import in_skeleton
@@ -68,7 +68,7 @@ def _largest(frames: list[list[Detection]], joints: int) -> tuple[np.ndarray, np
 
 def _longest(frames: list[list[Detection]], joints: int, fps: float) -> tuple[np.ndarray, np.ndarray]:
     xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
-    for track in tracks_of(frames, joints, fps):  # longest first; who comes back late is another track
+    for track in tracklets_from_detections(frames, joints, fps):  # longest first; who comes back late is another track
         if not conf[track.seen].any():
             xy[track.seen], conf[track.seen] = track.xy[track.seen], track.conf[track.seen]
     return xy, conf

@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
-from epipose.detection.detect import detector_named, resolved
+from epipose.detection.detect import detector_named, resolved_name
 from epipose.errors import EpiposeError
 from epipose.inference.main_person import Seen, main_person
 from epipose.io.files import write_json, write_npz
@@ -85,7 +85,7 @@ def predict(
 ) -> Prediction:
     """3D poses of the main person in a photo, a folder of photos, or a video.
 
-    `main_person` says who that is, ``detector`` who finds them (see `resolved`). Without ``intrinsics`` (JSON as for
+    `main_person` says who that is, ``detector`` who finds them (see `resolved_name`). Without ``intrinsics`` (JSON as for
     calibrate: one camera, or one called like the file) those of `assumed_camera` are taken. ``model`` is a model folder
     or an ONNX file (see `load_reader`), by default the pretrained network; ``flip_test`` as for
     `predict_crops`. ``batch_size`` is 8 on a CPU and 32 on a GPU unless given.
@@ -101,7 +101,7 @@ def predict(
     trained = load_reader(model or pretrained_model(), runtime)
     images = images_in(source)
     seen = main_person(images, detector_named(detector), trained.skeleton, trained.margin)
-    if resolved(detector) == "pretrained":
+    if resolved_name(detector) == "pretrained":
         seen = _unseen(seen)
     if not bool((seen.box[:, 2] > 0).any()):
         raise EpiposeError(
@@ -115,7 +115,7 @@ def predict(
     lens = "assumed" if intrinsics is None else f"given ({intrinsics.name})"
     made_with = {
         "model": "pretrained" if model is None else model.name,
-        "boxes": resolved(detector),
+        "boxes": resolved_name(detector),
         "intrinsics": lens,
     }
     names = images.names or tuple(f"frame {index}" for index in range(len(seen.box)))

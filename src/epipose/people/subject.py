@@ -10,123 +10,158 @@ candidate there: one whose motion agrees as surely, at times when the chosen one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from epipose.detection.joint_speeds import motion
-from epipose.detection.tracklets import Track, joined, overlaid, padded
-from epipose.errors import EpiposeError
+from epipose.detection.tracklets import Tracklet, join_tracklets, overlay, stack_tracklets
+from epipose.errors import NoPersonError
 from epipose.poses import Poses2D
 
-LITTLE = 0.2  # spread over time of the log speed (in body sizes per second) at which a candidate counts half
-SURE = 0.15  # mean agreement of the subject with the other views below which it is reported as doubtful
-TELLING = 0.25  # seconds of motion below which it agrees, or does not, by chance: shorter tracks are not added
+HALF_SCORE_SPREAD = 0.2  # spread over time of the log speed (in body sizes per second) at which a candidate counts half
+MIN_AGREEMENT = 0.15  # mean agreement of the subject with the other views below which it is reported as doubtful
+MIN_ADDED_SECONDS = (
+    0.25  # seconds of motion below which it agrees, or does not, by chance: shorter tracks are not added
+)
 # What being seen at the same time is worth by itself, in units of correlation. It decides where nothing agrees: then
 # the person seen all the time is taken, not the false alarm of a few frames that agrees by chance.
-PRESENCE = 0.02
+PRESENCE_SCORE = 0.02
 
 
-def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, dict[str, Any]]:
-    """Put the person whose motion the views agree on first in every view, broken tracks joined.
+@dataclass(frozen=True)
+class ViewChoice:
+    """The candidate that was taken in one view, and why.
 
-    Also returns, per view, which candidate was taken and why: ``candidates`` (how many there were), ``taken`` (its
-    number among them, longest first), ``added`` (the numbers of those that were found to be the same person, seen at
-    other times), ``agreement`` (mean correlation with the other views' choice, 1 at best), ``next_best`` (the largest
-    agreement of anybody else), ``lead`` (its score over the best other candidate's; both None where there is no other)
-    and ``sure``. With one view, or one candidate in every view, there
-    is nothing to choose. The others follow, longest first. Raises EpiposeError for a view in which nobody is seen.
+    ``candidates``: how many there were. ``taken``: its number among them, longest first, from 0. ``added``: the numbers
+    of those that are the same person, seen at other times. ``agreement``: mean correlation with the other views'
+    choice, 1 at best. ``next_best``: the largest agreement of anybody else. ``lead``: its score over the best other
+    candidate's; both None where there is no other. ``sure``: the agreement is at least `MIN_AGREEMENT`.
     """
-    people = [_tracks(poses, view, fps) for view in range(len(poses.views))]
+
+    candidates: int
+    taken: int
+    added: tuple[int, ...]
+    agreement: float
+    next_best: float | None
+    lead: float | None
+    sure: bool
+
+    def described(self, views: int) -> str:
+        """Which candidate was taken, and why, as one of ``views`` views."""
+        return f"{self._candidate()}{self._reason(views)}"
+
+    def _candidate(self) -> str:
+        if self.candidates == 1:
+            return "the only person seen"
+        also = "".join(f" and {number + 1}, seen at other times" for number in self.added)
+        return f"person {self.taken + 1}{also} of {self.candidates}"
+
+    def _reason(self, views: int) -> str:
+        if views < 2:
+            return ", who is seen longest" if self.candidates > 1 else ""
+        rest = "" if self.next_best is None else f"; next best {self.next_best:.2f}"
+        verb = "agree" if self.sure else "hardly agree"
+        return f", whose movements {verb} with the other views ({self.agreement:.2f}{rest})"
+
+
+@dataclass(frozen=True)
+class SubjectChoice:
+    """Which candidate of every view is the subject: by the views' names, in the order of the views."""
+
+    views: Mapping[str, ViewChoice]
+
+    def sentences(self) -> list[str]:
+        """A sentence for each view that says which candidate was taken there, and why."""
+        return [f"{name}: {choice.described(len(self.views))}." for name, choice in self.views.items()]
+
+    def warnings(self) -> list[str]:
+        """A sentence for each view in which the choice is doubtful, with what to do; none where there is one view."""
+        if len(self.views) < 2:
+            return []
+        return [
+            f"View {name}: the person taken (of {choice.candidates} seen) hardly moves as the one in the other views "
+            f"does (agreement {choice.agreement:.2f}, expected {MIN_AGREEMENT} or more). Look whether it is the same "
+            "person, and whether the videos start together; if not, leave the view out, blacken the other people in "
+            "it, or cut the videos anew."
+            for name, choice in self.views.items()
+            if not choice.sure
+        ]
+
+    def to_json(self) -> dict[str, dict[str, object]]:
+        """What detect.json keeps under "subject"."""
+        return {name: asdict(choice) for name, choice in self.views.items()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Mapping[str, Any]]) -> SubjectChoice:
+        """The choice that `to_json` wrote."""
+        return cls({name: ViewChoice(**{**one, "added": tuple(one["added"])}) for name, one in content.items()})
+
+
+def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, SubjectChoice]:
+    """Put the person whose motion the views agree on first in every view, broken tracklets joined.
+
+    The other candidates follow, longest first. With one view, or one candidate in every view, there is nothing to
+    choose. Raises NoPersonError for a view in which nobody is seen.
+    """
+    people = [_candidates(poses, view, fps) for view in range(len(poses.views))]
     unseen = [name for name, tracks in zip(poses.views, people, strict=True) if not tracks]
     if unseen:
-        raise EpiposeError(f"Nobody is seen in view {', '.join(unseen)}: leave it out of the clip, or detect again.")
+        raise NoPersonError(f"Nobody is seen in view {', '.join(unseen)}: leave it out of the clip, or detect again.")
     owner = np.array([view for view, tracks in enumerate(people) for _ in tracks], int)
     flat = [track for tracks in people for track in tracks]
     score, correlation = _agreement(flat, owner, fps)
     chosen = _best_combination(score, owner, len(people))
-    reasons: dict[str, Any] = {}
-    order: list[list[Track]] = []
+    choices: dict[str, ViewChoice] = {}
+    order: list[list[Tracklet]] = []
     for view, name in enumerate(poses.views):
         own = np.flatnonzero(owner == view)
         others = np.delete(chosen, view)
         support = score[own][:, others].sum(1)
         agreement = correlation[own][:, others].sum(1) / max(1, len(others))
         taken = int(np.flatnonzero(own == chosen[view])[0])
-        whole, added = _completed(people[view], taken, support, agreement, TELLING * fps)
+        whole, added = _completed(people[view], taken, support, agreement, MIN_ADDED_SECONDS * fps)
         order.append([whole, *(track for i, track in enumerate(people[view]) if i not in (taken, *added))])
         rivals, next_best = (np.delete(values, [taken, *added]) for values in (support, agreement))
-        reasons[name] = {
-            "candidates": len(own),
-            "taken": taken,
-            "added": added,
-            "agreement": round(float(agreement[taken]), 3),
-            "next_best": round(float(next_best.max()), 3) if len(rivals) else None,
-            "lead": round(float(support[taken] - rivals.max()), 3) if len(rivals) else None,
-            "sure": bool(agreement[taken] >= SURE),
-        }
-    return padded(order, poses.views, poses.conf.shape[1], poses.skeleton), reasons
-
-
-def why(reasons: dict[str, Any]) -> list[str]:
-    """A plain sentence for each view that says whom `choose_subject` took there, and why."""
-    return [f"{name}: {_whom(reason)}{_because(reason, len(reasons))}." for name, reason in reasons.items()]
-
-
-def _whom(reason: dict[str, Any]) -> str:
-    if reason["candidates"] == 1:
-        return "the only person seen"
-    also = "".join(f" and {number + 1}, seen at other times" for number in reason["added"])
-    return f"person {reason['taken'] + 1}{also} of {reason['candidates']}"
-
-
-def _because(reason: dict[str, Any], views: int) -> str:
-    if views < 2:
-        return ", who is seen longest" if reason["candidates"] > 1 else ""
-    rest = "" if reason["next_best"] is None else f"; next best {reason['next_best']:.2f}"
-    verb = "agree" if reason["sure"] else "hardly agree"
-    return f", whose movements {verb} with the other views ({reason['agreement']:.2f}{rest})"
-
-
-def doubts(reasons: dict[str, Any]) -> list[str]:
-    """A sentence for each view in which the choice of `choose_subject` is not sure, with what to do; of one view none."""
-    if len(reasons) < 2:
-        return []
-    return [
-        f"View {name}: the person taken (of {reason['candidates']} seen) hardly moves as the one in the other views does "
-        f"(agreement {reason['agreement']:.2f}, expected {SURE} or more). Look whether it is the same person, and "
-        "whether the videos start together; if not, leave the view out, blacken the other people in it, or cut the "
-        "videos anew."
-        for name, reason in reasons.items()
-        if not reason["sure"]
-    ]
+        choices[name] = ViewChoice(
+            candidates=len(own),
+            taken=taken,
+            added=tuple(added),
+            agreement=round(float(agreement[taken]), 3),
+            next_best=round(float(next_best.max()), 3) if len(rivals) else None,
+            lead=round(float(support[taken] - rivals.max()), 3) if len(rivals) else None,
+            sure=bool(agreement[taken] >= MIN_AGREEMENT),
+        )
+    return stack_tracklets(order, poses.views, poses.conf.shape[1], poses.skeleton), SubjectChoice(choices)
 
 
 def _completed(
-    people: list[Track], taken: int, support: np.ndarray, agreement: np.ndarray, shortest: float
-) -> tuple[Track, list[int]]:
+    people: list[Tracklet], taken: int, support: np.ndarray, agreement: np.ndarray, shortest: float
+) -> tuple[Tracklet, list[int]]:
     """The person taken, with the others that agree as surely and are seen at other times only, and their numbers."""
     whole, added = people[taken], []
     for i in np.argsort(-support, kind="stable").tolist():
         seen = people[i].seen
-        if agreement[i] >= SURE and len(seen) >= shortest and not whole.conf[seen].any():
-            whole = overlaid(whole, people[i])
+        if agreement[i] >= MIN_AGREEMENT and len(seen) >= shortest and not whole.conf[seen].any():
+            whole = overlay(whole, people[i])
             added.append(i)
     return whole, added
 
 
-def _tracks(poses: Poses2D, view: int, fps: float) -> list[Track]:
+def _candidates(poses: Poses2D, view: int, fps: float) -> list[Tracklet]:
     """The people of a view, broken tracks joined, longest first."""
     tracks = []
     for person in range(poses.xy.shape[2]):
         xyz = None if poses.xyz is None else poses.xyz[view, :, person].double().numpy()
         conf = poses.conf[view, :, person].double().numpy()
         if conf.any():
-            tracks.append(Track(poses.xy[view, :, person].double().numpy(), conf, xyz))
-    return sorted(joined(tracks, fps), key=lambda track: -len(track.seen))
+            tracks.append(Tracklet(poses.xy[view, :, person].double().numpy(), conf, xyz))
+    return sorted(join_tracklets(tracks, fps), key=lambda track: -len(track.seen))
 
 
-def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+def _agreement(tracks: list[Tracklet], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Score and plain correlation of the motion of every two candidates of different views; 0 within a view."""
     motions = [motion(track, fps) for track in tracks]
     score, correlation = np.zeros((2, len(tracks), len(tracks)))
@@ -141,11 +176,11 @@ def _agreement(tracks: list[Track], owner: np.ndarray, fps: float) -> tuple[np.n
             # the mean per joint is gone: hands are faster than hips in everybody, which says nothing
             spread_a, spread_b = (np.sqrt((weight * s**2).sum() / total.sum()) for s in (a, b))
             common = (weight * a * b).sum() / total.sum() / max(spread_a * spread_b, 1e-12)
-            moving = spread_a / (spread_a + LITTLE) * spread_b / (spread_b + LITTLE)
+            moving = spread_a / (spread_a + HALF_SCORE_SPREAD) * spread_b / (spread_b + HALF_SCORE_SPREAD)
             # candidates that are seen together for a short time only agree by chance more easily
             together = weight.sum() / max(weight_a.sum(), weight_b.sum(), 1e-9)
             correlation[i, j] = correlation[j, i] = common
-            score[i, j] = score[j, i] = (max(common, 0.0) * np.sqrt(moving) + PRESENCE) * together
+            score[i, j] = score[j, i] = (max(common, 0.0) * np.sqrt(moving) + PRESENCE_SCORE) * together
     return score, correlation
 
 

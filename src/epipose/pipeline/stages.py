@@ -20,17 +20,17 @@ from epipose.calibration.calibrate import calibrate, check_rig
 from epipose.calibration.intrinsics import FocalChoice, known_rig_from, lens_for
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.detection.detect import detect, detector_named, resolved
-from epipose.detection.precomputed import given
+from epipose.detection.detect import detect_keypoints, detector_named, resolved_name
+from epipose.detection.precomputed import read_keypoints
 from epipose.errors import EpiposeError, RejectedError
 from epipose.io.files import already_done, fingerprint, read_json, write_json, write_record
 from epipose.people.association import associate
-from epipose.people.subject import choose_subject, doubts
+from epipose.people.subject import choose_subject
 from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.label import GATE, MIN_PARALLAX_DEG, label
+from epipose.reconstruction.label import GATE, MIN_PARALLAX_DEG, label_poses
 from epipose.reconstruction.scale import measuring
 from epipose.skeletons import H36M17
-from epipose.sync.offsets import SyncMethod, gap_warnings, synchronised_by
+from epipose.sync.offsets import SyncMethod, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.training.supervision import Mode, check_supervision, supervision
 from epipose.viz.calibration_report import calibration_page
@@ -71,21 +71,21 @@ def detect_clip(
                 f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "
                 "--out, or --overwrite to replace it."
             )
-    seen_by = {"detector": resolved(detector), "poses": None if poses is None else str(poses)}
+    seen_by = {"detector": resolved_name(detector), "poses": None if poses is None else str(poses)}
     options = {**seen_by, "sync": sync, "offsets": list(offsets)}
     inputs = fingerprint(_files_in(poses)) + videos
     if already_done(record, options, inputs, outputs) and not overwrite:
         return False
     seen = _detections(clip, out, detector, poses, seen_by, inputs, anew=overwrite)
-    found = synchronised_by(sync, offsets, clip, seen)
+    found = estimate_offsets(sync, offsets, clip, seen)
     clip = clip.synchronised(found.starts)
-    chosen, reasons = choose_subject(on_timeline(seen, clip), clip.fps)
+    chosen, choice = choose_subject(on_timeline(seen, clip), clip.fps)
     record.unlink(missing_ok=True)  # from here on the outputs may be of two minds until the record says otherwise
     _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
     clip.save(out)
     chosen.save(out / "poses2d.npz")
-    warnings = [*found.warnings, *gap_warnings(clip), *doubts(reasons)]
-    more = {"subject": reasons, "sync": asdict(found), "warnings": warnings}
+    warnings = [*found.warnings, *gap_warnings(clip), *choice.warnings()]
+    more = {"subject": choice.to_json(), "sync": asdict(found), "warnings": warnings}
     write_record(record, options, inputs, videos=videos, views=list(clip.names), **more)
     return True
 
@@ -97,7 +97,7 @@ def _detections(
     record, output = out / "detections.json", out / "detections.npz"
     if already_done(record, options, inputs, (output,)) and not anew:
         return Poses2D.load(output)
-    seen = detect(clip, detector_named(detector)) if poses is None else given(poses, clip)
+    seen = detect_keypoints(clip, detector_named(detector)) if poses is None else read_keypoints(poses, clip)
     record.unlink(missing_ok=True)
     seen.save(output)
     write_record(record, options, inputs)
@@ -191,7 +191,7 @@ def label_clip(
             several = associate(poses, rig, clip.fps)
             poses, sentences = several.poses, several.sentences()
             persons = several.real if people == "all" else [0]
-        labels = label(poses, rig, persons=persons, **gates)
+        labels = label_poses(poses, rig, persons=persons, **gates)
     share = float((labels.conf[:, 0] > 0).float().mean())
     if share == 0:
         raise EpiposeError(

@@ -27,7 +27,7 @@ GATE = 2.5  # expected errors by which a view may miss a joint and still support
 MIN_PARALLAX_DEG = 5.0
 
 
-def label(
+def label_poses(
     poses: Poses2D,
     rig: Rig,
     *,
@@ -76,7 +76,7 @@ def triangulated(
     constant_bones: bool = True,
     smoothness: float | None = None,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
-    """One person's joints in the world, in the joints of the observations, and their confidence (see `label`).
+    """One person's joints in the world, in the joints of the observations, and their confidence (see `label_poses`).
 
     Each joint is triangulated for itself first. Along the viewing direction it errs most there; the other end of a bone
     errs in another direction, and all frames together know the bone's length better than one does. So all joints are

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.people.anatomy import limb_chain, part_length
+from epipose.reconstruction.anatomy import limb_chain, part_length
 from epipose.reconstruction.world_frame import CHAIN_SHARE
 from epipose.skeleton import Skeleton
 

@@ -29,7 +29,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.align import Similarity
 from epipose.geometry.rotation import rotation_to_z
-from epipose.people.anatomy import limb_chain, mean_joint
+from epipose.reconstruction.anatomy import limb_chain, mean_joint
 from epipose.skeleton import Skeleton
 
 # Errors of the three witnesses, one standard deviation, chosen on motion capture.

@@ -27,7 +27,7 @@ CHANCE = 4.0  # standard deviations that the best of a thousand shifts of unrela
 CLOSED = 0.05  # seconds by which the shifts of three pairs may fail to add up
 
 
-def sound(path: Path) -> Float[np.ndarray, " sample"] | None:
+def read_sound(path: Path) -> Float[np.ndarray, " sample"] | None:
     """The audio track, mono at `RATE`, from the moment of the first video frame on; None where there is none."""
     if path.is_dir():  # of images
         return None
@@ -51,8 +51,8 @@ def sound(path: Path) -> Float[np.ndarray, " sample"] | None:
     return samples if samples.any() else None
 
 
-def synchronise_sounds(sounds: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
-    """Starts of videos from their sounds (`sound`), offsets of up to ``max_offset`` seconds between any two.
+def offsets_from_audio(sounds: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
+    """Starts of videos from their sounds (`read_sound`), offsets of up to ``max_offset`` seconds between any two.
 
     ``support`` is the log of the best shift's correlation over the next best elsewhere, that of the pair by which a
     view is tied to the others. A warning says where shifts do not add up, or nothing fits.
@@ -127,8 +127,8 @@ def _fine(a: np.ndarray, b: np.ndarray, shift: int) -> int:
 
 def _onsets(samples: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " look"]:
     """How much the log spectrum grows every 10 ms, mean 0 and variance 1; near 0 in steady noise."""
-    padded = np.pad(samples / max(float(np.abs(samples).max()), 1e-9), (0, WINDOW + HOP))
-    looks = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    stack_tracklets = np.pad(samples / max(float(np.abs(samples).max()), 1e-9), (0, WINDOW + HOP))
+    looks = np.lib.stride_tricks.sliding_window_view(stack_tracklets, WINDOW)[::HOP]
     power = np.log1p(1e4 * np.abs(np.fft.rfft(looks * np.hanning(WINDOW), axis=1)) ** 2 / WINDOW)
     growth = np.diff(power, axis=0, prepend=power[:1]).clip(0).sum(1)
     away = growth - growth.mean()

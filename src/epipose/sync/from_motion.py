@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.detection.joint_speeds import motion as speeds
-from epipose.detection.tracklets import Track, joined
+from epipose.detection.tracklets import Tracklet, join_tracklets
 from epipose.geometry.time_offset import robust_costs
 from epipose.poses import Poses2D
 from epipose.sync.offset_search import best_starts, support_of, support_tables, tensors
@@ -33,7 +33,7 @@ CLEARLY = 3.0  # else standard errors by which they must fit better than none,
 BLOCKS = 12  # from a jackknife over so many stretches of time
 
 
-def synchronise(poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
+def offsets_from_motion(poses: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> Sync:
     """Starts of videos from the detections in their own frames, taken at ``times`` (seconds after the first, per view).
 
     Offsets of up to ``max_offset`` seconds between any two are looked for. Where nobody moves, or nothing fits, all
@@ -76,26 +76,26 @@ def _doubts(names: Sequence[str], support: np.ndarray) -> list[str]:
     return [f"View {name}: its start is not sure from the motion. Check it, or give --offsets." for name in doubtful]
 
 
-def _people(poses: Poses2D, view: int, frames: int, rate: float) -> list[Track]:
+def _people(poses: Poses2D, view: int, frames: int, rate: float) -> list[Tracklet]:
     """The candidates of a view, broken tracks joined, those that are seen long and move much first."""
     tracks = []
     for person in range(poses.xy.shape[2]):
         conf = poses.conf[view, :frames, person].double().numpy()
         if conf.any():
-            tracks.append(Track(poses.xy[view, :frames, person].double().numpy(), conf, None))
-    return sorted(joined(tracks, rate), key=lambda track: -_liveliness(track, rate))[:CANDIDATES]
+            tracks.append(Tracklet(poses.xy[view, :frames, person].double().numpy(), conf, None))
+    return sorted(join_tracklets(tracks, rate), key=lambda track: -_liveliness(track, rate))[:CANDIDATES]
 
 
-def _liveliness(track: Track, rate: float) -> float:
+def _liveliness(track: Tracklet, rate: float) -> float:
     speed, weight = speeds(track, rate)
     return float((weight * (speed - (weight * speed).sum(0) / np.maximum(weight.sum(0), 1e-9)) ** 2).sum())
 
 
-def _every(track: Track, stride: int) -> Track:
-    return Track(track.xy[::stride], track.conf[::stride], None)
+def _every(track: Tracklet, stride: int) -> Tracklet:
+    return Tracklet(track.xy[::stride], track.conf[::stride], None)
 
 
-def _refined(tracks: Sequence[Track | None], starts: np.ndarray, reach: int) -> np.ndarray:
+def _refined(tracks: Sequence[Tracklet | None], starts: np.ndarray, reach: int) -> np.ndarray:
     """Starts, in frames, with the least summed robust cost of all pairs, within ``reach`` of those given."""
     for _ in range(3):
         costs = _cost_tables(tracks, starts, 2 * reach)
@@ -107,7 +107,7 @@ def _refined(tracks: Sequence[Track | None], starts: np.ndarray, reach: int) -> 
 
 
 def _cost_tables(
-    tracks: Sequence[Track | None], starts: np.ndarray, reach: int
+    tracks: Sequence[Tracklet | None], starts: np.ndarray, reach: int
 ) -> dict[tuple[int, int], Float[np.ndarray, " lag"]]:
     """Robust cost of every pair for lags within ``reach`` of those of ``starts``: on the same frames, so comparable."""
     costs = {}
@@ -124,7 +124,7 @@ def _cost_tables(
     return costs
 
 
-def _common(a: Track, b: Track, lag: int, reach: int, most: int = 300) -> Tensor:
+def _common(a: Tracklet, b: Tracklet, lag: int, reach: int, most: int = 300) -> Tensor:
     """Frames of ``a`` that have a counterpart in ``b`` at all lags in reach, both seen; evenly at most ``most``."""
     frames = np.arange(max(0, lag + reach), min(len(a.conf), len(b.conf) + lag - reach))
     seen = a.conf[frames].any(-1) & b.conf[frames - lag].any(-1)
@@ -154,7 +154,7 @@ def _descended(costs: dict[tuple[int, int], np.ndarray], views: int, reach: int)
     return starts
 
 
-def _clearly_better(tracks: Sequence[Track | None], starts: np.ndarray) -> bool:
+def _clearly_better(tracks: Sequence[Tracklet | None], starts: np.ndarray) -> bool:
     """Whether ``starts`` fit better than no offsets by `CLEARLY` standard errors (a jackknife over time)."""
     gain, without_block = 0.0, np.zeros(BLOCKS)
     for a, b in itertools.combinations(range(len(tracks)), 2):

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.detection.joint_speeds import motion
-from epipose.detection.tracklets import Track
+from epipose.detection.tracklets import Tracklet
 from epipose.geometry.time_offset import epipolar_scan
 
 POSES = 2.0  # independent poses per second, for the freedom of F
@@ -32,7 +32,7 @@ SPEED = 1.0  # weight of the correlation of speeds beside the log ratio of epipo
 Tables = dict[tuple[int, int, int, int], np.ndarray]
 
 
-def support_tables(people: Sequence[Sequence[Track]], rate: float, most: int) -> Tables:
+def support_tables(people: Sequence[Sequence[Tracklet]], rate: float, most: int) -> Tables:
     """Support for every lag (start of b minus start of a) of the likeliest pairs of people of every two views."""
     tables: Tables = {}
     for a, b in itertools.combinations(range(len(people)), 2):
@@ -47,7 +47,7 @@ def support_tables(people: Sequence[Sequence[Track]], rate: float, most: int) ->
     return tables
 
 
-def _speed_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, " lag"]:
+def _speed_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " lag"]:
     """Correlation of the joints' speeds at every lag, less where they overlap for a short time only."""
     (speed_a, weight_a), (speed_b, weight_b) = motion(a, rate), motion(b, rate)
     length = 1 << max(len(speed_a) + len(speed_b), 2 * most).bit_length()
@@ -65,7 +65,7 @@ def _speed_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.nda
     return correlation * np.sqrt(share)
 
 
-def _epipolar_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.ndarray, " lag"]:
+def _epipolar_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " lag"]:
     """Log of how much larger the residual is at other lags: near it, and on the whole; 0 where the overlap is short."""
     residual, frames = (
         part.numpy() for part in epipolar_scan(*tensors(a), *tensors(b), most, poses_per_frame=POSES / rate)
@@ -81,7 +81,7 @@ def _epipolar_agreement(a: Track, b: Track, rate: float, most: int) -> Float[np.
     return np.where(valid, np.log(usual / np.where(valid, residual, 1)), 0).clip(0)
 
 
-def tensors(track: Track) -> tuple[Float[Tensor, "frame joint 2"], Float[Tensor, "frame joint"]]:
+def tensors(track: Tracklet) -> tuple[Float[Tensor, "frame joint 2"], Float[Tensor, "frame joint"]]:
     """A track's pixels and confidences."""
     return torch.from_numpy(track.xy), torch.from_numpy(track.conf)
 

@@ -13,13 +13,13 @@ from typing import Literal
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
-from epipose.sync.from_motion import synchronise
+from epipose.sync.from_motion import offsets_from_motion
 from epipose.sync.result import Sync, agreed
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 
 
-def synchronised_by(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> Sync:
+def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> Sync:
     """Starts for the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
 
     ``seen`` are the detections in the videos' own frames. Raises EpiposeError when sound is asked for and a video has
@@ -53,12 +53,12 @@ def gap_warnings(clip: Clip) -> list[str]:
 
 
 def _by_motion(clip: Clip, seen: Poses2D) -> Sync:
-    return synchronise(seen, [replace(view, start=0.0).moments for view in clip.views])
+    return offsets_from_motion(seen, [replace(view, start=0.0).moments for view in clip.views])
 
 
 def _by_sound(clip: Clip) -> Sync | None:
-    from epipose.sync.from_audio import sound, synchronise_sounds
+    from epipose.sync.from_audio import offsets_from_audio, read_sound
 
-    sounds = [sound(view.video) for view in clip.views]
+    sounds = [read_sound(view.video) for view in clip.views]
     heard = [samples for samples in sounds if samples is not None]
-    return synchronise_sounds(heard) if len(heard) == len(sounds) else None
+    return offsets_from_audio(heard) if len(heard) == len(sounds) else None

@@ -15,7 +15,7 @@ import torch
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.io.files import read_json
-from epipose.people.subject import why
+from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
 from epipose.viz.ground_path import path_and_up
 from epipose.viz.html_report import Figure, Report, Trust
@@ -255,7 +255,7 @@ def _time_section(report: Report, content: dict[str, Any], clip: Clip, sync: dic
 def _person_section(report: Report, content: dict[str, Any], reasons: dict[str, Any] | None) -> None:
     evidence = content["evidence"]
     sides = {True: "Noses, knees and elbows say that the world is not mirrored.", False: "The person looks mirrored."}
-    points = [] if reasons is None else why(reasons)
+    points = [] if reasons is None else SubjectChoice.from_json(reasons).sentences()
     if evidence["handedness"] is not None:
         points.append(sides[evidence["handedness"] > 0])
     if evidence["mirror_cost"] is not None:

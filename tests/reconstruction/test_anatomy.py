@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
-from epipose.people.anatomy import handedness, limb_chain, part_length
+from epipose.reconstruction.anatomy import handedness, limb_chain, part_length
 from epipose.skeletons import BLAZEPOSE33, COCO17, H36M17, SKELETONS
 from tests.helpers.synthetic import moving_skeleton
 from tests.helpers.walker import walker
