@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("calibration", "training", "evaluation"),
     ("reconstruction", "datasets", "studio"),
     ("people", "sync", "formats"),
-    ("detection", "export"),
+    ("detection", "exporters"),
     ("geometry", "network", "motion"),
     ("clip", "poses"),
     ("camera", "skeletons"),

@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.geometry.against_reference import label_errors
 from epipose.calibration import refine_rig as adjust_module
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.experiments.errors import camera_errors
 from epipose.formats.qualisys import read_qualisys
@@ -108,7 +108,7 @@ def measured(name: str, poses: Poses2D, reference: Rig, as_calibrated: Rig) -> d
         intrinsics = dataclasses.replace(as_calibrated, names=reference.names)
     started = time.perf_counter()
     with _switched(name):
-        rig = calibrate(poses, intrinsics, fps=60.0, **_VARIANTS.get(name, {})).rig
+        rig = calibrate_rig(poses, intrinsics, fps=60.0, **_VARIANTS.get(name, {})).rig
         seconds = time.perf_counter() - started
         labels = label_poses(poses, rig), label_poses(poses, reference)
     row = {**camera_errors(rig, reference), **label_errors(*labels), "seconds": round(seconds, 1)}

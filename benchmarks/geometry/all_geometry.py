@@ -29,7 +29,7 @@ from benchmarks.geometry.simulation import Simulated, simulate
 from benchmarks.geometry.speed import speeds
 from benchmarks.geometry.unknowns import sample_unknowns, simulated_unknowns
 from benchmarks.geometry.verdicts import read, summary
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
 from epipose.evaluation.metrics import mpjpe_mm
@@ -52,7 +52,7 @@ _COMPARED = (_QUOTED, ("detector", 1.0))  # where the rivals run too
 
 def ours(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     """This library, as anybody calls it."""
-    return calibrate(poses, intrinsics, fps=50.0).rig
+    return calibrate_rig(poses, intrinsics, fps=50.0).rig
 
 
 def methods(arguments: argparse.Namespace) -> dict[str, Rival]:

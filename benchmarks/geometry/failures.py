@@ -242,7 +242,7 @@ def verdict_runs(
 
 
 def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
-    from epipose.calibration.calibrate import calibrate
+    from epipose.calibration.calibrate import calibrate_rig
 
     kind, seed, options = job
     level = LEVELS[seed % len(LEVELS)]
@@ -251,7 +251,7 @@ def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     clip = spoiled(kind, seed, roam=roam, **noise, **options)
     record = {"kind": kind, "seed": seed, "level": level, "roam": roam, "motion": clip.motion}
     try:
-        found = calibrate(clip.poses, clip.given(), fps=clip.fps)
+        found = calibrate_rig(clip.poses, clip.given(), fps=clip.fps)
     except EpiposeError as error:
         return {**record, "rotation_deg_max": None, "refused": str(error)}
     errors = camera_errors(found.rig, clip.rig)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmarks.geometry.ceres import Adjusted, ceres_bundle
 from benchmarks.geometry.simulation import Simulated, simulate
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.experiments.errors import camera_errors
 from epipose.geometry.bundle import bundle_adjust
@@ -125,7 +125,7 @@ def triangulation_speed(clip: Simulated, points: int = 34_000, rounds: int = 7) 
 
 def calibration_speed(clip: Simulated) -> dict[str, float]:
     """Seconds from 2D poses to cameras and their report."""
-    seconds = _seconds(lambda: calibrate(clip.poses, clip.given()))
+    seconds = _seconds(lambda: calibrate_rig(clip.poses, clip.given()))
     return {"calibrate_1000_frames_s": seconds, "frames": float(len(clip.xyz)), "views": float(len(clip.rig.names))}
 
 

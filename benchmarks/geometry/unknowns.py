@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.geometry.against_reference import label_errors, truth_error
 from benchmarks.geometry.simulation import Simulated, simulate
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.experiments.errors import camera_errors
 from epipose.poses import Poses2D
@@ -33,7 +33,7 @@ def without_lenses(rig: Rig) -> Rig:
 
 def focal_run(clip: Simulated) -> dict[str, float]:
     """One simulated clip with one focal length for all cameras, unknown: its error, and what it costs the labels."""
-    found = calibrate(clip.poses, without_lenses(clip.rig), fps=clip.fps, focal="shared").rig
+    found = calibrate_rig(clip.poses, without_lenses(clip.rig), fps=clip.fps, focal="shared").rig
     return {"focal_error_pct": focal_error_pct(found, clip.rig), **_errors(found, clip)}
 
 
@@ -71,7 +71,7 @@ def _offsets(poses: Poses2D, given: Rig, fps: float) -> tuple[np.ndarray, np.nda
         torch.stack([of[view, first : first + common] for view, first in enumerate(begin.tolist())])
         for of in (poses.xy, poses.conf)
     )
-    lag = calibrate(Poses2D(xy, conf, poses.skeleton, poses.views), given, fps=fps).rig.lag.numpy()
+    lag = calibrate_rig(Poses2D(xy, conf, poses.skeleton, poses.views), given, fps=fps).rig.lag.numpy()
     return starts - starts[0], (starts - lag) - (starts - lag)[0]
 
 
@@ -80,13 +80,13 @@ def part_frames_run(seed: int, **options: Any) -> list[float]:
     rng = np.random.default_rng([seed, 8])
     offsets = (0.0, *rng.uniform(-3, 3, 3))
     clip = simulate(seed, frames=500, offsets=offsets, **options)
-    lag = calibrate(clip.poses, clip.given(), fps=clip.fps).rig.lag
+    lag = calibrate_rig(clip.poses, clip.given(), fps=clip.fps).rig.lag
     return [abs(float(-late - true)) for late, true in zip(lag[1:], offsets[1:], strict=True)]
 
 
 def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
     """The real clip with every lens unknown (one focal length for all, no distortion given)."""
-    found = calibrate(poses, without_lenses(reference), fps=SAMPLE_FPS, focal="shared").rig
+    found = calibrate_rig(poses, without_lenses(reference), fps=SAMPLE_FPS, focal="shared").rig
     errors = camera_errors(found, reference)
     labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
     keys = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.errors import optional
-from epipose.export.onnx import export_onnx
+from epipose.exporters.onnx import export_onnx
 from epipose.network.backends import OnnxPoseNet, PoseReader
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.pretrained import PRETRAINED

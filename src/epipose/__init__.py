@@ -1,7 +1,8 @@
-"""epipose: 3D human pose from cameras nobody calibrated.
+"""epipose: 3D human pose from uncalibrated cameras.
 
-The names below are imported on first use, so that ``import epipose`` costs nothing. The verbs are functions in modules
-of their own name: ``from epipose.calibrate import calibrate``.
+Export policy: what stands in ``__all__`` is public and is changed with a note in CHANGELOG.md only; everything else may
+change at any time. The verbs are functions of the same names as on the command line. Every name is imported on first
+use, so that ``import epipose`` costs nothing.
 """
 
 from __future__ import annotations
@@ -10,48 +11,112 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from epipose.calibration.result import Calibration
+    from epipose.calibration.verdict import Verdict
     from epipose.camera import Camera, Rig
-    from epipose.clip import Clip, View
-    from epipose.errors import EpiposeError
+    from epipose.clip import Clip, View, load_clip
+    from epipose.errors import (
+        CalibrationError,
+        DamagedFileError,
+        EpiposeError,
+        InputError,
+        MissingExtraError,
+        NoPersonError,
+        RejectedError,
+    )
+    from epipose.evaluation.evaluate import evaluate
     from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
-    from epipose.network.posenet import TrainedPoseNet
+    from epipose.exporters import export
+    from epipose.inference.predict import Prediction, predict
+    from epipose.network.posenet import PoseNet, TrainedPoseNet
+    from epipose.pipeline.calibrate import calibrate
+    from epipose.pipeline.detect import DetectedClip, detect, synchronise
+    from epipose.pipeline.label import label
+    from epipose.pipeline.train_clips import train_clips as train
     from epipose.poses import Poses2D, Poses3D
     from epipose.skeleton import Skeleton
+    from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, MPII16, PANOPTIC19
+    from epipose.training.refine import refine
+    from epipose.viz.viewer import view
 
 __version__ = "0.1.0"
 
-__all__ = [
+# module -> the public names it defines
+_HOME = {
+    "epipose.calibration.result": ("Calibration",),
+    "epipose.calibration.verdict": ("Verdict",),
+    "epipose.camera": ("Camera", "Rig"),
+    "epipose.clip": ("Clip", "View", "load_clip"),
+    "epipose.errors": (
+        "CalibrationError", "DamagedFileError", "EpiposeError", "InputError", "MissingExtraError", "NoPersonError",
+        "RejectedError",
+    ),
+    "epipose.evaluation.evaluate": ("evaluate",),
+    "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
+    "epipose.exporters": ("export",),
+    "epipose.inference.predict": ("Prediction", "predict"),
+    "epipose.network.posenet": ("PoseNet", "TrainedPoseNet"),
+    "epipose.pipeline.calibrate": ("calibrate",),
+    "epipose.pipeline.detect": ("DetectedClip", "detect", "synchronise"),
+    "epipose.pipeline.label": ("label",),
+    "epipose.pipeline.train_clips": ("train",),
+    "epipose.poses": ("Poses2D", "Poses3D"),
+    "epipose.skeleton": ("Skeleton",),
+    "epipose.skeletons": ("BLAZEPOSE33", "BODY25", "COCO17", "H36M17", "MPII16", "PANOPTIC19"),
+    "epipose.training.refine": ("refine",),
+    "epipose.viz.viewer": ("view",),
+}  # fmt: skip
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [  # a test holds it equal to the names above
+    "BLAZEPOSE33",
+    "BODY25",
+    "COCO17",
+    "H36M17",
+    "MPII16",
+    "PANOPTIC19",
+    "Calibration",
+    "CalibrationError",
     "Camera",
     "Clip",
+    "DamagedFileError",
+    "DetectedClip",
     "EpiposeError",
+    "InputError",
+    "MissingExtraError",
+    "NoPersonError",
+    "PoseNet",
     "Poses2D",
     "Poses3D",
+    "Prediction",
+    "RejectedError",
     "Rig",
     "Skeleton",
     "TrainedPoseNet",
+    "Verdict",
     "View",
     "__version__",
+    "calibrate",
+    "detect",
+    "evaluate",
+    "export",
+    "label",
+    "load_clip",
     "mpjpe_mm",
     "nmpjpe_mm",
     "pmpjpe_mm",
+    "predict",
+    "refine",
+    "synchronise",
+    "train",
+    "view",
 ]
-
-_HOME = {
-    "epipose.camera": ("Camera", "Rig"),
-    "epipose.clip": ("Clip", "View"),
-    "epipose.errors": ("EpiposeError",),
-    "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
-    "epipose.network.posenet": ("TrainedPoseNet",),
-    "epipose.poses": ("Poses2D", "Poses3D"),
-    "epipose.skeleton": ("Skeleton",),
-}
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOME.items():
-        if name in names:
-            return getattr(importlib.import_module(module), name)
-    raise AttributeError(f"epipose has no '{name}'")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"epipose has no '{name}'")
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

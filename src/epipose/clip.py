@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.summary import html_table, one_line
 from epipose.io.video import VIDEO_SUFFIXES, holds_images, probe, read_frames
 
 _FORMAT = "epipose-clip-3"
@@ -62,13 +63,22 @@ class View:
         return [(float(times[k]), max(1, round(float(gaps[k])) - 1)) for k in np.flatnonzero(gaps > 1.5)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Clip:
     """Views of one scene; ``frames`` moments at ``fps`` that every view has seen."""
 
     views: tuple[View, ...]
     frames: int
     fps: float
+
+    def __repr__(self) -> str:
+        return one_line("Clip", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Clip", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        return {"views": f"{len(self.views)} ({', '.join(self.names)})", "frames": f"{self.frames} at {self.fps:g} fps"}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -178,6 +188,18 @@ class Clip:
             if not view.video.exists():
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
         return clip
+
+
+def load_clip(sources: AnyPath | Sequence[AnyPath]) -> Clip:
+    """A clip from two or more videos, from a folder of videos, or from a folder that epipose wrote.
+
+    The views of videos all start together until `epipose.synchronise` or `epipose.detect` finds their time offsets.
+    Raises InputError for what is no video, for a single view, and for two views of one name.
+    """
+    if isinstance(sources, str | os.PathLike):
+        folder = Path(sources)
+        return Clip.load(folder) if (folder / "clip.json").exists() else Clip.from_videos([folder])
+    return Clip.from_videos(sources)
 
 
 def _view(fields: dict, folder: Path) -> View:

@@ -35,12 +35,13 @@ class Poses2D:
     xyz: Float[Tensor, "view frame person joint 3"] | None = None
 
     def __repr__(self) -> str:
-        return one_line("Poses2D", self._facts())
+        return one_line("Poses2D", self.facts())
 
     def _repr_html_(self) -> str:
-        return html_table("Poses2D", self._facts())
+        return html_table("Poses2D", self.facts())
 
-    def _facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
+        """What a person wants to know of these poses, by name."""
         views, frames, people = self.xy.shape[:3]
         seen = float((self.conf[:, :, :1] > 0).float().mean()) if people else 0.0
         return {
@@ -122,12 +123,13 @@ class Poses3D:
         return float(1 / self.times.diff().median())
 
     def __repr__(self) -> str:
-        return one_line("Poses3D", self._facts())
+        return one_line("Poses3D", self.facts())
 
     def _repr_html_(self) -> str:
-        return html_table("Poses3D", self._facts())
+        return html_table("Poses3D", self.facts())
 
-    def _facts(self) -> dict[str, str]:
+    def facts(self) -> dict[str, str]:
+        """What a person wants to know of these poses, by name."""
         frames, people, joints = self.conf.shape
         share = float((self.conf > 0).float().mean()) if self.conf.numel() else 0.0
         rate = "" if self.fps is None else f" at {self.fps:g} fps"

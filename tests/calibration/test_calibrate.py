@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 
-from epipose.calibration.calibrate import calibrate, check_rig
+from epipose.calibration.calibrate import calibrate_rig, check_rig
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
@@ -28,13 +28,13 @@ def clip(cameras=None, frames=30, pixels=0.0, outliers=0.0, xyz=None):
 @cache
 def exact():
     """The rig from the standard clip without noise."""
-    return calibrate(clip(), rig())
+    return calibrate_rig(clip(), rig())
 
 
 @cache
 def noisy():
     """The rig from the standard clip at 2 px, which several tests compare with."""
-    return calibrate(clip(pixels=2), rig())
+    return calibrate_rig(clip(pixels=2), rig())
 
 
 def rotation_errors(found: Rig, true: Rig):
@@ -60,7 +60,7 @@ def test_exact_without_noise():
 
 @pytest.mark.slow
 def test_noise_and_outliers_cost_little():
-    result = calibrate(clip(frames=100, pixels=6, outliers=0.03), rig())
+    result = calibrate_rig(clip(frames=100, pixels=6, outliers=0.03), rig())
     assert float(torch.rad2deg(rotation_errors(result.rig, rig())).max()) < 0.8
     assert center_error(result.rig, rig()) < 0.06
 
@@ -71,7 +71,7 @@ def test_the_true_poses_of_the_cameras_are_not_looked_at():
     hidden = Rig(
         true.names, true.camera.with_pose(torch.eye(3, dtype=torch.float64).repeat(4, 1, 1), 0 * true.camera.t)
     )
-    assert torch.equal(calibrate(clip(pixels=2), hidden).rig.camera.R, noisy().rig.camera.R)
+    assert torch.equal(calibrate_rig(clip(pixels=2), hidden).rig.camera.R, noisy().rig.camera.R)
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_camera_order_and_joint_order_do_not_matter():
         parents=tuple(16 - H36M17.parents[j] if H36M17.parents[j] >= 0 else -1 for j in joints),
     )
     shuffled = Poses2D(poses.xy[order][:, :, :, joints], poses.conf[order][:, :, :, joints], reordered_joints, names)
-    second = calibrate(shuffled, true.select(names)).rig.select(true.names)
+    second = calibrate_rig(shuffled, true.select(names)).rig.select(true.names)
     assert float(torch.rad2deg(rotation_errors(first, second)).max()) < 0.05
 
 
@@ -102,7 +102,7 @@ def test_where_the_world_is_and_how_large_it_is_do_not_matter():
     t = 2 * true.camera.t - (R @ shift[:, None])[..., 0]
     moved = Rig(true.names, true.camera.with_pose(R, t))
     a = noisy().rig
-    b = calibrate(clip(moved, pixels=2, xyz=2 * xyz @ turn.mT + shift), moved).rig
+    b = calibrate_rig(clip(moved, pixels=2, xyz=2 * xyz @ turn.mT + shift), moved).rig
     assert torch.allclose(a.camera.R, b.camera.R, atol=1e-5)
     assert torch.allclose(a.camera.t, b.camera.t, atol=1e-4)
 
@@ -112,7 +112,7 @@ def test_one_view_of_another_person_does_not_spoil_the_others():
     true, poses = rig(), clip(pixels=2, frames=60)
     other = clip(pixels=2, frames=60, xyz=moving_skeleton(60, seed=9))
     poses.xy[3] = other.xy[3]
-    result = calibrate(poses, true)
+    result = calibrate_rig(poses, true)
     good = torch.rad2deg(rotation_errors(result.rig, true))[:3, :3]
     assert float(good.max()) < 3
     assert {pair.views for pair in result.pairs if pair.outvoted} & {(name, "cam60457274") for name in true.names[:3]}
@@ -124,7 +124,7 @@ def test_one_view_of_another_person_does_not_spoil_the_others():
 def test_frames_with_left_and_right_swapped_are_repaired_and_counted():
     true, poses = rig(), clip(pixels=2, frames=60)
     poses.xy[1, 20:45] = poses.xy[1, 20:45][..., list(H36M17.flip), :]
-    result = calibrate(poses, true)
+    result = calibrate_rig(poses, true)
     assert result.cameras[1].swapped_frames == pytest.approx(25, abs=2)
     assert float(torch.rad2deg(rotation_errors(result.rig, true)).max()) < 0.6
 
@@ -132,7 +132,7 @@ def test_frames_with_left_and_right_swapped_are_repaired_and_counted():
 @pytest.mark.slow
 def test_two_cameras_work():
     true = rig().select(rig().names[:2])
-    result = calibrate(clip(true), true)
+    result = calibrate_rig(clip(true), true)
     assert float(rotation_errors(result.rig, true).max()) < 1e-6
     assert (len(result.pairs), result.evidence.cameras) == (1, 2)
 
@@ -171,25 +171,25 @@ def test_a_person_who_comes_late_has_a_size(monkeypatch):
     late = dataclasses.replace(
         poses, xy=torch.cat([nobody.xy, poses.xy], 1), conf=torch.cat([nobody.conf, poses.conf], 1)
     )
-    assert torch.allclose(calibrate(late, rig()).rig.camera.center, noisy().rig.camera.center, atol=1e-6)
+    assert torch.allclose(calibrate_rig(late, rig()).rig.camera.center, noisy().rig.camera.center, atol=1e-6)
 
 
 def test_a_view_that_hardly_shows_the_person_is_named():
     poses = clip()
     poses.conf[2] = 0
     with pytest.raises(EpiposeError, match="'cam58860488' shows only 0 joints"):
-        calibrate(poses, rig())
+        calibrate_rig(poses, rig())
 
 
 def test_poses_of_other_views_are_refused():
     poses = dataclasses.replace(clip(), views=("a", "b", "c", "d"))
     with pytest.raises(EpiposeError, match="poses are of views a, b, c, d"):
-        calibrate(poses, rig())
+        calibrate_rig(poses, rig())
 
 
 @pytest.mark.slow
 def test_the_same_input_gives_the_same_cameras():
-    again = calibrate(clip(pixels=2), rig())
+    again = calibrate_rig(clip(pixels=2), rig())
     assert torch.equal(again.rig.camera.R, noisy().rig.camera.R)
     assert torch.equal(again.rig.camera.t, noisy().rig.camera.t)
 
@@ -198,12 +198,12 @@ def test_the_same_input_gives_the_same_cameras():
 def test_frames_without_the_person_do_not_count():
     """Absent in two thirds of the clip, legs hidden in half of the rest: the same cameras, the same size."""
     poses = clip(frames=120, pixels=1)
-    whole = calibrate(poses, rig()).rig
+    whole = calibrate_rig(poses, rig()).rig
     poses.conf[:, 40:] = 0
     poses.xy[:, 40:] = 0
     poses.conf[:, 20:40, :, 2:4] = 0
     poses.xy[:, 20:40, :, 2:4] = 0
-    result = calibrate(poses, rig())
+    result = calibrate_rig(poses, rig())
     assert result.frames_used == 40
     assert float(torch.rad2deg(rotation_errors(result.rig, rig())).max()) < 1
     baselines = [(r.camera.center[1] - r.camera.center[0]).norm() for r in (result.rig, whole)]
@@ -240,7 +240,7 @@ def test_a_pixel_without_a_ray_counts_as_missing():
 
 @pytest.mark.slow
 def test_someone_who_stays_in_one_place_is_told_from_someone_who_walks():
-    still = calibrate(clip(pixels=2, xyz=moving_skeleton(30, roam=0.0)), rig())
+    still = calibrate_rig(clip(pixels=2, xyz=moving_skeleton(30, roam=0.0)), rig())
     assert still.evidence.roaming < 0.1 < 0.3 < noisy().evidence.roaming
     assert any("hardly moved" in finding for pair in still.pairs for finding in pair.findings)
 
@@ -248,7 +248,7 @@ def test_someone_who_stays_in_one_place_is_told_from_someone_who_walks():
 @pytest.mark.slow
 def test_the_room_that_was_covered_is_measured_along_the_axes_of_the_world():
     walk = moving_skeleton(60)
-    result = calibrate(clip(frames=60, pixels=1, xyz=walk), rig())
+    result = calibrate_rig(clip(frames=60, pixels=1, xyz=walk), rig())
     hips = walk[:, [H36M17.index("left_hip"), H36M17.index("right_hip")]].mean(1)
     extent = hips.quantile(0.95, 0) - hips.quantile(0.05, 0)
     assert result.roaming_m[2] == pytest.approx(float(extent[2]), abs=0.1)
@@ -263,7 +263,7 @@ def test_the_uncertainty_is_about_as_large_as_the_error():
     error = float(torch.rad2deg(rotation_errors(noisy().rig, rig())).max())
     assert 0.1 * error < sigma
     assert error < 3 * noisy().evidence.worst_sigma_deg
-    coarse = calibrate(clip(pixels=6), rig())
+    coarse = calibrate_rig(clip(pixels=6), rig())
     assert coarse.evidence.worst_sigma_deg > 1.5 * noisy().evidence.worst_sigma_deg
 
 
@@ -272,7 +272,7 @@ def test_a_camera_moved_halfway_shows():
     poses = clip(frames=60, pixels=1)
     assert noisy().evidence.worst_drift_mrad < 3
     poses.xy[2, 30:] += 20.0
-    result = calibrate(poses, rig())
+    result = calibrate_rig(poses, rig())
     assert max(result.cameras, key=lambda camera: camera.drift_mrad).name == "cam58860488"
     assert result.evidence.worst_drift_mrad > 5
 
@@ -289,12 +289,12 @@ def test_a_detector_stuck_on_one_pixel_is_an_error_in_plain_words():
     poses = clip()
     poses.xy[:] = 500.0
     with pytest.raises(EpiposeError):
-        calibrate(poses, rig())
+        calibrate_rig(poses, rig())
 
 
 def test_too_few_frames_asked_for():
     with pytest.raises(EpiposeError, match="max_frames is 1"):
-        calibrate(clip(), rig(), max_frames=1)
+        calibrate_rig(clip(), rig(), max_frames=1)
 
 
 def test_a_known_camera_that_never_meets_the_others_is_named():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import epipose.calibration.initial_rig
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.refine_rig import adjust
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.geometry.rotation import angle_between, exp
@@ -176,7 +176,7 @@ def test_a_lens_nobody_described_is_found_from_nothing(monkeypatch):
     monkeypatch.setattr(epipose.calibration.initial_rig, "FOCAL_RATIOS", (0.65, 1.0))
     true = rig().select(rig().names[:3])
     assumed = stack_cameras([assumed_camera(*size) for size in true.camera.size.tolist()])
-    found = calibrate(clip(true, AT_ONCE[:3]), Rig(true.names, assumed), focal="shared")
+    found = calibrate_rig(clip(true, AT_ONCE[:3]), Rig(true.names, assumed), focal="shared")
     assert float((found.rig.camera.focal / true.camera.focal - 1).abs().max()) < 0.03
     assert worst_degrees(found.rig, true) < 2
     assert 0 < found.evidence.focal_sigma_pct < 3

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.verdict import Evidence, judge
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
@@ -161,7 +161,7 @@ def clip(cameras=None, xyz=None):
 @pytest.mark.parametrize("views", [2, 3, 4])
 def test_someone_who_walks_about_is_trusted_from_three_cameras_on(views):
     some = rig().select(rig().names[:views])
-    verdict = calibrate(clip(some), some).verdict
+    verdict = calibrate_rig(clip(some), some).verdict
     assert verdict.word == ("check" if views == 2 else "trust")
     assert len(verdict.reasons) == (views == 2)
 
@@ -169,7 +169,7 @@ def test_someone_who_walks_about_is_trusted_from_three_cameras_on(views):
 @pytest.mark.slow
 def test_someone_who_stands_still_is_not_trusted():
     swaying = moving_skeleton(FRAMES, roam=0.0)
-    verdict = calibrate(clip(xyz=swaying[15] + 0.1 * (swaying - swaying.mean(0))), rig()).verdict
+    verdict = calibrate_rig(clip(xyz=swaying[15] + 0.1 * (swaying - swaying.mean(0))), rig()).verdict
     assert verdict.word != "trust"
     assert said("moved about by 0.0. of a body height|hardly moved", verdict.reasons)
 
@@ -178,7 +178,7 @@ def test_someone_who_stands_still_is_not_trusted():
 def test_another_person_in_one_view_is_rejected_and_the_view_named():
     poses = clip()
     poses.xy[3] = clip(xyz=moving_skeleton(FRAMES, seed=9)).xy[3]
-    verdict = calibrate(poses, rig()).verdict
+    verdict = calibrate_rig(poses, rig()).verdict
     assert verdict.word == "reject"
     assert verdict.reasons[0].startswith("cam60457274 contradicts the other views")
 
@@ -188,6 +188,6 @@ def test_a_mirrored_video_is_rejected():
     poses, flip = clip(), list(H36M17.flip)
     poses.xy[2, ..., 0] = 999 - poses.xy[2, ..., 0]
     poses.xy[2] = poses.xy[2][:, :, flip]
-    verdict = calibrate(poses, rig()).verdict
+    verdict = calibrate_rig(poses, rig()).verdict
     assert verdict.word == "reject"
     assert said("A video is mirrored", verdict.reasons)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import limb_chain
@@ -147,7 +147,7 @@ def test_known_lengths_make_a_calibrated_rig_metric():
     height = limb_chain(walk, conf[0], H36M17) / CHAIN_SHARE
     apart = f"{true.names[0]}-{true.names[3]}={float((center[0] - center[3]).norm())}"
     measure = measuring(H36M17, true.names, height, ["thigh=0.44"], [apart])
-    found = calibrate(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, true.names), true, measure=measure)
+    found = calibrate_rig(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, true.names), true, measure=measure)
     assert found.rig.metric
     assert found.scale is not None
     assert len(found.notes()) == 3  # one for each length, and no contradiction between them

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from epipose.calibration.calibrate import calibrate, check_rig
+from epipose.calibration.calibrate import calibrate_rig, check_rig
 from epipose.calibration.result import Calibration
 from epipose.calibration.verdict import Verdict
 from epipose.camera import Camera, Rig
@@ -34,7 +34,7 @@ def seen(cameras: Rig, frames: int = 30) -> Poses2D:
 
 @cache
 def recovered() -> Calibration:
-    return calibrate(seen(rig()), rig())
+    return calibrate_rig(seen(rig()), rig())
 
 
 def page_of(folder: Path, result: Calibration, detected: dict | None = None, **changes: object) -> str:
@@ -107,7 +107,7 @@ def test_eight_cameras_that_were_given(tmp_path: Path) -> None:
 
 def test_two_cameras_and_no_record_of_detection(tmp_path: Path) -> None:
     two = rig().select(rig().names[:2])
-    text = words(page_of(tmp_path, calibrate(seen(two), two)))
+    text = words(page_of(tmp_path, calibrate_rig(seen(two), two)))
     assert " - ".join(two.names) in text
     assert "The starts were" not in text
     assert "fits by" not in text.partition("What these numbers mean")[0]

@@ -36,7 +36,7 @@ _WORLD_FRAMES = 3000  # in a row, to see feet stand still
 Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
 
 
-def calibrate(
+def calibrate_rig(
     poses: Poses2D,
     intrinsics: Rig,
     *,

@@ -16,13 +16,14 @@ from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.formats.qualisys import read_qualisys
 from epipose.geometry.parameters import Sharing
+from epipose.io.files import AnyPath
 from epipose.io.lens_metadata import focal_from
 
 FocalChoice = Literal["auto", "known", "shared", "each"]
 _FILE_SIGMA = 0.1  # relative error of the focal lengths in a file that a user does not take at its word
 
 
-def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
+def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
     """K, distortion and size of every view in the order of the clip, at the origin, and how they were matched.
 
     Reads epipose's JSON (R and t are ignored) or a Qualisys ``.qca.txt``. Cameras go by name; where no name matches
@@ -53,7 +54,7 @@ def intrinsics_from(path: Path, clip: Clip) -> tuple[Rig, str]:
     return Rig(clip.names, camera), note
 
 
-def known_rig_from(path: Path, clip: Clip) -> tuple[Rig, str]:
+def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
     """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; their clocks are not: ``lag`` is 0."""
     intrinsics, note = intrinsics_from(path, clip)
     rig = _read(path, intrinsics_only=False)
@@ -104,7 +105,7 @@ class Lens(NamedTuple):
     note: str
 
 
-def lens_for(clip: Clip, path: Path | None, focal: FocalChoice) -> Lens:
+def lens_for(clip: Clip, path: Rig | AnyPath | None, focal: FocalChoice) -> Lens:
     """Intrinsics from a file, or else from what the videos say, or assumed; and which focal lengths to estimate.
 
     "auto" takes a file at its word; without one it estimates one focal length where all videos have the same size
@@ -120,7 +121,10 @@ def lens_for(clip: Clip, path: Path | None, focal: FocalChoice) -> Lens:
     return Lens(rig, focal, sigma, note)
 
 
-def _read(path: Path, intrinsics_only: bool = True) -> Rig:
+def _read(source: Rig | AnyPath, intrinsics_only: bool = True) -> Rig:
+    if isinstance(source, Rig):
+        return source
+    path = Path(source)
     if not path.exists():
         raise EpiposeError(f"There is no file {path}.")
     with path.open("rb") as file:

@@ -1,12 +1,19 @@
-"""What a calibration is: the rig, and the report on it. assess.py measures it, verdict.py turns it into one word."""
+"""Calibration result: the rig, reprojection errors and uncertainty per camera and pair, and the verdict.
+
+assess.py measures them, verdict.py judges them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from epipose.calibration.verdict import Evidence, Verdict
 from epipose.camera import Rig
+from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.records import as_json, from_json
+from epipose.io.summary import html_table, one_line
 from epipose.reconstruction.scale import Scale
 
 
@@ -50,39 +57,48 @@ class PairReport:
     findings: tuple[str, ...]  # what makes this pair a weak one
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """The rig, the report on it, and the verdict. ``scale`` None: nominal, a person 1.7 m tall."""
+@dataclass(frozen=True, kw_only=True)
+class CalibrationReport:
+    """What calibration.json holds. ``scale`` None: nominal, a person 1.7 m tall."""
 
-    rig: Rig
     verdict: Verdict
     evidence: Evidence
     cameras: tuple[CameraReport, ...]
     pairs: tuple[PairReport, ...]
     frames_used: int
-    roaming_m: tuple[float, float, float]  # how far the hips moved along the axes of the world, 5th to 95th percentile
+    roaming_m: tuple[float, float, float]  # range of the hips along the axes of the world, 5th to 95th percentile
     undecided_swaps: int  # frames in which left and right contradict each other and no majority decides
     up_sigma_deg: float | None = None
     scale: Scale | None = None
-    repairs: dict[str, Any] | None = None
+    repairs: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()  # on what calibration was given: intrinsics, synchronisation, subject
 
-    def notes(self) -> list[str]:
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Calibration(CalibrationReport):
+    """A rig, and how far to trust it."""
+
+    rig: Rig
+
+    @property
+    def swapped_throughout(self) -> tuple[str, ...]:
+        """The views in which the detector has left and right swapped from beginning to end."""
+        return tuple(camera.name for camera in self.cameras if camera.swapped_throughout)
+
+    def notes(self) -> tuple[str, ...]:
         """What was assumed, measured and repaired, in plain words."""
-        scale = (
-            ["The scale is nominal: the person was made 1.7 m tall. Give --height for metres."]
-            if self.scale is None and not self.rig.metric
-            else []
-        )
+        scale: tuple[str, ...] = ()
         if self.scale is not None:
-            scale = [*self.scale.words, *self.scale.warnings]
+            scale = (*self.scale.words, *self.scale.warnings)
+        elif not self.rig.metric:
+            scale = ("The scale is nominal: the person was made 1.7 m tall. Give --height for metres.",)
         repaired = [
             f"{view}: the subject had been taken for somebody else in part of the video; that was put right."
-            for view in self.repairs or {}
+            for view in self.repairs
         ]
         swapped = [
-            f"{camera.name}: the detector had left and right swapped throughout (or the video is mirrored); put right."
-            for camera in self.cameras
-            if camera.swapped_throughout
+            f"{view}: the detector had left and right swapped throughout (or the video is mirrored); put right."
+            for view in self.swapped_throughout
         ]
         late = [
             f"{camera.name} is late by {camera.lag_frames:.2f} frames (to within {camera.lag_sigma_frames:.2f}); labels "
@@ -90,11 +106,52 @@ class Calibration:
             for camera in self.cameras
             if camera.lag_frames
         ]
-        return [*scale, *repaired, *swapped, *late]
+        return (*self.remarks, *scale, *repaired, *swapped, *late)
 
-    def report(self) -> dict[str, Any]:
-        """The report as JSON-ready content."""
-        content = asdict(self)
-        content.pop("rig")
-        content["scale"] = None if self.scale is None else self.scale._asdict()
-        return content
+    def report(self) -> str:
+        """The report in plain text: errors and uncertainty of every camera, notes, the verdict and its reasons."""
+        return "\n".join(
+            [
+                *(self._camera_line(camera) for camera in self.cameras),
+                *(f"  note: {note}" for note in self.notes()),
+                f"verdict: {self.verdict.word}",
+                *(f"  {reason}" for reason in self.verdict.reasons),
+            ]
+        )
+
+    def _camera_line(self, camera: CameraReport) -> str:
+        sigma = f"sigma {camera.rotation_sigma_deg:.2f} degrees and {camera.center_sigma_mm:.0f} mm"
+        return (
+            f"  {camera.name:12s} {camera.median_px:6.1f} px  {camera.median_mrad:5.1f} mrad  "
+            f"{camera.inlier_share:4.0%} inliers  {sigma if self.pairs else 'given'}"
+        )
+
+    def save(self, folder: AnyPath) -> None:
+        """Write ``calibration.json`` and then ``rig.json``: the cameras never stand without the verdict on them."""
+        content = as_json(self)
+        del content["rig"]
+        write_json(Path(folder) / "calibration.json", {**content, "notes": list(self.notes())})
+        self.rig.save(Path(folder) / "rig.json")
+
+    @staticmethod
+    def load(folder: AnyPath) -> Calibration:
+        """Read what `save` wrote. Raises InputError for a missing file, DamagedFileError for a damaged one."""
+        path, rig = Path(folder) / "calibration.json", Rig.load(Path(folder) / "rig.json")
+        return Calibration(rig=rig, **vars(from_json(CalibrationReport, read_json(path), path)))
+
+    def __repr__(self) -> str:
+        return one_line("Calibration", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("Calibration", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        worst = max(camera.median_px for camera in self.cameras)
+        return {
+            "verdict": self.verdict.word,
+            "cameras": f"{len(self.cameras)} ({', '.join(self.rig.names)})",
+            "worst median reprojection error": f"{worst:.1f} px",
+            "pairwise sigma": f"{self.evidence.worst_sigma_deg:.2f} degrees",
+            "frames": str(self.frames_used),
+            "scale": "metric" if self.rig.metric else "not metric",
+        }

@@ -22,7 +22,7 @@ class Export:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.export import export
+        from epipose.exporters import export
 
         export(self.model, self.out)
         say(True, self.out, f"epipose predict IMAGE --model {self.out}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from epipose.cli.arguments import Folder
 from epipose.cli.messages import say
+from epipose.pipeline.options import LabelMode, LabelOptions
 
 
 @dataclass(frozen=True)
@@ -15,17 +15,10 @@ class Label:
 
     folder: Folder
     """Clip folder with 2D poses and cameras."""
-    mode: Literal["self", "self+rig", "true2d", "full"] = "self"
-    """What the labels are made from. self: detected joints and recovered cameras. The others need footage whose truth
-    is known: self+rig: true cameras; true2d: true joints in the images too; full: the true 3D poses."""
-    people: Literal["subject", "all"] = "subject"
-    """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
-    min_parallax_deg: float = 5.0
-    """Joints seen only from directions closer together than this are left out."""
-    gate: float = 2.5
-    """A view that misses a joint by more than this many expected errors does not support it."""
-    smoothness: float | None = None
-    """Expected second difference of a joint's path from frame to frame, in metres (or units of the rig)."""
+    mode: LabelMode = "self"
+    """What the labels are made from. self: detected keypoints and recovered cameras. The others need footage with ground
+    truth: self+rig: its cameras; true2d: its keypoints too; full: its 3D poses."""
+    triangulation: LabelOptions = LabelOptions()
     force: bool = False
     """Label with cameras that calibration rejected."""
 
@@ -35,7 +28,7 @@ class Label:
         from epipose.pipeline.stages import label_clip
         from epipose.training.supervision import supervision
 
-        worked = label_clip(**vars(self))
+        worked = label_clip(self.folder, self.triangulation, mode=self.mode, force=self.force)
         labels = supervision(self.folder, self.mode).labels
         record = read_json(labels / "label.json")
         for sentence in record["people_found"]:

@@ -26,9 +26,9 @@ def motions_in(folder: Path | None) -> tuple[Path, ...]:
 
 def print_verdict(folder: Path) -> None:
     """The verdict on a clip folder's cameras, and its reasons."""
-    from epipose.io.files import read_json
+    from epipose.calibration.result import Calibration
 
-    verdict = read_json(folder / "calibration.json")["verdict"]
-    print(f"verdict: {verdict['word']}")
-    for reason in verdict["reasons"]:
+    verdict = Calibration.load(folder).verdict
+    print(f"verdict: {verdict.word}")
+    for reason in verdict.reasons:
         print(f"  {reason}")

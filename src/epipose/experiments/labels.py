@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.calibration.calibrate import calibrate
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
@@ -89,7 +89,7 @@ def label_rows(clips: Sequence[Path]) -> dict[str, dict[str, Any]]:
 def recovered(clip: Path, poses: Poses2D) -> Recovered | None:
     """Calibration of a clip from these joints, given the lenses; None where it finds no cameras."""
     try:
-        found = calibrate(poses, lenses(clip, poses.views), fps=Clip.load(clip).fps)
+        found = calibrate_rig(poses, lenses(clip, poses.views), fps=Clip.load(clip).fps)
     except EpiposeError as error:
         print(f"{clip.name}: {error}", flush=True)
         return None

@@ -62,7 +62,7 @@ class PoseReader(Protocol):
 
 @dataclass(frozen=True)
 class OnnxPoseNet:
-    """A network in an ONNX file that `epipose.export.onnx` wrote."""
+    """A network in an ONNX file that `epipose.exporters.onnx` wrote."""
 
     session: Any  # onnxruntime.InferenceSession
     input_size: int

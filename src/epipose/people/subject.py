@@ -90,13 +90,13 @@ class SubjectChoice:
             if not choice.sure
         ]
 
-    def to_json(self) -> dict[str, dict[str, object]]:
+    def _as_json(self) -> dict[str, dict[str, object]]:
         """What detect.json keeps under "subject"."""
         return {name: asdict(choice) for name, choice in self.views.items()}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Mapping[str, Any]]) -> SubjectChoice:
-        """The choice that `to_json` wrote."""
+    def _from_json(cls, content: Mapping[str, Mapping[str, Any]]) -> SubjectChoice:
+        """The choice that `_as_json` wrote."""
         return cls({name: ViewChoice(**{**one, "added": tuple(one["added"])}) for name, one in content.items()})
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -37,7 +38,8 @@ _BONES = {
 _WIDTHS = {"shoulders": "shoulder", "hips": "hip"}
 
 
-class Scale(NamedTuple):
+@dataclass(frozen=True)
+class Scale:
     """``factor`` times a length of the world is metres; ``sigma``: its relative standard deviation.
 
     ``words``: one sentence for each length that was given; ``warnings``: contradictions between them.

@@ -255,7 +255,7 @@ def _time_section(report: Report, content: dict[str, Any], clip: Clip, sync: dic
 def _person_section(report: Report, content: dict[str, Any], reasons: dict[str, Any] | None) -> None:
     evidence = content["evidence"]
     sides = {True: "Noses, knees and elbows say that the world is not mirrored.", False: "The person looks mirrored."}
-    points = [] if reasons is None else SubjectChoice.from_json(reasons).sentences()
+    points = [] if reasons is None else SubjectChoice._from_json(reasons).sentences()
     if evidence["handedness"] is not None:
         points.append(sides[evidence["handedness"] > 0])
     if evidence["mirror_cost"] is not None:

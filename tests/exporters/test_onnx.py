@@ -8,7 +8,7 @@ from PIL import Image
 
 from epipose.cli.main import main
 from epipose.errors import EpiposeError, optional
-from epipose.export import export
+from epipose.exporters import export
 from epipose.inference.predict import predict
 from epipose.network.backends import OnnxPoseNet, load_reader
 from epipose.network.posenet import PoseNet, TrainedPoseNet

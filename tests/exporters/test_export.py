@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
-from epipose.export import EXPORTERS, export
+from epipose.exporters import EXPORTERS, export
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.skeletons import H36M17
 
-package = importlib.import_module("epipose.export")
+package = importlib.import_module("epipose.exporters")
 
 
 def write_joints(trained: TrainedPoseNet, out: Path) -> None:

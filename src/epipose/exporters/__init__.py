@@ -16,7 +16,7 @@ from epipose.errors import EpiposeError
 __all__ = ["EXPORTERS", "export"]
 
 # ending -> "module:function"; imported on first use
-EXPORTERS = {".onnx": "epipose.export.onnx:export_onnx"}
+EXPORTERS = {".onnx": "epipose.exporters.onnx:export_onnx"}
 
 
 def export(model: Path, out: Path) -> None:

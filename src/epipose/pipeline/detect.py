@@ -1,0 +1,138 @@
+"""Keypoint detection, synchronisation and subject selection of a clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from epipose.clip import Clip
+from epipose.detection.detect import detect_keypoints, detector_named, resolved_name
+from epipose.detection.precomputed import read_keypoints
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, fingerprint, read_json, write_record
+from epipose.io.options import with_changes
+from epipose.io.records import as_json, from_json
+from epipose.io.summary import html_table, one_line
+from epipose.people.subject import SubjectChoice, choose_subject
+from epipose.pipeline.options import DetectOptions
+from epipose.poses import Poses2D
+from epipose.sync.offsets import estimate_offsets, gap_warnings
+from epipose.sync.resample import on_timeline
+from epipose.sync.result import Sync
+
+
+@dataclass(frozen=True)
+class DetectionReport:
+    """How a clip was synchronised, who the subject is in each view and why, and what a user should look at."""
+
+    subject: SubjectChoice
+    sync: Sync
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class DetectedClip:
+    """A synchronised clip with keypoints (view, frame, person, joint) on its timeline; person 0 is the subject."""
+
+    clip: Clip
+    keypoints: Poses2D
+    report: DetectionReport
+    options: DetectOptions
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Plain words on time offsets, dropped frames, and views in which the subject is doubtful."""
+        return self.report.warnings
+
+    def save(self, folder: AnyPath) -> None:
+        """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together."""
+        folder = Path(folder)
+        record = folder / "detect.json"
+        record.unlink(missing_ok=True)
+        self.clip.save(folder)
+        self.keypoints.save(folder / "poses2d.npz")
+        options, inputs, videos = recorded(self.clip, self.options)
+        about = {"videos": videos, "views": list(self.clip.names), **as_json(self.report)}
+        write_record(record, options, inputs, **about)
+
+    @staticmethod
+    def load(folder: AnyPath) -> DetectedClip:
+        """Read what `save` or `epipose detect` wrote. Raises InputError for a missing file, DamagedFileError else."""
+        folder = Path(folder)
+        path = folder / "detect.json"
+        clip, keypoints, content = Clip.load(folder), Poses2D.load(folder / "poses2d.npz"), read_json(path)
+        options = from_json(DetectOptions, content.get("options", {}), path)
+        return DetectedClip(clip, keypoints, from_json(DetectionReport, content, path), options)
+
+    def __repr__(self) -> str:
+        return one_line("DetectedClip", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("DetectedClip", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        starts = ", ".join(f"{view.start:.3f}" for view in self.clip.views)
+        return {
+            **self.keypoints.facts(),
+            "time offsets": f"{starts} s ({self.report.sync.method})",
+            "warnings": str(len(self.warnings)),
+        }
+
+
+def detect(clip: Clip, options: DetectOptions = DetectOptions(), **changes: Any) -> DetectedClip:
+    """Keypoints of everybody in every frame, the videos' time offsets, and the one person whom all views follow.
+
+    ``changes`` are fields of `DetectOptions` by name, such as ``sync="none"``. Raises NoPersonError for a view that
+    shows nobody, InputError for offsets that do not fit the clip and for views that overlap by less than a second.
+    """
+    options = checked_options(clip, with_changes(options, changes))
+    return synchronise(clip, keypoints_in(clip, options), options)
+
+
+def synchronise(
+    clip: Clip, keypoints: Poses2D, options: DetectOptions = DetectOptions(), **changes: Any
+) -> DetectedClip:
+    """Time offsets and the subject from keypoints in the videos' own frames, by whatever detector.
+
+    ``sync`` and ``offsets`` of `DetectOptions` say how. Raises InputError as `detect` does.
+    """
+    options = checked_options(clip, with_changes(options, changes))
+    found = estimate_offsets(options.sync, options.offsets, clip, keypoints)
+    clip = clip.synchronised(found.starts)
+    chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
+    warnings = (*found.warnings, *gap_warnings(clip), *subject.warnings())
+    return DetectedClip(clip, chosen, DetectionReport(subject, found, warnings), options)
+
+
+def keypoints_in(clip: Clip, options: DetectOptions) -> Poses2D:
+    """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
+    if options.poses is not None:
+        return read_keypoints(options.poses, clip)
+    return detect_keypoints(clip, detector_named(options.detector))
+
+
+def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
+    """The options, after a check that there is one finite offset for each view, or none."""
+    offsets = options.offsets
+    if offsets and len(offsets) != len(clip.views):
+        raise InputError(f"Got {len(offsets)} offsets for {len(clip.views)} videos; give one for each.")
+    if not all(math.isfinite(offset) for offset in offsets):
+        raise InputError(f"The offsets are {' '.join(map(str, offsets))}; give finite seconds.")
+    return options
+
+
+def recorded(clip: Clip, options: DetectOptions) -> tuple[dict[str, Any], str, str]:
+    """What a record says of a detection: its options, the fingerprint of all it read, and that of the videos alone."""
+    videos = fingerprint([view.video for view in clip.views])
+    poses = [] if options.poses is None else files_in(Path(options.poses))
+    return as_json(replace(options, detector=resolved_name(options.detector))), fingerprint(poses) + videos, videos
+
+
+def files_in(path: Path) -> Sequence[Path]:
+    """The file itself, or all files of a folder, sorted. Raises InputError where there is neither."""
+    if not path.exists():
+        raise InputError(f"There is no file or folder {path}.")
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

@@ -1,0 +1,100 @@
+"""Options of detection, calibration, labelling and the whole pipeline.
+
+Each class is the command line of its verb, the keyword arguments of its function and the record in its folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+SyncMethod = Literal["auto", "motion", "audio", "none"]
+FocalChoice = Literal["auto", "known", "shared", "each"]
+People = Literal["subject", "all"]
+Network = Literal["auto", "small", "full", "none"]
+LabelMode = Literal["self", "self+rig", "true2d", "full"]
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """Which keypoints, and how the videos are synchronised."""
+
+    detector: str = "blazepose"
+    """blazepose (the heavy weights where they are in the cache, else full), blazepose-full, blazepose-heavy;
+    pretrained: the bundled network, for one person in each view, less accurate."""
+    poses: Path | None = None
+    """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
+    sync: SyncMethod = "auto"
+    """How to find the time offsets of the videos. auto: by the motion, checked by the sound where all have it, or by
+    the sound where the motion does not tell. none: they were started together."""
+    offsets: tuple[float, ...] = ()
+    """When each video was started, in seconds, by hand; one number for each video, instead of --sync."""
+
+
+@dataclass(frozen=True)
+class CalibrateOptions:
+    """What is known of cameras and subject, and what is estimated."""
+
+    focal: FocalChoice = "auto"
+    """Focal lengths: known as given or assumed, or estimated: one for all cameras, or each its own. auto: known where
+    intrinsics are given; else shared where all videos have one size, else each."""
+    clocks: bool = True
+    """Estimate the lag of each view, a fraction of a frame, and compensate it."""
+    height: float | None = None
+    """The subject's standing height in metres; makes the result metric."""
+    bone: tuple[str, ...] = ()
+    """A known length, NAME=METRES, such as thigh=0.42 or left_knee-left_ankle=0.41; makes the result metric."""
+    camera_distance: tuple[str, ...] = ()
+    """A known distance, CAMERA-CAMERA=METRES; makes the result metric."""
+    constant_bones: bool = True
+    """Hold the subject's bone lengths constant over time, each as far as the keypoints support it."""
+    symmetric: bool = True
+    """Left and right bones are equally long."""
+    smoothness: float | None = None
+    """Expected second difference of a joint's path from frame to frame, in metres; for short clips only."""
+    max_frames: int = 500
+    """Frames to use, evenly spread; more help little."""
+    seed: int = 0
+    """Seed of the random draws; the same seed gives the same cameras."""
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """Who is triangulated, and which joints are left out."""
+
+    people: People = "subject"
+    """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
+    min_parallax_deg: float = 5.0
+    """Joints seen only from directions closer together than this are left out."""
+    gate: float = 2.5
+    """A view that misses a joint by more than this many expected errors does not support it."""
+    smoothness: float | None = None
+    """Expected second difference of a joint's path from frame to frame, in metres (or units of the rig)."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The whole pipeline: what detection, calibration and labelling are told, and which network is trained."""
+
+    intrinsics: Path | None = None
+    """As for calibrate."""
+    height: float | None = None
+    """As for calibrate."""
+    detector: str = "blazepose"
+    """As for detect."""
+    poses: Path | None = None
+    """As for detect."""
+    sync: SyncMethod = "auto"
+    """As for detect."""
+    offsets: tuple[float, ...] = ()
+    """As for detect."""
+    people: People = "subject"
+    """As for label. The network learns from the subject."""
+    network: Network = "auto"
+    """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50, hours on a
+    GPU. auto: full where there is a GPU. none: stop after the labels."""
+    force: bool = False
+    """Go on with cameras that calibration rejected."""
+    overwrite: bool = False
+    """Replace what is in the folder from another run."""
