@@ -243,6 +243,7 @@ def verdict_runs(
 
 def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     from epipose.calibration.calibrate import calibrate_rig
+    from epipose.io.records import as_json
 
     kind, seed, options = job
     level = LEVELS[seed % len(LEVELS)]
@@ -255,7 +256,7 @@ def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     except EpiposeError as error:
         return {**record, "rotation_deg_max": None, "refused": str(error)}
     errors = camera_errors(found.rig, clip.rig)
-    return {**record, "rotation_deg_max": errors["rotation_deg_max"], "report": found.report()}
+    return {**record, "rotation_deg_max": errors["rotation_deg_max"], "report": {"evidence": as_json(found.evidence)}}
 
 
 def main() -> None:

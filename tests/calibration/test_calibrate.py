@@ -1,11 +1,12 @@
-import dataclasses
 import json
+from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
 
 from epipose.calibration.calibrate import calibrate_rig, check_rig
+from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
@@ -14,6 +15,7 @@ from epipose.geometry.rotation import angle_between, exp
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import limb_chain
 from epipose.reconstruction.label import label_poses
+from epipose.reconstruction.scale import Scale
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -52,7 +54,7 @@ def test_exact_without_noise():
     assert float(rotation_errors(result.rig, rig()).max()) < 1e-6
     assert center_error(result.rig, rig()) < 1e-5
     assert not result.rig.metric
-    assert result.notes() == ["The scale is nominal: the person was made 1.7 m tall. Give --height for metres."]
+    assert result.notes() == ("The scale is nominal: the person was made 1.7 m tall. Give --height for metres.",)
     assert not any(pair.outvoted for pair in result.pairs)
     assert result.undecided_swaps == 0
     assert all(camera.median_px < 1e-6 and camera.inlier_share == 1 for camera in result.cameras)
@@ -81,7 +83,7 @@ def test_camera_order_and_joint_order_do_not_matter():
     order = [2, 0, 3, 1]
     names = tuple(true.names[i] for i in order)
     joints = list(reversed(range(17)))
-    reordered_joints = dataclasses.replace(
+    reordered_joints = replace(
         H36M17,
         name="reversed",
         joints=tuple(H36M17.joints[j] for j in joints),
@@ -151,7 +153,7 @@ def test_a_known_rig_is_reported_on():
     report = check_rig(clip(pixels=3), rig())
     assert report.rig.metric
     assert report.pairs == ()
-    assert report.notes() == []
+    assert report.notes() == ()
     assert all(1 < camera.median_px < 4 for camera in report.cameras)
 
 
@@ -167,10 +169,8 @@ def test_a_person_who_comes_late_has_a_size(monkeypatch):
     """The world is measured where the person is, not in the empty minutes before."""
     monkeypatch.setattr("epipose.calibration.calibrate._WORLD_FRAMES", 30)
     poses = clip(pixels=2)
-    nobody = dataclasses.replace(poses, xy=0 * poses.xy, conf=0 * poses.conf)
-    late = dataclasses.replace(
-        poses, xy=torch.cat([nobody.xy, poses.xy], 1), conf=torch.cat([nobody.conf, poses.conf], 1)
-    )
+    nobody = replace(poses, xy=0 * poses.xy, conf=0 * poses.conf)
+    late = replace(poses, xy=torch.cat([nobody.xy, poses.xy], 1), conf=torch.cat([nobody.conf, poses.conf], 1))
     assert torch.allclose(calibrate_rig(late, rig()).rig.camera.center, noisy().rig.camera.center, atol=1e-6)
 
 
@@ -182,7 +182,7 @@ def test_a_view_that_hardly_shows_the_person_is_named():
 
 
 def test_poses_of_other_views_are_refused():
-    poses = dataclasses.replace(clip(), views=("a", "b", "c", "d"))
+    poses = replace(clip(), views=("a", "b", "c", "d"))
     with pytest.raises(EpiposeError, match="poses are of views a, b, c, d"):
         calibrate_rig(poses, rig())
 
@@ -215,7 +215,7 @@ def test_missing_joints_outside_a_strong_lens_stay_missing():
     true = rig()
     strong = torch.tensor([-0.45, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64).repeat(4, 1)
     shorter = true.camera.K * torch.tensor([[0.45], [0.45], [1.0]], dtype=torch.float64)
-    wide = Rig(true.names, dataclasses.replace(true.camera, K=shorter, distortion=strong))
+    wide = Rig(true.names, replace(true.camera, K=shorter, distortion=strong))
     poses = clip(wide, pixels=0.0)
     poses.conf[0, :, 0, 3] = 0
     poses.xy[0, :, 0, 3] = 0
@@ -229,7 +229,7 @@ def test_missing_joints_outside_a_strong_lens_stay_missing():
 def test_a_pixel_without_a_ray_counts_as_missing():
     true = rig()
     folding = torch.tensor([-0.45, 0.0, 0.0, 0.0, 0.0], dtype=torch.float64).repeat(4, 1)
-    bent = Rig(true.names, dataclasses.replace(true.camera, distortion=folding))
+    bent = Rig(true.names, replace(true.camera, distortion=folding))
     poses = clip(bent)
     poses.xy[1, :, 0, 5] = -3000.0
     observed = observe(poses, bent)
@@ -277,12 +277,21 @@ def test_a_camera_moved_halfway_shows():
     assert result.evidence.worst_drift_mrad > 5
 
 
-def test_the_report_is_plain_json_with_nothing_lost():
-    report = json.loads(json.dumps(noisy().report(), allow_nan=False))
+def test_the_report_is_plain_json_with_nothing_lost(tmp_path):
+    found = replace(noisy(), remarks=("Intrinsics were given.",), scale=Scale(1.1, 0.02, ("By a bone.",), ()))
+    found.save(tmp_path)
+    report = json.loads((tmp_path / "calibration.json").read_text())
     assert [camera["name"] for camera in report["cameras"]] == list(rig().names)
     assert len(report["pairs"]) == 6
     assert set(report["verdict"]) == {"word", "reasons"}
     assert "rig" not in report
+    assert report["notes"][:2] == ["Intrinsics were given.", "By a bone."]
+    again = Calibration.load(tmp_path)
+    assert replace(again, rig=found.rig) == found
+    torch.testing.assert_close(again.rig.camera.t, found.rig.camera.t)
+    assert again.report() == found.report()
+    assert "verdict: " in found.report()
+    assert repr(found).startswith(f"Calibration(verdict {found.verdict.word}, cameras 4 (")
 
 
 def test_a_detector_stuck_on_one_pixel_is_an_error_in_plain_words():

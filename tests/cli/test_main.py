@@ -28,7 +28,7 @@ from tests.helpers.synthetic import moving_skeleton
 def dots(monkeypatch):
     real = detect.detector_named
     monkeypatch.setattr(detect, "detector_named", lambda name: Dots() if name == "dots" else real(name))
-    monkeypatch.setattr("epipose.pipeline.stages.detector_named", detect.detector_named)
+    monkeypatch.setattr("epipose.pipeline.detect.detector_named", detect.detector_named)
     monkeypatch.setattr("epipose.inference.predict.detector_named", detect.detector_named)
 
 
@@ -137,7 +137,7 @@ def test_videos_that_start_at_other_moments_are_synchronised(tmp_path, capsys, m
     assert json.loads((walk / "detect.json").read_text())["sync"]["method"] == "motion"
     assert "started at  1.200 s, 58 frames at 10 fps" in capsys.readouterr().out
 
-    monkeypatch.setattr("epipose.pipeline.stages.detect", None)
+    monkeypatch.setattr("epipose.pipeline.detect.detect_keypoints", None)
     assert run("detect", *paths, "--out", walk, "--detector", "dots", "--offsets", 0, 1.2, -0.5, 0) == 0
     assert [round(view.start, 6) for view in Clip.load(walk).views] == [0.5, 1.7, 0.0, 0.5]
     assert run("detect", *paths, "--out", walk, "--detector", "dots", "--sync", "none") == 0
@@ -192,7 +192,7 @@ def test_other_videos_of_the_same_names_are_another_run(footage, tmp_path, capsy
 def detected(footage, tmp_path_factory):
     walk = tmp_path_factory.mktemp("detected")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epipose.pipeline.stages.detector_named", lambda name: Dots())
+        patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
         assert run("detect", *footage, "--out", walk) == 0
     return walk
 

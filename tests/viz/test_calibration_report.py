@@ -18,7 +18,7 @@ from epipose.calibration.verdict import Verdict
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip, View
 from epipose.geometry.rotation import exp
-from epipose.io.files import write_json
+from epipose.io.files import read_json, write_json
 from epipose.poses import Poses2D
 from epipose.reconstruction.scale import Scale
 from epipose.skeletons import H36M17
@@ -47,8 +47,8 @@ def page_of(folder: Path, result: Calibration, detected: dict | None = None, **c
     Clip(tuple(views), 30, 50.0).save(folder)
     source = rig().select(result.rig.names) if set(result.rig.names) <= set(rig().names) else result.rig
     seen(source).save(folder / "poses2d.npz")
-    result.rig.save(folder / "rig.json")
-    write_json(folder / "calibration.json", {**result.report(), "notes": result.notes(), **changes})
+    result.save(folder)
+    write_json(folder / "calibration.json", {**read_json(folder / "calibration.json"), **changes})
     if detected is not None:
         write_json(folder / "detect.json", detected)
     return calibration_page(folder).html()

@@ -39,13 +39,13 @@ class DetectedClip:
 
     clip: Clip
     keypoints: Poses2D
-    report: DetectionReport
-    options: DetectOptions
+    report: DetectionReport | None = None  # None where others made the folder
+    options: DetectOptions = DetectOptions()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Plain words on time offsets, dropped frames, and views in which the subject is doubtful."""
-        return self.report.warnings
+        return () if self.report is None else self.report.warnings
 
     def save(self, folder: AnyPath) -> None:
         """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together."""
@@ -55,7 +55,11 @@ class DetectedClip:
         self.clip.save(folder)
         self.keypoints.save(folder / "poses2d.npz")
         options, inputs, videos = recorded(self.clip, self.options)
-        about = {"videos": videos, "views": list(self.clip.names), **as_json(self.report)}
+        about = {
+            "videos": videos,
+            "views": list(self.clip.names),
+            **({} if self.report is None else as_json(self.report)),
+        }
         write_record(record, options, inputs, **about)
 
     @staticmethod
@@ -63,7 +67,10 @@ class DetectedClip:
         """Read what `save` or `epipose detect` wrote. Raises InputError for a missing file, DamagedFileError else."""
         folder = Path(folder)
         path = folder / "detect.json"
-        clip, keypoints, content = Clip.load(folder), Poses2D.load(folder / "poses2d.npz"), read_json(path)
+        clip, keypoints = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
+        if not path.exists():
+            return DetectedClip(clip, keypoints)
+        content = read_json(path)
         options = from_json(DetectOptions, content.get("options", {}), path)
         return DetectedClip(clip, keypoints, from_json(DetectionReport, content, path), options)
 
@@ -75,9 +82,10 @@ class DetectedClip:
 
     def _facts(self) -> dict[str, str]:
         starts = ", ".join(f"{view.start:.3f}" for view in self.clip.views)
+        method = "" if self.report is None else f" ({self.report.sync.method})"
         return {
             **self.keypoints.facts(),
-            "time offsets": f"{starts} s ({self.report.sync.method})",
+            "time offsets": f"{starts} s{method}",
             "warnings": str(len(self.warnings)),
         }
 
