@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.fetch import (
     Package,
     archive_of,
@@ -74,11 +74,11 @@ LANDMARKS = {
 def weights(variant: str = "full", by_hand: Path | None = None) -> tuple[Path, Path]:
     """Paths of the person detector and the landmark network ("full" or "heavy"), fetched where they are missing.
 
-    ``by_hand`` is a network file, a wheel or tgz, or a folder of such, that the user downloaded. Raises EpiposeError
-    that lists what was tried.
+    ``by_hand`` is a network file, a wheel or tgz, or a folder of such, that the user downloaded. Raises InputError for
+    an unknown variant or path, EpiposeError that lists what was tried where nothing worked.
     """
     if variant not in LANDMARKS:
-        raise EpiposeError(f"BlazePose comes as {' or '.join(LANDMARKS)}, not as '{variant}'.")
+        raise InputError(f"BlazePose comes as {' or '.join(LANDMARKS)}, not as '{variant}'.")
     return _brought(DETECTION, by_hand), _brought(LANDMARKS[variant], by_hand)
 
 
@@ -112,7 +112,7 @@ def _candidates(file: WeightFile, by_hand: Path | None) -> list[Path]:
     if by_hand is None:
         return []
     if not by_hand.exists():
-        raise EpiposeError(f"There is no file or folder {by_hand}.")
+        raise InputError(f"There is no file or folder {by_hand}.")
     if by_hand.is_file():
         return [by_hand]
     return [path for pattern in (file.name, file.package.file) for path in sorted(by_hand.glob(pattern))]

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError, NoPersonError
 from epipose.io.files import read_json
 from epipose.poses import Poses2D
 
@@ -31,14 +31,14 @@ DETECTORS = {
 
 
 def detector_named(name: str) -> Detector:
-    """Build a detector by name; raises EpiposeError that lists the names there are."""
+    """Build a detector by name; raises InputError that lists the names there are."""
     name = resolved_name(name)
     plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
     if name in plugins and name not in DETECTORS:
         return plugins[name].load()()
     if name not in DETECTORS:
         known = ", ".join(["auto", "blazepose", *DETECTORS, *plugins])
-        raise EpiposeError(f"There is no detector '{name}'; there are {known}.")
+        raise InputError(f"There is no detector '{name}'; there are {known}.")
     module, _, function = DETECTORS[name].partition(":")
     build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
     return build()
@@ -68,7 +68,7 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
     """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
-    one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
+    one at a time. Raises NoPersonError where a view shows nobody, DamagedFileError where a video ends early.
     """
     joints, tracks = len(detector.skeleton.joints), []
     with tqdm(
@@ -77,7 +77,7 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
         for view in clip.views:
             found = tracklets_from_detections(_detections(view, detector, progress), joints, view.fps)
             if not found:
-                raise EpiposeError(
+                raise NoPersonError(
                     f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
                     "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
                 )
@@ -92,7 +92,7 @@ def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Det
         frames.append(detector(image))
         progress.update()
     if len(frames) < view.frames:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
         )
     return frames

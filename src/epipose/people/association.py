@@ -84,8 +84,8 @@ def associate(poses: Poses2D, rig: Rig, fps: float) -> Association:
     """Number people across views: person p is the same human in every view, the subject is 0.
 
     After the subject come the others who can be reconstructed, longest first, then reflections, then those whom only
-    one view saw. Tracks that changed from one person to another are cut. Raises EpiposeError where views and cameras
-    differ, or nobody is seen.
+    one view saw. Tracks that changed from one person to another are cut. Raises InputError where views and cameras
+    differ, NoPersonError where nobody is seen.
     """
     sightings = sightings_of(poses, rig)
     speaks = evidence(sightings, rig, poses.skeleton)

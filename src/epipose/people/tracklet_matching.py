@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import NoPersonError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.triangulate import correct_pair
@@ -58,11 +58,11 @@ class Piece(NamedTuple):
 
 
 def sightings_of(poses: Poses2D, rig: Rig) -> Sightings:
-    """The tracks that are seen at all, view by view; raises EpiposeError where there are none."""
+    """The tracks that are seen at all, view by view; raises NoPersonError where there are none."""
     people = [observe(poses, rig, person=person) for person in range(poses.conf.shape[2])]
     found = [(v, p) for v in range(len(rig.names)) for p, o in enumerate(people) if bool(o.weight[v].any())]
     if not found:
-        raise EpiposeError("Nobody is seen in any view: there is no one to tell apart. Detect again.")
+        raise NoPersonError("Nobody is seen in any view: there is no one to tell apart. Detect again.")
 
     def stacked(field: str) -> Tensor:
         return torch.stack([getattr(people[p], field)[v] for v, p in found])

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.errors import EpiposeError
+from epipose.errors import NoPersonError
 from epipose.skeleton import Skeleton
 
 # A score is sure when it is far from 0 and more than chance makes of so many cues: noise alone spreads it by about one
@@ -120,7 +120,7 @@ def _forward(
 def mean_joint(
     xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton, names: Sequence[str]
 ) -> tuple[Float[Tensor, "frame 3"], Float[Tensor, " frame"]]:
-    """The mean of joints by name, as confident as the least of them; raises EpiposeError for unknown names."""
+    """The mean of joints by name, as confident as the least of them; raises InputError for unknown names."""
     index = [skeleton.index(name) for name in names]
     return xyz[:, index].mean(1), conf[:, index].amin(1)
 
@@ -164,13 +164,13 @@ _CHAIN = (
 def limb_chain(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
     """Shoulder line to hip line, plus thigh, plus shank (mean of left and right): a length no pose changes.
 
-    Medians over the frames that have all joints of a part; raises EpiposeError where there is none.
+    Medians over the frames that have all joints of a part; raises NoPersonError where there is none.
     """
     total = 0.0
     for part, share, starts, ends in _CHAIN:
         length = part_length(xyz, conf, skeleton, starts, ends)
         if not length.frames:
-            raise EpiposeError(
+            raise NoPersonError(
                 f"The {part} of the subject is never seen by two views at once; the person's size is unknown."
             )
         total += share * length.value

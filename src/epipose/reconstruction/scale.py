@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import CalibrationError, InputError, NoPersonError
 from epipose.reconstruction.anatomy import limb_chain, part_length
 from epipose.reconstruction.world_frame import CHAIN_SHARE
 from epipose.skeleton import Skeleton
@@ -71,7 +71,8 @@ def metric_scale(
     """The factor from this world to metres; None where no length is given.
 
     ``height``: the person's, standing, in metres; ``bones``: (name or JOINT-JOINT, metres); ``camera_distances``:
-    (camera, camera, metres). Raises EpiposeError for unknown names, implausible lengths, and joints never seen.
+    (camera, camera, metres). Raises InputError for unknown names and implausible lengths, NoPersonError for joints
+    never seen, CalibrationError for cameras at one place.
     """
     measured = []
     if height is not None:
@@ -97,7 +98,7 @@ def metric_scale(
 
 
 def check_height(metres: float) -> None:
-    """Raise EpiposeError for a standing height that no person has."""
+    """Raise InputError for a standing height that no person has."""
     _check("--height", metres, 0.5, 2.5)
 
 
@@ -109,11 +110,11 @@ def parse_bone(text: str) -> tuple[str, float]:
 
 
 def parse_camera_distance(text: str, names: Sequence[str]) -> tuple[str, str, float]:
-    """``CAMERA-CAMERA=METRES``; names of cameras may contain hyphens themselves. Raises EpiposeError."""
+    """``CAMERA-CAMERA=METRES``; names of cameras may contain hyphens themselves. Raises InputError."""
     pair, metres = _split("--camera-distance", text, f"{names[0]}-{names[-1]}=3.5")
     found = [(a, b) for a in names for b in names if a != b and f"{a}-{b}" == pair]
     if len(found) != 1:
-        raise EpiposeError(
+        raise InputError(
             f"--camera-distance {text}: '{pair}' is no pair of cameras. Write CAMERA-CAMERA=METRES with two of "
             f"{', '.join(names)}."
         )
@@ -128,13 +129,13 @@ def _split(option: str, text: str, example: str) -> tuple[str, float]:
     except ValueError:
         metres = math.nan
     if not equals or not name.strip() or not math.isfinite(metres):
-        raise EpiposeError(f"{option} {text}: expected a name, '=' and a length in metres, such as {example}.")
+        raise InputError(f"{option} {text}: expected a name, '=' and a length in metres, such as {example}.")
     return name.strip(), metres
 
 
 def _check(option: str, metres: float, least: float, most: float) -> None:
     if not least <= metres <= most:
-        raise EpiposeError(
+        raise InputError(
             f"{option} is {metres:g} m; expected metres between {least:g} and {most:g}."
             + (f" Were centimetres meant? Then write {metres / 100:g}." if least <= metres / 100 <= most else "")
         )
@@ -146,7 +147,7 @@ def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: floa
     lengths = [part_length(xyz, conf, skeleton, [a], [b]) for a, b in _joint_pairs(name, skeleton)]
     lengths = [length for length in lengths if length.frames and length.value > 0]
     if not lengths:
-        raise EpiposeError(f"--bone {name}: its joints were never seen by two views at once. Give another length.")
+        raise NoPersonError(f"--bone {name}: its joints were never seen by two views at once. Give another length.")
     mean = sum(length.value for length in lengths) / len(lengths)
     spread = max(length.spread for length in lengths) / math.sqrt(min(length.frames for length in lengths))
     return _Measured(f"the bone {name} of {metres:g} m", metres, mean, math.hypot(_JOINT_SIGMA / metres, spread))
@@ -160,7 +161,7 @@ def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
         return [(f"left_{_WIDTHS[name]}", f"right_{_WIDTHS[name]}")]
     start, _, end = name.partition("-")
     if start == end or not {start, end} <= set(skeleton.joints):
-        raise EpiposeError(
+        raise InputError(
             f"--bone {name}: no such bone. Name one of {', '.join((*_BONES, *_WIDTHS))}, or two joints as JOINT-JOINT out "
             f"of {', '.join(skeleton.joints)}."
         )
@@ -171,7 +172,7 @@ def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measured:
     pair = rig.select((a, b)).camera.center
     length = float((pair[1] - pair[0]).norm())
     if length < 1e-9:
-        raise EpiposeError(
+        raise CalibrationError(
             f"--camera-distance {a}-{b}: both cameras came out at one place, so nothing can be measured."
         )
     return _Measured(f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres))
@@ -184,7 +185,7 @@ def measuring(
     bones: Sequence[str],
     camera_distances: Sequence[str],
 ) -> Callable[[Tensor, Tensor, Rig], Scale | None]:
-    """`metric_scale` for lengths as written on the command line, which are checked now. Raises EpiposeError."""
+    """`metric_scale` for lengths as written on the command line, which are checked now. Raises InputError."""
     if height is not None:
         check_height(height)
     known_bones = [parse_bone(text) for text in bones]

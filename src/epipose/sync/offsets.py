@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Literal
 
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.poses import Poses2D
 from epipose.sync.from_motion import offsets_from_motion
 from epipose.sync.result import Sync, agreed
@@ -22,7 +22,7 @@ SyncMethod = Literal["auto", "motion", "audio", "none"]
 def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> Sync:
     """Starts for the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
 
-    ``seen`` are the detections in the videos' own frames. Raises EpiposeError when sound is asked for and a video has
+    ``seen`` are the detections in the videos' own frames. Raises InputError when sound is asked for and a video has
     none.
     """
     if offsets or method == "none":
@@ -35,7 +35,7 @@ def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, s
         return agreed(_by_motion(clip, seen), sounds)
     if isinstance(sounds, Sync):
         return sounds
-    raise EpiposeError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+    raise InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
 
 
 def gap_warnings(clip: Clip) -> list[str]:

@@ -68,7 +68,7 @@ _TERMS = {
 
 
 def calibration_page(folder: Path) -> Report:
-    """The page on a calibrated clip folder. Raises EpiposeError where files are missing."""
+    """The page on a calibrated clip folder. Raises InputError where files are missing."""
     views = len(Clip.load(folder).views)
     lead = f"{views} cameras, and what they saw of one person. The numbers are in calibration.json beside this page."
     report = Report("How far to trust these cameras", lead)

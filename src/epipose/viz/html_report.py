@@ -90,7 +90,7 @@ class Report:
         return self
 
     def image(self, image: UInt8[np.ndarray, "height width 3"] | Path, caption: str = "") -> Report:
-        """An RGB image or an image file, embedded as JPEG. A file that is no image raises EpiposeError."""
+        """An RGB image or an image file, embedded as JPEG. A file that is no image raises DamagedFileError."""
         pixels = read_image(image) if isinstance(image, Path) else image
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=85, optimize=True)

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.skeleton import Skeleton
 
@@ -223,7 +223,7 @@ def line_chart(
     """Named (x, y) curves as inline SVG, the y axis from 0 (or from the least value where that is negative)."""
     points = [point for curve in series.values() for point in curve]
     if not points:
-        raise EpiposeError(f"The chart '{y_label}' got no points. Give at least one (x, y) pair.")
+        raise InputError(f"The chart '{y_label}' got no points. Give at least one (x, y) pair.")
     xs, ys = _ticks(*_extent(x for x, _ in points)), _ticks(*_extent([0.0, *(y for _, y in points)]))
     left, right, top, bottom = 62, width - 14, 14, height - 46
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.align import Similarity
 from epipose.poses import Poses3D
 from epipose.reconstruction.world_frame import stature, upright
@@ -51,21 +51,21 @@ class Scene:
 def load_scene(folder: Path) -> Scene:
     """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
 
-    Raises EpiposeError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
+    Raises InputError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
     """
     if not folder.is_dir():
-        raise EpiposeError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
+        raise InputError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
     rig = Rig.load(folder / "rig.json") if (folder / "rig.json").exists() else None
     poses = Poses3D.load(folder / "poses3d.npz") if (folder / "poses3d.npz").exists() else None
     if poses is not None and poses.conf.numel() == 0:
         poses = None
     if rig is None and poses is None:
-        raise EpiposeError(
+        raise InputError(
             f"{folder} has nothing to show: neither rig.json (made by epipose calibrate {folder}) nor poses3d.npz "
             f"with any frame (made by epipose label {folder})."
         )
     if poses is not None and poses.space != "world":
-        raise EpiposeError(
+        raise InputError(
             f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}', expected the world's. "
             f"Make it with: epipose label {folder}"
         )

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.files import replacing
 from epipose.poses import Poses3D
 from epipose.viz.plots import SIDE_COLORS, drawn_bones
@@ -41,7 +41,7 @@ FLOOR, CELLS, METRES, PATH = (40, 43, 50), (52, 56, 64), (78, 84, 95), (255, 200
 def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
     """Show a clip folder's cameras, images and 3D skeletons; with ``html`` write one file instead of serving.
 
-    Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises EpiposeError when there is
+    Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises InputError when there is
     nothing to show or the port is taken.
     """
     scene = load_scene(folder)
@@ -50,7 +50,7 @@ def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
         print(f"Wrote {html}: open it in any browser, no network needed.")
         return
     if not _is_free(port):
-        raise EpiposeError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
+        raise InputError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
     with _serving(port) as server, suppress(KeyboardInterrupt):
         drawing = _Drawing(server, scene, LIVE_IMAGES, LIVE_WIDTH)
         print(f"Open http://localhost:{port} in a browser. Stop with Ctrl-C.")
