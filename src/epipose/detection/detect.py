@@ -1,4 +1,4 @@
-"""People in images: every frame of every view to joints in pixels, by any detector that speaks the protocol.
+"""Keypoint detection in every frame of every view, by any detector that follows the protocol.
 
 To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
 another package, an entry point in the group ``epipose.detectors``), one test.
@@ -22,11 +22,12 @@ from epipose.poses import Poses2D
 
 __all__ = ["DETECTORS", "Detection", "Detector", "detect_keypoints", "detector_named", "detector_used", "resolved_name"]
 
-# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved_name`)
+# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see
+# `resolved_name`)
 DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
-    "pretrained": "epipose.detection.network_detector:finder",
+    "pretrained": "epipose.detection.network_detector:network_detector",
 }
 
 
@@ -45,10 +46,10 @@ def detector_named(name: str) -> Detector:
 
 
 def resolved_name(name: str) -> str:
-    """The detector that a name stands for now.
+    """The name of the detector that "auto" or "blazepose" stands for now.
 
     "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
-    "pretrained", which needs no download, where the cache has neither. Other names are what they say.
+    "pretrained", which needs no download, where the cache has neither. Other names stand for themselves.
     """
     if name not in ("auto", "blazepose"):
         return name
@@ -58,14 +59,14 @@ def resolved_name(name: str) -> str:
 
 
 def detector_used(folder: Path) -> str:
-    """Which detector saw the joints in a clip folder's poses2d.npz; "given joints" where none did."""
+    """Name of the detector behind a clip folder's poses2d.npz; "given joints" where the keypoints were given."""
     record = folder / "detect.json"
     options = read_json(record).get("options", {}) if record.exists() else {}
     return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
 
 
 def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
-    """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
+    """Run the detector on every frame of every video; persons are tracklets, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
     one at a time. Raises NoPersonError where a view shows nobody, DamagedFileError where a video ends early.

@@ -1,4 +1,4 @@
-"""2D poses that somebody else found: an npz, or OpenPose's JSON folders, one folder per view."""
+"""Keypoints from files: poses2d.npz, or OpenPose's JSON folders, one folder per view."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _people(file: Path) -> list[np.ndarray]:
         people = [np.asarray(person["pose_keypoints_2d"], float) for person in content["people"]]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedFileError(
-            f"{file} is no OpenPose output: {error} went wrong reading people/pose_keypoints_2d."
+            f"{file} is no OpenPose output: people/pose_keypoints_2d cannot be read ({error})."
         ) from error
     for person in people:
         if person.shape not in [(size,) for size in OPENPOSE] or not np.isfinite(person).all():

@@ -25,7 +25,7 @@ from epipose.skeleton import Skeleton
 # A score is sure when it is far from 0 and more than chance makes of so many cues: noise alone spreads it by about one
 # over the root of their number. With 30 mm of noise on every joint, 1931 windows of 20 frames from recordings of people
 # who walk, climb and swing all scored above 0.68, and 29 recordings of dances, kicks, rolls and somersaults above 0.66.
-_SURE_SCORE, _SURE_DEVIATIONS = 0.5, 5.0
+_MIN_SCORE, _MIN_DEVIATIONS = 0.5, 5.0
 
 
 class Handedness(NamedTuple):
@@ -96,7 +96,7 @@ def handedness(
         evidence += int((weight > 0).sum())
     cues = {name: signed / size for name, (signed, size) in sums.items() if size > 0}
     score = sum(signed for signed, _ in sums.values()) / max(sum(size for _, size in sums.values()), 1e-300)
-    sure = abs(score) >= _SURE_SCORE and abs(score) * evidence**0.5 >= _SURE_DEVIATIONS
+    sure = abs(score) >= _MIN_SCORE and abs(score) * evidence**0.5 >= _MIN_DEVIATIONS
     return Handedness(score, evidence, sure, cues)
 
 

@@ -48,9 +48,11 @@ def label_poses(
     to frame, in units of the rig; None holds no path to be smooth.
     """
     frames = poses.xy.shape[1]
-    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK))
+    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
     xyz, conf = [], []
-    with tqdm(total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK} frames", delay=2, disable=None) as bar:
+    with tqdm(
+        total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK_FRAMES} frames", delay=2, disable=None
+    ) as bar:
         for person in persons:
             observed = observe(poses, rig, person=person)
             parts = []
@@ -64,7 +66,7 @@ def label_poses(
     return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton)
 
 
-_BLOCK = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
+_BLOCK_FRAMES = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
 
 
 def triangulated(

@@ -20,7 +20,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, InputError, NoPersonError
 from epipose.reconstruction.anatomy import limb_chain, part_length
-from epipose.reconstruction.world_frame import CHAIN_SHARE
+from epipose.reconstruction.world_frame import LIMB_CHAIN_SHARE
 from epipose.skeleton import Skeleton
 
 # Relative error of a height: people's limbs differ from the table by some per cent, and detectors' joints from both.
@@ -51,7 +51,7 @@ class Scale:
     warnings: tuple[str, ...]
 
 
-class _Measured(NamedTuple):
+class _Measurement(NamedTuple):
     what: str
     metres: float
     length: float  # in units of the world
@@ -78,7 +78,7 @@ def metric_scale(
     if height is not None:
         check_height(height)
         words = f"the person's height of {height:g} m"
-        measured.append(_Measured(words, height, limb_chain(xyz, conf, skeleton) / CHAIN_SHARE, _HEIGHT_SIGMA))
+        measured.append(_Measurement(words, height, limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE, _HEIGHT_SIGMA))
     measured += [_bone(xyz, conf, skeleton, name, metres) for name, metres in bones]
     measured += [_camera_distance(rig, *given) for given in camera_distances]
     if not measured:
@@ -99,13 +99,13 @@ def metric_scale(
 
 def check_height(metres: float) -> None:
     """Raise InputError for a standing height that no person has."""
-    _check("--height", metres, 0.5, 2.5)
+    _check_range("--height", metres, 0.5, 2.5)
 
 
 def parse_bone(text: str) -> tuple[str, float]:
     """``NAME=METRES`` as written on the command line; the name is checked against a skeleton by `metric_scale`."""
     name, metres = _split("--bone", text, "thigh=0.42 or left_knee-left_ankle=0.42")
-    _check(f"--bone {name}", metres, 0.02, 1.5)
+    _check_range(f"--bone {name}", metres, 0.02, 1.5)
     return name, metres
 
 
@@ -118,7 +118,7 @@ def parse_camera_distance(text: str, names: Sequence[str]) -> tuple[str, str, fl
             f"--camera-distance {text}: '{pair}' is no pair of cameras. Write CAMERA-CAMERA=METRES with two of "
             f"{', '.join(names)}."
         )
-    _check(f"--camera-distance {pair}", metres, 0.05, 200.0)
+    _check_range(f"--camera-distance {pair}", metres, 0.05, 200.0)
     return *found[0], metres
 
 
@@ -133,7 +133,7 @@ def _split(option: str, text: str, example: str) -> tuple[str, float]:
     return name.strip(), metres
 
 
-def _check(option: str, metres: float, least: float, most: float) -> None:
+def _check_range(option: str, metres: float, least: float, most: float) -> None:
     if not least <= metres <= most:
         raise InputError(
             f"{option} is {metres:g} m; expected metres between {least:g} and {most:g}."
@@ -141,16 +141,16 @@ def _check(option: str, metres: float, least: float, most: float) -> None:
         )
 
 
-def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: float) -> _Measured:
+def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: float) -> _Measurement:
     """The bone's median length; of both sides where the name means both."""
-    _check(f"--bone {name}", metres, 0.02, 1.5)
+    _check_range(f"--bone {name}", metres, 0.02, 1.5)
     lengths = [part_length(xyz, conf, skeleton, [a], [b]) for a, b in _joint_pairs(name, skeleton)]
     lengths = [length for length in lengths if length.frames and length.value > 0]
     if not lengths:
         raise NoPersonError(f"--bone {name}: its joints were never seen by two views at once. Give another length.")
     mean = sum(length.value for length in lengths) / len(lengths)
     spread = max(length.spread for length in lengths) / math.sqrt(min(length.frames for length in lengths))
-    return _Measured(f"the bone {name} of {metres:g} m", metres, mean, math.hypot(_JOINT_SIGMA / metres, spread))
+    return _Measurement(f"the bone {name} of {metres:g} m", metres, mean, math.hypot(_JOINT_SIGMA / metres, spread))
 
 
 def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
@@ -168,17 +168,19 @@ def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
     return [(start, end)]
 
 
-def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measured:
+def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measurement:
     pair = rig.select((a, b)).camera.center
     length = float((pair[1] - pair[0]).norm())
     if length < 1e-9:
         raise CalibrationError(
             f"--camera-distance {a}-{b}: both cameras came out at one place, so nothing can be measured."
         )
-    return _Measured(f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres))
+    return _Measurement(
+        f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres)
+    )
 
 
-def measuring(
+def scale_estimator(
     skeleton: Skeleton,
     names: Sequence[str],
     height: float | None,

@@ -37,17 +37,17 @@ POSTURE_SIGMA = math.radians(4.0)
 CAMERA_SIGMA = math.radians(3.0)
 FLOOR_SIGMA = 0.012  # height of a standing ankle above the floor, in statures
 
-CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
+LIMB_CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
 ANKLE_HEIGHT = 0.045  # statures above the sole: 0.039 in Winter's figure, 0.05 in marker-based skeletons
 NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
 
 
-class Up(NamedTuple):
+class UpDirection(NamedTuple):
     """A unit vector, its standard deviation in radians (pi: nothing is known), and the places where feet stood."""
 
     direction: Float[Tensor, "3"]
     sigma: float
-    places: Float[Tensor, "place 3"]
+    contacts: Float[Tensor, "contact 3"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def upright(
         middle = standing[conf > 0].median(0).values
     elif len(cameras):
         middle = cameras.mean(0)
-    middle[2] = _floor(standing, conf, skeleton, up.places @ up.direction, cameras[:, 2])
+    middle[2] = _floor(standing, conf, skeleton, up.contacts @ up.direction, cameras[:, 2])
     moved = Similarity(xyz.new_tensor(scale), R, -scale * middle)
     if rig is not None:
         rig = replace(rig.moved(scale, R.double(), moved.t.double()), upright=True)
@@ -96,7 +96,7 @@ def _floor(
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
     skeleton: Skeleton,
-    places: Float[Tensor, " place"],
+    contacts: Float[Tensor, " contact"],
     cameras: Float[Tensor, " view"],
 ) -> float:
     """Height of the floor in a world with z up: below the lowest places where ankles stood.
@@ -105,9 +105,9 @@ def _floor(
     below the cameras as a tripod is high.
     """
     size = stature(xyz, conf, skeleton)
-    if len(places):
-        lowest = places <= places.quantile(0.2) + 0.05 * size
-        return float(places[lowest].median()) - ANKLE_HEIGHT * size
+    if len(contacts):
+        lowest = contacts <= contacts.quantile(0.2) + 0.05 * size
+        return float(contacts[lowest].median()) - ANKLE_HEIGHT * size
     ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]
     for joints, below in ((ankles, ANKLE_HEIGHT), (slice(None), 0.0)):
         height = torch.where(conf[:, joints] > 0, xyz[:, joints, 2], torch.inf).amin(1)
@@ -119,7 +119,7 @@ def _floor(
 def stature(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
     """Standing height in the unit of the points, from trunk, thighs and shanks; 1.7 where those were never seen."""
     with suppress(EpiposeError):
-        return limb_chain(xyz, conf, skeleton) / CHAIN_SHARE or NOMINAL_STATURE
+        return limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE or NOMINAL_STATURE
     return NOMINAL_STATURE
 
 
@@ -129,25 +129,25 @@ def up_direction(
     skeleton: Skeleton,
     rig: Rig | None,
     fps: float,
-) -> Up:
+) -> UpDirection:
     """Up in the given world. ``fps``: of these frames, which must be successive; it tells standing feet from moving.
 
     Nothing to go by (no camera, no upright posture) gives -y with a standard deviation of pi.
     """
     size = stature(xyz, conf, skeleton)
     rows = xyz.new_zeros(0, 3) if rig is None else rig.camera.R[:, 0].to(xyz)
-    posture, posture_sigma = _posture(xyz, conf, skeleton, rig, fps)
-    up, sigma, places = posture, posture_sigma, xyz.new_zeros(0, 3)
+    posture, posture_sigma = _posture_up(xyz, conf, skeleton, rig, fps)
+    up, sigma, contacts = posture, posture_sigma, xyz.new_zeros(0, 3)
     if sigma == math.pi and not len(rows):
-        return Up(up, sigma, places)
+        return UpDirection(up, sigma, contacts)
     for turn in range(4):  # which foot is the lower one, and so where it stood, depend on up a little
-        up, sigma = _balance(up, posture, posture_sigma, rows, places / size)
+        up, sigma = _combine_cues(up, posture, posture_sigma, rows, contacts / size)
         if turn < 3:
-            places = standing_places(xyz, conf, skeleton, up, size, fps)
-    return Up(up, sigma, places)
+            contacts = foot_contacts(xyz, conf, skeleton, up, size, fps)
+    return UpDirection(up, sigma, contacts)
 
 
-def _posture(
+def _posture_up(
     xyz: Tensor, conf: Tensor, skeleton: Skeleton, rig: Rig | None, fps: float
 ) -> tuple[Float[Tensor, "3"], float]:
     """Where the line from ankles to shoulders points when the person is straight, and the error of that as up.
@@ -183,30 +183,30 @@ def _posture(
     return up, POSTURE_SIGMA * math.sqrt((1 + fps / near) * int(seen.sum()) / near)
 
 
-def _balance(
+def _combine_cues(
     up: Float[Tensor, "3"],
     posture: Float[Tensor, "3"],
     posture_sigma: float,
     rows: Float[Tensor, "view 3"],
-    places: Float[Tensor, "place 3"],
+    contacts: Float[Tensor, "contact 3"],
 ) -> tuple[Float[Tensor, "3"], float]:
-    """The direction that agrees best with all witnesses, and its standard deviation; ``places`` in statures.
+    """The direction that agrees best with all witnesses, and its standard deviation; ``contacts`` in statures.
 
     Re-weighted Gauss-Newton on the sphere with Cauchy weights, so that a stair or a tilted camera is outvoted. The
     unknowns are two angles and the height of the floor.
     """
-    places = places - (places.median(0).values if len(places) else 0.0)
+    contacts = contacts - (contacts.median(0).values if len(contacts) else 0.0)
     height, floor_sigma = 0.0, FLOOR_SIGMA
     weight, H, r = up, torch.eye(3).to(up), up
     for _ in range(30):
         tangent = torch.linalg.svd(up[None])[2][1:]  # two directions across up
-        above = places @ up - height
-        if len(places) > 3:  # a floor that is no plane is a weaker witness
-            spread = 1.4826 * float(above.abs().median()) * math.sqrt(len(places) / (len(places) - 3))
+        above = contacts @ up - height
+        if len(contacts) > 3:  # a floor that is no plane is a weaker witness
+            spread = 1.4826 * float(above.abs().median()) * math.sqrt(len(contacts) / (len(contacts) - 3))
             floor_sigma = max(FLOOR_SIGMA, spread)
         r = torch.cat([tangent @ (up - posture) / posture_sigma, rows @ up / CAMERA_SIGMA, above / floor_sigma])
         by_posture, by_row = torch.eye(2).to(up) / posture_sigma, rows @ tangent.T / CAMERA_SIGMA
-        by_place = torch.nn.functional.pad(places @ tangent.T, (0, 1), value=-1.0) / floor_sigma
+        by_place = torch.nn.functional.pad(contacts @ tangent.T, (0, 1), value=-1.0) / floor_sigma
         J = torch.cat([torch.nn.functional.pad(torch.cat([by_posture, by_row]), (0, 1)), by_place])
         weight = 1 / (1 + r.square() / 4)
         H = (J.T * weight) @ J + 1e-6 * torch.eye(3).to(up)
@@ -220,14 +220,14 @@ def _balance(
     return up, min(sigma, math.pi)
 
 
-def standing_places(
+def foot_contacts(
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
     skeleton: Skeleton,
     up: Float[Tensor, "3"],
     size: float,
     fps: float,
-) -> Float[Tensor, "place 3"]:
+) -> Float[Tensor, "contact 3"]:
     """Where ankles were while their foot stood: slow, and not above the other foot; one point per place on the floor.
 
     A foot that stays in one place for a minute is one witness, not a thousand: the points of each cell of an eighth of

@@ -18,7 +18,7 @@ from epipose.io.files import read_json
 from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
 from epipose.viz.ground_path import path_and_up
-from epipose.viz.html_report import Figure, Report, Trust
+from epipose.viz.html_report import KeyNumber, Report, Trust
 from epipose.viz.plots import camera_map, coverage_sheet
 
 _VERDICTS: dict[str, tuple[Trust, str, str]] = {
@@ -100,15 +100,15 @@ def _verdict_section(report: Report, content: dict[str, Any]) -> None:
     report.verdict(word.capitalize(), title, reasons, advice, trust)
     evidence = content["evidence"]
     worst = max(content["cameras"], key=lambda camera: camera["median_mrad"])
-    figures = [
-        Figure(
+    key_numbers = [
+        KeyNumber(
             "Worst camera's reprojection error",
             f"{worst['median_mrad']:.1f}",
             "mrad",
             f"{worst['name']}: half of the joints lie closer than {worst['median_px']:.1f} px to where all cameras "
             "together place them. Below 6 mrad is usual with a good detector; above 15 something is wrong.",
         ),
-        Figure(
+        KeyNumber(
             "Joints that views agree on",
             f"{evidence['agreed_share']:.0%}",
             "",
@@ -116,14 +116,14 @@ def _verdict_section(report: Report, content: dict[str, Any]) -> None:
         ),
     ]
     if content["pairs"]:  # else the cameras were given, and nothing was estimated
-        sure = Figure(
+        sure = KeyNumber(
             "Least sure rotation between two cameras",
             f"± {evidence['worst_sigma_deg']:.2g}",
             "degrees",
             "One standard deviation. Errors that stay the same throughout the clip are not in it.",
         )
-        figures.insert(1, sure)
-    report.figures(figures)
+        key_numbers.insert(1, sure)
+    report.key_numbers(key_numbers)
 
 
 def _camera_section(report: Report, content: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.world_frame import up_direction
 
 _MOMENTS = 500
-_IN_A_ROW = 3000  # to see feet stand still, where up is not known
+_CONTACT_FRAMES = 3000  # to see feet stand still, where up is not known
 
 
 def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "step 3"], Float[Tensor, "3"]]:
@@ -35,5 +35,5 @@ def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "st
         path = path[(path - middle).norm(dim=-1) < reach]
     if rig.upright:
         return path, path.new_tensor([0.0, 0.0, 1.0])
-    xyz, conf = triangulated(observed.frames(observed.busiest(_IN_A_ROW)), rig, skeleton)
+    xyz, conf = triangulated(observed.frames(observed.busiest(_CONTACT_FRAMES)), rig, skeleton)
     return path, up_direction(xyz, conf, skeleton, rig, fps).direction

@@ -25,7 +25,7 @@ Trust = Literal["good", "fair", "poor"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class KeyNumber:
     """One number: ``label`` names it, ``meaning`` says in plain words what it is and how far to trust it."""
 
     label: str
@@ -73,9 +73,9 @@ class Report:
         self._parts.append(f"<dl>{entries}</dl>")
         return self
 
-    def figures(self, figures: Sequence[Figure]) -> Report:
+    def key_numbers(self, key_numbers: Sequence[KeyNumber]) -> Report:
         """Numbers as a row of cards."""
-        self._parts.append('<div class="figures">' + "".join(_card(figure) for figure in figures) + "</div>")
+        self._parts.append('<div class="figures">' + "".join(_card(figure) for figure in key_numbers) + "</div>")
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Report:
@@ -141,7 +141,7 @@ def _row(headers: Sequence[str], cells: Sequence[str]) -> str:
     return f"<tr>{marked}</tr>"
 
 
-def _card(figure: Figure) -> str:
+def _card(figure: KeyNumber) -> str:
     trust = f'<span class="trust {figure.trust}">{_TRUST[figure.trust]}</span>' if figure.trust else ""
     unit = f" <small>{html.escape(figure.unit)}</small>" if figure.unit else ""
     return (

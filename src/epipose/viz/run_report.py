@@ -8,7 +8,7 @@ from typing import Literal
 
 from epipose.clip import Clip
 from epipose.poses import Poses2D, Poses3D
-from epipose.viz.html_report import Figure, Report
+from epipose.viz.html_report import KeyNumber, Report
 from epipose.viz.plots import line_chart, skeleton_sheet
 
 
@@ -19,9 +19,9 @@ def label_section(report: Report, folder: Path) -> None:
     report.section(
         "The 3D labels", "Every joint triangulated from the views that agree on it; the others are left out."
     )
-    report.figures(
+    report.key_numbers(
         [
-            Figure(
+            KeyNumber(
                 "Joints with a label",
                 f"{share:.0%}",
                 "",

@@ -24,7 +24,7 @@ from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
 
 # Metres, for a world without scale: the size given to a person, or to a rig where no person was seen.
-STATURE, CAMERAS_AWAY = 1.7, 3.5
+NOMINAL_STATURE, NOMINAL_CAMERA_DISTANCE = 1.7, 3.5
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ def staged(rig: Rig | None, poses: Poses3D | None, fps: float) -> tuple[Rig | No
     conf = xyz[..., 0] if poses is None else poses.conf[:, 0].double()
     scale = 1.0
     if poses is not None:
-        scale = 1.0 if poses.metric else STATURE / stature(xyz, conf, skeleton)
+        scale = 1.0 if poses.metric else NOMINAL_STATURE / stature(xyz, conf, skeleton)
     elif rig is not None and not rig.metric:
         center = rig.camera.center.double()
         spread = float((center - center.mean(0)).norm(dim=-1).median())
-        scale = CAMERAS_AWAY / spread if spread > 1e-6 else 1.0
+        scale = NOMINAL_CAMERA_DISTANCE / spread if spread > 1e-6 else 1.0
     world = upright(xyz, conf, skeleton, rig, fps, scale)
     return world.rig, _moved_poses(poses, world.moved)
 

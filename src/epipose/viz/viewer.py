@@ -31,9 +31,12 @@ from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
 if TYPE_CHECKING:
     import viser
 
-LIVE_IMAGES, FILE_IMAGES = 400, 100  # over all cameras: bounds the memory of the server and the size of the file
+MAX_LIVE_IMAGES, MAX_FILE_IMAGES = (
+    400,
+    100,
+)  # over all cameras: bounds the memory of the server and the size of the file
 LIVE_WIDTH, FILE_WIDTH = 320, 280  # longer side of an image, pixels
-FILE_FPS, FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
+MAX_FILE_FPS, MAX_FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
 FIELD_OF_VIEW = math.radians(42)
 FLOOR, CELLS, METRES, PATH = (40, 43, 50), (52, 56, 64), (78, 84, 95), (255, 200, 60)
 
@@ -52,16 +55,16 @@ def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
     if not _is_free(port):
         raise InputError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
     with _serving(port) as server, suppress(KeyboardInterrupt):
-        drawing = _Drawing(server, scene, LIVE_IMAGES, LIVE_WIDTH)
+        drawing = _Drawing(server, scene, MAX_LIVE_IMAGES, LIVE_WIDTH)
         print(f"Open http://localhost:{port} in a browser. Stop with Ctrl-C.")
         _play(server, drawing)
 
 
 def export_html(scene: Scene, path: Path) -> None:
     """Record the scene and write it, with the viewer itself, as one self-contained HTML file."""
-    stride = max(1, round(scene.fps / FILE_FPS), math.ceil(scene.frames / FILE_FRAMES))
+    stride = max(1, round(scene.fps / MAX_FILE_FPS), math.ceil(scene.frames / MAX_FILE_FRAMES))
     with _serving(_free_port()) as server:
-        drawing = _Drawing(server, scene, FILE_IMAGES, FILE_WIDTH)
+        drawing = _Drawing(server, scene, MAX_FILE_IMAGES, FILE_WIDTH)
         recording = server.get_scene_serializer()
         for frame in range(0, scene.frames, stride):
             drawing.show(frame)
