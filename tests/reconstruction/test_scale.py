@@ -135,7 +135,7 @@ def test_camera_names_may_have_hyphens():
 def test_cameras_at_one_place_measure_nothing():
     t = torch.zeros(4, 3, dtype=torch.float64)
     rig = replace(RIG, camera=RIG.camera.with_pose(RIG.camera.R, t))
-    with pytest.raises(EpiposeError, match="both cameras came out at one place"):
+    with pytest.raises(EpiposeError, match="both cameras were estimated at one place"):
         metric_scale(XYZ, CONF, H36M17, rig, camera_distances=[(RIG.names[0], RIG.names[1], 3.0)])
 
 

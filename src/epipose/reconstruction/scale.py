@@ -1,8 +1,8 @@
-"""How large the world is: metres from one length that the user knows.
+"""Metric scale: metres from one length that the user knows.
 
-Cameras from images are right up to one common factor. The person's height, the length of a bone or the distance
-between two cameras fixes it; with several of them the factor is their weighted mean, and where they contradict each
-other that is said. Each comes with an error, for a scale is no better than the length it rests on: people's proportions
+Cameras estimated from images are right up to one common factor. The person's height, the length of a bone or the
+distance between two cameras fixes it; with several of them the factor is their weighted mean, and contradictions
+between them are reported. Each has an error, for a scale is no better than the length it rests on: people's proportions
 differ, and what a detector calls a hip is not where a tape measure would be put.
 """
 
@@ -98,7 +98,7 @@ def metric_scale(
 
 
 def check_height(metres: float) -> None:
-    """Raise InputError for a standing height that no person has."""
+    """Raise InputError for an implausible standing height."""
     _check_range("--height", metres, 0.5, 2.5)
 
 
@@ -162,8 +162,8 @@ def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
     start, _, end = name.partition("-")
     if start == end or not {start, end} <= set(skeleton.joints):
         raise InputError(
-            f"--bone {name}: no such bone. Name one of {', '.join((*_BONES, *_WIDTHS))}, or two joints as JOINT-JOINT out "
-            f"of {', '.join(skeleton.joints)}."
+            f"--bone {name}: no such bone. Name one of {', '.join((*_BONES, *_WIDTHS))}, or two joints as JOINT-JOINT "
+            f"out of {', '.join(skeleton.joints)}."
         )
     return [(start, end)]
 
@@ -173,7 +173,7 @@ def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measurement:
     length = float((pair[1] - pair[0]).norm())
     if length < 1e-9:
         raise CalibrationError(
-            f"--camera-distance {a}-{b}: both cameras came out at one place, so nothing can be measured."
+            f"--camera-distance {a}-{b}: both cameras were estimated at one place, so nothing can be measured."
         )
     return _Measurement(
         f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres)

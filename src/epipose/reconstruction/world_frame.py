@@ -1,17 +1,17 @@
-"""Which way is up and where the floor is: the world frame, from the feet, the posture and how people hold cameras.
+"""World frame: direction of gravity and the floor, from foot contacts, posture and camera roll.
 
-Cameras recovered from images know no gravity. Three things tell of it, each a little:
+Cameras recovered from images know no gravity. Three cues tell of it, each a little:
 
 - Feet that stand lie on the floor. Where the person has stood in several places, those places span a plane.
 - People who stand or walk are upright: the line from their ankles to their shoulders points up, to within some degrees
   that are theirs (one leans, another carries a bag) and do not average out.
 - People hold cameras level: the rows of an image are horizontal, though its columns are seldom vertical.
 
-`up_direction` weighs them by their errors in one small least-squares problem, and returns how sure it is. A person who
-crosses the floor gives the plane in the direction of the walk; posture and cameras add what is missing sideways.
-On 57 recordings of motion capture, with 30 mm of noise on every joint and cameras tilted sideways by 3 degrees, walks
-came out 0.1 (half a minute) to 2 degrees (two steps) from the vertical; climbing, rolling, cartwheels and somersaults 1
-to 6. The stated errors were right to within half as much again, the worst on uneven ground.
+`up_direction` weighs them by their errors in one small least-squares problem, and returns the standard deviation of the
+result. A person who crosses the floor gives the plane in the direction of the walk; posture and cameras add what is
+missing sideways. On 57 recordings of motion capture, with 30 mm of noise on every joint and cameras tilted sideways by
+3 degrees, walks came out 0.1 (half a minute) to 2 degrees (two steps) from the vertical; climbing, rolling, cartwheels
+and somersaults 1 to 6. The stated errors were right to within half as much again, the worst on uneven ground.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from epipose.geometry.rotation import rotation_to_z
 from epipose.reconstruction.anatomy import limb_chain, mean_joint
 from epipose.skeleton import Skeleton
 
-# Errors of the three witnesses, one standard deviation, chosen on motion capture.
+# Standard deviations of the three cues, chosen on motion capture.
 POSTURE_SIGMA = math.radians(4.0)
 CAMERA_SIGMA = math.radians(3.0)
 FLOOR_SIGMA = 0.012  # height of a standing ankle above the floor, in statures
@@ -43,7 +43,7 @@ NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
 
 
 class UpDirection(NamedTuple):
-    """A unit vector, its standard deviation in radians (pi: nothing is known), and the places where feet stood."""
+    """A unit vector, its standard deviation in radians (pi: nothing is known), and the places of foot contacts."""
 
     direction: Float[Tensor, "3"]
     sigma: float
@@ -71,7 +71,7 @@ def upright(
     fps: float,
     scale: float = 1.0,
 ) -> World:
-    """Set the world on its feet, and multiply its lengths by ``scale`` (see `epipose.reconstruction.scale`).
+    """Turn the world upright, and multiply its lengths by ``scale`` (see `epipose.reconstruction.scale`).
 
     z is up and 0 on the floor; the origin is below the middle of where the person was (without one, of the cameras);
     x points to camera 0's right. Points of confidence 0 are moved along.
@@ -99,7 +99,7 @@ def _floor(
     contacts: Float[Tensor, " contact"],
     cameras: Float[Tensor, " view"],
 ) -> float:
-    """Height of the floor in a world with z up: below the lowest places where ankles stood.
+    """Height of the floor in a world with z up: below the lowest foot contacts.
 
     Without such places (a runner), below the ankles where they are lowest; then below the lowest joints; then as far
     below the cameras as a tripod is high.
@@ -140,7 +140,7 @@ def up_direction(
     up, sigma, contacts = posture, posture_sigma, xyz.new_zeros(0, 3)
     if sigma == math.pi and not len(rows):
         return UpDirection(up, sigma, contacts)
-    for turn in range(4):  # which foot is the lower one, and so where it stood, depend on up a little
+    for turn in range(4):  # which foot is the lower one, and so the contacts, depend on up a little
         up, sigma = _combine_cues(up, posture, posture_sigma, rows, contacts / size)
         if turn < 3:
             contacts = foot_contacts(xyz, conf, skeleton, up, size, fps)
@@ -150,7 +150,7 @@ def up_direction(
 def _posture_up(
     xyz: Tensor, conf: Tensor, skeleton: Skeleton, rig: Rig | None, fps: float
 ) -> tuple[Float[Tensor, "3"], float]:
-    """Where the line from ankles to shoulders points when the person is straight, and the error of that as up.
+    """Direction from ankles to shoulders of a straight person, and its standard deviation as the direction up.
 
     Cameras tell standing from lying: only frames near the mean of their upward columns count. Without such frames that
     mean is the answer, good to half a radian; without either, -y and pi.
@@ -162,7 +162,7 @@ def _posture_up(
     seen = seen & (length > 1e-9)
     start, sigma = xyz.new_tensor([0.0, -1.0, 0.0]), math.pi
     columns = xyz.new_zeros(3) if rig is None else -rig.camera.R[:, 1].to(xyz).mean(0)
-    if float(columns.norm()) > 0.5:  # else cameras look down on the scene and do not know
+    if float(columns.norm()) > 0.5:  # else cameras look down on the scene and do not tell
         start, sigma = columns / columns.norm(), 0.5
     if not bool(seen.any()):
         return start, sigma
@@ -179,7 +179,7 @@ def _posture_up(
     near = int(((unit - up).norm(dim=-1) < 0.4).sum())
     if near == 0:
         return start, sigma
-    # A moment's posture may be any; and the fewer frames agree, the less it means.
+    # A moment's posture may be any; and the fewer frames agree, the larger the error.
     return up, POSTURE_SIGMA * math.sqrt((1 + fps / near) * int(seen.sum()) / near)
 
 
@@ -190,7 +190,7 @@ def _combine_cues(
     rows: Float[Tensor, "view 3"],
     contacts: Float[Tensor, "contact 3"],
 ) -> tuple[Float[Tensor, "3"], float]:
-    """The direction that agrees best with all witnesses, and its standard deviation; ``contacts`` in statures.
+    """The direction that agrees best with all cues, and its standard deviation; ``contacts`` in statures.
 
     Re-weighted Gauss-Newton on the sphere with Cauchy weights, so that a stair or a tilted camera is outvoted. The
     unknowns are two angles and the height of the floor.
@@ -201,7 +201,7 @@ def _combine_cues(
     for _ in range(30):
         tangent = torch.linalg.svd(up[None])[2][1:]  # two directions across up
         above = contacts @ up - height
-        if len(contacts) > 3:  # a floor that is no plane is a weaker witness
+        if len(contacts) > 3:  # a floor that is no plane weighs less
             spread = 1.4826 * float(above.abs().median()) * math.sqrt(len(contacts) / (len(contacts) - 3))
             floor_sigma = max(FLOOR_SIGMA, spread)
         r = torch.cat([tangent @ (up - posture) / posture_sigma, rows @ up / CAMERA_SIGMA, above / floor_sigma])
@@ -215,7 +215,7 @@ def _combine_cues(
         up = up / up.norm()
         if float(step.norm()) < 1e-7:
             break
-    misfit = float((weight * r.square()).sum() / weight.sum().clamp(min=3.0))  # about 1 where the witnesses agree
+    misfit = float((weight * r.square()).sum() / weight.sum().clamp(min=3.0))  # about 1 where the cues agree
     sigma = math.sqrt(float(torch.linalg.inv(H)[:2, :2].trace()) * max(1.0, misfit))
     return up, min(sigma, math.pi)
 
@@ -228,9 +228,9 @@ def foot_contacts(
     size: float,
     fps: float,
 ) -> Float[Tensor, "contact 3"]:
-    """Where ankles were while their foot stood: slow, and not above the other foot; one point per place on the floor.
+    """Foot contacts: ankles while their foot stood (slow, and not above the other foot), one point per place.
 
-    A foot that stays in one place for a minute is one witness, not a thousand: the points of each cell of an eighth of
+    A foot that stays in one place for a minute is one contact, not a thousand: the points of each cell of an eighth of
     ``size`` (the stature) count as their mean.
     """
     ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]

@@ -1,8 +1,8 @@
-"""A clip folder as one scene to look at: upright, standing on the floor, with the person life-sized.
+"""Scene of a clip folder for viewing: upright, standing on the floor, with the person life-sized.
 
-Looking at a world asks for z up, the floor at z = 0 and sizes one can rely on when choosing line widths. Cameras that
-epipose calibrated stand so already; those given by --known-rig, or poses alone, need not. This module reads what a
-clip folder holds and moves it there; `epipose.viz.viewer` then only draws.
+A view of a world needs z up, the floor at z = 0 and known sizes to choose line widths by. Cameras that epipose
+calibrated are so already; those given by --known-rig, or poses alone, need not be. This module reads what a clip folder
+holds and moves it there; `epipose.viz.viewer` then only draws.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.geometry.align import Similarity
+from epipose.io.files import AnyPath
 from epipose.poses import Poses3D
 from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
@@ -29,7 +30,7 @@ NOMINAL_STATURE, NOMINAL_CAMERA_DISTANCE = 1.7, 3.5
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to see. Cameras and poses are in stage axes: z up, floor at z = 0, metres (or nearly so)."""
+    """Cameras, poses and clip as far as there are any, in stage axes: z up, floor at z = 0, metres (or nearly so)."""
 
     rig: Rig | None
     poses: Poses3D | None
@@ -48,11 +49,12 @@ class Scene:
         return self.clip.fps if self.clip is not None else 25.0
 
 
-def load_scene(folder: Path) -> Scene:
+def load_scene(folder: AnyPath) -> Scene:
     """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
 
     Raises InputError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
     rig = Rig.load(folder / "rig.json") if (folder / "rig.json").exists() else None
@@ -66,7 +68,7 @@ def load_scene(folder: Path) -> Scene:
         )
     if poses is not None and poses.space != "world":
         raise InputError(
-            f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}', expected the world's. "
+            f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}'; expected world axes. "
             f"Make it with: epipose label {folder}"
         )
     clip = Clip.load(folder) if (folder / "clip.json").exists() else None
