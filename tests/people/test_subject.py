@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from epipose import EpiposeError, Poses2D
+from epipose.io.records import as_json, from_json
 from epipose.people.subject import MIN_AGREEMENT, SubjectChoice, ViewChoice, choose_subject
 from epipose.skeletons import COCO17
 
@@ -194,10 +195,10 @@ def test_the_choice_reads_back_from_json(subject):
     _, choice = choose_subject(
         poses_of([[seen(person(5, 0.0), 0, 2.0, 9), subject[0]], *[[s] for s in subject[1:]]]), FPS
     )
-    content = json.loads(json.dumps(choice.to_json()))
+    content = json.loads(json.dumps(as_json(choice)))
     keys = {"candidates", "taken", "added", "agreement", "next_best", "lead", "sure"}
     assert all(set(entry) == keys for entry in content.values())
-    assert SubjectChoice.from_json(content) == choice
+    assert from_json(SubjectChoice, content, "detect.json") == choice
 
 
 def test_who_was_taken_and_why_is_said_in_one_sentence_per_view(subject):

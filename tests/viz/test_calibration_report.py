@@ -37,8 +37,8 @@ def recovered() -> Calibration:
     return calibrate_rig(seen(rig()), rig())
 
 
-def page_of(folder: Path, result: Calibration, detected: dict | None = None, **changes: object) -> str:
-    """The text of the page on a clip folder made of a result; ``changes`` are made to calibration.json."""
+def page_of(folder: Path, result: Calibration, detected: dict | None = None) -> str:
+    """The text of the page on a clip folder made of a result."""
     folder.mkdir(exist_ok=True)
     for name in result.rig.names:
         (folder / f"{name}.mp4").touch()
@@ -47,8 +47,7 @@ def page_of(folder: Path, result: Calibration, detected: dict | None = None, **c
     Clip(tuple(views), 30, 50.0).save(folder)
     source = rig().select(result.rig.names) if set(result.rig.names) <= set(rig().names) else result.rig
     seen(source).save(folder / "poses2d.npz")
-    result.rig.save(folder / "rig.json")
-    write_json(folder / "calibration.json", {**result.report(), "notes": result.notes(), **changes})
+    result.save(folder)
     if detected is not None:
         write_json(folder / "detect.json", detected)
     return calibration_page(folder).html()

@@ -97,7 +97,8 @@ def calibrate_clip(
     check_sources(options, intrinsics, known_rig)
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
-    scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)  # names what is wrong
+    # lengths are checked before any work
+    scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
     record, page = folder / "calibrate.json", folder / "calibration.html"
     outputs = (folder / "rig.json", folder / "calibration.json", page)
     asked = {**as_json(options), "known": known_rig is not None}

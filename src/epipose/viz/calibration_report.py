@@ -8,15 +8,17 @@ pairs where the cameras were given) is left out.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from epipose.calibration.result import Calibration, CameraReport
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.io.files import AnyPath, read_json
+from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
+from epipose.sync.result import TimeOffsets
 from epipose.viz.ground_path import path_and_up
 from epipose.viz.html_report import KeyNumber, Report, Trust
 from epipose.viz.plots import camera_map, coverage_sheet
@@ -81,47 +83,54 @@ def calibration_page(folder: AnyPath) -> Report:
 def calibration_sections(report: Report, folder: AnyPath, reference: Rig | None = None) -> None:
     """All sections on a folder's cameras; ``reference`` (aligned to them) is drawn on the map."""
     folder = Path(folder)
-    content, rig, clip = read_json(folder / "calibration.json"), Rig.load(folder / "rig.json"), Clip.load(folder)
+    calibration, clip = Calibration.load(folder), Clip.load(folder)
     poses = Poses2D.load(folder / "poses2d.npz")
-    detected = read_json(folder / "detect.json") if (folder / "detect.json").exists() else {}
-    _verdict_section(report, content)
-    if content["notes"]:
-        report.section("Notes").points(content["notes"])
-    _camera_section(report, content)
-    _room_section(report, content, rig, poses, clip, reference)
-    _person_section(report, content, detected.get("subject"))
-    _time_section(report, content, clip, detected.get("sync"))
-    _world_section(report, content, rig)
-    _lens_section(report, content)
-    _pair_section(report, content)
+    subject, offsets = _detection(folder / "detect.json")
+    _verdict_section(report, calibration)
+    if calibration.notes():
+        report.section("Notes").points(calibration.notes())
+    _camera_section(report, calibration)
+    _room_section(report, calibration, poses, clip, reference)
+    _person_section(report, calibration, subject)
+    _time_section(report, calibration, clip, offsets)
+    _world_section(report, calibration)
+    _lens_section(report, calibration)
+    _pair_section(report, calibration)
     report.section("What these numbers mean").terms(_TERMS)
 
 
-def _verdict_section(report: Report, content: dict[str, Any]) -> None:
-    word, reasons = content["verdict"]["word"], content["verdict"]["reasons"]
+def _detection(record: Path) -> tuple[SubjectChoice | None, TimeOffsets | None]:
+    """The choice of the subject and the time offsets, as far as the record of detection has them."""
+    content = read_json(record) if record.exists() else {}
+    subject = from_json(SubjectChoice, content["subject"], record) if "subject" in content else None
+    return subject, from_json(TimeOffsets, content["sync"], record) if "sync" in content else None
+
+
+def _verdict_section(report: Report, calibration: Calibration) -> None:
+    word, reasons = calibration.verdict.word, calibration.verdict.reasons
     trust, title, advice = _VERDICTS[word]
     report.verdict(word.capitalize(), title, reasons, advice, trust)
-    evidence = content["evidence"]
-    worst = max(content["cameras"], key=lambda camera: camera["median_mrad"])
+    evidence = calibration.evidence
+    worst = max(calibration.cameras, key=lambda camera: camera.median_mrad)
     key_numbers = [
         KeyNumber(
             "Worst camera's reprojection error",
-            f"{worst['median_mrad']:.1f}",
+            f"{worst.median_mrad:.1f}",
             "mrad",
-            f"{worst['name']}: half of the keypoints lie closer than {worst['median_px']:.1f} px to the projected "
+            f"{worst.name}: half of the keypoints lie closer than {worst.median_px:.1f} px to the projected "
             "3D joints. Below 6 mrad is usual with a good detector; above 15 something is wrong.",
         ),
         KeyNumber(
             "Joints with inlier views",
-            f"{evidence['agreed_share']:.0%}",
+            f"{evidence.agreed_share:.0%}",
             "",
-            f"of those seen in two or more views, over {content['frames_used']} frames.",
+            f"of those seen in two or more views, over {calibration.frames_used} frames.",
         ),
     ]
-    if content["pairs"]:  # else the cameras were given, and nothing was estimated
+    if calibration.pairs:  # else the cameras were given, and nothing was estimated
         least_certain = KeyNumber(
             "Largest sigma of a rotation between two cameras",
-            f"± {evidence['worst_sigma_deg']:.2g}",
+            f"± {evidence.worst_sigma_deg:.2g}",
             "degrees",
             "One standard deviation. Systematic errors are not in it.",
         )
@@ -129,9 +138,9 @@ def _verdict_section(report: Report, content: dict[str, Any]) -> None:
     report.key_numbers(key_numbers)
 
 
-def _camera_section(report: Report, content: dict[str, Any]) -> None:
-    cameras, frames = content["cameras"], content["frames_used"]
-    given = not content["pairs"]
+def _camera_section(report: Report, calibration: Calibration) -> None:
+    cameras, frames = calibration.cameras, calibration.frames_used
+    given = not calibration.pairs
     report.section(
         "Camera by camera",
         "The cameras were given; these are their residuals on the detected keypoints." if given else "",
@@ -141,16 +150,16 @@ def _camera_section(report: Report, content: dict[str, Any]) -> None:
         headers.split("|"),
         [
             [
-                camera["name"],
-                f"{camera['median_px']:.1f}\N{NO-BREAK SPACE}px, {camera['median_mrad']:.1f}\N{NO-BREAK SPACE}mrad",
-                f"{camera['p90_px']:.0f} px",
+                camera.name,
+                f"{camera.median_px:.1f}\N{NO-BREAK SPACE}px, {camera.median_mrad:.1f}\N{NO-BREAK SPACE}mrad",
+                f"{camera.p90_px:.0f} px",
                 "given"
                 if given
-                else f"{camera['rotation_sigma_deg']:.2f}°, {camera['center_sigma_mm']:.0f}\N{NO-BREAK SPACE}mm",
-                f"{camera['inlier_share']:.0%}",
-                f"{camera['image_coverage']:.0%}",
+                else f"{camera.rotation_sigma_deg:.2f}°, {camera.center_sigma_mm:.0f}\N{NO-BREAK SPACE}mm",
+                f"{camera.inlier_share:.0%}",
+                f"{camera.image_coverage:.0%}",
                 _repaired(camera, frames),
-                f"{camera['drift_mrad']:.1f} mrad",
+                f"{camera.drift_mrad:.1f} mrad",
             ]
             for camera in cameras
         ],
@@ -158,15 +167,13 @@ def _camera_section(report: Report, content: dict[str, Any]) -> None:
     )
 
 
-def _repaired(camera: dict[str, Any], frames: int) -> str:
-    some = f"{camera['swapped_frames']} of {frames} frames"
-    return f"throughout, and {some}" if camera["swapped_throughout"] else some
+def _repaired(camera: CameraReport, frames: int) -> str:
+    some = f"{camera.swapped_frames} of {frames} frames"
+    return f"throughout, and {some}" if camera.swapped_throughout else some
 
 
-def _room_section(
-    report: Report, content: dict[str, Any], rig: Rig, poses: Poses2D, clip: Clip, reference: Rig | None
-) -> None:
-    x, y, z = content["roaming_m"]
+def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip: Clip, reference: Rig | None) -> None:
+    rig, (x, y, z) = calibration.rig, calibration.roaming_m
     where = (
         f"over {x:.2f} x {y:.2f} m of the floor, and by {z:.2f} m up and down"
         if rig.upright
@@ -191,98 +198,99 @@ def _room_section(
     )
 
 
-def _lens_section(report: Report, content: dict[str, Any]) -> None:
+def _lens_section(report: Report, calibration: Calibration) -> None:
     report.section("Intrinsics").table(
         ["camera", "focal length", "source", "distortion", "check of given intrinsics"],
         [
             [
-                camera["name"],
-                f"{camera['focal_px']:.0f} px"
-                + (f" ± {camera['focal_sigma_pct']:.1f} %" if camera["focal_sigma_pct"] else ""),
-                camera["lens"],
-                ", ".join(f"{name} {k:.3f}" for name, k in zip(("k1", "k2"), camera["distortion"], strict=False) if k)
+                camera.name,
+                f"{camera.focal_px:.0f} px" + (f" ± {camera.focal_sigma_pct:.1f} %" if camera.focal_sigma_pct else ""),
+                camera.lens,
+                ", ".join(f"{name} {k:.3f}" for name, k in zip(("k1", "k2"), camera.distortion, strict=False) if k)
                 or "none",
                 _lens_doubt(camera),
             ]
-            for camera in content["cameras"]
+            for camera in calibration.cameras
         ],
     )
 
 
-def _lens_doubt(camera: dict[str, Any]) -> str:
-    change, sigma = camera["focal_doubt_pct"], camera["focal_doubt_sigma_pct"]
+def _lens_doubt(camera: CameraReport) -> str:
+    change, sigma = camera.focal_doubt_pct, camera.focal_doubt_sigma_pct
     if not sigma:
         return ""
     says = "contradicts it" if abs(change) > 3 * sigma else "does not contradict it"
     return f"{says} ({change:+.0f} ± {sigma:.0f} %)"
 
 
-def _pair_section(report: Report, content: dict[str, Any]) -> None:
-    if not content["pairs"]:
+def _pair_section(report: Report, calibration: Calibration) -> None:
+    if not calibration.pairs:
         return
     report.section("Pairs of cameras", "The relative rotation of two views alone, and in the rig of all views.")
     report.table(
         ["pair", "keypoints", "inliers alone", "pairwise sigma", "sigma in the rig", "alone to rig", "degeneracy"],
         [
             [
-                " - ".join(pair["views"]),
-                str(pair["correspondences"]),
-                f"{pair['inlier_share']:.0%}",
-                f"{pair['rotation_sigma_deg']:.1f}°",
-                f"{pair['sigma_in_rig_deg']:.1f}°",
-                f"{pair['rotation_from_rig_deg']:.1f}°",
-                " ".join([*(["Outvoted by the other views."] if pair["outvoted"] else []), *pair["findings"]]),
+                " - ".join(pair.views),
+                str(pair.correspondences),
+                f"{pair.inlier_share:.0%}",
+                f"{pair.rotation_sigma_deg:.1f}°",
+                f"{pair.sigma_in_rig_deg:.1f}°",
+                f"{pair.rotation_from_rig_deg:.1f}°",
+                " ".join([*(["Outvoted by the other views."] if pair.outvoted else []), *pair.findings]),
             ]
-            for pair in content["pairs"]
+            for pair in calibration.pairs
         ],
     )
 
 
-def _time_section(report: Report, content: dict[str, Any], clip: Clip, sync: dict[str, Any] | None) -> None:
-    lags = {camera["name"]: (camera["lag_frames"], camera["lag_sigma_frames"]) for camera in content["cameras"]}
+def _time_section(report: Report, calibration: Calibration, clip: Clip, offsets: TimeOffsets | None) -> None:
+    lags = {camera.name: (camera.lag_frames, camera.lag_sigma_frames) for camera in calibration.cameras}
     words = {"none": "The videos were taken to start together.", "by hand": "The time offsets were given by hand."}
-    found = None if sync is None or sync["method"] in words else sync
-    text = "" if sync is None else words.get(sync["method"], f"The time offsets were estimated from {sync['method']}.")
-    if found is not None and not found["sure"]:
+    found = None if offsets is None or offsets.method in words else offsets
+    text = (
+        "" if offsets is None else words.get(offsets.method, f"The time offsets were estimated from {offsets.method}.")
+    )
+    if found is not None and not found.sure:
         text += " They are uncertain: see the notes."
     rows = []
     for index, view in enumerate(clip.views):
         lag, sigma = lags[view.name]
         lag_text = f"{lag:.2f} ± {sigma:.2f} frames" if lag or sigma else "none"
-        support = [f"{found['support'][index]:.1f}"] if found else []
+        support = [f"{found.support[index]:.1f}"] if found else []
         rows.append([view.name, f"{view.start:.3f} s", *support, lag_text, f"{view.fps:g} per second"])
     headers = ["camera", "video started at", *(["support"] if found else []), "lag", "frames"]
     report.section("Synchronisation", text).table(headers, rows)
 
 
-def _person_section(report: Report, content: dict[str, Any], reasons: dict[str, Any] | None) -> None:
-    evidence = content["evidence"]
+def _person_section(report: Report, calibration: Calibration, subject: SubjectChoice | None) -> None:
+    evidence = calibration.evidence
     sides = {
         True: "By the noses, knees and elbows the world is not mirrored.",
         False: "By the noses, knees and elbows the world is mirrored.",
     }
-    points = [] if reasons is None else SubjectChoice._from_json(reasons).sentences()
-    if evidence["handedness"] is not None:
-        points.append(sides[evidence["handedness"] > 0])
-    if evidence["mirror_cost"] is not None:
-        points.append(f"The robust cost of the mirrored world is {evidence['mirror_cost']:.1f} times as large.")
-    if evidence["mirrored_video"] is not None:
+    points = [] if subject is None else subject.sentences()
+    if evidence.handedness is not None:
+        points.append(sides[evidence.handedness > 0])
+    if evidence.mirror_cost is not None:
+        points.append(f"The robust cost of the mirrored world is {evidence.mirror_cost:.1f} times as large.")
+    if evidence.mirrored_video is not None:
         points.append(
-            f"The view most likely to be a mirrored video has {evidence['mirrored_video']:.1f} times the cost as one."
+            f"The view most likely to be a mirrored video has {evidence.mirrored_video:.1f} times the cost as one."
         )
-    if content["undecided_swaps"]:
+    if calibration.undecided_swaps:
         points.append(
-            f"In {content['undecided_swaps']} frames views contradict each other on left and right, and no majority "
+            f"In {calibration.undecided_swaps} frames views contradict each other on left and right, and no majority "
             "decides."
         )
     report.section("The subject", "The person that the cameras were calibrated on, and left and right.").points(points)
 
 
-def _world_section(report: Report, content: dict[str, Any], rig: Rig) -> None:
-    scale, up = content["scale"], content["up_sigma_deg"]
+def _world_section(report: Report, calibration: Calibration) -> None:
+    rig, scale, up = calibration.rig, calibration.scale, calibration.up_sigma_deg
     points = []
     if scale is not None:
-        points.append(f"Lengths are metres, to within {scale['sigma']:.1%}.")
+        points.append(f"Lengths are metres, to within {scale.sigma:.1%}.")
     elif not rig.metric:
         points.append("Lengths are nominal, known up to one common factor: the person is taken to be 1.7 m tall.")
     if rig.upright:

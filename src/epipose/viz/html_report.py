@@ -119,7 +119,7 @@ class Report:
 
     def save(self, path: AnyPath) -> None:
         """Write the page, whole or not at all."""
-        with replacing(path) as part:
+        with replacing(Path(path)) as part:
             part.write_text(self.html(), encoding="utf-8")
 
 

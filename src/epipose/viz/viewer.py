@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def export_html(scene: Scene, path: AnyPath) -> None:
             if scene.frames > 1:
                 recording.insert_sleep(stride / scene.fps)
         text = recording.as_html(dark_mode=True)
-    with replacing(path) as part:
+    with replacing(Path(path)) as part:
         part.write_text(text, encoding="utf-8")
 
 
