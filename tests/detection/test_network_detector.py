@@ -1,4 +1,4 @@
-"""Finding people with a network that says a pose of everything. The network is a stand-in that sees bright squares."""
+"""Detection with a network that outputs a pose for every crop. The network is a stand-in that sees bright squares."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

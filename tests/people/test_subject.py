@@ -1,4 +1,4 @@
-"""A man walking and waving, filmed from all sides, among people who would fool a choice by size."""
+"""Subject selection: a man walking and waving, filmed from all sides, among people who would mislead a choice by size."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ def seen(xyz, view, noise, seed):
 
 
 def poses_of(views):
-    """Poses2D of lists of (frame, joint, 2) tracks per view, NaN frames unseen."""
+    """Poses2D of lists of (frame, joint, 2) tracklets per view, NaN frames unseen."""
     persons = max(map(len, views))
     xy, conf = np.zeros((VIEWS, FRAMES, persons, JOINTS, 2)), np.zeros((VIEWS, FRAMES, persons, JOINTS))
     for v, tracks in enumerate(views):

@@ -1,4 +1,4 @@
-"""Starts from the sound: the same bursts of noise heard by four microphones that were switched on at other times."""
+"""Time offsets from sound: the same bursts of noise in four recordings that were started at other times."""
 
 import av
 import numpy as np

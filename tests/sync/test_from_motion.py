@@ -1,4 +1,4 @@
-"""Starts from the motion: a simulated walk filmed by the real rig, cut by known offsets; nothing is given but joints."""
+"""Time offsets from motion: a simulated walk filmed by the real rig, cut by known offsets; only keypoints are given."""
 
 import numpy as np
 import pytest

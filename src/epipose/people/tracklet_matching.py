@@ -242,10 +242,8 @@ def _identity_changes(evidence: Float[np.ndarray, "tracklet tracklet frame"], pe
     count, _, frames = evidence.shape
     a, b = np.nonzero(np.triu(evidence.any(-1)))
     emission = evidence[a, b].astype(np.float64)
-    one, two = (
-        np.zeros(len(a)),
-        np.zeros(len(a)),
-    )  # best sums of evidence that end in the state "one person" and in "two"
+    # best sums of evidence that end in the state "one person" and in "two"
+    one, two = np.zeros(len(a)), np.zeros(len(a))
     turned = np.zeros((2, frames, len(a)), bool)
     for frame in range(frames):
         turned[0, frame], turned[1, frame] = two - penalty > one, one - penalty > two
