@@ -17,7 +17,7 @@ from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import PRETRAINED
 from epipose.viz.calibration_report import calibration_sections
-from epipose.viz.html_report import Figure, Report
+from epipose.viz.html_report import KeyNumber, Report
 from epipose.viz.overlay import contact_sheet, overlay
 from epipose.viz.run_report import label_section, network_section
 
@@ -49,9 +49,9 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
         "The reference was made with a calibration wand, by the laboratory that filmed this. It was used for nothing but "
         "these numbers.",
     )
-    report.figures(
+    report.key_numbers(
         [
-            Figure(
+            KeyNumber(
                 "Rotation between cameras, median error",
                 f"{result['rotation_deg_median']:.2f}",
                 "degrees",
@@ -60,14 +60,14 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 "suffer far less (see the 3D labels). Good enough to train on and to animate; not for a gait lab.",
                 "good" if result["rotation_deg_max"] <= 3 else "fair",
             ),
-            Figure(
+            KeyNumber(
                 "Camera positions, mean error",
                 f"{result['center_mm_mean']:.0f}",
                 "mm",
                 "After the best common rotation, shift and scale: the scale of the scene cannot be known from images.",
                 "good" if result["center_mm_mean"] <= 50 else "fair",
             ),
-            Figure(
+            KeyNumber(
                 "3D labels, difference",
                 f"{result['label_pmpjpe_mm']:.1f}",
                 "mm",
@@ -107,23 +107,23 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
         "better than anybody else's.",
     )
     before, after = found["pretrained"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]
-    report.figures(
+    report.key_numbers(
         [
-            Figure(
+            KeyNumber(
                 "As it comes",
                 f"{before:.0f}",
                 "mm PMPJPE",
                 f"Mean joint error on {found['pretrained']['poses']} images after the best rotation, shift and scale, "
                 "against labels made with the reference cameras. This is what to expect on a photo of a stranger.",
             ),
-            Figure(
+            KeyNumber(
                 "Adapted",
                 f"{after:.0f}",
                 "mm PMPJPE",
                 "The same images after adaptation. True for this man and this room only.",
                 "good" if after < min(before, found["blazepose_world_landmarks"]["pmpjpe_mm"]) else "fair",
             ),
-            Figure(
+            KeyNumber(
                 "BlazePose's own 3D",
                 f"{found['blazepose_world_landmarks']['pmpjpe_mm']:.0f}",
                 "mm PMPJPE",
@@ -131,7 +131,7 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
                 "people and works on strangers; its joints are also defined a little differently from triangulated "
                 "ones, which counts against neither but moves both numbers.",
             ),
-            Figure(
+            KeyNumber(
                 "Without looking",
                 f"{found['mean_training_pose']['pmpjpe_mm']:.0f}",
                 "mm PMPJPE",

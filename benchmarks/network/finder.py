@@ -3,7 +3,7 @@
 Images of the studio with rigs and motions of its own choice, whose truth is known, and from each the largest part
 that shows nobody; `--clip FOLDER` adds a clip folder, with what its detector said for the truth. A person is found
 where the box round the joints and the true one overlap by half (intersection over union). The table has both shares for
-several limits of the score: that is what `LEAST_SCORE` in detect/pretrained.py is to be chosen by.
+several limits of the score: that is what `MIN_SCORE` in detect/pretrained.py is to be chosen by.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.finder --work FOLDER [--mocap FOLDER] [--model MODEL] [--clip FOLDER]
 """
@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.clip import Clip
-from epipose.detection.network_detector import LEAST_SCORE, NetworkFinder
+from epipose.detection.network_detector import MIN_SCORE, NetworkDetector
 from epipose.motion import motion_files
 from epipose.network.crops import box_around
 from epipose.network.posenet import TrainedPoseNet
@@ -42,21 +42,21 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=40, help="clips of the studio, of 2 views and 2 frames each")
     parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
     arguments = parser.parse_args()
-    finder = NetworkFinder(TrainedPoseNet.load(arguments.model), least_score=0.0)
+    finder = NetworkDetector(TrainedPoseNet.load(arguments.model), min_score=0.0)
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
     order = Order(2, 2, 2.0, (640, 480), "phones", motions, (), 2000)
     folders = film(arguments.work, arguments.clips, order)
     results = {"studio": table(finder, [(folder, folder / "truth" / "poses2d.npz", 1) for folder in folders])}
     if arguments.clip:
         results["clip"] = table(finder, [(arguments.clip, arguments.clip / "poses2d.npz", 20)])
-    merge_results(arguments.out, {"finder": {"least_score": LEAST_SCORE, **results}})
+    merge_results(arguments.out, {"finder": {"least_score": MIN_SCORE, **results}})
     for name, rows in results.items():
         print(f"{name}: {rows['images']} images, {rows['parts_without_a_person']} parts without a person")
         for limit in map(str, _LIMITS):
             print(f"  from {limit:5s} found {rows['found'][limit]:.3f}  false alarms {rows['false_alarms'][limit]:.3f}")
 
 
-def table(finder: NetworkFinder, clips: list[tuple[Path, Path, int]]) -> dict:
+def table(finder: NetworkDetector, clips: list[tuple[Path, Path, int]]) -> dict:
     """Shares of people found, and of images of nobody in which somebody was, by the least score.
 
     ``clips``: folder, the file of its true poses, and of how many frames one is used.
@@ -88,7 +88,7 @@ def _images(folder: Path, truth: Path, every: int) -> Iterator[tuple[np.ndarray,
             yield image, boxes[row, frame]
 
 
-def _found(finder: NetworkFinder, image: np.ndarray) -> tuple[float, np.ndarray]:
+def _found(finder: NetworkDetector, image: np.ndarray) -> tuple[float, np.ndarray]:
     finder.reset()
     (person,) = finder(image)
     xy, conf = torch.from_numpy(person.xy).float(), torch.from_numpy(person.conf).float()

@@ -53,7 +53,7 @@ def test_refinement_goes_to_the_heatmap_peak_or_stays():
     heatmaps[30, 21, 0] = heatmaps[30, 20, 0] = 5.0
     heatmaps[63, 0, 1] = 5.0  # in the corner
     points = np.array([[20.3 / 64, 31 / 64], [0.5 / 64, 63.5 / 64], [0.4, 0.4]])
-    refined = blazepose._refined(points, heatmaps)
+    refined = blazepose._refine_by_heatmap(points, heatmaps)
     np.testing.assert_allclose(refined[:2] * 64, [[20.5, 30], [0, 63]], atol=1e-4)
     np.testing.assert_array_equal(refined[2], points[2])  # no peak: not moved
 
@@ -96,7 +96,7 @@ class DiscNetwork:
 @pytest.fixture
 def detector(monkeypatch):
     monkeypatch.setattr(blazepose, "_Network", DiscNetwork)
-    return BlazePose(Path("detector"), Path("landmarks"), every=5)
+    return BlazePose(Path("detector"), Path("landmarks"), search_every=5)
 
 
 def scene(*centers):

@@ -1,4 +1,4 @@
-"""Finding people with a network that says a pose of everything. The network is a stand-in that sees bright squares."""
+"""Detection with a network that outputs a pose for every crop. The network is a stand-in that sees bright squares."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 
 from epipose.cli.main import main
 from epipose.detection.detect import Detector, detector_named
-from epipose.detection.network_detector import NetworkFinder, windows
+from epipose.detection.network_detector import NetworkDetector, windows
 from epipose.io.images import write_image
 from epipose.network import pretrained
 from epipose.network.backends import PoseReader
@@ -64,7 +64,7 @@ def expected(x, y, side):
     ids=["large", "small", "far right", "in the corner", "smaller"],
 )
 def test_the_person_is_found_wherever_and_however_large(place) -> None:
-    (found,) = NetworkFinder(Sees())(drawn(place))
+    (found,) = NetworkDetector(Sees())(drawn(place))
     assert np.abs(found.xy - expected(*place)).max() < 0.05 * place[2]
     assert found.score > 0.6
     assert found.conf.min() > 0
@@ -76,37 +76,37 @@ def test_the_person_is_found_wherever_and_however_large(place) -> None:
 
 def test_an_invented_person_moves_with_the_square_and_is_nobody() -> None:
     """However sure the network is of them, and although a square round them shows the same again."""
-    finder = NetworkFinder(Sees())
-    assert finder(drawn()) == []
-    assert finder(drawn(size=(90, 400))) == []
-    (found,) = NetworkFinder(Sees(), least_score=0.0)(drawn())
+    detector = NetworkDetector(Sees())
+    assert detector(drawn()) == []
+    assert detector(drawn(size=(90, 400))) == []
+    (found,) = NetworkDetector(Sees(), min_score=0.0)(drawn())
     assert found.score < 0.25
 
 
 def test_of_two_people_the_larger_one_is_taken() -> None:
-    (found,) = NetworkFinder(Sees())(drawn((20, 150, 80), (220, 60, 130)))
+    (found,) = NetworkDetector(Sees())(drawn((20, 150, 80), (220, 60, 130)))
     assert np.abs(found.xy - expected(220, 60, 130)).max() < 7
 
 
 def test_in_a_video_the_person_is_followed_and_searched_for_only_when_lost() -> None:
     network = Sees()
-    finder = NetworkFinder(network)
-    (first,) = finder(drawn((40, 60, 100)))
+    detector = NetworkDetector(network)
+    (first,) = detector(drawn((40, 60, 100)))
     searching = len(network.batches)
     for step in range(1, 4):
-        (found,) = finder(drawn((40 + 8 * step, 60, 100)))
+        (found,) = detector(drawn((40 + 8 * step, 60, 100)))
         assert np.abs(found.xy - expected(40 + 8 * step, 60, 100)).max() < 5
         assert found.track == first.track
     assert network.batches[searching:] == [3, 3, 3], "one square and two beside it for each frame"
-    (elsewhere,) = finder(drawn((280, 160, 100)))
+    (elsewhere,) = detector(drawn((280, 160, 100)))
     assert np.abs(elsewhere.xy - expected(280, 160, 100)).max() < 5
     assert elsewhere.track != first.track
-    assert finder(drawn()) == []
-    (again,) = finder(drawn((40, 60, 100)))
+    assert detector(drawn()) == []
+    (again,) = detector(drawn((40, 60, 100)))
     assert len({first.track, elsewhere.track, again.track}) == 3
-    finder.reset()
+    detector.reset()
     before = len(network.batches)
-    finder(drawn((40, 60, 100)))
+    detector(drawn((40, 60, 100)))
     assert network.batches[before] == len(windows(400, 300))
 
 

@@ -1,4 +1,4 @@
-"""Several moving skeletons before the real rig, as the tracks a detector makes of them, with the truth on who is who."""
+"""Several moving skeletons before the real rig, as a detector's tracklets, with the ground truth of their persons."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reflected(xyz: torch.Tensor, normal: Sequence[float], offset: float) -> torc
 
 
 class Crowd:
-    """Tracks per view, to be changed by a test, and the person each of their frames shows (-1: nobody)."""
+    """Tracklets per view, to be changed by a test, and the person each of their frames shows (-1: nobody)."""
 
     def __init__(self, rig: Rig, people: Sequence[torch.Tensor], pixels: float = 6.0, outliers: float = 0.03, seed=0):
         self.rig = rig
@@ -49,19 +49,19 @@ class Crowd:
             self.conf[view, start:end, person] = 0
 
     def swap(self, view: int, a: int, b: int, start: int, end: int) -> None:
-        """Let two tracks of a view show each other's person."""
+        """Let two tracklets of a view show each other's person."""
         for field in (self.xy, self.conf, self.who):
             field[view, start:end, [a, b]] = field[view, start:end, [b, a]]
 
     def split(self, view: int, person: int, frame: int) -> None:
-        """Let a track end at a frame and go on as a new one, last in the view."""
+        """Let a tracklet end at a frame and go on as a new one, last in the view."""
         self.xy, self.who = (torch.cat([field, field[:, :, [person]]], 2) for field in (self.xy, self.who))
         self.conf = torch.cat([self.conf, torch.zeros_like(self.conf[:, :, :1])], 2)
         self.conf[view, frame:, -1] = self.conf[view, frame:, person]
         self.conf[view, frame:, person] = 0
 
     def poses(self, seed: int | None = None, keep_first: bool = False) -> Poses2D:
-        """The tracks; with a seed in another order in every view, but for the first where ``keep_first``."""
+        """The tracklets; with a seed in another order in every view, but for the first where ``keep_first``."""
         xy, conf, who = (field.clone() for field in (self.xy, self.conf, self.who))
         generator = torch.Generator().manual_seed(seed or 0)
         for view in range(len(xy)):
@@ -72,8 +72,8 @@ class Crowd:
         self.shown = torch.where((conf > 0).any(-1), who, -1)
         return Poses2D(xy.float(), conf.float(), H36M17, self.rig.names)
 
-    def truth_of(self, poses: Poses2D) -> torch.Tensor:
-        """(view, frame, person): whom every detection of rearranged poses shows, -1 for nobody."""
+    def ground_truth_of(self, poses: Poses2D) -> torch.Tensor:
+        """(view, frame, person): the person that every detection of rearranged poses shows, -1 for nobody."""
         before = self.xy.float()
         who = torch.full(poses.conf.shape[:3], -1)
         for person in range(poses.conf.shape[2]):

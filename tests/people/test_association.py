@@ -1,4 +1,4 @@
-"""Who is who in all views, against crowds whose truth is known: crossings, absences, bystanders and mirrors."""
+"""Association of people across views against ground truth: crossings, absences, bystanders and mirrors."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def three(seed=0, frames=FRAMES, **options):
 
 def shown(crowd, poses):
     """For every person of associated poses: whom it shows, and the share of the detections of that one it has."""
-    truth, all_of = crowd.truth_of(poses), crowd.shown[crowd.shown >= 0].bincount()
+    truth, all_of = crowd.ground_truth_of(poses), crowd.shown[crowd.shown >= 0].bincount()
     found = []
     for person in range(truth.shape[2]):
         counts = truth[:, :, person][truth[:, :, person] >= 0].bincount(minlength=len(all_of))

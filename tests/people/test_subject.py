@@ -1,4 +1,4 @@
-"""A man walking and waving, filmed from all sides, among people who would fool a choice by size."""
+"""Subject selection: a man walking and waving, filmed from all sides, among people who would mislead a choice by size."""
 
 import json
 from dataclasses import replace
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from epipose import EpiposeError, Poses2D
+from epipose.io.records import as_json, from_json
 from epipose.people.subject import MIN_AGREEMENT, SubjectChoice, ViewChoice, choose_subject
 from epipose.skeletons import COCO17
 
@@ -38,7 +39,7 @@ def seen(xyz, view, noise, seed):
 
 
 def poses_of(views):
-    """Poses2D of lists of (frame, joint, 2) tracks per view, NaN frames unseen."""
+    """Poses2D of lists of (frame, joint, 2) tracklets per view, NaN frames unseen."""
     persons = max(map(len, views))
     xy, conf = np.zeros((VIEWS, FRAMES, persons, JOINTS, 2)), np.zeros((VIEWS, FRAMES, persons, JOINTS))
     for v, tracks in enumerate(views):
@@ -194,10 +195,10 @@ def test_the_choice_reads_back_from_json(subject):
     _, choice = choose_subject(
         poses_of([[seen(person(5, 0.0), 0, 2.0, 9), subject[0]], *[[s] for s in subject[1:]]]), FPS
     )
-    content = json.loads(json.dumps(choice.to_json()))
+    content = json.loads(json.dumps(as_json(choice)))
     keys = {"candidates", "taken", "added", "agreement", "next_best", "lead", "sure"}
     assert all(set(entry) == keys for entry in content.values())
-    assert SubjectChoice.from_json(content) == choice
+    assert from_json(SubjectChoice, content, "detect.json") == choice
 
 
 def test_who_was_taken_and_why_is_said_in_one_sentence_per_view(subject):

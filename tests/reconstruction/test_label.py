@@ -98,7 +98,7 @@ def test_cameras_face_to_face_have_no_depth_between_them():
 
 def test_long_clips_go_in_blocks_with_nearly_the_same_result(monkeypatch):
     whole = label_poses(clip(30, pixels=3), rig())
-    monkeypatch.setattr("epipose.reconstruction.label._BLOCK", 7)
+    monkeypatch.setattr("epipose.reconstruction.label._BLOCK_FRAMES", 7)
     apart = (label_poses(clip(30, pixels=3), rig()).xyz - whole.xyz).norm(dim=-1)  # each block measures the bones anew
     assert float(apart.mean()) < 0.005
     assert float(apart.max()) < 0.05

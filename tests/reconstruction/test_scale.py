@@ -11,8 +11,8 @@ from epipose.calibration.calibrate import calibrate_rig
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import limb_chain
-from epipose.reconstruction.scale import check_height, measuring, metric_scale, parse_bone, parse_camera_distance
-from epipose.reconstruction.world_frame import CHAIN_SHARE
+from epipose.reconstruction.scale import check_height, metric_scale, parse_bone, parse_camera_distance, scale_estimator
+from epipose.reconstruction.world_frame import LIMB_CHAIN_SHARE
 from epipose.skeletons import H36M17
 from tests.helpers import synthetic
 
@@ -28,7 +28,7 @@ def scale(**given):
 
 
 def test_a_height():
-    height = limb_chain(XYZ, CONF, H36M17) / SMALL / CHAIN_SHARE
+    height = limb_chain(XYZ, CONF, H36M17) / SMALL / LIMB_CHAIN_SHARE
     found = scale(height=height)
     assert found.factor == pytest.approx(1 / SMALL)
     assert 0.02 < found.sigma < 0.06
@@ -135,7 +135,7 @@ def test_camera_names_may_have_hyphens():
 def test_cameras_at_one_place_measure_nothing():
     t = torch.zeros(4, 3, dtype=torch.float64)
     rig = replace(RIG, camera=RIG.camera.with_pose(RIG.camera.R, t))
-    with pytest.raises(EpiposeError, match="both cameras came out at one place"):
+    with pytest.raises(EpiposeError, match="both cameras were estimated at one place"):
         metric_scale(XYZ, CONF, H36M17, rig, camera_distances=[(RIG.names[0], RIG.names[1], 3.0)])
 
 
@@ -144,9 +144,9 @@ def test_known_lengths_make_a_calibrated_rig_metric():
     true, walk = synthetic.rig(), synthetic.moving_skeleton(30)
     uv, conf = synthetic.detections(true, walk, pixels=1.0)
     center = true.camera.center
-    height = limb_chain(walk, conf[0], H36M17) / CHAIN_SHARE
+    height = limb_chain(walk, conf[0], H36M17) / LIMB_CHAIN_SHARE
     apart = f"{true.names[0]}-{true.names[3]}={float((center[0] - center[3]).norm())}"
-    measure = measuring(H36M17, true.names, height, ["thigh=0.44"], [apart])
+    measure = scale_estimator(H36M17, true.names, height, ["thigh=0.44"], [apart])
     found = calibrate_rig(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, true.names), true, measure=measure)
     assert found.rig.metric
     assert found.scale is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epipose.camera import Rig
 from epipose.geometry.rotation import exp
-from epipose.reconstruction.world_frame import standing_places, stature, up_direction, upright
+from epipose.reconstruction.world_frame import foot_contacts, stature, up_direction, upright
 from epipose.skeletons import BODY25, COCO17, H36M17, SKELETONS
 from tests.helpers import synthetic
 from tests.helpers.walker import FPS, walker
@@ -86,12 +86,12 @@ def test_a_floor_that_is_no_plane_counts_for_less():
 def test_the_foot_in_the_air_stands_nowhere():
     xyz, conf = walker(100, COCO17, speed=0.0)
     xyz[:, COCO17.index("left_ankle"), 2], xyz[:, COCO17.index("right_ankle"), 2] = 0.4, 0.08
-    assert float(standing_places(xyz, conf, COCO17, UP, 1.7, FPS)[:, 2].max()) < 0.1
+    assert float(foot_contacts(xyz, conf, COCO17, UP, 1.7, FPS)[:, 2].max()) < 0.1
 
 
 def test_standing_places_are_where_feet_stood():
     xyz, conf = walker(400, COCO17)
-    places = standing_places(noisy(xyz, 0.01), conf, COCO17, UP, 1.7, FPS)
+    places = foot_contacts(noisy(xyz, 0.01), conf, COCO17, UP, 1.7, FPS)
     assert len(places) > 8
     assert float((places[:, 2] - 0.08).abs().max()) < 0.02
     steps = [COCO17.index("left_ankle"), COCO17.index("right_ankle")]
@@ -101,7 +101,7 @@ def test_standing_places_are_where_feet_stood():
 
 def test_a_foot_that_stays_is_one_witness():
     xyz, conf = walker(1000, COCO17, speed=0.0)
-    assert len(standing_places(noisy(xyz, 0.01), conf, COCO17, UP, 1.7, FPS)) <= 4
+    assert len(foot_contacts(noisy(xyz, 0.01), conf, COCO17, UP, 1.7, FPS)) <= 4
 
 
 @pytest.mark.parametrize("skeleton", [H36M17, BODY25], ids=lambda s: s.name)

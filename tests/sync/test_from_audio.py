@@ -1,10 +1,10 @@
-"""Starts from the sound: the same bursts of noise heard by four microphones that were switched on at other times."""
+"""Time offsets from sound: the same bursts of noise in four recordings that were started at other times."""
 
 import av
 import numpy as np
 import pytest
 
-from epipose.sync.from_audio import RATE, offsets_from_audio, read_sound
+from epipose.sync.from_audio import SAMPLE_RATE, offsets_from_audio, read_sound
 
 STARTS = (0.0, 1.37, 4.8, 0.61)
 
@@ -12,10 +12,10 @@ STARTS = (0.0, 1.37, 4.8, 0.61)
 def event(seconds=20.0, seed=0):
     """Bursts of noise of random length and loudness at random times, as claps and steps are."""
     rng = np.random.default_rng(seed)
-    samples = np.zeros(round(seconds * RATE))
+    samples = np.zeros(round(seconds * SAMPLE_RATE))
     for when in rng.uniform(0, seconds - 0.3, 40):
-        length = round(rng.uniform(0.02, 0.15) * RATE)
-        first = round(when * RATE)
+        length = round(rng.uniform(0.02, 0.15) * SAMPLE_RATE)
+        first = round(when * SAMPLE_RATE)
         samples[first : first + length] += rng.uniform(0.2, 1) * rng.normal(size=length)
     return samples
 
@@ -23,8 +23,8 @@ def event(seconds=20.0, seed=0):
 def heard(samples, start, seconds=12.0, noise=0.1, seed=0, delay=0.0):
     """What a microphone records from ``start`` on: filtered by its room, with noise of its own."""
     rng = np.random.default_rng(seed)
-    first = round((start - delay) * RATE)
-    cut = samples[max(0, first) : max(0, first) + round(seconds * RATE)]
+    first = round((start - delay) * SAMPLE_RATE)
+    cut = samples[max(0, first) : max(0, first) + round(seconds * SAMPLE_RATE)]
     echo = np.convolve(cut, np.concatenate([[1.0], 0.5 * rng.normal(size=200) * np.exp(-np.arange(200) / 60)]))[
         : len(cut)
     ]
@@ -37,7 +37,7 @@ def write_video(path, samples, frames=60, fps=25, late=0.0, images_late=0.0):
         images, track = container.add_stream("mpeg4", rate=fps), None
         images.width, images.height, images.pix_fmt = 64, 48, "yuv420p"
         if samples is not None:
-            track = container.add_stream("aac", rate=RATE, layout="mono")
+            track = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono")
         for k in range(frames):
             image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 4 * k % 255, np.uint8))
             image.pts = round(images_late * fps) + k
@@ -45,7 +45,7 @@ def write_video(path, samples, frames=60, fps=25, late=0.0, images_late=0.0):
         container.mux(images.encode())
         if samples is not None and track is not None:
             frame = av.AudioFrame.from_ndarray((samples[None] * 0.2).astype(np.float32), format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = RATE, round(late * RATE)
+            frame.sample_rate, frame.pts = SAMPLE_RATE, round(late * SAMPLE_RATE)
             container.mux(track.encode(frame))
             container.mux(track.encode())
     return path
@@ -69,8 +69,8 @@ def test_sounds_of_other_events_are_not_sure():
 
 
 def test_a_steady_beat_fits_at_many_shifts_and_is_not_sure():
-    beat = np.zeros(20 * RATE)
-    beat[:: RATE // 2] = 1
+    beat = np.zeros(20 * SAMPLE_RATE)
+    beat[:: SAMPLE_RATE // 2] = 1
     beat = np.convolve(beat, np.random.default_rng(0).normal(size=200))[: len(beat)]
     assert not offsets_from_audio([heard(beat, 0.0, noise=0.01), heard(beat, 2.5, noise=0.01, seed=1)]).sure
 
@@ -83,12 +83,12 @@ def test_the_track_is_read_from_the_first_image_on(tmp_path):
     assert late is not None
     found = offsets_from_audio([late, plain])
     np.testing.assert_allclose(found.starts, [0.0, 0.5], atol=0.01)
-    assert len(plain) == pytest.approx(3 * RATE, rel=0.1)
+    assert len(plain) == pytest.approx(3 * SAMPLE_RATE, rel=0.1)
 
 
 def test_a_video_without_sound_says_none(tmp_path):
     assert read_sound(write_video(tmp_path / "mute.mp4", None)) is None
-    assert read_sound(write_video(tmp_path / "silent.mp4", np.zeros(RATE))) is None
+    assert read_sound(write_video(tmp_path / "silent.mp4", np.zeros(SAMPLE_RATE))) is None
 
 
 def test_sound_that_ends_before_the_images_begin_is_none(tmp_path):

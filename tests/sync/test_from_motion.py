@@ -1,4 +1,4 @@
-"""Starts from the motion: a simulated walk filmed by the real rig, cut by known offsets; nothing is given but joints."""
+"""Time offsets from motion: a simulated walk filmed by the real rig, cut by known offsets; only keypoints are given."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,8 @@ import torch
 from epipose import Poses2D
 from epipose.geometry.time_offset import epipolar_scan, robust_costs
 from epipose.skeletons import H36M17
-from epipose.sync.from_motion import _descended, offsets_from_motion
-from epipose.sync.result import Sync, agreed
+from epipose.sync.from_motion import _descend, offsets_from_motion
+from epipose.sync.result import TimeOffsets, combine_offsets
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
 FPS = 50.0
@@ -102,7 +102,7 @@ def test_where_nobody_moves_nothing_is_moved_and_it_is_said():
     found = offsets_from_motion(cut([still], [0, 20, 40, 10], [150] * 4), clocks([150] * 4))
     assert found.starts == (0.0,) * 4
     assert not found.sure
-    assert "does not tell when the videos were started" in found.warnings[0]
+    assert "time offsets cannot be estimated from the motion" in found.warnings[0]
 
 
 def test_where_every_view_sees_another_person_nothing_is_moved():
@@ -166,20 +166,20 @@ def test_pairs_of_views_move_together():
     lag = np.arange(-8, 9)
     firm, loose = 100.0 * lag**2, 1.0 * (lag - 2) ** 2
     costs = {(0, 1): firm, (2, 3): firm, (0, 2): loose, (1, 3): loose}
-    found = _descended(costs, 4, 4)
+    found = _descend(costs, 4, 4)
     assert (found - found[0]).tolist() == [0, 0, 2, 2]
 
 
 def test_sound_and_motion_are_reconciled():
-    motion = Sync((0.0, 0.5), "motion", (2.0, 2.0), True)
-    read_sound = Sync((0.0, 0.513), "audio", (1.0, 1.0), True)
-    doubtful = Sync((0.0, 0.0), "motion", (0.1, 0.1), False, ("unknown",))
-    assert agreed(motion, None) == motion
-    assert agreed(motion, read_sound).starts == motion.starts
-    assert agreed(motion, read_sound).sure
-    assert agreed(doubtful, read_sound) == read_sound
-    assert agreed(doubtful, Sync((0.0, 3.0), "audio", (0.0, 0.0), False)) == doubtful
-    other = agreed(motion, Sync((0.0, 3.0), "audio", (1.0, 1.0), True))
+    motion = TimeOffsets((0.0, 0.5), "motion", (2.0, 2.0), True)
+    read_sound = TimeOffsets((0.0, 0.513), "audio", (1.0, 1.0), True)
+    doubtful = TimeOffsets((0.0, 0.0), "motion", (0.1, 0.1), False, ("unknown",))
+    assert combine_offsets(motion, None) == motion
+    assert combine_offsets(motion, read_sound).starts == motion.starts
+    assert combine_offsets(motion, read_sound).sure
+    assert combine_offsets(doubtful, read_sound) == read_sound
+    assert combine_offsets(doubtful, TimeOffsets((0.0, 3.0), "audio", (0.0, 0.0), False)) == doubtful
+    other = combine_offsets(motion, TimeOffsets((0.0, 3.0), "audio", (1.0, 1.0), True))
     assert other.starts == motion.starts
     assert not other.sure
     assert "by up to 2.50 s" in other.warnings[-1]

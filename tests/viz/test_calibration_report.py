@@ -1,4 +1,4 @@
-"""The page on a calibration: the verdict first, every camera and pair, and nothing invented where something is missing."""
+"""The calibration page: the verdict first, every camera and pair, and nothing invented where something is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from epipose.calibration.verdict import Verdict
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip, View
 from epipose.geometry.rotation import exp
-from epipose.io.files import read_json, write_json
+from epipose.io.files import write_json
 from epipose.poses import Poses2D
 from epipose.reconstruction.scale import Scale
 from epipose.skeletons import H36M17
@@ -37,8 +37,8 @@ def recovered() -> Calibration:
     return calibrate_rig(seen(rig()), rig())
 
 
-def page_of(folder: Path, result: Calibration, detected: dict | None = None, **changes: object) -> str:
-    """The text of the page on a clip folder made of a result; ``changes`` are made to calibration.json."""
+def page_of(folder: Path, result: Calibration, detected: dict | None = None) -> str:
+    """The text of the page on a clip folder made of a result."""
     folder.mkdir(exist_ok=True)
     for name in result.rig.names:
         (folder / f"{name}.mp4").touch()
@@ -48,7 +48,6 @@ def page_of(folder: Path, result: Calibration, detected: dict | None = None, **c
     source = rig().select(result.rig.names) if set(result.rig.names) <= set(rig().names) else result.rig
     seen(source).save(folder / "poses2d.npz")
     result.save(folder)
-    write_json(folder / "calibration.json", {**read_json(folder / "calibration.json"), **changes})
     if detected is not None:
         write_json(folder / "detect.json", detected)
     return calibration_page(folder).html()
@@ -64,8 +63,8 @@ def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) 
     assert page.index('class="word"') < page.index("<h2>")
     headings = re.findall("<h2>(.*?)</h2>", page)
     assert headings == [
-        "Notes", "Camera by camera", "The room and the images", "The person", "Synchronisation", "Scale and floor",
-        "Lenses", "Pairs of cameras", "What these numbers mean",
+        "Notes", "Camera by camera", "The room and the images", "The subject", "Synchronisation", "Scale and floor",
+        "Intrinsics", "Pairs of cameras", "What these numbers mean",
     ]  # fmt: skip
     for camera in recovered().cameras:
         assert page.count(f">{camera.name}</td>") == 3
@@ -100,7 +99,7 @@ def test_eight_cameras_that_were_given(tmp_path: Path) -> None:
     assert "The cameras were given" in text
     assert "of the given world" in text
     assert "those of the cameras that were given" in text
-    for absent in ("Pairs of cameras", "Least sure", "°", "nominal", "Up is sure", " Notes "):
+    for absent in ("Pairs of cameras", "Largest sigma", "°", "nominal", "standard deviation of up", " Notes "):
         assert absent not in text.partition("What these numbers mean")[0]
     assert page.count(">cam7<") == 5  # three tables, the map, and the coverage
 
@@ -109,8 +108,8 @@ def test_two_cameras_and_no_record_of_detection(tmp_path: Path) -> None:
     two = rig().select(rig().names[:2])
     text = words(page_of(tmp_path, calibrate_rig(seen(two), two)))
     assert " - ".join(two.names) in text
-    assert "The starts were" not in text
-    assert "fits by" not in text.partition("What these numbers mean")[0]
+    assert "The time offsets were" not in text
+    assert "support" not in text.partition("What these numbers mean")[0]
 
 
 def test_what_detection_found_is_told(tmp_path: Path) -> None:
@@ -127,11 +126,11 @@ def test_what_detection_found_is_told(tmp_path: Path) -> None:
     }
     text = words(page_of(tmp_path, recovered(), {"subject": subject, "sync": sync, "warnings": []}))
     assert "cam54138969: person 2 of 2, whose movements agree with the other views (0.61; next best 0.10)." in text
-    assert "The starts were found by motion and sound. They are not sure: see the notes." in text
+    assert "The time offsets were estimated from motion and sound. They are uncertain: see the notes." in text
     assert " 0.3 " in text
     by_hand = page_of(tmp_path, recovered(), {"sync": {**sync, "method": "by hand"}, "warnings": []})
-    assert "The starts were given by hand." in by_hand
-    assert "fits by" not in words(by_hand).partition("What these numbers mean")[0]
+    assert "The time offsets were given by hand." in by_hand
+    assert "support" not in words(by_hand).partition("What these numbers mean")[0]
 
 
 def test_what_was_estimated_repaired_and_doubted_is_told(tmp_path: Path) -> None:
@@ -151,8 +150,8 @@ def test_what_was_estimated_repaired_and_doubted_is_told(tmp_path: Path) -> None
     text = words(page_of(tmp_path, changed))
     for told in (
         lens, "± 1.3 %", "0.37 ± 0.05 frames", "4 of 30 frames", "throughout, and", "contradicts it (+9 ± 1 %)",
-        "Outvoted by the other views. The person hardly moved.", "The person looks mirrored.", "1.2 times as badly",
-        "fits 2.5 times as badly",
+        "Outvoted by the other views. The person hardly moved.", "the world is mirrored.",
+        "mirrored world is 1.2 times as large", "mirrored video has 2.5 times the cost",
         "In 7 frames views contradict", "Lengths are metres, to within 3.4%.", "By the person's height.", "1 m",
     ):  # fmt: skip
         assert told in text

@@ -21,7 +21,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.triangulate import gated
-from epipose.people.tracklet_matching import DOUBTFUL, FEWEST, LARGEST_RATIO, body_spread, mean_cost
+from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST, body_spread, mean_cost
 from epipose.poses import Poses2D
 
 KEPT = 0.3  # evidence per moment by which another candidate must be better than the one that was taken
@@ -101,12 +101,12 @@ def _fits(
         weight = seen * conf * (p[..., 2] > 0)
         squared = ((u - x) / noise[..., None]).square().sum(-1) / 2
         cost = mean_cost(squared, weight)
-        counted = ((seen > 0) & (conf > 0)).sum(-1) >= FEWEST
+        counted = ((seen > 0) & (conf > 0)).sum(-1) >= MIN_SHARED_JOINTS
         # somebody who fills the image has large expected errors and would fit anything
         size, expected = body_spread(x, weight), body_spread(u, weight)
-        fitting = (size < LARGEST_RATIO * expected) & (expected < LARGEST_RATIO * size)
-        fitting &= (weight > 0).sum(-1) >= FEWEST  # the others are behind the camera
-        fits.append(torch.where(fitting, (DOUBTFUL - cost).clamp(-1, 1), -1.0) * counted)
+        fitting = (size < MAX_SIZE_RATIO * expected) & (expected < MAX_SIZE_RATIO * size)
+        fitting &= (weight > 0).sum(-1) >= MIN_SHARED_JOINTS  # the others are behind the camera
+        fits.append(torch.where(fitting, (NEUTRAL_COST - cost).clamp(-1, 1), -1.0) * counted)
     return torch.stack(fits, -1).numpy()
 
 

@@ -1,4 +1,4 @@
-"""What a detector is: a thing that is shown the frames of a video one by one and says who is in them."""
+"""Detector protocol: the frames of a video one by one to the people in them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Detection:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds people, frame after frame; implement these three to add one, and register it in ``DETECTORS``."""
+    """Detects people, frame after frame; implement these three to add one, and register it in ``DETECTORS``."""
 
     skeleton: Skeleton
 

@@ -1,9 +1,9 @@
 """BlazePose: a person detector and a landmark network, run frame by frame with tracking (Bazarevsky et al. 2020).
 
-The detector finds people in the whole image, small. The landmark network reads 33 joints off a rotated square round
-one person (see `roi`), and two more points that place the square in the next frame. So people are followed without
-the detector, which runs only every few frames and when someone was lost. Several people are followed at once: who is
-the subject is for the views to agree on (see `epipose.people.subject`), not for one image to guess.
+The detector finds people in the whole image, small. The landmark network locates 33 keypoints in a rotated square
+round one person (see `roi`), and two more points that place the square in the next frame. So people are tracked without
+the detector, which runs only every few frames and when someone was lost. Several people are tracked at once: the
+subject is chosen by agreement of the views (see `epipose.people.subject`), not in one image.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from epipose.skeletons import BLAZEPOSE33
 DETECTOR_SIZE = 224
 LANDMARK_SIZE = 256
 HEATMAP_WINDOW = 7  # cells
-HEATMAP_PEAK = 0.5  # a heatmap that stays below this everywhere near the landmark is not trusted
+HEATMAP_PEAK = 0.5  # a heatmap that stays below this everywhere near the landmark is not used
 JOINTS = len(BLAZEPOSE33.joints)
 HIPS, RIM = JOINTS, JOINTS + 1  # the points that place the next square
 
 
 @dataclass
-class _Track:
+class _Tracked:
     id: int
     roi: Roi
 
 
 class BlazePose:
-    """Follows up to ``most`` people; looks for new ones every ``every`` frames. Call `reset` between videos."""
+    """Tracks up to ``max_people``; searches for new ones every ``search_every`` frames. Call `reset` between videos."""
 
     skeleton: Skeleton = BLAZEPOSE33
 
@@ -46,30 +46,30 @@ class BlazePose:
         landmarks: Path,
         *,
         threads: int = 2,
-        every: int = 10,
-        most: int = 4,
+        search_every: int = 10,
+        max_people: int = 4,
         person_score: float = 0.3,
         pose_score: float = 0.5,
     ) -> None:
-        """Load the networks (`epipose.detection.blazepose_weights`); a person needs at least these scores, in [0, 1]."""
+        """Load the networks (see `blazepose_weights`). The scores, in [0, 1], are the least for a person."""
         self._detector = _Network(detector, threads)
         self._landmarks = _Network(landmarks, threads)
-        self._every, self._most = every, most
+        self._search_every, self._max_people = search_every, max_people
         self._person_score, self._pose_score = person_score, pose_score
         self.reset()
 
     def reset(self) -> None:
         """Forget everyone: the next image belongs to another video."""
-        self._tracks: list[_Track] = []
+        self._tracks: list[_Tracked] = []
         self._frame = 0
         self._next_id = 0
         self._search = True
 
     def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
         """The people in the next frame of a video, or in one image after `reset`."""
-        if self._search or self._frame % self._every == 0:
+        if self._search or self._frame % self._search_every == 0:
             self._add_new_people(image)
-        found: list[tuple[_Track, Detection]] = []
+        found: list[tuple[_Tracked, Detection]] = []
         for track in self._tracks:
             detection, roi = self._pose(image, track.roi, track.id)
             if detection.score >= self._pose_score and not any(roi.same_person(other.roi) for other, _ in found):
@@ -82,17 +82,17 @@ class BlazePose:
 
     def _add_new_people(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
         for roi in self._people(image):
-            if len(self._tracks) == self._most:
+            if len(self._tracks) == self._max_people:
                 break
             if not any(roi.same_person(track.roi) for track in self._tracks):
                 _, roi = self._pose(image, roi, -1)  # the landmarks place the square better than the detector
-                self._tracks.append(_Track(self._next_id, roi))
+                self._tracks.append(_Tracked(self._next_id, roi))
                 self._next_id += 1
 
     def _people(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
         whole = Roi.whole(image.shape[1], image.shape[0])
         boxes, logits = self._detector(whole.crop(image, DETECTOR_SIZE).astype(np.float32) / 127.5 - 1)
-        points, scores = _decoded(boxes[0], logits[0, :, 0])
+        points, scores = _decode(boxes[0], logits[0, :, 0])
         corners = np.concatenate([points[:, 0] - points[:, 1] / 2, points[:, 1]], -1)
         kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), self._person_score, 0.3)
         keypoints = whole.to_image(points[np.asarray(kept, int).reshape(-1), 2:4])
@@ -102,7 +102,7 @@ class BlazePose:
         crop = roi.crop(image, LANDMARK_SIZE).astype(np.float32) / 255
         landmarks, score, _, heatmaps, world = self._landmarks(crop)
         landmarks = landmarks.reshape(-1, 5).astype(np.float64)
-        xy = roi.to_image(_refined(landmarks[:, :2] / LANDMARK_SIZE, heatmaps[0]))
+        xy = roi.to_image(_refine_by_heatmap(landmarks[:, :2] / LANDMARK_SIZE, heatmaps[0]))
         inside = ((xy >= -0.5) & (xy <= np.array(image.shape[1::-1]) - 0.5)).all(-1)
         conf = _sigmoid(landmarks[:, 3]) * _sigmoid(landmarks[:, 4]) * inside
         xyz = world.reshape(-1, 3)[:JOINTS].astype(np.float64)
@@ -140,7 +140,7 @@ def anchors() -> Float[np.ndarray, "2254 2"]:
     return np.concatenate(grids)
 
 
-def _decoded(
+def _decode(
     boxes: Float[np.ndarray, "anchor 12"], logits: Float[np.ndarray, " anchor"]
 ) -> tuple[Float[np.ndarray, "anchor 6 2"], Float[np.ndarray, " anchor"]]:
     """Box centre, box size and four keypoints per anchor, in units of the square image, and scores."""
@@ -149,7 +149,7 @@ def _decoded(
     return points, _sigmoid(logits.astype(np.float64))
 
 
-def _refined(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "64 64 joint"]) -> np.ndarray:
+def _refine_by_heatmap(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "64 64 joint"]) -> np.ndarray:
     """Move each point to the centroid of its heatmap in the 7 x 7 cells around it, where that has a clear peak.
 
     Cell (row, column) stands for the point (column, row) / 64: measured, the half cell that one would add makes it

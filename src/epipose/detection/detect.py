@@ -1,4 +1,4 @@
-"""People in images: every frame of every view to joints in pixels, by any detector that speaks the protocol.
+"""Keypoint detection in every frame of every view, by any detector that follows the protocol.
 
 To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
 another package, an entry point in the group ``epipose.detectors``), one test.
@@ -16,39 +16,40 @@ from tqdm import tqdm
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError, NoPersonError
 from epipose.io.files import read_json
 from epipose.poses import Poses2D
 
 __all__ = ["DETECTORS", "Detection", "Detector", "detect_keypoints", "detector_named", "detector_used", "resolved_name"]
 
-# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see `resolved_name`)
+# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see
+# `resolved_name`)
 DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
-    "pretrained": "epipose.detection.network_detector:finder",
+    "pretrained": "epipose.detection.network_detector:network_detector",
 }
 
 
 def detector_named(name: str) -> Detector:
-    """Build a detector by name; raises EpiposeError that lists the names there are."""
+    """Build a detector by name; raises InputError that lists the names there are."""
     name = resolved_name(name)
     plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
     if name in plugins and name not in DETECTORS:
         return plugins[name].load()()
     if name not in DETECTORS:
         known = ", ".join(["auto", "blazepose", *DETECTORS, *plugins])
-        raise EpiposeError(f"There is no detector '{name}'; there are {known}.")
+        raise InputError(f"There is no detector '{name}'; there are {known}.")
     module, _, function = DETECTORS[name].partition(":")
     build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
     return build()
 
 
 def resolved_name(name: str) -> str:
-    """The detector that a name stands for now.
+    """The name of the detector that "auto" or "blazepose" stands for now.
 
     "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
-    "pretrained", which needs no download, where the cache has neither. Other names are what they say.
+    "pretrained", which needs no download, where the cache has neither. Other names stand for themselves.
     """
     if name not in ("auto", "blazepose"):
         return name
@@ -58,17 +59,17 @@ def resolved_name(name: str) -> str:
 
 
 def detector_used(folder: Path) -> str:
-    """Which detector saw the joints in a clip folder's poses2d.npz; "given joints" where none did."""
+    """Name of the detector behind a clip folder's poses2d.npz; "given joints" where the keypoints were given."""
     record = folder / "detect.json"
     options = read_json(record).get("options", {}) if record.exists() else {}
     return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
 
 
 def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
-    """Run the detector on every frame of every video; persons are tracks, numbered per view, longest first.
+    """Run the detector on every frame of every video; persons are tracklets, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
-    one at a time. Raises EpiposeError where a view shows nobody, or a video ends early.
+    one at a time. Raises NoPersonError where a view shows nobody, DamagedFileError where a video ends early.
     """
     joints, tracks = len(detector.skeleton.joints), []
     with tqdm(
@@ -77,7 +78,7 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
         for view in clip.views:
             found = tracklets_from_detections(_detections(view, detector, progress), joints, view.fps)
             if not found:
-                raise EpiposeError(
+                raise NoPersonError(
                     f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
                     "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
                 )
@@ -92,7 +93,7 @@ def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Det
         frames.append(detector(image))
         progress.update()
     if len(frames) < view.frames:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
         )
     return frames

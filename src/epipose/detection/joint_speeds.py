@@ -10,8 +10,10 @@ from epipose.detection.tracklets import Tracklet, body_size
 SMOOTHING = 0.15  # seconds over which positions are averaged before they are differentiated
 
 
-def motion(track: Tracklet, fps: float) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
-    """Log speed of every joint in body sizes per second, and how far to trust it."""
+def log_joint_speeds(
+    track: Tracklet, fps: float
+) -> tuple[Float[np.ndarray, "step joint"], Float[np.ndarray, "step joint"]]:
+    """Log speed of every joint in body sizes per second, and its weight."""
     window = max(1, round(SMOOTHING * fps))
     weight = _moving_sum(track.conf, window)
     xy = _moving_sum(track.conf[..., None] * track.xy, window) / np.maximum(weight, 1e-9)[..., None]

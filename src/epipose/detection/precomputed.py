@@ -1,4 +1,4 @@
-"""2D poses that somebody else found: an npz, or OpenPose's JSON folders, one folder per view."""
+"""Keypoints from files: poses2d.npz, or OpenPose's JSON folders, one folder per view."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from epipose.clip import Clip
 from epipose.detection.base import Detection
 from epipose.detection.tracklets import link_detections, stack_tracklets, tracklets_from_detections
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError, NoPersonError
 from epipose.io.files import read_json
 from epipose.poses import Poses2D
 from epipose.skeletons import BODY25, COCO17
@@ -24,19 +24,20 @@ def read_keypoints(path: Path, clip: Clip) -> Poses2D:
     """Poses for a clip from ``path``: a file poses2d.npz or a folder with one folder of JSON files per view.
 
     The npz holds ``xy`` (view, frame, person, joint, 2) in pixels, ``conf`` without the last axis, ``skeleton`` and
-    ``views`` (see docs/formats.md). Views go by name. Raises EpiposeError for other views, frames or joints.
+    ``views`` (see docs/formats.md). Views go by name. Raises InputError for other views, frames or joints,
+    NoPersonError for a view that shows nobody.
     """
     if path.is_dir():
         return read_openpose(path, clip)
     poses = Poses2D.load(path)
     missing = [name for name in clip.names if name not in poses.views]
     if missing:
-        raise EpiposeError(
+        raise InputError(
             f"{path} has views {', '.join(poses.views)}; the clip has {', '.join(clip.names)}. Name them alike."
         )
     longest = max(view.frames for view in clip.views)
     if poses.xy.shape[1] != longest:
-        raise EpiposeError(f"{path} has {poses.xy.shape[1]} frames; the videos have {longest}.")
+        raise InputError(f"{path} has {poses.xy.shape[1]} frames; the videos have {longest}.")
     order = [poses.views.index(name) for name in clip.names]
     xyz = None if poses.xyz is None else poses.xyz[order]
     poses = replace(poses, xy=poses.xy[order], conf=poses.conf[order], xyz=xyz, views=clip.names)
@@ -48,7 +49,8 @@ def read_openpose(folder: Path, clip: Clip) -> Poses2D:
     """Read ``folder/VIEW/*_keypoints.json`` (or ``VIEW_json``), one file per frame in the order of their names.
 
     BODY_25 and 17 COCO keypoints are told apart by their count. A frame may be empty. OpenPose does not number
-    people over time: they are linked here by nearness. Raises EpiposeError for missing views or frames.
+    people over time: they are linked here by nearness. Raises InputError for missing views or frames,
+    DamagedFileError for files of another format, NoPersonError for a view that shows nobody.
     """
     people, skeletons = [], set()
     for view in clip.views:
@@ -56,7 +58,7 @@ def read_openpose(folder: Path, clip: Clip) -> Poses2D:
         skeletons |= {len(person) for frame in frames for person in frame}
         people.append(frames)
     if len(skeletons) != 1:
-        raise EpiposeError(
+        raise InputError(
             f"{folder}: "
             + (
                 f"people have {sorted(skeletons)} numbers each; give one kind only."
@@ -82,10 +84,10 @@ def _files(folder: Path, view: str, frames: int) -> list[Path]:
     place = next((p for p in (folder / view, folder / f"{view}_json") if p.is_dir()), None)
     if place is None:
         there = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise EpiposeError(f"{folder} has no folder '{view}' with the JSON files of that view; its folders: {there}.")
+        raise InputError(f"{folder} has no folder '{view}' with the JSON files of that view; its folders: {there}.")
     files = sorted(place.glob("*_keypoints.json"))
     if len(files) != frames:
-        raise EpiposeError(
+        raise InputError(
             f"{place} has {len(files)} files *_keypoints.json; the video has {frames} frames: give one each."
         )
     return files
@@ -96,13 +98,15 @@ def _people(file: Path) -> list[np.ndarray]:
     try:
         people = [np.asarray(person["pose_keypoints_2d"], float) for person in content["people"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise EpiposeError(
-            f"{file} is no OpenPose output: {error} went wrong reading people/pose_keypoints_2d."
+        raise DamagedFileError(
+            f"{file} is no OpenPose output: people/pose_keypoints_2d cannot be read ({error})."
         ) from error
     for person in people:
         if person.shape not in [(size,) for size in OPENPOSE] or not np.isfinite(person).all():
             kinds = ", ".join(f"{size} ({skeleton.name})" for size, skeleton in OPENPOSE.items())
-            raise EpiposeError(f"{file}: a person has {person.size} numbers; expected {kinds}: x, y, confidence each.")
+            raise DamagedFileError(
+                f"{file}: a person has {person.size} numbers; expected {kinds}: x, y, confidence each."
+            )
     return people
 
 
@@ -115,4 +119,4 @@ def _detection(person: np.ndarray) -> Detection:
 def _check_seen(poses: Poses2D, path: Path) -> None:
     empty = [name for name, conf in zip(poses.views, poses.conf, strict=True) if not bool(conf.any())]
     if empty:
-        raise EpiposeError(f"{path}: nobody is seen in view {', '.join(empty)}. Leave the view out of the clip.")
+        raise NoPersonError(f"{path}: nobody is seen in view {', '.join(empty)}. Leave the view out of the clip.")

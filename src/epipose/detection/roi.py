@@ -1,4 +1,4 @@
-"""The rotated square that a pose network looks at.
+"""Region of interest of a pose network: a rotated square round one person.
 
 BlazePose was trained on crops in which the person stands upright: the square is centred on the hips, large enough
 for the whole body in any posture, and turned so that the line from the hips to the top of the body points up. It is

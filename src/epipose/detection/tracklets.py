@@ -1,6 +1,6 @@
-"""From what a detector said frame by frame to tracks: one array per person and view.
+"""Tracklets: a detector's output frame by frame as one array per person and view.
 
-A track that broke off and one that begins soon after near the same place, at the same size, are one person: they are
+A tracklet that broke off and one that begins soon after near the same place, at the same size, are one person: they are
 joined here, so that the choice of the subject sees few, long candidates.
 """
 
@@ -18,12 +18,12 @@ from epipose.detection.base import Detection
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 
-LONGEST_GAP = 1.0  # seconds a person may be unseen and still be taken for the same
-FARTHEST = 0.5  # distance between the ends of two tracks, in body sizes, that still counts as one person,
-WALKED = 3.0  # plus this much for every second between them (1.4 m/s)
-LONGEST_SWAP = 1.0  # seconds for which left and right may be confused and still be put right
-SWAPPED = 0.7  # a frame is swapped when swapping left and right brings it this much nearer to the one before
-SHORTEST = 3  # frames; what is seen for less is a false alarm
+MAX_GAP_SECONDS = 1.0  # that a person may be unseen within a tracklet
+MAX_JUMP = 0.5  # between the ends of two tracklets of one person, in body sizes,
+MAX_SPEED = 3.0  # plus so many body sizes for every second between them (1.4 m/s)
+MAX_SWAP_SECONDS = 1.0  # of a left-right swap that is undone
+SWAP_DISTANCE_RATIO = 0.7  # of the distances to the frame before, with left and right swapped and as they are
+MIN_FRAMES = 3  # a shorter tracklet is a false alarm
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Tracklet:
 def tracklets_from_detections(
     frames: Sequence[Sequence[Detection]], joints: int, fps: float, most: int = 8
 ) -> list[Tracklet]:
-    """Gather detections by track number, join broken tracks, drop flickers; the ``most`` longest, longest first."""
+    """Gather detections by track number, join broken tracklets, drop flickers; the ``most`` longest, longest first."""
     lengths = Counter(found.track for detections in frames for found in detections if found.conf.any())
-    # arrays are as long as the video: bound how many there are, however often tracks broke off
+    # arrays are as long as the video: bound their number, however often tracklets broke off
     kept = {number for number, _ in lengths.most_common(8 * most)}
     gathered: dict[int, Tracklet] = {}
     for index, detections in enumerate(frames):
@@ -53,30 +53,30 @@ def tracklets_from_detections(
             if found.track not in kept:
                 continue
             if found.track not in gathered:
-                gathered[found.track] = _empty(len(frames), joints, found.xyz is not None)
+                gathered[found.track] = _empty_tracklet(len(frames), joints, found.xyz is not None)
             track = gathered[found.track]
             track.xy[index], track.conf[index] = found.xy, found.conf
             if track.xyz is not None and found.xyz is not None:
                 track.xyz[index] = found.xyz
-    shortest = min(SHORTEST, len(frames))
+    shortest = min(MIN_FRAMES, len(frames))
     long = [track for track in join_tracklets(list(gathered.values()), fps) if len(track.seen) >= shortest]
     return sorted(long, key=lambda track: -len(track.seen))[:most]
 
 
 def link_detections(frames: Sequence[Sequence[Detection]]) -> list[list[Detection]]:
-    """Number people that come without track numbers: nearest to the frame before, at most `FARTHEST` body sizes."""
+    """Number people that come without track numbers: nearest to the frame before, at most `MAX_JUMP` body sizes."""
     result: list[list[Detection]] = []
     fresh = 0
     for people in frames:
         before = result[-1] if result else []
         costs = {
-            (new, old): _apart(other.xy, other.conf, person.xy, person.conf)
+            (new, old): _distance(other.xy, other.conf, person.xy, person.conf)
             for new, person in enumerate(people)
             for old, other in enumerate(before)
         }
         track_of: dict[int, int] = {}
         for new, old in sorted(costs, key=lambda pair: costs[pair]):
-            if costs[new, old] < FARTHEST and new not in track_of and before[old].track not in track_of.values():
+            if costs[new, old] < MAX_JUMP and new not in track_of and before[old].track not in track_of.values():
                 track_of[new] = before[old].track
         for new in range(len(people)):
             if new not in track_of:
@@ -86,53 +86,55 @@ def link_detections(frames: Sequence[Sequence[Detection]]) -> list[list[Detectio
 
 
 def undo_swaps(track: Tracklet, flip: Sequence[int], fps: float) -> Tracklet:
-    """Put left and right back where a detector confused them for up to `LONGEST_SWAP` seconds.
+    """Undo left-right swaps of up to `MAX_SWAP_SECONDS`.
 
     A detector that takes a back for a front for a while swaps every left joint with its right one, at once, and later
     swaps them back: both moments show as frames that continue the one before only with left and right swapped. A
     moment without such a counterpart is left alone: better one wrong stretch than everything after it.
     """
-    seen, mirror = track.seen, np.asarray(flip)
+    seen, flipped = track.seen, np.asarray(flip)
     before, after = seen[:-1], seen[1:]
-    # only joints that both readings can be measured with: seen before, and seen after with their mirror image
-    weight = track.conf[before] * track.conf[after] * track.conf[after][:, mirror] * (mirror != np.arange(len(mirror)))
-    same = (weight * np.linalg.norm(track.xy[after] - track.xy[before], axis=-1)).sum(-1)
-    crossed = (weight * np.linalg.norm(track.xy[after][:, mirror] - track.xy[before], axis=-1)).sum(-1)
-    turns = after[crossed < SWAPPED * same].tolist()
+    # only joints that both assignments can be measured with: seen before, and seen after with their mirror image
+    weight = (
+        track.conf[before] * track.conf[after] * track.conf[after][:, flipped] * (flipped != np.arange(len(flipped)))
+    )
+    distance = (weight * np.linalg.norm(track.xy[after] - track.xy[before], axis=-1)).sum(-1)
+    swapped_distance = (weight * np.linalg.norm(track.xy[after][:, flipped] - track.xy[before], axis=-1)).sum(-1)
+    turns = after[swapped_distance < SWAP_DISTANCE_RATIO * distance].tolist()
     swapped = np.zeros(len(track.conf), bool)
     while len(turns) > 1:
         start, end = turns[:2]
-        paired = end - start <= LONGEST_SWAP * fps
+        paired = end - start <= MAX_SWAP_SECONDS * fps
         swapped[start:end] |= paired
         turns = turns[2:] if paired else turns[1:]
     frames = np.arange(len(track.conf))[:, None]
-    joints = np.where(swapped[:, None], mirror, np.arange(len(mirror)))
+    joints = np.where(swapped[:, None], flipped, np.arange(len(flipped)))
     xyz = None if track.xyz is None else track.xyz[frames, joints]
     return Tracklet(track.xy[frames, joints], track.conf[frames, joints], xyz)
 
 
 def stack_tracklets(
-    tracks: Sequence[Sequence[Tracklet]], views: tuple[str, ...], frames: int, skeleton: Skeleton
+    tracklets: Sequence[Sequence[Tracklet]], views: tuple[str, ...], frames: int, skeleton: Skeleton
 ) -> Poses2D:
-    """Tracks per view as one array; views with fewer people or fewer frames are filled with conf 0."""
-    shape = (len(tracks), frames, max(1, *map(len, tracks)), len(skeleton.joints))
+    """Tracklets per view as one array; views with fewer people or fewer frames are filled with conf 0."""
+    shape = (len(tracklets), frames, max(1, *map(len, tracklets)), len(skeleton.joints))
     xy, conf, xyz = np.zeros((*shape, 2), np.float32), np.zeros(shape, np.float32), np.zeros((*shape, 3), np.float32)
-    for view, people in enumerate(tracks):
+    for view, people in enumerate(tracklets):
         for person, track in enumerate(people):
             length = len(track.conf)
             xy[view, :length, person], conf[view, :length, person] = track.xy, track.conf
             if track.xyz is not None:
                 xyz[view, :length, person] = track.xyz
-    with_xyz = all(track.xyz is not None for view in tracks for track in view)
+    with_xyz = all(track.xyz is not None for view in tracklets for track in view)
     own_3d = torch.from_numpy(xyz) if with_xyz else None
     return Poses2D(torch.from_numpy(xy), torch.from_numpy(conf), skeleton, views, own_3d)
 
 
-def join_tracklets(tracks: Sequence[Tracklet], fps: float) -> list[Tracklet]:
-    """Append each track to the one it continues: the nearest that ended up to `LONGEST_GAP` seconds before it began."""
+def join_tracklets(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
+    """Append each tracklet to the one it continues: the nearest that ended at most `MAX_GAP_SECONDS` before."""
     whole: list[Tracklet] = []
-    for track in sorted(tracks, key=lambda track: track.seen[0]):
-        costs = [_gap(before, track, fps) for before in whole]
+    for track in sorted(tracklets, key=lambda track: track.seen[0]):
+        costs = [_gap_cost(before, track, fps) for before in whole]
         best = int(np.argmin(costs)) if costs else -1
         if best >= 0 and costs[best] < 1:
             whole[best] = overlay(whole[best], track)
@@ -142,7 +144,7 @@ def join_tracklets(tracks: Sequence[Tracklet], fps: float) -> list[Tracklet]:
 
 
 def overlay(track: Tracklet, other: Tracklet) -> Tracklet:
-    """A track with the frames in which another was seen put over it; its own 3D only where both have it."""
+    """A tracklet with the frames in which another was seen put over it; its own 3D only where both have it."""
     seen = np.any(other.conf, axis=-1)[:, None]
     xyz = None
     if track.xyz is not None and other.xyz is not None:
@@ -150,16 +152,16 @@ def overlay(track: Tracklet, other: Tracklet) -> Tracklet:
     return Tracklet(np.where(seen[..., None], other.xy, track.xy), np.where(seen, other.conf, track.conf), xyz)
 
 
-def _gap(before: Tracklet, after: Tracklet, fps: float) -> float:
-    """How far the start of one track is from the end of another, over what is allowed; inf if it cannot follow."""
+def _gap_cost(before: Tracklet, after: Tracklet, fps: float) -> float:
+    """Distance from the end of one tracklet to the start of another, over the allowed; inf if it cannot follow."""
     last, first = int(before.seen[-1]), int(after.seen[0])
-    if not 0 < first - last <= max(1, round(LONGEST_GAP * fps)):
+    if not 0 < first - last <= max(1, round(MAX_GAP_SECONDS * fps)):
         return float("inf")
-    allowed = FARTHEST + WALKED * (first - last) / fps
-    return _apart(before.xy[last], before.conf[last], after.xy[first], after.conf[first]) / allowed
+    allowed = MAX_JUMP + MAX_SPEED * (first - last) / fps
+    return _distance(before.xy[last], before.conf[last], after.xy[first], after.conf[first]) / allowed
 
 
-def _apart(xy_a: np.ndarray, conf_a: np.ndarray, xy_b: np.ndarray, conf_b: np.ndarray) -> float:
+def _distance(xy_a: np.ndarray, conf_a: np.ndarray, xy_b: np.ndarray, conf_b: np.ndarray) -> float:
     """Mean distance of the joints that both poses have, in sizes of the smaller body; inf where they share none."""
     weight = conf_a * conf_b
     size = min(body_size(xy_a, conf_a), body_size(xy_b, conf_b))
@@ -175,6 +177,6 @@ def body_size(xy: Float[np.ndarray, "*batch joint 2"], conf: Float[np.ndarray, "
     return np.asarray(np.sqrt((weight * (xy - mean) ** 2).sum((-1, -2))))
 
 
-def _empty(frames: int, joints: int, with_xyz: bool) -> Tracklet:
+def _empty_tracklet(frames: int, joints: int, with_xyz: bool) -> Tracklet:
     xyz = np.zeros((frames, joints, 3)) if with_xyz else None
     return Tracklet(np.zeros((frames, joints, 2)), np.zeros((frames, joints)), xyz)

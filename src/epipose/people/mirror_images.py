@@ -1,9 +1,10 @@
-"""A mirror in the scene: which of two reconstructed people is only the other one's image.
+"""Reflections in a mirror: recognise a reconstructed person that is another one's mirror image.
 
 Seen from two views a reflection is as consistent as a person: it stands behind the mirror. But its left is the
-person's right, and it is where the person would be, reflected at one plane, all the time. Two real people are so only
-while both stand still. So the plane is found, the person reflected at it, and that is compared with what the views saw
-of the supposed image: at the same moments it must fit, and at other moments, when the person had moved, it must not.
+person's right, and it is always where the person would be, reflected at one plane. Two real people are so only while
+both stand still. So the plane is estimated, the person reflected at it, and that is compared with the observations of
+the supposed mirror image: at the same moments it must fit, and at other moments, when the person had moved, it must
+not.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.geometry.observations import Observations
-from epipose.people.tracklet_matching import DOUBTFUL, FEWEST, mean_cost
+from epipose.people.tracklet_matching import MIN_SHARED_JOINTS, NEUTRAL_COST, mean_cost
 
-TELLING = 0.7  # by how much worse the person at other moments must fit, or nothing moved enough to tell
-FRAMES = 20  # frames with both that are needed
+MIN_COST_GAP = 0.7  # by which the person at other moments must fit worse; else nothing moved enough to tell
+MIN_COMMON_FRAMES = 20  # in which both are seen
 
 
 class Plane(NamedTuple):
@@ -38,28 +39,28 @@ class Plane(NamedTuple):
         return xyz @ self.normal - self.offset
 
 
-def plane_between(
+def fit_mirror_plane(
     xyz: Float[Tensor, "frame joint 3"],
     image: Float[Tensor, "frame joint 3"],
     seen: Bool[Tensor, "frame joint"],
     flip: Sequence[int],
 ) -> Plane:
-    """The plane that best reflects a person into another, left and right swapped, whether they are images or not.
+    """The plane that best reflects a person into another, left and right swapped, whether that is a reflection or not.
 
     A point and its image differ along the normal, and their middle lies on the plane: both in closed form, then again
-    with the better half, because detections err by a limb's length now and then. ``seen``: joints of the person that
-    the image has, swapped, too.
+    with the better half, because keypoints err by a limb's length now and then. ``seen``: joints of the person that
+    the mirror image has, swapped, too.
     """
     p, q = xyz[seen], image[:, list(flip)][seen]
-    plane = _plane(p, q)
+    plane = _fit_plane(p, q)
     for _ in range(3):
         error = (plane.reflect(p) - q).norm(dim=-1)
         fits = error <= error.median()
-        plane = _plane(p[fits], q[fits])
+        plane = _fit_plane(p[fits], q[fits])
     return plane
 
 
-def is_reflected(
+def is_reflection(
     plane: Plane,
     xyz: Float[Tensor, "frame joint 3"],
     seen: Bool[Tensor, "frame joint"],
@@ -67,7 +68,7 @@ def is_reflected(
     rig: Rig,
     flip: Sequence[int],
 ) -> bool:
-    """Whether what the views saw of a supposed image is the reflection of a person at a plane, moment by moment."""
+    """Whether observations of a supposed mirror image are the reflection of a person at a plane, moment by moment."""
     order = list(flip)
     reflected, known = plane.reflect(xyz)[:, order], seen[:, order]
 
@@ -76,18 +77,18 @@ def is_reflected(
         u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
         squared = ((u - image.x) / image.noise[..., None]).square().sum(-1) / 2
         weight = image.weight * known * (p[..., 2] > 0)
-        counted = (weight > 0).sum(-1) >= FEWEST
-        if int(counted.any(0).sum()) < FRAMES:
+        counted = (weight > 0).sum(-1) >= MIN_SHARED_JOINTS
+        if int(counted.any(0).sum()) < MIN_COMMON_FRAMES:
             return float("nan")
         return float(mean_cost(squared, weight)[counted].median())
 
     now = cost(reflected, known)
     half = len(xyz) // 2
     then = cost(reflected.roll(half, 0), known.roll(half, 0))
-    return now < DOUBTFUL and then > now + TELLING  # what cannot be compared is nan, and no reflection
+    return now < NEUTRAL_COST and then > now + MIN_COST_GAP  # what cannot be compared is nan, and no reflection
 
 
-def _plane(p: Float[Tensor, "point 3"], q: Float[Tensor, "point 3"]) -> Plane:
+def _fit_plane(p: Float[Tensor, "point 3"], q: Float[Tensor, "point 3"]) -> Plane:
     apart = q - p
     normal = torch.linalg.eigh(apart.mT @ apart).eigenvectors[:, -1]
     return Plane(normal, float(((p + q) / 2 @ normal).median()))

@@ -1,11 +1,12 @@
-"""Which of the people in each view is the one whom all cameras follow.
+"""Subject selection: match tracklets across uncalibrated views by joint-speed correlation.
 
-The largest person is not it: a bystander close to one camera is larger. What the views of one person share, without
-any calibration, is WHEN each joint moves fast: a speed in the image, divided by the body's size in the image,
-rises and falls at the same moments from every side. So every pair of candidates of two views gets the correlation
-over time of their joints' speeds, weighted by how much both move and how long both are seen, and the candidates (one
-per view) with the largest sum over all pairs of views are taken. Who was out of a view for long comes back as another
-candidate there: one whose motion agrees as surely, at times when the chosen one is not seen, is added to it.
+The largest person need not be the subject: a bystander close to one camera is larger. What the views of one person
+share, without any calibration, is WHEN each joint moves fast: a speed in the image, divided by the body's size in the
+image, rises and falls at the same moments from every side. So every pair of candidates of two views gets the
+correlation over time of their joints' speeds, weighted by how much both move and how long both are seen, and the
+candidates (one per view) with the largest sum over all pairs of views are taken. A subject who was out of a view for
+long comes back as another candidate there: one whose motion agrees well enough, at times when the chosen one is not
+seen, is added to it.
 """
 
 from __future__ import annotations
@@ -16,17 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from epipose.detection.joint_speeds import motion
+from epipose.detection.joint_speeds import log_joint_speeds
 from epipose.detection.tracklets import Tracklet, join_tracklets, overlay, stack_tracklets
 from epipose.errors import NoPersonError
 from epipose.poses import Poses2D
 
-HALF_SCORE_SPREAD = 0.2  # spread over time of the log speed (in body sizes per second) at which a candidate counts half
-MIN_AGREEMENT = 0.15  # mean agreement of the subject with the other views below which it is reported as doubtful
-MIN_ADDED_SECONDS = (
-    0.25  # seconds of motion below which it agrees, or does not, by chance: shorter tracks are not added
-)
-# What being seen at the same time is worth by itself, in units of correlation. It decides where nothing agrees: then
+HALF_SCORE_SPREAD = 0.2  # of the log speed (body sizes per second) over time, at which a candidate counts half
+MIN_AGREEMENT = 0.15  # of the subject with the other views, on average; less is reported as doubtful
+MIN_ADDED_SECONDS = 0.25  # shorter tracklets may agree by chance and are not added
+# Score of being seen at the same time alone, in units of correlation. It decides where nothing agrees: then
 # the person seen all the time is taken, not the false alarm of a few frames that agrees by chance.
 PRESENCE_SCORE = 0.02
 
@@ -107,11 +106,11 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, SubjectChoice]:
     choose. Raises NoPersonError for a view in which nobody is seen.
     """
     people = [_candidates(poses, view, fps) for view in range(len(poses.views))]
-    unseen = [name for name, tracks in zip(poses.views, people, strict=True) if not tracks]
+    unseen = [name for name, tracklets in zip(poses.views, people, strict=True) if not tracklets]
     if unseen:
         raise NoPersonError(f"Nobody is seen in view {', '.join(unseen)}: leave it out of the clip, or detect again.")
-    owner = np.array([view for view, tracks in enumerate(people) for _ in tracks], int)
-    flat = [track for tracks in people for track in tracks]
+    owner = np.array([view for view, tracklets in enumerate(people) for _ in tracklets], int)
+    flat = [tracklet for tracklets in people for tracklet in tracklets]
     score, correlation = _agreement(flat, owner, fps)
     chosen = _best_combination(score, owner, len(people))
     choices: dict[str, ViewChoice] = {}
@@ -123,7 +122,7 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, SubjectChoice]:
         agreement = correlation[own][:, others].sum(1) / max(1, len(others))
         taken = int(np.flatnonzero(own == chosen[view])[0])
         whole, added = _completed(people[view], taken, support, agreement, MIN_ADDED_SECONDS * fps)
-        order.append([whole, *(track for i, track in enumerate(people[view]) if i not in (taken, *added))])
+        order.append([whole, *(tracklet for i, tracklet in enumerate(people[view]) if i not in (taken, *added))])
         rivals, next_best = (np.delete(values, [taken, *added]) for values in (support, agreement))
         choices[name] = ViewChoice(
             candidates=len(own),
@@ -140,7 +139,7 @@ def choose_subject(poses: Poses2D, fps: float) -> tuple[Poses2D, SubjectChoice]:
 def _completed(
     people: list[Tracklet], taken: int, support: np.ndarray, agreement: np.ndarray, shortest: float
 ) -> tuple[Tracklet, list[int]]:
-    """The person taken, with the others that agree as surely and are seen at other times only, and their numbers."""
+    """The person taken, with the others that agree well enough and are seen at other times only, and their numbers."""
     whole, added = people[taken], []
     for i in np.argsort(-support, kind="stable").tolist():
         seen = people[i].seen
@@ -151,20 +150,20 @@ def _completed(
 
 
 def _candidates(poses: Poses2D, view: int, fps: float) -> list[Tracklet]:
-    """The people of a view, broken tracks joined, longest first."""
-    tracks = []
+    """The people of a view, broken tracklets joined, longest first."""
+    tracklets = []
     for person in range(poses.xy.shape[2]):
         xyz = None if poses.xyz is None else poses.xyz[view, :, person].double().numpy()
         conf = poses.conf[view, :, person].double().numpy()
         if conf.any():
-            tracks.append(Tracklet(poses.xy[view, :, person].double().numpy(), conf, xyz))
-    return sorted(join_tracklets(tracks, fps), key=lambda track: -len(track.seen))
+            tracklets.append(Tracklet(poses.xy[view, :, person].double().numpy(), conf, xyz))
+    return sorted(join_tracklets(tracklets, fps), key=lambda tracklet: -len(tracklet.seen))
 
 
-def _agreement(tracks: list[Tracklet], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+def _agreement(tracklets: list[Tracklet], owner: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
     """Score and plain correlation of the motion of every two candidates of different views; 0 within a view."""
-    motions = [motion(track, fps) for track in tracks]
-    score, correlation = np.zeros((2, len(tracks), len(tracks)))
+    motions = [log_joint_speeds(tracklet, fps) for tracklet in tracklets]
+    score, correlation = np.zeros((2, len(tracklets), len(tracklets)))
     for i, (speed_a, weight_a) in enumerate(motions):
         for j in range(i):
             if owner[i] == owner[j]:
@@ -173,7 +172,7 @@ def _agreement(tracks: list[Tracklet], owner: np.ndarray, fps: float) -> tuple[n
             weight = weight_a * weight_b
             total = np.maximum(weight.sum(0), 1e-9)
             a, b = (speed - (weight * speed).sum(0) / total for speed in (speed_a, speed_b))
-            # the mean per joint is gone: hands are faster than hips in everybody, which says nothing
+            # the mean per joint is gone: hands are faster than hips in everybody, which tells nobody apart
             spread_a, spread_b = (np.sqrt((weight * s**2).sum() / total.sum()) for s in (a, b))
             common = (weight * a * b).sum() / total.sum() / max(spread_a * spread_b, 1e-12)
             moving = spread_a / (spread_a + HALF_SCORE_SPREAD) * spread_b / (spread_b + HALF_SCORE_SPREAD)

@@ -14,7 +14,7 @@ from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
 from epipose.pipeline.detect import DetectedClip
 from epipose.pipeline.options import CalibrateOptions
-from epipose.reconstruction.scale import measuring
+from epipose.reconstruction.scale import scale_estimator
 
 
 def calibrate(
@@ -38,7 +38,7 @@ def calibrate(
         rig, note = known_rig_from(known_rig, clip)
         result = check_rig(poses, rig, max_frames=options.max_frames)
     else:
-        measure = measuring(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
+        measure = scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
         lens = lens_for(clip, intrinsics, options.focal)
         note = lens.note
         result = calibrate_rig(

@@ -21,7 +21,7 @@ from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
 from epipose.sync.offsets import estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
-from epipose.sync.result import Sync
+from epipose.sync.result import TimeOffsets
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DetectionReport:
     """How a clip was synchronised, who the subject is in each view and why, and what a user should look at."""
 
     subject: SubjectChoice
-    sync: Sync
+    sync: TimeOffsets
     warnings: tuple[str, ...]
 
 

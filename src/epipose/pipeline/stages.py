@@ -24,7 +24,7 @@ from epipose.pipeline.detect import DetectedClip, checked_options, keypoints_in,
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
 from epipose.poses import Poses2D, Poses3D
-from epipose.reconstruction.scale import measuring
+from epipose.reconstruction.scale import scale_estimator
 from epipose.skeletons import H36M17
 from epipose.training.supervision import Mode, Supervision, check_supervision, supervision
 from epipose.viz.calibration_report import calibration_page
@@ -97,7 +97,8 @@ def calibrate_clip(
     check_sources(options, intrinsics, known_rig)
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
-    measuring(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)  # names what is wrong
+    # lengths are checked before any work
+    scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
     record, page = folder / "calibrate.json", folder / "calibration.html"
     outputs = (folder / "rig.json", folder / "calibration.json", page)
     asked = {**as_json(options), "known": known_rig is not None}

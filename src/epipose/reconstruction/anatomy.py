@@ -1,7 +1,7 @@
-"""Left and right in space: is a reconstructed person a human being or the mirror image of one?
+"""Handedness of a reconstruction by anatomy: a person, or the mirror image of one? And lengths of body parts.
 
 Images say little about depth, and a reconstruction whose depths are all reversed explains them nearly as well as the
-true one (`epipose.geometry.mirror_ambiguity`). But bodies are not symmetric front to back: noses and toes point
+right one (`epipose.geometry.mirror_ambiguity`). But bodies are not symmetric front to back: noses and toes point
 forward, knees bend forward, elbows backward. A detector tells left from right by the look of the person, so "right" is
 known, "up" is the axis of the trunk or the limb, and the two give "forward" = up x right. In a mirrored world that
 cross product points backward. Every cue below is such a triple product and changes its sign exactly under reflection;
@@ -19,19 +19,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.errors import EpiposeError
+from epipose.errors import NoPersonError
 from epipose.skeleton import Skeleton
 
-# A score is sure when it is far from 0 and more than chance makes of so many cues: noise alone spreads it by about one
-# over the root of their number. With 30 mm of noise on every joint, 1931 windows of 20 frames from recordings of people
-# who walk, climb and swing all scored above 0.68, and 29 recordings of dances, kicks, rolls and somersaults above 0.66.
-_SURE_SCORE, _SURE_DEVIATIONS = 0.5, 5.0
+# A score is significant when it is far from 0 and from what chance makes of so many cues: noise alone spreads it by
+# about one over the root of their number. With 30 mm of noise on every joint, 1931 windows of 20 frames from recordings
+# of people who walk, climb and swing all scored above 0.68, and 29 recordings of dances, kicks, rolls and somersaults
+# above 0.66.
+_MIN_SCORE, _MIN_DEVIATIONS = 0.5, 5.0
 
 
 class Handedness(NamedTuple):
-    """``score``: +1 a proper person, -1 a mirrored one, 0 nothing to tell by; ``evidence``: cues seen, over all frames.
+    """``score``: +1 a person, -1 the mirror image of one, 0 no evidence; ``evidence``: cues seen, over all frames.
 
-    ``cues``: the score by each cue alone (those that were seen). ``sure``: whether the sign may be relied on.
+    ``cues``: the score by each cue alone (those that were seen). ``sure``: whether the sign is significant.
     """
 
     score: float
@@ -80,10 +81,10 @@ _CUES = (
 def handedness(
     xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton
 ) -> Handedness:
-    """Whether the person's left is on the left. Any unit, any axes; joints of confidence 0 do not count.
+    """Handedness: whether the person's left is on the left. Any unit, any axes; joints of confidence 0 do not count.
 
     The score is the sum of all cues (how far forward, as a share of the body part, at most a fifth) over the sum of
-    their sizes: a straight knee says nothing and has no weight, a toe that points backward has much.
+    their sizes: a straight knee tells nothing and has no weight, a toe that points backward has much.
     """
     evidence = 0
     sums: dict[str, tuple[float, float]] = {}  # how far forward in all, and of what size
@@ -96,7 +97,7 @@ def handedness(
         evidence += int((weight > 0).sum())
     cues = {name: signed / size for name, (signed, size) in sums.items() if size > 0}
     score = sum(signed for signed, _ in sums.values()) / max(sum(size for _, size in sums.values()), 1e-300)
-    sure = abs(score) >= _SURE_SCORE and abs(score) * evidence**0.5 >= _SURE_DEVIATIONS
+    sure = abs(score) >= _MIN_SCORE and abs(score) * evidence**0.5 >= _MIN_DEVIATIONS
     return Handedness(score, evidence, sure, cues)
 
 
@@ -120,7 +121,7 @@ def _forward(
 def mean_joint(
     xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton, names: Sequence[str]
 ) -> tuple[Float[Tensor, "frame 3"], Float[Tensor, " frame"]]:
-    """The mean of joints by name, as confident as the least of them; raises EpiposeError for unknown names."""
+    """The mean of joints by name, as confident as the least of them; raises InputError for unknown names."""
     index = [skeleton.index(name) for name in names]
     return xyz[:, index].mean(1), conf[:, index].amin(1)
 
@@ -164,13 +165,13 @@ _CHAIN = (
 def limb_chain(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
     """Shoulder line to hip line, plus thigh, plus shank (mean of left and right): a length no pose changes.
 
-    Medians over the frames that have all joints of a part; raises EpiposeError where there is none.
+    Medians over the frames that have all joints of a part; raises NoPersonError where there is none.
     """
     total = 0.0
     for part, share, starts, ends in _CHAIN:
         length = part_length(xyz, conf, skeleton, starts, ends)
         if not length.frames:
-            raise EpiposeError(
+            raise NoPersonError(
                 f"The {part} of the subject is never seen by two views at once; the person's size is unknown."
             )
         total += share * length.value

@@ -1,7 +1,7 @@
-"""3D labels: every joint triangulated from the views that agree on it, with a confidence it has earned.
+"""3D labels: every joint triangulated from its inlier views, with a confidence that the geometry supports.
 
-A label is only worth training on when it is right, and geometry knows when it is: two views or more must agree, from
-directions far enough apart to fix the depth. What fails that is confidence 0, never a guess.
+A label is only worth training on when it is right, and the geometry tells when it is: two views or more must agree,
+from directions far enough apart to fix the depth. What fails that gets confidence 0, never a guess.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 
-GATE = 2.5  # expected errors by which a view may miss a joint and still support it
+GATE = 2.5  # expected errors within which a view is an inlier of a joint
 MIN_PARALLAX_DEG = 5.0
 
 
@@ -39,18 +39,20 @@ def label_poses(
 ) -> Poses3D:
     """Triangulate people in world space and map them to ``skeleton``.
 
-    ``persons``: which of the poses' people, each the same human in every view: the subject alone, or those that
-    `epipose.people.association.associate` found. ``gate``: a view supports a joint when it errs by less than this many
-    expected errors (`NOISE_SHARE` of the person's size in the image each). A joint's confidence is the number of
-    supporting views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]: one view
-    alone is worth nothing, two perfect ones are worth 1. Joints whose supporting rays are all within
+    ``persons``: which of the poses' people, each the same one in every view: the subject alone, or those that
+    `epipose.people.association.associate` found. ``gate``: a view is an inlier of a joint when its reprojection error
+    is less than this many expected errors (`NOISE_SHARE` of the person's size in the image each). A joint's confidence
+    is the number of inlier views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]:
+    one view alone is worth nothing, two perfect ones are worth 1. Joints whose inlier rays are all within
     ``min_parallax_deg`` of one line get 0. ``smoothness``: the expected second difference of a joint's path from frame
-    to frame, in units of the rig; None holds no path to be smooth.
+    to frame, in units of the rig; None assumes no path to be smooth.
     """
     frames = poses.xy.shape[1]
-    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK))
+    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
     xyz, conf = [], []
-    with tqdm(total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK} frames", delay=2, disable=None) as bar:
+    with tqdm(
+        total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK_FRAMES} frames", delay=2, disable=None
+    ) as bar:
         for person in persons:
             observed = observe(poses, rig, person=person)
             parts = []
@@ -64,7 +66,7 @@ def label_poses(
     return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton)
 
 
-_BLOCK = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
+_BLOCK_FRAMES = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
 
 
 def triangulated(
@@ -78,9 +80,10 @@ def triangulated(
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
     """One person's joints in the world, in the joints of the observations, and their confidence (see `label_poses`).
 
-    Each joint is triangulated for itself first. Along the viewing direction it errs most there; the other end of a bone
-    errs in another direction, and all frames together know the bone's length better than one does. So all joints are
-    adjusted once more, cameras held, with bones that keep their length as far as they are seen to (``constant_bones``).
+    Each joint is triangulated for itself first. Its error is largest along the viewing direction; that of the other end
+    of a bone has another direction, and all frames together fix the bone's length better than one does. So all joints
+    are adjusted once more, cameras held, with bones that keep their length as far as they are seen to
+    (``constant_bones``).
     """
     camera = rig.camera.to(torch.float64)
     observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)

@@ -1,8 +1,8 @@
-"""How large the world is: metres from one length that the user knows.
+"""Metric scale: metres from one length that the user knows.
 
-Cameras from images are right up to one common factor. The person's height, the length of a bone or the distance
-between two cameras fixes it; with several of them the factor is their weighted mean, and where they contradict each
-other that is said. Each comes with an error, for a scale is no better than the length it rests on: people's proportions
+Cameras estimated from images are right up to one common factor. The person's height, the length of a bone or the
+distance between two cameras fixes it; with several of them the factor is their weighted mean, and contradictions
+between them are reported. Each has an error, for a scale is no better than the length it rests on: people's proportions
 differ, and what a detector calls a hip is not where a tape measure would be put.
 """
 
@@ -18,9 +18,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import CalibrationError, InputError, NoPersonError
 from epipose.reconstruction.anatomy import limb_chain, part_length
-from epipose.reconstruction.world_frame import CHAIN_SHARE
+from epipose.reconstruction.world_frame import LIMB_CHAIN_SHARE
 from epipose.skeleton import Skeleton
 
 # Relative error of a height: people's limbs differ from the table by some per cent, and detectors' joints from both.
@@ -51,7 +51,7 @@ class Scale:
     warnings: tuple[str, ...]
 
 
-class _Measured(NamedTuple):
+class _Measurement(NamedTuple):
     what: str
     metres: float
     length: float  # in units of the world
@@ -71,13 +71,14 @@ def metric_scale(
     """The factor from this world to metres; None where no length is given.
 
     ``height``: the person's, standing, in metres; ``bones``: (name or JOINT-JOINT, metres); ``camera_distances``:
-    (camera, camera, metres). Raises EpiposeError for unknown names, implausible lengths, and joints never seen.
+    (camera, camera, metres). Raises InputError for unknown names and implausible lengths, NoPersonError for joints
+    never seen, CalibrationError for cameras at one place.
     """
     measured = []
     if height is not None:
         check_height(height)
         words = f"the person's height of {height:g} m"
-        measured.append(_Measured(words, height, limb_chain(xyz, conf, skeleton) / CHAIN_SHARE, _HEIGHT_SIGMA))
+        measured.append(_Measurement(words, height, limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE, _HEIGHT_SIGMA))
     measured += [_bone(xyz, conf, skeleton, name, metres) for name, metres in bones]
     measured += [_camera_distance(rig, *given) for given in camera_distances]
     if not measured:
@@ -97,27 +98,27 @@ def metric_scale(
 
 
 def check_height(metres: float) -> None:
-    """Raise EpiposeError for a standing height that no person has."""
-    _check("--height", metres, 0.5, 2.5)
+    """Raise InputError for an implausible standing height."""
+    _check_range("--height", metres, 0.5, 2.5)
 
 
 def parse_bone(text: str) -> tuple[str, float]:
     """``NAME=METRES`` as written on the command line; the name is checked against a skeleton by `metric_scale`."""
     name, metres = _split("--bone", text, "thigh=0.42 or left_knee-left_ankle=0.42")
-    _check(f"--bone {name}", metres, 0.02, 1.5)
+    _check_range(f"--bone {name}", metres, 0.02, 1.5)
     return name, metres
 
 
 def parse_camera_distance(text: str, names: Sequence[str]) -> tuple[str, str, float]:
-    """``CAMERA-CAMERA=METRES``; names of cameras may contain hyphens themselves. Raises EpiposeError."""
+    """``CAMERA-CAMERA=METRES``; names of cameras may contain hyphens themselves. Raises InputError."""
     pair, metres = _split("--camera-distance", text, f"{names[0]}-{names[-1]}=3.5")
     found = [(a, b) for a in names for b in names if a != b and f"{a}-{b}" == pair]
     if len(found) != 1:
-        raise EpiposeError(
+        raise InputError(
             f"--camera-distance {text}: '{pair}' is no pair of cameras. Write CAMERA-CAMERA=METRES with two of "
             f"{', '.join(names)}."
         )
-    _check(f"--camera-distance {pair}", metres, 0.05, 200.0)
+    _check_range(f"--camera-distance {pair}", metres, 0.05, 200.0)
     return *found[0], metres
 
 
@@ -128,28 +129,28 @@ def _split(option: str, text: str, example: str) -> tuple[str, float]:
     except ValueError:
         metres = math.nan
     if not equals or not name.strip() or not math.isfinite(metres):
-        raise EpiposeError(f"{option} {text}: expected a name, '=' and a length in metres, such as {example}.")
+        raise InputError(f"{option} {text}: expected a name, '=' and a length in metres, such as {example}.")
     return name.strip(), metres
 
 
-def _check(option: str, metres: float, least: float, most: float) -> None:
+def _check_range(option: str, metres: float, least: float, most: float) -> None:
     if not least <= metres <= most:
-        raise EpiposeError(
+        raise InputError(
             f"{option} is {metres:g} m; expected metres between {least:g} and {most:g}."
             + (f" Were centimetres meant? Then write {metres / 100:g}." if least <= metres / 100 <= most else "")
         )
 
 
-def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: float) -> _Measured:
+def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: float) -> _Measurement:
     """The bone's median length; of both sides where the name means both."""
-    _check(f"--bone {name}", metres, 0.02, 1.5)
+    _check_range(f"--bone {name}", metres, 0.02, 1.5)
     lengths = [part_length(xyz, conf, skeleton, [a], [b]) for a, b in _joint_pairs(name, skeleton)]
     lengths = [length for length in lengths if length.frames and length.value > 0]
     if not lengths:
-        raise EpiposeError(f"--bone {name}: its joints were never seen by two views at once. Give another length.")
+        raise NoPersonError(f"--bone {name}: its joints were never seen by two views at once. Give another length.")
     mean = sum(length.value for length in lengths) / len(lengths)
     spread = max(length.spread for length in lengths) / math.sqrt(min(length.frames for length in lengths))
-    return _Measured(f"the bone {name} of {metres:g} m", metres, mean, math.hypot(_JOINT_SIGMA / metres, spread))
+    return _Measurement(f"the bone {name} of {metres:g} m", metres, mean, math.hypot(_JOINT_SIGMA / metres, spread))
 
 
 def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
@@ -160,31 +161,33 @@ def _joint_pairs(name: str, skeleton: Skeleton) -> list[tuple[str, str]]:
         return [(f"left_{_WIDTHS[name]}", f"right_{_WIDTHS[name]}")]
     start, _, end = name.partition("-")
     if start == end or not {start, end} <= set(skeleton.joints):
-        raise EpiposeError(
-            f"--bone {name}: no such bone. Name one of {', '.join((*_BONES, *_WIDTHS))}, or two joints as JOINT-JOINT out "
-            f"of {', '.join(skeleton.joints)}."
+        raise InputError(
+            f"--bone {name}: no such bone. Name one of {', '.join((*_BONES, *_WIDTHS))}, or two joints as JOINT-JOINT "
+            f"out of {', '.join(skeleton.joints)}."
         )
     return [(start, end)]
 
 
-def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measured:
+def _camera_distance(rig: Rig, a: str, b: str, metres: float) -> _Measurement:
     pair = rig.select((a, b)).camera.center
     length = float((pair[1] - pair[0]).norm())
     if length < 1e-9:
-        raise EpiposeError(
-            f"--camera-distance {a}-{b}: both cameras came out at one place, so nothing can be measured."
+        raise CalibrationError(
+            f"--camera-distance {a}-{b}: both cameras were estimated at one place, so nothing can be measured."
         )
-    return _Measured(f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres))
+    return _Measurement(
+        f"the distance of {metres:g} m from {a} to {b}", metres, length, max(0.005, _TAPE_SIGMA / metres)
+    )
 
 
-def measuring(
+def scale_estimator(
     skeleton: Skeleton,
     names: Sequence[str],
     height: float | None,
     bones: Sequence[str],
     camera_distances: Sequence[str],
 ) -> Callable[[Tensor, Tensor, Rig], Scale | None]:
-    """`metric_scale` for lengths as written on the command line, which are checked now. Raises EpiposeError."""
+    """`metric_scale` for lengths as written on the command line, which are checked now. Raises InputError."""
     if height is not None:
         check_height(height)
     known_bones = [parse_bone(text) for text in bones]

@@ -1,17 +1,17 @@
-"""Which way is up and where the floor is: the world frame, from the feet, the posture and how people hold cameras.
+"""World frame: direction of gravity and the floor, from foot contacts, posture and camera roll.
 
-Cameras recovered from images know no gravity. Three things tell of it, each a little:
+Cameras recovered from images know no gravity. Three cues tell of it, each a little:
 
 - Feet that stand lie on the floor. Where the person has stood in several places, those places span a plane.
 - People who stand or walk are upright: the line from their ankles to their shoulders points up, to within some degrees
   that are theirs (one leans, another carries a bag) and do not average out.
 - People hold cameras level: the rows of an image are horizontal, though its columns are seldom vertical.
 
-`up_direction` weighs them by their errors in one small least-squares problem, and returns how sure it is. A person who
-crosses the floor gives the plane in the direction of the walk; posture and cameras add what is missing sideways.
-On 57 recordings of motion capture, with 30 mm of noise on every joint and cameras tilted sideways by 3 degrees, walks
-came out 0.1 (half a minute) to 2 degrees (two steps) from the vertical; climbing, rolling, cartwheels and somersaults 1
-to 6. The stated errors were right to within half as much again, the worst on uneven ground.
+`up_direction` weighs them by their errors in one small least-squares problem, and returns the standard deviation of the
+result. A person who crosses the floor gives the plane in the direction of the walk; posture and cameras add what is
+missing sideways. On 57 recordings of motion capture, with 30 mm of noise on every joint and cameras tilted sideways by
+3 degrees, walks came out 0.1 (half a minute) to 2 degrees (two steps) from the vertical; climbing, rolling, cartwheels
+and somersaults 1 to 6. The stated errors were right to within half as much again, the worst on uneven ground.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from epipose.geometry.rotation import rotation_to_z
 from epipose.reconstruction.anatomy import limb_chain, mean_joint
 from epipose.skeleton import Skeleton
 
-# Errors of the three witnesses, one standard deviation, chosen on motion capture.
+# Standard deviations of the three cues, chosen on motion capture.
 POSTURE_SIGMA = math.radians(4.0)
 CAMERA_SIGMA = math.radians(3.0)
 FLOOR_SIGMA = 0.012  # height of a standing ankle above the floor, in statures
 
-CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
+LIMB_CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
 ANKLE_HEIGHT = 0.045  # statures above the sole: 0.039 in Winter's figure, 0.05 in marker-based skeletons
 NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
 
 
-class Up(NamedTuple):
-    """A unit vector, its standard deviation in radians (pi: nothing is known), and the places where feet stood."""
+class UpDirection(NamedTuple):
+    """A unit vector, its standard deviation in radians (pi: nothing is known), and the places of foot contacts."""
 
     direction: Float[Tensor, "3"]
     sigma: float
-    places: Float[Tensor, "place 3"]
+    contacts: Float[Tensor, "contact 3"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def upright(
     fps: float,
     scale: float = 1.0,
 ) -> World:
-    """Set the world on its feet, and multiply its lengths by ``scale`` (see `epipose.reconstruction.scale`).
+    """Turn the world upright, and multiply its lengths by ``scale`` (see `epipose.reconstruction.scale`).
 
     z is up and 0 on the floor; the origin is below the middle of where the person was (without one, of the cameras);
     x points to camera 0's right. Points of confidence 0 are moved along.
@@ -85,7 +85,7 @@ def upright(
         middle = standing[conf > 0].median(0).values
     elif len(cameras):
         middle = cameras.mean(0)
-    middle[2] = _floor(standing, conf, skeleton, up.places @ up.direction, cameras[:, 2])
+    middle[2] = _floor(standing, conf, skeleton, up.contacts @ up.direction, cameras[:, 2])
     moved = Similarity(xyz.new_tensor(scale), R, -scale * middle)
     if rig is not None:
         rig = replace(rig.moved(scale, R.double(), moved.t.double()), upright=True)
@@ -96,18 +96,18 @@ def _floor(
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
     skeleton: Skeleton,
-    places: Float[Tensor, " place"],
+    contacts: Float[Tensor, " contact"],
     cameras: Float[Tensor, " view"],
 ) -> float:
-    """Height of the floor in a world with z up: below the lowest places where ankles stood.
+    """Height of the floor in a world with z up: below the lowest foot contacts.
 
     Without such places (a runner), below the ankles where they are lowest; then below the lowest joints; then as far
     below the cameras as a tripod is high.
     """
     size = stature(xyz, conf, skeleton)
-    if len(places):
-        lowest = places <= places.quantile(0.2) + 0.05 * size
-        return float(places[lowest].median()) - ANKLE_HEIGHT * size
+    if len(contacts):
+        lowest = contacts <= contacts.quantile(0.2) + 0.05 * size
+        return float(contacts[lowest].median()) - ANKLE_HEIGHT * size
     ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]
     for joints, below in ((ankles, ANKLE_HEIGHT), (slice(None), 0.0)):
         height = torch.where(conf[:, joints] > 0, xyz[:, joints, 2], torch.inf).amin(1)
@@ -119,7 +119,7 @@ def _floor(
 def stature(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
     """Standing height in the unit of the points, from trunk, thighs and shanks; 1.7 where those were never seen."""
     with suppress(EpiposeError):
-        return limb_chain(xyz, conf, skeleton) / CHAIN_SHARE or NOMINAL_STATURE
+        return limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE or NOMINAL_STATURE
     return NOMINAL_STATURE
 
 
@@ -129,28 +129,28 @@ def up_direction(
     skeleton: Skeleton,
     rig: Rig | None,
     fps: float,
-) -> Up:
+) -> UpDirection:
     """Up in the given world. ``fps``: of these frames, which must be successive; it tells standing feet from moving.
 
     Nothing to go by (no camera, no upright posture) gives -y with a standard deviation of pi.
     """
     size = stature(xyz, conf, skeleton)
     rows = xyz.new_zeros(0, 3) if rig is None else rig.camera.R[:, 0].to(xyz)
-    posture, posture_sigma = _posture(xyz, conf, skeleton, rig, fps)
-    up, sigma, places = posture, posture_sigma, xyz.new_zeros(0, 3)
+    posture, posture_sigma = _posture_up(xyz, conf, skeleton, rig, fps)
+    up, sigma, contacts = posture, posture_sigma, xyz.new_zeros(0, 3)
     if sigma == math.pi and not len(rows):
-        return Up(up, sigma, places)
-    for turn in range(4):  # which foot is the lower one, and so where it stood, depend on up a little
-        up, sigma = _balance(up, posture, posture_sigma, rows, places / size)
+        return UpDirection(up, sigma, contacts)
+    for turn in range(4):  # which foot is the lower one, and so the contacts, depend on up a little
+        up, sigma = _combine_cues(up, posture, posture_sigma, rows, contacts / size)
         if turn < 3:
-            places = standing_places(xyz, conf, skeleton, up, size, fps)
-    return Up(up, sigma, places)
+            contacts = foot_contacts(xyz, conf, skeleton, up, size, fps)
+    return UpDirection(up, sigma, contacts)
 
 
-def _posture(
+def _posture_up(
     xyz: Tensor, conf: Tensor, skeleton: Skeleton, rig: Rig | None, fps: float
 ) -> tuple[Float[Tensor, "3"], float]:
-    """Where the line from ankles to shoulders points when the person is straight, and the error of that as up.
+    """Direction from ankles to shoulders of a straight person, and its standard deviation as the direction up.
 
     Cameras tell standing from lying: only frames near the mean of their upward columns count. Without such frames that
     mean is the answer, good to half a radian; without either, -y and pi.
@@ -162,7 +162,7 @@ def _posture(
     seen = seen & (length > 1e-9)
     start, sigma = xyz.new_tensor([0.0, -1.0, 0.0]), math.pi
     columns = xyz.new_zeros(3) if rig is None else -rig.camera.R[:, 1].to(xyz).mean(0)
-    if float(columns.norm()) > 0.5:  # else cameras look down on the scene and do not know
+    if float(columns.norm()) > 0.5:  # else cameras look down on the scene and do not tell
         start, sigma = columns / columns.norm(), 0.5
     if not bool(seen.any()):
         return start, sigma
@@ -179,34 +179,34 @@ def _posture(
     near = int(((unit - up).norm(dim=-1) < 0.4).sum())
     if near == 0:
         return start, sigma
-    # A moment's posture may be any; and the fewer frames agree, the less it means.
+    # A moment's posture may be any; and the fewer frames agree, the larger the error.
     return up, POSTURE_SIGMA * math.sqrt((1 + fps / near) * int(seen.sum()) / near)
 
 
-def _balance(
+def _combine_cues(
     up: Float[Tensor, "3"],
     posture: Float[Tensor, "3"],
     posture_sigma: float,
     rows: Float[Tensor, "view 3"],
-    places: Float[Tensor, "place 3"],
+    contacts: Float[Tensor, "contact 3"],
 ) -> tuple[Float[Tensor, "3"], float]:
-    """The direction that agrees best with all witnesses, and its standard deviation; ``places`` in statures.
+    """The direction that agrees best with all cues, and its standard deviation; ``contacts`` in statures.
 
     Re-weighted Gauss-Newton on the sphere with Cauchy weights, so that a stair or a tilted camera is outvoted. The
     unknowns are two angles and the height of the floor.
     """
-    places = places - (places.median(0).values if len(places) else 0.0)
+    contacts = contacts - (contacts.median(0).values if len(contacts) else 0.0)
     height, floor_sigma = 0.0, FLOOR_SIGMA
     weight, H, r = up, torch.eye(3).to(up), up
     for _ in range(30):
         tangent = torch.linalg.svd(up[None])[2][1:]  # two directions across up
-        above = places @ up - height
-        if len(places) > 3:  # a floor that is no plane is a weaker witness
-            spread = 1.4826 * float(above.abs().median()) * math.sqrt(len(places) / (len(places) - 3))
+        above = contacts @ up - height
+        if len(contacts) > 3:  # a floor that is no plane weighs less
+            spread = 1.4826 * float(above.abs().median()) * math.sqrt(len(contacts) / (len(contacts) - 3))
             floor_sigma = max(FLOOR_SIGMA, spread)
         r = torch.cat([tangent @ (up - posture) / posture_sigma, rows @ up / CAMERA_SIGMA, above / floor_sigma])
         by_posture, by_row = torch.eye(2).to(up) / posture_sigma, rows @ tangent.T / CAMERA_SIGMA
-        by_place = torch.nn.functional.pad(places @ tangent.T, (0, 1), value=-1.0) / floor_sigma
+        by_place = torch.nn.functional.pad(contacts @ tangent.T, (0, 1), value=-1.0) / floor_sigma
         J = torch.cat([torch.nn.functional.pad(torch.cat([by_posture, by_row]), (0, 1)), by_place])
         weight = 1 / (1 + r.square() / 4)
         H = (J.T * weight) @ J + 1e-6 * torch.eye(3).to(up)
@@ -215,22 +215,22 @@ def _balance(
         up = up / up.norm()
         if float(step.norm()) < 1e-7:
             break
-    misfit = float((weight * r.square()).sum() / weight.sum().clamp(min=3.0))  # about 1 where the witnesses agree
+    misfit = float((weight * r.square()).sum() / weight.sum().clamp(min=3.0))  # about 1 where the cues agree
     sigma = math.sqrt(float(torch.linalg.inv(H)[:2, :2].trace()) * max(1.0, misfit))
     return up, min(sigma, math.pi)
 
 
-def standing_places(
+def foot_contacts(
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
     skeleton: Skeleton,
     up: Float[Tensor, "3"],
     size: float,
     fps: float,
-) -> Float[Tensor, "place 3"]:
-    """Where ankles were while their foot stood: slow, and not above the other foot; one point per place on the floor.
+) -> Float[Tensor, "contact 3"]:
+    """Foot contacts: ankles while their foot stood (slow, and not above the other foot), one point per place.
 
-    A foot that stays in one place for a minute is one witness, not a thousand: the points of each cell of an eighth of
+    A foot that stays in one place for a minute is one contact, not a thousand: the points of each cell of an eighth of
     ``size`` (the stature) count as their mean.
     """
     ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]

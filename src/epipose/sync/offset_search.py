@@ -1,10 +1,9 @@
-"""How well the people of any two views fit each other at every shift in time, and the common starts that follow.
+"""Exhaustive search for time offsets: support of every offset for the people of any two views, and their combination.
 
-Two signs are added up. WHEN each joint moves fast is the same from every side, whoever films (see
-`epipose.people.subject`): it tells who may be the same person. And at the right shift, and only there, one fundamental
-matrix explains all frames of the two views (`epipose.geometry.time_offset`). The starts and persons of all views
-together are those with the most support from all pairs of views: the shifts of the pairs must add up, and one wrong
-pair is outvoted.
+Two cues are added up. WHEN each joint moves fast is the same from every side (see `epipose.people.subject`): it tells
+who may be the same person. And at the right offset, and only there, one fundamental matrix explains all frames of the
+two views (`epipose.geometry.time_offset`). The offsets and persons of all views together are those with the most
+support from all pairs of views: the offsets of the pairs must add up, and one wrong pair is outvoted.
 """
 
 from __future__ import annotations
@@ -17,39 +16,39 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.detection.joint_speeds import motion
+from epipose.detection.joint_speeds import log_joint_speeds
 from epipose.detection.tracklets import Tracklet
 from epipose.geometry.time_offset import epipolar_scan
 
-POSES = 2.0  # independent poses per second, for the freedom of F
-AROUND = 1.5  # seconds: a shift must fit better than the shifts this near
-LEAST = 1.0  # seconds two views must overlap
-CANDIDATES = 4  # pairs of people that are tried for every two views
-PEAKS = 40  # single pairs from whose shifts the common starts are grown
-SPEED = 1.0  # weight of the correlation of speeds beside the log ratio of epipolar residuals
+POSES_PER_SECOND = 2.0  # independent poses per second, for the freedom of F
+NEIGHBOURHOOD_SECONDS = 1.5  # within which an offset must fit better than the others
+MIN_OVERLAP_SECONDS = 1.0  # of two views
+MAX_PERSON_PAIRS = 4  # that are tried for every two views
+MAX_SEEDS = 40  # offsets of single pairs from which the common offsets are grown
+SPEED_WEIGHT = 1.0  # of the correlation of speeds, beside the log ratio of epipolar residuals
 
-# (view a, track a, view b, track b) -> support for every lag; view a < view b
+# (view a, tracklet a, view b, tracklet b) -> support for every offset; view a < view b
 Tables = dict[tuple[int, int, int, int], np.ndarray]
 
 
-def support_tables(people: Sequence[Sequence[Tracklet]], rate: float, most: int) -> Tables:
-    """Support for every lag (start of b minus start of a) of the likeliest pairs of people of every two views."""
+def offset_support(people: Sequence[Sequence[Tracklet]], rate: float, most: int) -> Tables:
+    """Support for every offset (start of b minus start of a) of the likeliest pairs of people of every two views."""
     tables: Tables = {}
     for a, b in itertools.combinations(range(len(people)), 2):
         speeds = {
             (i, j): _speed_agreement(people[a][i], people[b][j], rate, most)
             for i, j in itertools.product(range(len(people[a])), range(len(people[b])))
         }
-        likeliest = sorted(speeds, key=lambda pair: -speeds[pair].max())[:CANDIDATES]
+        likeliest = sorted(speeds, key=lambda pair: -speeds[pair].max())[:MAX_PERSON_PAIRS]
         for i, j in likeliest:
             fit = _epipolar_agreement(people[a][i], people[b][j], rate, most)
-            tables[a, i, b, j] = np.where(fit > 0, fit + SPEED * speeds[i, j].clip(0), 0)
+            tables[a, i, b, j] = np.where(fit > 0, fit + SPEED_WEIGHT * speeds[i, j].clip(0), 0)
     return tables
 
 
-def _speed_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " lag"]:
-    """Correlation of the joints' speeds at every lag, less where they overlap for a short time only."""
-    (speed_a, weight_a), (speed_b, weight_b) = motion(a, rate), motion(b, rate)
+def _speed_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " offset"]:
+    """Correlation of the joints' speeds at every offset, less where they overlap for a short time only."""
+    (speed_a, weight_a), (speed_b, weight_b) = log_joint_speeds(a, rate), log_joint_speeds(b, rate)
     length = 1 << max(len(speed_a) + len(speed_b), 2 * most).bit_length()
 
     def spectra(speed: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -65,16 +64,16 @@ def _speed_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[
     return correlation * np.sqrt(share)
 
 
-def _epipolar_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " lag"]:
-    """Log of how much larger the residual is at other lags: near it, and on the whole; 0 where the overlap is short."""
+def _epipolar_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Float[np.ndarray, " offset"]:
+    """Log ratio of the residual at other offsets (nearby, and all) to its own; 0 where the overlap is short."""
     residual, frames = (
-        part.numpy() for part in epipolar_scan(*tensors(a), *tensors(b), most, poses_per_frame=POSES / rate)
+        part.numpy() for part in epipolar_scan(*tensors(a), *tensors(b), most, poses_per_frame=POSES_PER_SECOND / rate)
     )
-    valid = frames >= LEAST * rate
+    valid = frames >= MIN_OVERLAP_SECONDS * rate
     if not valid.any():
         return np.zeros(2 * most + 1)
     known = np.where(valid, residual, np.nan)
-    reach = max(1, round(AROUND * rate))
+    reach = max(1, round(NEIGHBOURHOOD_SECONDS * rate))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(known, reach, constant_values=np.nan), 2 * reach + 1)
     usual = np.full(len(known), float(np.nanmedian(known)))
     usual[valid] = np.minimum(usual[valid], np.nanmedian(windows[valid], axis=1))
@@ -82,24 +81,24 @@ def _epipolar_agreement(a: Tracklet, b: Tracklet, rate: float, most: int) -> Flo
 
 
 def tensors(track: Tracklet) -> tuple[Float[Tensor, "frame joint 2"], Float[Tensor, "frame joint"]]:
-    """A track's pixels and confidences."""
+    """A tracklet's pixels and confidences."""
     return torch.from_numpy(track.xy), torch.from_numpy(track.conf)
 
 
-def best_starts(tables: Tables, counts: Sequence[int], most: int) -> tuple[np.ndarray, np.ndarray]:
+def best_offsets(tables: Tables, counts: Sequence[int], most: int) -> tuple[np.ndarray, np.ndarray]:
     """One person and one start per view with the largest summed support, grown from the peaks of single pairs."""
     peaks = [
-        (float(table[lag]), key, int(lag) - most)
+        (float(table[offset]), key, int(offset) - most)
         for key, table in tables.items()
-        for lag in np.argsort(-table)[: 12 * CANDIDATES : 4]
+        for offset in np.argsort(-table)[: 12 * MAX_PERSON_PAIRS : 4]
     ]
     best_sum, best = -1.0, (np.zeros(len(counts), int), np.zeros(len(counts), int))
-    for _, (a, i, b, j), lag in sorted(peaks, reverse=True, key=lambda peak: peak[0])[:PEAKS]:
-        placed = {a: (i, 0), b: (j, lag)}
+    for _, (a, i, b, j), offset in sorted(peaks, reverse=True, key=lambda peak: peak[0])[:MAX_SEEDS]:
+        placed = {a: (i, 0), b: (j, offset)}
         while len(placed) < len(counts):
             view, person, start, _ = max(
                 (
-                    _placed(tables, placed, view, counts[view], most)
+                    _best_placement(tables, placed, view, counts[view], most)
                     for view in range(len(counts))
                     if view not in placed
                 ),
@@ -110,7 +109,7 @@ def best_starts(tables: Tables, counts: Sequence[int], most: int) -> tuple[np.nd
             before = dict(placed)
             for view in range(len(counts)):
                 others = {key: value for key, value in placed.items() if key != view}
-                placed[view] = _placed(tables, others, view, counts[view], most)[1:3]
+                placed[view] = _best_placement(tables, others, view, counts[view], most)[1:3]
             if placed == before:
                 break
         chosen, starts = (np.array(values) for values in zip(*(placed[v] for v in range(len(counts))), strict=True))
@@ -120,7 +119,7 @@ def best_starts(tables: Tables, counts: Sequence[int], most: int) -> tuple[np.nd
     return best
 
 
-def _placed(
+def _best_placement(
     tables: Tables, placed: dict[int, tuple[int, int]], view: int, people: int, most: int
 ) -> tuple[int, int, int, float]:
     """The person and start of a view that the views placed already support most: (view, person, start, support).
@@ -133,7 +132,7 @@ def _placed(
     for person in range(max(1, people)):
         support = np.zeros(high - low + 1)
         for other, (its_person, start) in placed.items():
-            table = _table(tables, other, its_person, view, person)
+            table = _pair_table(tables, other, its_person, view, person)
             if table is not None:
                 support[start - most - low : start + most + 1 - low] += table
         peak = int(support.argmax())
@@ -142,7 +141,7 @@ def _placed(
     return best
 
 
-def _table(tables: Tables, a: int, i: int, b: int, j: int) -> np.ndarray | None:
+def _pair_table(tables: Tables, a: int, i: int, b: int, j: int) -> np.ndarray | None:
     if a < b:
         return tables.get((a, i, b, j))
     table = tables.get((b, j, a, i))
@@ -152,13 +151,13 @@ def _table(tables: Tables, a: int, i: int, b: int, j: int) -> np.ndarray | None:
 def _pair_support(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Float[np.ndarray, "view view"]:
     support = np.zeros((len(starts), len(starts)))
     for a, b in itertools.permutations(range(len(starts)), 2):
-        table = _table(tables, a, int(chosen[a]), b, int(chosen[b]))
-        lag = int(starts[b] - starts[a])
-        if table is not None and abs(lag) <= len(table) // 2:
-            support[a, b] = table[lag + len(table) // 2]
+        table = _pair_table(tables, a, int(chosen[a]), b, int(chosen[b]))
+        offset = int(starts[b] - starts[a])
+        if table is not None and abs(offset) <= len(table) // 2:
+            support[a, b] = table[offset + len(table) // 2]
     return support
 
 
-def support_of(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Float[np.ndarray, " view"]:
+def view_support(tables: Tables, chosen: np.ndarray, starts: np.ndarray) -> Float[np.ndarray, " view"]:
     """Mean support of each view by the others, for the persons and starts (in steps of the tables) given."""
     return _pair_support(tables, chosen, starts).sum(1) / max(1, len(starts) - 1)

@@ -1,7 +1,7 @@
-"""The starts of a clip's videos by whichever way was asked for: by hand, by motion, by sound, or none.
+"""Time offsets of a clip by the method asked for: by hand, from motion, from sound, or none.
 
-The two ways themselves are in `epipose.sync.from_motion` and `epipose.sync.from_audio`; here is what they need of a
-clip, and what to tell the user about its clocks.
+The estimates themselves are in `epipose.sync.from_motion` and `epipose.sync.from_audio`; here is what they need of a
+clip, and the warnings about its clocks.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from dataclasses import replace
 from typing import Literal
 
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.poses import Poses2D
 from epipose.sync.from_motion import offsets_from_motion
-from epipose.sync.result import Sync, agreed
+from epipose.sync.result import TimeOffsets, combine_offsets
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 
 
-def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> Sync:
-    """Starts for the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
+def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> TimeOffsets:
+    """Time offsets of the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
 
-    ``seen`` are the detections in the videos' own frames. Raises EpiposeError when sound is asked for and a video has
+    ``seen`` are the detections in the videos' own frames. Raises InputError when sound is asked for and a video has
     none.
     """
     if offsets or method == "none":
         starts = tuple(float(start) - min(offsets) for start in offsets) or (0.0,) * len(clip.views)
-        return Sync(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
+        return TimeOffsets(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
     if method == "motion":
         return _by_motion(clip, seen)
     sounds = _by_sound(clip)
     if method == "auto":
-        return agreed(_by_motion(clip, seen), sounds)
-    if isinstance(sounds, Sync):
+        return combine_offsets(_by_motion(clip, seen), sounds)
+    if isinstance(sounds, TimeOffsets):
         return sounds
-    raise EpiposeError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+    raise InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
 
 
 def gap_warnings(clip: Clip) -> list[str]:
@@ -46,17 +46,17 @@ def gap_warnings(clip: Clip) -> list[str]:
         if gaps:
             lost, places = sum(count for _, count in gaps), ", ".join(f"{when:.2f} s" for when, _ in gaps[:3])
             warnings.append(
-                f"View {view.name}: {lost} frames were dropped, at {places}{' and later' if len(gaps) > 3 else ''}. The "
-                "times of the other frames are kept, so nothing is shifted, but what happened there is not seen."
+                f"View {view.name}: {lost} frames were dropped, at {places}{' and later' if len(gaps) > 3 else ''}. "
+                "The times of the other frames are kept, so nothing is shifted, but the motion there is missing."
             )
     return warnings
 
 
-def _by_motion(clip: Clip, seen: Poses2D) -> Sync:
+def _by_motion(clip: Clip, seen: Poses2D) -> TimeOffsets:
     return offsets_from_motion(seen, [replace(view, start=0.0).moments for view in clip.views])
 
 
-def _by_sound(clip: Clip) -> Sync | None:
+def _by_sound(clip: Clip) -> TimeOffsets | None:
     from epipose.sync.from_audio import offsets_from_audio, read_sound
 
     sounds = [read_sound(view.video) for view in clip.views]

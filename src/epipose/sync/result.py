@@ -6,18 +6,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SURE = 0.5  # support below which a view's start is doubtful
-
-
-CONTRADICTION = 0.1  # seconds by which sound and motion may differ
+MIN_SUPPORT = 0.5  # below which a view's time offset is doubtful
+MAX_DISAGREEMENT_SECONDS = 0.1  # between sound and motion
 
 
 @dataclass(frozen=True)
-class Sync:
-    """When each video's first frame was taken, in seconds on a common clock whose 0 is the earliest.
+class TimeOffsets:
+    """Start of each video (its first frame), in seconds on a common clock whose 0 is the earliest.
 
-    ``support`` per view: how much better it fits the others at these starts than at other shifts (log of the residuals'
-    ratio, mean over the other views; 0 = no better, below `SURE` doubtful). ``warnings`` are sentences for the user.
+    ``support`` per view: how much better it fits the others at these starts than at other offsets (log of the
+    residuals' ratio, mean over the other views; 0 = no better, below `MIN_SUPPORT` doubtful).
+    ``warnings`` are sentences for the user.
     """
 
     starts: tuple[float, ...]
@@ -27,11 +26,11 @@ class Sync:
     warnings: tuple[str, ...] = ()
 
 
-def agreed(motion: Sync, sounds: Sync | None) -> Sync:
-    """The one to believe of what the motion and the sounds say (None: not every video has sound).
+def combine_offsets(motion: TimeOffsets, sounds: TimeOffsets | None) -> TimeOffsets:
+    """Choose between the offsets from motion and those from sound (None: not every video has sound).
 
-    Where both are sure and agree, it is the motion's, which is finer: sound is late by 3 ms for each metre. Where they
-    contradict each other, it is the motion's too, with a warning: a microphone may be delayed, a body is not.
+    Where both are certain and agree, those from motion, which are finer: sound is late by 3 ms for each metre. Where
+    they contradict each other, those from motion too, with a warning: a microphone may be delayed, a body is not.
     """
     if sounds is None or not sounds.sure:
         return motion
@@ -39,10 +38,10 @@ def agreed(motion: Sync, sounds: Sync | None) -> Sync:
         return sounds
     apart = np.subtract(motion.starts, sounds.starts)
     apart = float(np.ptp(apart))
-    if apart <= CONTRADICTION:
+    if apart <= MAX_DISAGREEMENT_SECONDS:
         return replace(motion, method="motion and sound")
     warning = (
-        f"The sounds of the videos say other starts than the motion, by up to {apart:.2f} s; the motion was believed. "
+        f"The time offsets from sound and from motion differ by up to {apart:.2f} s; those from motion were taken. "
         "If that is wrong, use --sync audio."
     )
     return replace(motion, sure=False, warnings=(*motion.warnings, warning))

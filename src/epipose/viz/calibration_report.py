@@ -1,4 +1,4 @@
-"""The report on a calibration as people read it: the verdict first, then why, camera by camera.
+"""Calibration report for people: the verdict, its reasons, then every camera and pair, with a map and the coverage.
 
 calibration.json holds the numbers; here they become words, tables and two drawings. The same sections stand on a page
 of their own (``calibration.html``), in the report of `run` and in the demo. Whatever is not there (a record of detect,
@@ -8,146 +8,158 @@ pairs where the cameras were given) is left out.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from epipose.calibration.result import Calibration, CameraReport
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.io.files import read_json
+from epipose.io.files import AnyPath, read_json
+from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
+from epipose.sync.result import TimeOffsets
 from epipose.viz.ground_path import path_and_up
-from epipose.viz.html_report import Figure, Report, Trust
+from epipose.viz.html_report import KeyNumber, Report, Trust
 from epipose.viz.plots import camera_map, coverage_sheet
 
 _VERDICTS: dict[str, tuple[Trust, str, str]] = {
     "trust": (
         "good",
         "These cameras can be used.",
-        "Nothing that was measured speaks against them. Errors that stay the same throughout the clip cannot be seen "
-        "from inside it: look at the map below, and whether the cameras stand where you put them.",
+        "No measurement speaks against them. Systematic errors, the same throughout the clip, cannot be measured from "
+        "it: check on the map below that the cameras stand where you put them.",
     ),
     "check": (
         "fair",
         "Look at the cameras before you use them.",
-        "They may be good. See whether they stand on the map below where you put them, and whether the person is the "
-        "same in all views (epipose view). Put right what you can and calibrate again.",
+        "They may be good. Check on the map below that they stand where you put them, and that the person is the same "
+        "one in all views (epipose view). Correct what you can and calibrate again.",
     ),
     "reject": (
         "poor",
         "Do not use these cameras.",
-        "Put this right and calibrate again. Until then epipose label refuses them, unless it is given --force.",
+        "Correct this and calibrate again. Until then epipose label refuses them, unless it is given --force.",
     ),
 }
 
 _TERMS = {
-    "error, px and mrad": "Half of the joints were seen closer than this to where all cameras together place them. 1 "
-    "mrad is 1 mm seen from 1 m away: it compares cameras of different lenses and resolutions. The detector's own "
-    "mistakes are in it. Small errors are necessary for good cameras, but do not prove them.",
-    "sure to": "One standard deviation of the camera's direction and place, from how much the footage contradicts "
-    "itself, once the whole rig is laid over the truth as well as it can be. In two cases out of three the error is "
-    "smaller, if errors change from frame to frame. Those that do not (a wrong lens, a hip that the detector sees "
-    "elsewhere from behind) are not in it.",
-    "inliers": "Observations that lie within two expected errors of a detector. Many others: another person, bad "
-    "synchronisation, or somebody half hidden.",
-    "image covered": "Of a hundred equal fields of the image, those in which a joint was ever seen. A lens can only "
-    "be judged where somebody was.",
-    "left/right repaired": "Frames in which the detector took the left side for the right, as the other views tell. "
-    "Labels repair it too.",
-    "shift halfway": "How far the first half of the clip places the joints from where the second half does. Much more "
-    "than in the other cameras: this one was moved.",
-    "the footage on a given lens": "The change of the focal length that would explain the footage better. It counts "
-    "where it is more than three times as large as what it is sure to.",
-    "late by": "By what part of a frame a view shows a moment later than its clock says. Labels make up for it.",
-    "alone, in the rig": "Two views alone give a rotation between their cameras; all views together, another. Two weak "
-    "views may be far off alone without harm: the others hold them.",
-    "fits by": "How much better a video fits the others at its start than at other starts (logarithm of the ratio of "
-    "the errors). Below 0.5 it is doubtful.",
+    "error, px and mrad": "Median reprojection error: half of the keypoints lie closer than this to the projection of "
+    "the joint triangulated from all cameras. 1 mrad is 1 mm seen from 1 m away: it compares cameras of different "
+    "focal lengths and resolutions. It contains the detector's own errors. Small errors are necessary for good "
+    "cameras, but do not prove them.",
+    "90th percentile": "The reprojection error that nine out of ten keypoints stay below.",
+    "sigma": "One standard deviation of the camera's rotation and position, from the scatter of the keypoints, after "
+    "the best alignment of the whole rig. In two cases out of three the error is smaller, if the keypoints' errors "
+    "change from frame to frame. Systematic errors (wrong intrinsics, a hip that the detector places elsewhere from "
+    "behind) are not in it.",
+    "inliers": "Keypoints within two expected errors of a detector. Where they are few: another person, bad "
+    "synchronisation, or a person half hidden.",
+    "image covered": "Share of the cells of a 10 x 10 grid over the image in which a keypoint was ever detected. "
+    "Intrinsics can only be judged where somebody was.",
+    "left-right swaps": "Frames in which the detector took left for right, as the other views tell. Labels undo them "
+    "too.",
+    "drift between halves": "Change of the median reprojection error vector from the first half of the clip to the "
+    "second. Where it is much larger than in the other cameras, this one was moved.",
+    "check of given intrinsics": "The change of the focal length that would explain the footage better. It counts "
+    "where it is more than three times its standard deviation.",
+    "lag": "The part of a frame by which a view shows a moment later than its clock says. Labels correct for it.",
+    "pairwise sigma, sigma in the rig": "Two views alone give a rotation between their cameras; all views together, "
+    "another. A weak pair may be far off alone without harm: the other views constrain it.",
+    "support": "How much better a video fits the others at its time offset than at other offsets (logarithm of the "
+    "ratio of the residuals). Below 0.5 it is doubtful.",
 }
 
 
-def calibration_page(folder: Path) -> Report:
-    """The page on a calibrated clip folder. Raises EpiposeError where files are missing."""
+def calibration_page(folder: AnyPath) -> Report:
+    """The page on a calibrated clip folder. Raises InputError where files are missing."""
     views = len(Clip.load(folder).views)
-    lead = f"{views} cameras, and what they saw of one person. The numbers are in calibration.json beside this page."
-    report = Report("How far to trust these cameras", lead)
+    lead = f"{views} cameras and the motion of one person. The numbers are in calibration.json beside this page."
+    report = Report("Calibration report", lead)
     calibration_sections(report, folder)
     return report
 
 
-def calibration_sections(report: Report, folder: Path, reference: Rig | None = None) -> None:
-    """Everything there is to say on a folder's cameras; ``reference`` (aligned to them) is drawn on the map."""
-    content, rig, clip = read_json(folder / "calibration.json"), Rig.load(folder / "rig.json"), Clip.load(folder)
+def calibration_sections(report: Report, folder: AnyPath, reference: Rig | None = None) -> None:
+    """All sections on a folder's cameras; ``reference`` (aligned to them) is drawn on the map."""
+    folder = Path(folder)
+    calibration, clip = Calibration.load(folder), Clip.load(folder)
     poses = Poses2D.load(folder / "poses2d.npz")
-    detected = read_json(folder / "detect.json") if (folder / "detect.json").exists() else {}
-    _verdict_section(report, content)
-    if content["notes"]:
-        report.section("Notes").points(content["notes"])
-    _camera_section(report, content)
-    _room_section(report, content, rig, poses, clip, reference)
-    _person_section(report, content, detected.get("subject"))
-    _time_section(report, content, clip, detected.get("sync"))
-    _world_section(report, content, rig)
-    _lens_section(report, content)
-    _pair_section(report, content)
+    subject, offsets = _detection(folder / "detect.json")
+    _verdict_section(report, calibration)
+    if calibration.notes():
+        report.section("Notes").points(calibration.notes())
+    _camera_section(report, calibration)
+    _room_section(report, calibration, poses, clip, reference)
+    _person_section(report, calibration, subject)
+    _time_section(report, calibration, clip, offsets)
+    _world_section(report, calibration)
+    _lens_section(report, calibration)
+    _pair_section(report, calibration)
     report.section("What these numbers mean").terms(_TERMS)
 
 
-def _verdict_section(report: Report, content: dict[str, Any]) -> None:
-    word, reasons = content["verdict"]["word"], content["verdict"]["reasons"]
+def _detection(record: Path) -> tuple[SubjectChoice | None, TimeOffsets | None]:
+    """The choice of the subject and the time offsets, as far as the record of detection has them."""
+    content = read_json(record) if record.exists() else {}
+    subject = from_json(SubjectChoice, content["subject"], record) if "subject" in content else None
+    return subject, from_json(TimeOffsets, content["sync"], record) if "sync" in content else None
+
+
+def _verdict_section(report: Report, calibration: Calibration) -> None:
+    word, reasons = calibration.verdict.word, calibration.verdict.reasons
     trust, title, advice = _VERDICTS[word]
     report.verdict(word.capitalize(), title, reasons, advice, trust)
-    evidence = content["evidence"]
-    worst = max(content["cameras"], key=lambda camera: camera["median_mrad"])
-    figures = [
-        Figure(
+    evidence = calibration.evidence
+    worst = max(calibration.cameras, key=lambda camera: camera.median_mrad)
+    key_numbers = [
+        KeyNumber(
             "Worst camera's reprojection error",
-            f"{worst['median_mrad']:.1f}",
+            f"{worst.median_mrad:.1f}",
             "mrad",
-            f"{worst['name']}: half of the joints lie closer than {worst['median_px']:.1f} px to where all cameras "
-            "together place them. Below 6 mrad is usual with a good detector; above 15 something is wrong.",
+            f"{worst.name}: half of the keypoints lie closer than {worst.median_px:.1f} px to the projected "
+            "3D joints. Below 6 mrad is usual with a good detector; above 15 something is wrong.",
         ),
-        Figure(
-            "Joints that views agree on",
-            f"{evidence['agreed_share']:.0%}",
+        KeyNumber(
+            "Joints with inlier views",
+            f"{evidence.agreed_share:.0%}",
             "",
-            f"of those that two or more views saw, over {content['frames_used']} frames.",
+            f"of those seen in two or more views, over {calibration.frames_used} frames.",
         ),
     ]
-    if content["pairs"]:  # else the cameras were given, and nothing was estimated
-        sure = Figure(
-            "Least sure rotation between two cameras",
-            f"± {evidence['worst_sigma_deg']:.2g}",
+    if calibration.pairs:  # else the cameras were given, and nothing was estimated
+        least_certain = KeyNumber(
+            "Largest sigma of a rotation between two cameras",
+            f"± {evidence.worst_sigma_deg:.2g}",
             "degrees",
-            "One standard deviation. Errors that stay the same throughout the clip are not in it.",
+            "One standard deviation. Systematic errors are not in it.",
         )
-        figures.insert(1, sure)
-    report.figures(figures)
+        key_numbers.insert(1, least_certain)
+    report.key_numbers(key_numbers)
 
 
-def _camera_section(report: Report, content: dict[str, Any]) -> None:
-    cameras, frames = content["cameras"], content["frames_used"]
-    given = not content["pairs"]
+def _camera_section(report: Report, calibration: Calibration) -> None:
+    cameras, frames = calibration.cameras, calibration.frames_used
+    given = not calibration.pairs
     report.section(
         "Camera by camera",
-        "The cameras were given; this is how they agree with what they saw." if given else "",
+        "The cameras were given; these are their residuals on the detected keypoints." if given else "",
     )
-    headers = "camera|error|nine in ten below|sure to|inliers|image covered|left/right repaired|shift halfway"
+    headers = "camera|error|90th percentile|sigma|inliers|image covered|left-right swaps|drift between halves"
     report.table(
         headers.split("|"),
         [
             [
-                camera["name"],
-                f"{camera['median_px']:.1f}\N{NO-BREAK SPACE}px, {camera['median_mrad']:.1f}\N{NO-BREAK SPACE}mrad",
-                f"{camera['p90_px']:.0f} px",
+                camera.name,
+                f"{camera.median_px:.1f}\N{NO-BREAK SPACE}px, {camera.median_mrad:.1f}\N{NO-BREAK SPACE}mrad",
+                f"{camera.p90_px:.0f} px",
                 "given"
                 if given
-                else f"{camera['rotation_sigma_deg']:.2f}°, {camera['center_sigma_mm']:.0f}\N{NO-BREAK SPACE}mm",
-                f"{camera['inlier_share']:.0%}",
-                f"{camera['image_coverage']:.0%}",
+                else f"{camera.rotation_sigma_deg:.2f}°, {camera.center_sigma_mm:.0f}\N{NO-BREAK SPACE}mm",
+                f"{camera.inlier_share:.0%}",
+                f"{camera.image_coverage:.0%}",
                 _repaired(camera, frames),
-                f"{camera['drift_mrad']:.1f} mrad",
+                f"{camera.drift_mrad:.1f} mrad",
             ]
             for camera in cameras
         ],
@@ -155,15 +167,13 @@ def _camera_section(report: Report, content: dict[str, Any]) -> None:
     )
 
 
-def _repaired(camera: dict[str, Any], frames: int) -> str:
-    some = f"{camera['swapped_frames']} of {frames} frames"
-    return f"throughout, and {some}" if camera["swapped_throughout"] else some
+def _repaired(camera: CameraReport, frames: int) -> str:
+    some = f"{camera.swapped_frames} of {frames} frames"
+    return f"throughout, and {some}" if camera.swapped_throughout else some
 
 
-def _room_section(
-    report: Report, content: dict[str, Any], rig: Rig, poses: Poses2D, clip: Clip, reference: Rig | None
-) -> None:
-    x, y, z = content["roaming_m"]
+def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip: Clip, reference: Rig | None) -> None:
+    rig, (x, y, z) = calibration.rig, calibration.roaming_m
     where = (
         f"over {x:.2f} x {y:.2f} m of the floor, and by {z:.2f} m up and down"
         if rig.upright
@@ -171,8 +181,8 @@ def _room_section(
     )
     report.section(
         "The room and the images",
-        f"The person's hips moved {where}{'' if rig.metric else ', for a person 1.7 m tall'} (along each axis, nine tenths "
-        "of the time). The more of the room somebody walks through, the surer the cameras; how long matters little.",
+        f"The person's hips moved {where}{'' if rig.metric else ', for a person 1.7 m tall'} (along each axis, 5th to "
+        "95th percentile). The more of the room the person walks through, the better the cameras; time matters little.",
     )
     path, up = path_and_up(rig, poses, clip.fps)
     report.diagram(
@@ -184,102 +194,106 @@ def _room_section(
     seen = torch.where(poses.conf[:, :, 0] >= 0.3, poses.conf[:, :, 0], 0.0)
     report.diagram(
         coverage_sheet(rig.names, rig.camera.size, poses.xy[:, :, 0], seen),
-        "Where in each image the person's joints were seen; the stronger the colour, the more often.",
+        "Coverage: where in each image keypoints of the person were detected; the stronger the colour, the more often.",
     )
 
 
-def _lens_section(report: Report, content: dict[str, Any]) -> None:
-    report.section("Lenses").table(
-        ["camera", "focal length", "source", "distortion", "the footage on it"],
+def _lens_section(report: Report, calibration: Calibration) -> None:
+    report.section("Intrinsics").table(
+        ["camera", "focal length", "source", "distortion", "check of given intrinsics"],
         [
             [
-                camera["name"],
-                f"{camera['focal_px']:.0f} px"
-                + (f" ± {camera['focal_sigma_pct']:.1f} %" if camera["focal_sigma_pct"] else ""),
-                camera["lens"],
-                ", ".join(f"{name} {k:.3f}" for name, k in zip(("k1", "k2"), camera["distortion"], strict=False) if k)
+                camera.name,
+                f"{camera.focal_px:.0f} px" + (f" ± {camera.focal_sigma_pct:.1f} %" if camera.focal_sigma_pct else ""),
+                camera.lens,
+                ", ".join(f"{name} {k:.3f}" for name, k in zip(("k1", "k2"), camera.distortion, strict=False) if k)
                 or "none",
                 _lens_doubt(camera),
             ]
-            for camera in content["cameras"]
+            for camera in calibration.cameras
         ],
     )
 
 
-def _lens_doubt(camera: dict[str, Any]) -> str:
-    change, sigma = camera["focal_doubt_pct"], camera["focal_doubt_sigma_pct"]
+def _lens_doubt(camera: CameraReport) -> str:
+    change, sigma = camera.focal_doubt_pct, camera.focal_doubt_sigma_pct
     if not sigma:
         return ""
     says = "contradicts it" if abs(change) > 3 * sigma else "does not contradict it"
     return f"{says} ({change:+.0f} ± {sigma:.0f} %)"
 
 
-def _pair_section(report: Report, content: dict[str, Any]) -> None:
-    if not content["pairs"]:
+def _pair_section(report: Report, calibration: Calibration) -> None:
+    if not calibration.pairs:
         return
-    report.section("Pairs of cameras", "What two views say alone, and what becomes of it among all of them.")
+    report.section("Pairs of cameras", "The relative rotation of two views alone, and in the rig of all views.")
     report.table(
-        ["pair", "joints", "inliers alone", "alone sure to", "in the rig sure to", "alone from rig", "what is weak"],
+        ["pair", "keypoints", "inliers alone", "pairwise sigma", "sigma in the rig", "alone to rig", "degeneracy"],
         [
             [
-                " - ".join(pair["views"]),
-                str(pair["correspondences"]),
-                f"{pair['inlier_share']:.0%}",
-                f"{pair['rotation_sigma_deg']:.1f}°",
-                f"{pair['sigma_in_rig_deg']:.1f}°",
-                f"{pair['rotation_from_rig_deg']:.1f}°",
-                " ".join([*(["Outvoted by the other views."] if pair["outvoted"] else []), *pair["findings"]]),
+                " - ".join(pair.views),
+                str(pair.correspondences),
+                f"{pair.inlier_share:.0%}",
+                f"{pair.rotation_sigma_deg:.1f}°",
+                f"{pair.sigma_in_rig_deg:.1f}°",
+                f"{pair.rotation_from_rig_deg:.1f}°",
+                " ".join([*(["Outvoted by the other views."] if pair.outvoted else []), *pair.findings]),
             ]
-            for pair in content["pairs"]
+            for pair in calibration.pairs
         ],
     )
 
 
-def _time_section(report: Report, content: dict[str, Any], clip: Clip, sync: dict[str, Any] | None) -> None:
-    lags = {camera["name"]: (camera["lag_frames"], camera["lag_sigma_frames"]) for camera in content["cameras"]}
-    words = {"none": "The videos were taken to start together.", "by hand": "The starts were given by hand."}
-    found = None if sync is None or sync["method"] in words else sync
-    text = "" if sync is None else words.get(sync["method"], f"The starts were found by {sync['method']}.")
-    if found is not None and not found["sure"]:
-        text += " They are not sure: see the notes."
+def _time_section(report: Report, calibration: Calibration, clip: Clip, offsets: TimeOffsets | None) -> None:
+    lags = {camera.name: (camera.lag_frames, camera.lag_sigma_frames) for camera in calibration.cameras}
+    words = {"none": "The videos were taken to start together.", "by hand": "The time offsets were given by hand."}
+    found = None if offsets is None or offsets.method in words else offsets
+    text = (
+        "" if offsets is None else words.get(offsets.method, f"The time offsets were estimated from {offsets.method}.")
+    )
+    if found is not None and not found.sure:
+        text += " They are uncertain: see the notes."
     rows = []
     for index, view in enumerate(clip.views):
         lag, sigma = lags[view.name]
-        late = f"{lag:.2f} ± {sigma:.2f} frames" if lag or sigma else "none found"
-        support = [f"{found['support'][index]:.1f}"] if found else []
-        rows.append([view.name, f"{view.start:.3f} s", *support, late, f"{view.fps:g} per second"])
-    headers = ["camera", "video started at", *(["fits by"] if found else []), "late by", "frames"]
+        lag_text = f"{lag:.2f} ± {sigma:.2f} frames" if lag or sigma else "none"
+        support = [f"{found.support[index]:.1f}"] if found else []
+        rows.append([view.name, f"{view.start:.3f} s", *support, lag_text, f"{view.fps:g} per second"])
+    headers = ["camera", "video started at", *(["support"] if found else []), "lag", "frames"]
     report.section("Synchronisation", text).table(headers, rows)
 
 
-def _person_section(report: Report, content: dict[str, Any], reasons: dict[str, Any] | None) -> None:
-    evidence = content["evidence"]
-    sides = {True: "Noses, knees and elbows say that the world is not mirrored.", False: "The person looks mirrored."}
-    points = [] if reasons is None else SubjectChoice._from_json(reasons).sentences()
-    if evidence["handedness"] is not None:
-        points.append(sides[evidence["handedness"] > 0])
-    if evidence["mirror_cost"] is not None:
-        points.append(f"The mirrored world would explain the images {evidence['mirror_cost']:.1f} times as badly.")
-    if evidence["mirrored_video"] is not None:
+def _person_section(report: Report, calibration: Calibration, subject: SubjectChoice | None) -> None:
+    evidence = calibration.evidence
+    sides = {
+        True: "By the noses, knees and elbows the world is not mirrored.",
+        False: "By the noses, knees and elbows the world is mirrored.",
+    }
+    points = [] if subject is None else subject.sentences()
+    if evidence.handedness is not None:
+        points.append(sides[evidence.handedness > 0])
+    if evidence.mirror_cost is not None:
+        points.append(f"The robust cost of the mirrored world is {evidence.mirror_cost:.1f} times as large.")
+    if evidence.mirrored_video is not None:
         points.append(
-            f"The view that suits a mirrored video best fits {evidence['mirrored_video']:.1f} times as badly so."
+            f"The view most likely to be a mirrored video has {evidence.mirrored_video:.1f} times the cost as one."
         )
-    if content["undecided_swaps"]:
+    if calibration.undecided_swaps:
         points.append(
-            f"In {content['undecided_swaps']} frames views contradict each other on left and right, and no majority "
+            f"In {calibration.undecided_swaps} frames views contradict each other on left and right, and no majority "
             "decides."
         )
-    report.section("The person", "Whom the cameras were found from, and left and right.").points(points)
+    report.section("The subject", "The person that the cameras were calibrated on, and left and right.").points(points)
 
 
-def _world_section(report: Report, content: dict[str, Any], rig: Rig) -> None:
-    scale, up = content["scale"], content["up_sigma_deg"]
+def _world_section(report: Report, calibration: Calibration) -> None:
+    rig, scale, up = calibration.rig, calibration.scale, calibration.up_sigma_deg
     points = []
     if scale is not None:
-        points.append(f"Lengths are metres, to within {scale['sigma']:.1%}.")
+        points.append(f"Lengths are metres, to within {scale.sigma:.1%}.")
     elif not rig.metric:
-        points.append("Lengths are nominal, right up to one common factor: the person was made 1.7 m tall.")
+        points.append("Lengths are nominal, known up to one common factor: the person is taken to be 1.7 m tall.")
     if rig.upright:
-        sure = "" if up is None else f" Up is sure to {up:.1f} degrees."
-        points.append(f"z is up and the floor lies at 0, by the person's feet and posture and by the cameras.{sure}")
+        sigma = "" if up is None else f" The standard deviation of up is {up:.1f} degrees."
+        points.append(f"z is up and the floor lies at 0, by the person's feet and posture and by the cameras.{sigma}")
     report.section("Scale and floor").points(points or ["They are those of the cameras that were given."])

@@ -1,7 +1,7 @@
-"""Where the person went, for a map seen from above: a path through the room, and which way is up in it.
+"""Path of the subject over the floor, and the direction up, for a map seen from above.
 
 The report draws it before there are labels, so the joints are triangulated here, at a few hundred moments. A report
-must also be drawn of cameras that came out wrong: what they place far outside the scene is left out of the path.
+must also be drawn of wrong cameras: points that they place far outside the scene are left out of the path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.world_frame import up_direction
 
 _MOMENTS = 500
-_IN_A_ROW = 3000  # to see feet stand still, where up is not known
+_CONTACT_FRAMES = 3000  # in a row, to find foot contacts, where up is not known
 
 
 def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "step 3"], Float[Tensor, "3"]]:
@@ -35,5 +35,5 @@ def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "st
         path = path[(path - middle).norm(dim=-1) < reach]
     if rig.upright:
         return path, path.new_tensor([0.0, 0.0, 1.0])
-    xyz, conf = triangulated(observed.frames(observed.busiest(_IN_A_ROW)), rig, skeleton)
+    xyz, conf = triangulated(observed.frames(observed.busiest(_CONTACT_FRAMES)), rig, skeleton)
     return path, up_direction(xyz, conf, skeleton, rig, fps).direction

@@ -1,7 +1,7 @@
-"""One self-contained HTML page of results, for readers who have not read the code.
+"""HTML report: one self-contained page of results, for readers who have not read the code.
 
-Every number stands with what it means and how far to trust it. The page has no script and loads nothing, reads on a
-phone, follows the reader's light or dark setting, and survives being mailed as a single file.
+Every number stands with its meaning and its reliability. The page has no script and loads nothing, reads on a phone,
+follows the reader's light or dark setting, and survives being mailed as a single file.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from epipose.io.files import replacing
+from epipose.io.files import AnyPath, replacing
 from epipose.io.video import read_image
 
 Trust = Literal["good", "fair", "poor"]
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One number: ``label`` names it, ``meaning`` says in plain words what it is and how far to trust it."""
+class KeyNumber:
+    """One number: ``label`` names it, ``meaning`` says in plain words what it is and how reliable."""
 
     label: str
     value: str
@@ -35,7 +35,7 @@ class Figure:
     trust: Trust | None = None
 
 
-_TRUST = {"good": "trust it", "fair": "trust it with care", "poor": "do not rely on it"}
+_TRUST = {"good": "reliable", "fair": "use with care", "poor": "not reliable"}
 
 
 class Report:
@@ -55,7 +55,7 @@ class Report:
         return self
 
     def verdict(self, word: str, title: str, reasons: Sequence[str], advice: str, trust: Trust) -> Report:
-        """The one word that matters, large, with what it means, why, and what to do."""
+        """The verdict in one word, large, with its meaning, the reasons, and what to do."""
         self._parts.append(
             f'<div class="verdict {trust}"><div class="word">{html.escape(word)}</div>'
             f'<div class="title">{html.escape(title)}</div>{_bullets(reasons)}{_paragraphs(advice)}</div>'
@@ -73,9 +73,9 @@ class Report:
         self._parts.append(f"<dl>{entries}</dl>")
         return self
 
-    def figures(self, figures: Sequence[Figure]) -> Report:
+    def key_numbers(self, key_numbers: Sequence[KeyNumber]) -> Report:
         """Numbers as a row of cards."""
-        self._parts.append('<div class="figures">' + "".join(_card(figure) for figure in figures) + "</div>")
+        self._parts.append('<div class="numbers">' + "".join(_card(figure) for figure in key_numbers) + "</div>")
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Report:
@@ -89,9 +89,9 @@ class Report:
         )
         return self
 
-    def image(self, image: UInt8[np.ndarray, "height width 3"] | Path, caption: str = "") -> Report:
-        """An RGB image or an image file, embedded as JPEG. A file that is no image raises EpiposeError."""
-        pixels = read_image(image) if isinstance(image, Path) else image
+    def image(self, image: UInt8[np.ndarray, "height width 3"] | AnyPath, caption: str = "") -> Report:
+        """An RGB image or an image file, embedded as JPEG. Raises DamagedFileError for a file that is no image."""
+        pixels = image if isinstance(image, np.ndarray) else read_image(Path(image))
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "JPEG", quality=85, optimize=True)
         data = base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -117,9 +117,9 @@ class Report:
             f"<body><main>{''.join(self._parts)}</main></body></html>\n"
         )
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the page, whole or not at all."""
-        with replacing(path) as part:
+        with replacing(Path(path)) as part:
             part.write_text(self.html(), encoding="utf-8")
 
 
@@ -141,7 +141,7 @@ def _row(headers: Sequence[str], cells: Sequence[str]) -> str:
     return f"<tr>{marked}</tr>"
 
 
-def _card(figure: Figure) -> str:
+def _card(figure: KeyNumber) -> str:
     trust = f'<span class="trust {figure.trust}">{_TRUST[figure.trust]}</span>' if figure.trust else ""
     unit = f" <small>{html.escape(figure.unit)}</small>" if figure.unit else ""
     return (
@@ -166,7 +166,7 @@ li{margin:.3rem 0}
 dt{font-weight:600;margin-top:.7rem}
 dd{margin:.1rem 0 0;max-width:46rem;color:var(--soft)}
 .lead{font-size:1.1rem;color:var(--soft)}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));gap:.8rem;margin:1rem 0}
+.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));gap:.8rem;margin:1rem 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem}
 .label{font-size:.9rem;color:var(--soft)}
 .value{font-size:1.9rem;line-height:1.25;font-weight:650;font-variant-numeric:tabular-nums}

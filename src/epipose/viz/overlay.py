@@ -1,4 +1,4 @@
-"""Predictions to look at: the skeleton on the photo, the 3D pose from front and side, sheets and videos."""
+"""Drawings of predictions: the skeleton over the photo, the 3D pose from front and side, and contact sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images for reports: skeletons over video frames, the cameras from above, and curves.
+"""Drawings for reports: skeletons over video frames, the cameras from above, image coverage, and curves.
 
 Raster images are NumPy RGB arrays drawn with OpenCV; diagrams are inline SVG text that takes its ink colour from
 the page (``currentColor``), so that one drawing serves light and dark pages. No plotting library is needed.
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.skeleton import Skeleton
 
@@ -182,7 +182,7 @@ def coverage_sheet(
     conf: Float[Tensor, "view frame joint"],
     cells: int = 10,
 ) -> str:
-    """Where in each image joints were seen, as inline SVG: a grid of ``cells`` x ``cells``, fuller where more often.
+    """Coverage of each image by keypoints, as inline SVG: a grid of ``cells`` x ``cells``, fuller where more often.
 
     ``xy`` are pixels of images ``size`` (width, height) large; joints with ``conf`` 0 and those outside do not count.
     """
@@ -210,7 +210,7 @@ def coverage_sheet(
         parts.append(_text(left + width / 2, top + height + 16, name, 'text-anchor="middle"'))
     rows = math.ceil(len(names) / columns)
     total = round(columns * (side + gap) - gap), round(rows * row_height)
-    return _svg(*total, parts, "Where in each image the person's joints were seen")
+    return _svg(*total, parts, "Coverage of each image by keypoints of the person")
 
 
 def line_chart(
@@ -223,7 +223,7 @@ def line_chart(
     """Named (x, y) curves as inline SVG, the y axis from 0 (or from the least value where that is negative)."""
     points = [point for curve in series.values() for point in curve]
     if not points:
-        raise EpiposeError(f"The chart '{y_label}' got no points. Give at least one (x, y) pair.")
+        raise InputError(f"The chart '{y_label}' got no points. Give at least one (x, y) pair.")
     xs, ys = _ticks(*_extent(x for x, _ in points)), _ticks(*_extent([0.0, *(y for _, y in points)]))
     left, right, top, bottom = 62, width - 14, 14, height - 46
 

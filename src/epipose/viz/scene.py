@@ -1,8 +1,8 @@
-"""A clip folder as one scene to look at: upright, standing on the floor, with the person life-sized.
+"""Scene of a clip folder for viewing: upright, standing on the floor, with the person life-sized.
 
-Looking at a world asks for z up, the floor at z = 0 and sizes one can rely on when choosing line widths. Cameras that
-epipose calibrated stand so already; those given by --known-rig, or poses alone, need not. This module reads what a
-clip folder holds and moves it there; `epipose.viz.viewer` then only draws.
+A view of a world needs z up, the floor at z = 0 and known sizes to choose line widths by. Cameras that epipose
+calibrated are so already; those given by --known-rig, or poses alone, need not be. This module reads what a clip folder
+holds and moves it there; `epipose.viz.viewer` then only draws.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.align import Similarity
+from epipose.io.files import AnyPath
 from epipose.poses import Poses3D
 from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
 
 # Metres, for a world without scale: the size given to a person, or to a rig where no person was seen.
-STATURE, CAMERAS_AWAY = 1.7, 3.5
+NOMINAL_STATURE, NOMINAL_CAMERA_DISTANCE = 1.7, 3.5
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to see. Cameras and poses are in stage axes: z up, floor at z = 0, metres (or nearly so)."""
+    """Cameras, poses and clip as far as there are any, in stage axes: z up, floor at z = 0, metres (or nearly so)."""
 
     rig: Rig | None
     poses: Poses3D | None
@@ -48,25 +49,26 @@ class Scene:
         return self.clip.fps if self.clip is not None else 25.0
 
 
-def load_scene(folder: Path) -> Scene:
+def load_scene(folder: AnyPath) -> Scene:
     """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
 
-    Raises EpiposeError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
+    Raises InputError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
     """
+    folder = Path(folder)
     if not folder.is_dir():
-        raise EpiposeError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
+        raise InputError(f"There is no folder {folder}. Give the folder that epipose calibrate and label wrote into.")
     rig = Rig.load(folder / "rig.json") if (folder / "rig.json").exists() else None
     poses = Poses3D.load(folder / "poses3d.npz") if (folder / "poses3d.npz").exists() else None
     if poses is not None and poses.conf.numel() == 0:
         poses = None
     if rig is None and poses is None:
-        raise EpiposeError(
+        raise InputError(
             f"{folder} has nothing to show: neither rig.json (made by epipose calibrate {folder}) nor poses3d.npz "
             f"with any frame (made by epipose label {folder})."
         )
     if poses is not None and poses.space != "world":
-        raise EpiposeError(
-            f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}', expected the world's. "
+        raise InputError(
+            f"{folder / 'poses3d.npz'} holds poses in the axes of '{poses.space}'; expected world axes. "
             f"Make it with: epipose label {folder}"
         )
     clip = Clip.load(folder) if (folder / "clip.json").exists() else None
@@ -87,11 +89,11 @@ def staged(rig: Rig | None, poses: Poses3D | None, fps: float) -> tuple[Rig | No
     conf = xyz[..., 0] if poses is None else poses.conf[:, 0].double()
     scale = 1.0
     if poses is not None:
-        scale = 1.0 if poses.metric else STATURE / stature(xyz, conf, skeleton)
+        scale = 1.0 if poses.metric else NOMINAL_STATURE / stature(xyz, conf, skeleton)
     elif rig is not None and not rig.metric:
         center = rig.camera.center.double()
         spread = float((center - center.mean(0)).norm(dim=-1).median())
-        scale = CAMERAS_AWAY / spread if spread > 1e-6 else 1.0
+        scale = NOMINAL_CAMERA_DISTANCE / spread if spread > 1e-6 else 1.0
     world = upright(xyz, conf, skeleton, rig, fps, scale)
     return world.rig, _moved_poses(poses, world.moved)
 

@@ -1,4 +1,4 @@
-"""Look at a clip folder in 3D: live in a browser, or written as one HTML file that plays anywhere, offline.
+"""Viewer of a clip folder in 3D: live in a browser, or written as one HTML file that plays anywhere, offline.
 
 Both ways draw the same viser scene, and a frame is shown by the same function, `_Drawing.show`: live it is called by
 a clock and a slider, for the file it is called once per frame while viser records. The scene comes in stage axes
@@ -8,6 +8,7 @@ a clock and a slider, for the file it is called once per frame while viser recor
 from __future__ import annotations
 
 import io
+import logging
 import math
 import socket
 import time
@@ -22,8 +23,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.io.files import replacing
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, replacing
 from epipose.poses import Poses3D
 from epipose.viz.plots import SIDE_COLORS, drawn_bones
 from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
@@ -31,44 +32,49 @@ from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
 if TYPE_CHECKING:
     import viser
 
-LIVE_IMAGES, FILE_IMAGES = 400, 100  # over all cameras: bounds the memory of the server and the size of the file
+log = logging.getLogger("epipose")
+
+MAX_LIVE_IMAGES, MAX_FILE_IMAGES = (
+    400,
+    100,
+)  # over all cameras: bounds the memory of the server and the size of the file
 LIVE_WIDTH, FILE_WIDTH = 320, 280  # longer side of an image, pixels
-FILE_FPS, FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
+MAX_FILE_FPS, MAX_FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
 FIELD_OF_VIEW = math.radians(42)
 FLOOR, CELLS, METRES, PATH = (40, 43, 50), (52, 56, 64), (78, 84, 95), (255, 200, 60)
 
 
-def view(folder: Path, *, html: Path | None = None, port: int = 8080) -> None:
+def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080) -> None:
     """Show a clip folder's cameras, images and 3D skeletons; with ``html`` write one file instead of serving.
 
-    Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises EpiposeError when there is
+    Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises InputError when there is
     nothing to show or the port is taken.
     """
     scene = load_scene(folder)
     if html is not None:
         export_html(scene, html)
-        print(f"Wrote {html}: open it in any browser, no network needed.")
+        log.info("Wrote %s: open it in any browser, no network needed.", html)
         return
     if not _is_free(port):
-        raise EpiposeError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
+        raise InputError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
     with _serving(port) as server, suppress(KeyboardInterrupt):
-        drawing = _Drawing(server, scene, LIVE_IMAGES, LIVE_WIDTH)
-        print(f"Open http://localhost:{port} in a browser. Stop with Ctrl-C.")
+        drawing = _Drawing(server, scene, MAX_LIVE_IMAGES, LIVE_WIDTH)
+        log.info("Open http://localhost:%d in a browser. Stop with Ctrl-C.", port)
         _play(server, drawing)
 
 
-def export_html(scene: Scene, path: Path) -> None:
+def export_html(scene: Scene, path: AnyPath) -> None:
     """Record the scene and write it, with the viewer itself, as one self-contained HTML file."""
-    stride = max(1, round(scene.fps / FILE_FPS), math.ceil(scene.frames / FILE_FRAMES))
+    stride = max(1, round(scene.fps / MAX_FILE_FPS), math.ceil(scene.frames / MAX_FILE_FRAMES))
     with _serving(_free_port()) as server:
-        drawing = _Drawing(server, scene, FILE_IMAGES, FILE_WIDTH)
+        drawing = _Drawing(server, scene, MAX_FILE_IMAGES, FILE_WIDTH)
         recording = server.get_scene_serializer()
         for frame in range(0, scene.frames, stride):
             drawing.show(frame)
             if scene.frames > 1:
                 recording.insert_sleep(stride / scene.fps)
         text = recording.as_html(dark_mode=True)
-    with replacing(path) as part:
+    with replacing(Path(path)) as part:
         part.write_text(text, encoding="utf-8")
 
 
@@ -110,7 +116,7 @@ def _play(server: viser.ViserServer, drawing: _Drawing) -> None:
     while True:
         time.sleep(1 / 60)
         now = time.monotonic()
-        slider.disabled = playing.value  # two hands on one slider would fight: pause, then move it
+        slider.disabled = playing.value  # pause, then move it
         if playing.value:
             shown = (shown + (now - then) * scene.fps * float(speed.value[:-1])) % scene.frames
             slider.value = int(shown)
@@ -122,7 +128,7 @@ def _play(server: viser.ViserServer, drawing: _Drawing) -> None:
 
 @dataclass(frozen=True)
 class _Limbs:
-    """What moves: per frame the place, turn and size of every bone, and the place and size of every joint."""
+    """What moves: per frame the position, rotation and size of every bone, and position and size of every joint."""
 
     bone_positions: Float[np.ndarray, "frame bone 3"]
     bone_wxyzs: Float[np.ndarray, "frame bone 4"]
@@ -133,7 +139,7 @@ class _Limbs:
 
 
 def _limbs(poses: Poses3D) -> _Limbs:
-    """Bones as long as they are and as thick as they usually are; what has confidence 0 shrinks to nothing."""
+    """Bones of their own length and of median thickness; joints of confidence 0 shrink to nothing."""
     bones = drawn_bones(poses.skeleton)
     parent, child = [bone[0] for bone in bones], [bone[1] for bone in bones]
     start, along = poses.xyz[:, :, parent], poses.xyz[:, :, child] - poses.xyz[:, :, parent]
@@ -276,7 +282,7 @@ def _lathe(profile: tuple[tuple[float, float], ...], sides: int = 12) -> tuple[F
 
 
 def _ground_path(scene: Scene) -> Float[np.ndarray, "step 2 3"]:
-    """The way of the first person's middle over the floor, as segments between successive frames that have it."""
+    """The path of the first person's hips over the floor, as segments between successive frames that have it."""
     assert scene.poses is not None
     xyz, seen = scene.poses.xyz[:, 0], scene.poses.conf[:, 0] > 0
     hips = [i for i, name in enumerate(scene.poses.skeleton.joints) if name.endswith("hip")] or [0]
