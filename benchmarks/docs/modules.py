@@ -13,6 +13,14 @@ from benchmarks.docs.import_graph import Module, read_modules
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+def layer_drawing() -> str:
+    """The layers as a text drawing, top first: one box on another, each with its packages and root modules."""
+    width = max(len("   ".join(layer)) for layer in LAYERS) + 4
+    edge = f"+{'-' * width}+"
+    boxes = [f"|{'   '.join(layer).center(width)}|\n{edge}" for layer in LAYERS]
+    return "\n".join(["```text", edge, *boxes, "```"])
+
+
 def package_table() -> str:
     """Packages and root modules of epipose in the order of the layers, each with its first docstring sentence."""
     modules = read_modules(_ROOT / "src" / "epipose")

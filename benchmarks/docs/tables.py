@@ -166,7 +166,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
     "dataset_index": _dataset_index,
     "house": _of("house", house.table),
-    "house_layers": _of("house", house.layer_table),
+    "layers": modules.layer_drawing,
     "packages": modules.package_table,
     "modules": modules.module_lists,
     **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
