@@ -18,8 +18,8 @@ _HEAD = """\
 
 This page is written from [errors.py](../src/epipose/errors.py) by `python -m benchmarks.docs.errors`.
 
-Every error that epipose raises on purpose is an `EpiposeError`. Its message says what was got, what was expected and what
-to do. The class attribute `code` is stable: programs can tell errors apart by it without reading the message.
+Every error that epipose raises on purpose is an `EpiposeError`. Its message says what was got, what was expected and
+what to do. The class attribute `code` is stable: programs can tell errors apart by it without reading the message.
 
 ```python
 import epipose
