@@ -134,7 +134,8 @@ def python_modules() -> list[tuple[str, str, list[str]]]:
     for page in PAGES:
         for span in re.findall(r"`((?:python -m )?benchmarks[./][^`]*)`", prose(page)):
             name, *arguments = span.removeprefix("python -m ").split()
-            found.append((page.name, name, arguments))
+            if "NAME" not in name:
+                found.append((page.name, name, arguments))
     return found
 
 
