@@ -30,4 +30,7 @@ def test_every_class_has_its_row_below_its_base():
     assert len({found.code for found in classes}) == len(classes), "codes tell errors apart"
     for index, found in enumerate(classes[1:], 1):
         assert set(found.__bases__) & set(classes[:index])
-        assert f"| `{found.__name__}` | `{found.__bases__[0].__name__}` | `{found.code}` | {found.exit_code} |" in page.page()
+        assert (
+            f"| `{found.__name__}` | `{found.__bases__[0].__name__}` | `{found.code}` | {found.exit_code} |"
+            in page.page()
+        )
