@@ -51,13 +51,29 @@ def test_the_readme_begins_with_the_python_api():
     assert calls == ["load_clip", "detect", "calibrate", "label", "predict"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
-def test_the_python_blocks_of_a_page_run_one_after_the_other(page, footage, dots, monkeypatch):
-    monkeypatch.chdir(footage)
-    names: dict = {"__name__": "block"}
+def run_blocks(page: Path, names: dict) -> dict:
+    """Run the page's Python blocks one after the other; tracebacks have the page's lines."""
     for block in blocks(page, "python"):
         exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
+    return names
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_and_of_the_api_page_which_continues_it_runs(footage, dots, monkeypatch):
+    monkeypatch.chdir(footage)
+    names = run_blocks(ROOT / "README.md", {})
+    assert names["calibration"].rig.metric
+    run_blocks(ROOT / "docs" / "api.md", names)
+
+
+OTHERS = [page for page in PAGES if blocks(page, "python") and page.name not in ("README.md", "api.md")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
+def test_the_python_of_every_other_page_runs(page, footage, dots, monkeypatch):
+    monkeypatch.chdir(footage)
+    run_blocks(page, {})
 
 
 class Parsed(BaseException):
