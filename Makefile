@@ -18,6 +18,7 @@ lint: .venv/ready  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/python -m benchmarks.docs.tables --check
+	$(BIN)/python -m benchmarks.docs.errors --check
 
 format: .venv/ready
 	$(BIN)/ruff check --fix .

@@ -171,13 +171,5 @@ def table(result: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def layer_table(result: Mapping[str, Any]) -> str:
-    """The layers from the top, as a Markdown table."""
-    rows = [
-        f"| {depth} | {' '.join(f'`{name}`' for name in layer)} |" for depth, layer in enumerate(result["layers"], 1)
-    ]
-    return "\n".join(["| layer | packages and root modules |", "|---|---|", *rows])
-
-
 if __name__ == "__main__":
     sys.exit(main())

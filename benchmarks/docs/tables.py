@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.docs import demo_tables, geometry_tables, house, studio_tables
+from benchmarks.docs import demo_tables, geometry_tables, house, modules, studio_tables
 from epipose.datasets.catalogue import described
 from epipose.datasets.registry import READERS, reader_named
 from epipose.errors import EpiposeError
@@ -32,6 +32,7 @@ _PAGES = (
     "docs/datasets.md",
     "docs/log.md",
     "docs/metrics.md",
+    "docs/modules.md",
 )
 
 
@@ -165,7 +166,9 @@ _TABLES: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
     "dataset_index": _dataset_index,
     "house": _of("house", house.table),
-    "house_layers": _of("house", house.layer_table),
+    "layers": modules.layer_drawing,
+    "packages": modules.package_table,
+    "modules": modules.module_lists,
     **{f"dataset_{name.replace('-', '_')}": _dataset(name) for name in READERS},
     "ablation": _ablation,
     "letterbox": _letterbox,
