@@ -14,10 +14,10 @@ from typing import Literal
 import torch
 
 from epipose.clip import Clip
-from epipose.network.pretrained import pretrained_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.sync.offsets import SyncMethod
-from epipose.training.presets import ADAPT
+from epipose.training.options import TrainOptions
+from epipose.training.presets import adapt_options
 from epipose.viz.calibration_report import calibration_sections
 from epipose.viz.html_report import Report
 from epipose.viz.run_report import label_section, network_section
@@ -63,7 +63,7 @@ def run(
     if network != "none":
         full = network == "full" or (network == "auto" and torch.cuda.is_available())
         model = out / "model"
-        train_clips([out], model, overwrite=overwrite, **({} if full else pretrained_sizes() | ADAPT))
+        train_clips([out], model, TrainOptions() if full else adapt_options(), overwrite=overwrite)
         refine([out], model)
     label_section(report, out)
     if model is not None:
