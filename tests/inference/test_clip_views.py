@@ -61,7 +61,7 @@ def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: P
     assert file["xyz"].shape == (6, 1, 17, 3)
     for name in ("rig.json", "intrinsics.json"):
         (folder / name).unlink()
-    with pytest.raises(EpiposeError, match=r"needs joints .* and lenses"):
+    with pytest.raises(EpiposeError, match=r"needs keypoints .* and intrinsics"):
         predict_views(folder, model)
 
 

@@ -130,7 +130,9 @@ def test_images_are_not_kept(model: Path) -> None:
             yield image
 
     people = unseen(torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1))
-    xyz, _, _ = predict_module._predicted(TrainedPoseNet.load(model), images(), people, None, None, torch.device("cpu"))
+    xyz, _, _ = predict_module.predict_images(
+        TrainedPoseNet.load(model), images(), people, None, None, torch.device("cpu")
+    )
     assert len(xyz) == 6
     assert max(alive) <= 2
 

@@ -16,7 +16,8 @@ from epipose.detection.detect import detector_used
 from epipose.errors import InputError
 from epipose.inference.main_person import person_of
 from epipose.inference.options import PredictOptions, predict_options
-from epipose.inference.predict import Prediction, _predicted, _without_keypoints
+from epipose.inference.predict import predict_images
+from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_json
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.posenet import device_named
@@ -107,9 +108,9 @@ def predict_clip(
         row, column = clip.names.index(name), found.views.index(name)
         xy, detected_conf = found.xy[column, first : last + 1, 0], found.conf[column, first : last + 1, 0]
         person = person_of(xy, detected_conf, found.skeleton, trained.skeleton, trained.margin)
-        person = _without_keypoints(person) if own_keypoints else person
+        person = person.without_keypoints() if own_keypoints else person
         images = clip.read(clip.views[row], range(first, last + 1))
-        results.append(_predicted(trained, images, person, rig.camera[row], batch_size, target, flip_test))
+        results.append(predict_images(trained, images, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))
     return xyz, conf, uv
 

@@ -29,6 +29,10 @@ class PersonKeypoints(NamedTuple):
     xy: Float[Tensor, "image joint 2"]
     conf: Float[Tensor, "image joint"]
 
+    def without_keypoints(self) -> PersonKeypoints:
+        """The boxes alone. Keypoints of the pretrained detector are the network's own: agreement would prove nothing."""
+        return self._replace(conf=torch.zeros_like(self.conf))
+
 
 def main_person(images: Images, detector: Detector, skeleton: Skeleton, margin: float) -> PersonKeypoints:
     """The one person to predict in every image.

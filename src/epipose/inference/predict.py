@@ -56,7 +56,7 @@ def predict(
     images = images_in(source)
     person = main_person(images, detector_named(options.detector), trained.skeleton, trained.margin)
     if resolved_name(options.detector) == "pretrained":
-        person = _without_keypoints(person)
+        person = person.without_keypoints()
     count = len(person.box)
     if not bool((person.box[:, 2] > 0).any()):
         raise NoPersonError(
@@ -65,7 +65,7 @@ def predict(
         )
     given = None if options.intrinsics is None else _camera_for(source, options.intrinsics)
     stream = tqdm(images.read(), total=count, desc="poses from images", unit="frame", delay=2, disable=None)
-    xyz, conf, uv = _predicted(trained, iter(stream), person, given, options.batch_size, target, options.flip_test)
+    xyz, conf, uv = predict_images(trained, iter(stream), person, given, options.batch_size, target, options.flip_test)
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
     names = images.names or tuple(f"frame {index}" for index in range(count))
     prediction = Prediction(poses, uv, names, _made_with(model, options))
@@ -130,12 +130,7 @@ def predict_crops(
     return xyz * some[:, None, None], conf * some[:, None], uv * some[:, None, None]
 
 
-def _without_keypoints(person: PersonKeypoints) -> PersonKeypoints:
-    """Without the keypoints of the pretrained detector: they are the network's own, so agreement would prove nothing."""
-    return person._replace(conf=torch.zeros_like(person.conf))
-
-
-def _predicted(
+def predict_images(
     trained: PoseReader,
     images: Iterator[np.ndarray],
     person: PersonKeypoints,

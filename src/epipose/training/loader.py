@@ -103,8 +103,8 @@ def _ahead(batches: Generator[Batch, None, None], count: int) -> Generator[Batch
 class WaitClock:
     """Seconds in which the device stood idle because the next batch was not there.
 
-    On a GPU the host runs ahead, so its own waiting says nothing: the device's clock is read by events before and after
-    the wait, and only `seconds` waits for the device.
+    On a GPU the host runs ahead, so its own waiting time means nothing: the device's clock is read by events before and
+    after the wait, and only `seconds` waits for the device.
     """
 
     def __init__(self, device: torch.device, before: float = 0.0) -> None:
@@ -114,7 +114,7 @@ class WaitClock:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The device has its work; inside, the next batch is fetched."""
+        """The device has its work; inside, the next batch is awaited."""
         if self._cuda:
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             begin.record()

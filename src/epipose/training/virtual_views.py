@@ -41,7 +41,7 @@ def virtual_views(
 
     Half of them are flipped horizontally, left and right swapped. Poses may have any unit and place, z is up; joints
     with conf 0 are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from
-    somebody of 1.7 m, look at them about level, and somewhat past them.
+    a person of 1.7 m, look at them about level, and somewhat past them.
     """
     batch, root = len(xyz), skeleton.root
     metre = _metre(xyz, conf, skeleton)
