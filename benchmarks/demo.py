@@ -26,14 +26,20 @@ from epipose.datasets.sample import sample
 from epipose.detection.blazepose_weights import best_cached
 from epipose.experiments.errors import camera_errors
 from epipose.io.files import read_json, write_json
-from epipose.network.pretrained import PRETRAINED, pretrained_sizes
+from epipose.network.pretrained import PRETRAINED
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.label import label_poses
-from epipose.training.presets import ADAPT
+from epipose.training.presets import adapt_options
 from epipose.training.refine import refine
 from epipose.viz.viewer import view
+
+# Training options that the results state beside frames and seed.
+_REPORTED = (
+    "backbone", "input_size", "depth_bins", "channels", "deconvs", "margin", "epochs", "batch_size", "backbone_lr",
+    "schedule", "warmup", "clip_gradient", "rotation_deg", "occlusion",
+)  # fmt: skip
 
 
 class Clock:
@@ -105,13 +111,13 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
 def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     """Adapt to all cameras, and to all but the last, and measure both beside the network that both began with."""
     full, three, held_out = out / "full", out / "three", reference.names[-1]
-    options = pretrained_sizes() | ADAPT
-    train_clips([full], out / "model", frames=TRAIN, **options)
+    options = adapt_options()
+    train_clips([full], out / "model", options, frames=TRAIN)
     refine([full], out / "model", frames=TRAIN)
     clock.done("adapt to four cameras")
     clip_without(full, held_out, three, out / "sample" / "intrinsics.json")
     clock.done("calibrate and label three cameras")
-    train_clips([three], out / "model_three", frames=TRAIN, **options)
+    train_clips([three], out / "model_three", options, frames=TRAIN)
     refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
     models = {"pretrained": PRETRAINED, "adapted": out / "model", "adapted_without": out / "model_three"}
@@ -119,7 +125,7 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     clock.done("predict")
     rig = Rig.load(three / "rig.json")
     network["held_out_camera"]["cameras"] = camera_errors(rig, reference.select(rig.names))
-    plain = {key: value for key, value in options.items() if key != "init"}
+    plain = {name: getattr(options, name) for name in _REPORTED}
     return {
         **headline(network),
         "network": network,

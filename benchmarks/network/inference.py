@@ -70,7 +70,7 @@ def paper_sized() -> TrainedPoseNet:
 
 def in_onnx(network: TrainedPoseNet, work: Path, threads: int) -> OnnxPoseNet:
     """The same network in ONNX Runtime, with as many threads as PyTorch has."""
-    path = work / f"{network.net.sizes['backbone']}.onnx"
+    path = work / f"{network.net.sizes.backbone}.onnx"
     export_onnx(network, path)
     runtime = optional("onnxruntime", "onnx")
     options = runtime.SessionOptions()

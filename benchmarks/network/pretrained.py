@@ -25,10 +25,10 @@ from epipose.network.pretrained import PRETRAINED
 from epipose.network.refiner import WEIGHTS
 from epipose.studio.actor import FULL_CHANCE_S
 from epipose.studio.rigs import RigKind
-from epipose.training.distributed import team
+from epipose.training.distributed import process_group
 from epipose.training.refine import refine
 from epipose.training.samples import WINDOW
-from epipose.training.studio_stream import Recipe, Stream
+from epipose.training.studio_stream import Stream, StreamOptions
 from epipose.training.train import train
 
 RIGS: tuple[RigKind, ...] = ("ring", "phones")
@@ -75,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     work: Path = arguments.work
     motions, _ = split(arguments.mocap)
-    with team(device_named("auto")) as processes:  # once for all stages
+    with process_group(device_named("auto")) as processes:  # once for all stages
         for stage in STAGES:
             train_stage(stage, motions, work, arguments.repeats, arguments.workers)
     if not processes.first:
@@ -93,7 +93,7 @@ def main() -> None:
 def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: int, workers: int) -> None:
     """Train one stage from where the one before ended."""
     side = round(WINDOW * stage.input_size)
-    recipe = Recipe(
+    recipe = StreamOptions(
         side, stage.seed, motions, rigs=RIGS, loosest=2.5, repeats=repeats, depth=stage.depth, lanes=64,
         full_chance_s=stage.full_chance_s,
     )  # fmt: skip

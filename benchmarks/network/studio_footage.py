@@ -30,7 +30,7 @@ from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
 from epipose.studio.film import Order, film
 from epipose.studio.renderer import Renderer
-from epipose.training.studio_stream import Recipe, Stream, draw_scene
+from epipose.training.studio_stream import Stream, StreamOptions, draw_scene
 from epipose.viz.overlay import contact_sheet
 
 _JOINTS = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]
@@ -58,7 +58,7 @@ def main() -> None:
 def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
     """Images per second of the stream once it runs, and per second of processor time where one process draws alone."""
     workers = os.cpu_count() or 1
-    batches = Stream(Recipe(side, 0, motions), workers).batches(0, 32)
+    batches = Stream(StreamOptions(side, 0, motions), workers).batches(0, 32)
     for _ in range(12):  # shaders are compiled, motions read, queues filled
         next(batches)
     began, count = time.perf_counter(), 0
@@ -67,16 +67,16 @@ def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
         count += 32
     wall, load = time.perf_counter() - began, os.getloadavg()[0]
     batches.close()
-    recipe = Recipe(side, 1, motions)
+    options = StreamOptions(side, 1, motions)
     with Renderer(0) as renderer:
-        draw_scene(renderer, recipe, 0)
+        draw_scene(renderer, options, 0)
         began = time.process_time()
         for number in range(1, 5):
-            draw_scene(renderer, recipe, number)
+            draw_scene(renderer, options, number)
         own, card = time.process_time() - began, renderer.card
     return {
         "studio_images_per_s": round(count / wall, 1),
-        "studio_images_per_processor_s": round(4 * recipe.per_scene / own, 1),
+        "studio_images_per_processor_s": round(4 * options.per_scene / own, 1),
         "studio_side_px": side,
         "studio_workers": workers,
         "studio_renderer": card,
@@ -132,7 +132,7 @@ def _error(seen: list[np.ndarray], xy: np.ndarray, conf: np.ndarray) -> np.ndarr
 
 def write_sheet(path: Path, motions: tuple[Path, ...], columns: int = 10, rows: int = 4) -> None:
     """A sheet of samples as training sees them, each of another scene."""
-    stream = Stream(Recipe(256, 7, motions, smooth=True, lanes=1, per_scene=2))
+    stream = Stream(StreamOptions(256, 7, motions, smooth=True, lanes=1, per_scene=2))
     batches = stream.batches(0, 2 * columns * rows)
     images = [np.asarray(crop) for crop in next(batches).crops[::2]]
     batches.close()

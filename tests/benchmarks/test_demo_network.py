@@ -1,5 +1,6 @@
 """The demo's comparison of networks: three views as if the fourth had never been, and errors on the images meant."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from epipose.network.refiner import WEIGHTS, Refiner
 from epipose.pipeline import stages
 from epipose.poses import Poses2D, Poses3D, in_camera_frames
 from epipose.skeletons import H36M17
+from epipose.training.presets import adapt_options
 from tests.helpers.dot_videos import Dots, small_rig, videos
 from tests.helpers.drawn_clips import clip_folder, rig
 
@@ -123,8 +125,12 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
 def test_sizes_are_read_from_the_package(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path)
     with pytest.raises(EpiposeError, match="Install epipose again"):
-        pretrained.pretrained_sizes()
+        pretrained.pretrained_config()
     net = PoseNet("resnet18", 17, input_size=96, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.4).save(tmp_path)
-    sizes = {"backbone": "resnet18", "input_size": 96, "depth_bins": 8, "channels": 16, "deconvs": 1, "margin": 1.4}
-    assert pretrained.pretrained_sizes() == sizes
+    config, options = pretrained.pretrained_config(), adapt_options()
+    assert config.sizes == net.sizes
+    assert config.margin == options.margin == 1.4
+    sizes = {"backbone": "resnet18", "input_size": 96, "depth_bins": 8, "channels": 16, "deconvs": 1}
+    assert {name: getattr(options, name) for name in sizes} == sizes
+    assert math.radians(options.rotation_deg) == 0.26

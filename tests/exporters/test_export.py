@@ -28,7 +28,7 @@ def test_an_exporter_of_another_package_is_found_by_its_ending(tmp_path: Path, m
     export(tmp_path / "model", tmp_path / "model.joints")
     assert (tmp_path / "model.joints").read_text().split() == list(H36M17.joints)
     assert package._exporter(tmp_path / "model.onnx") is not write_joints, "epipose's own come first"
-    with pytest.raises(EpiposeError, match=r"Nothing here writes 'model.tflite'.*known: .onnx, .joints\."):
+    with pytest.raises(EpiposeError, match=r"No exporter writes 'model.tflite'.*Known endings: .onnx, .joints\."):
         export(tmp_path / "model", tmp_path / "model.tflite")
 
 

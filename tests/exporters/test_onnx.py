@@ -75,7 +75,7 @@ def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_exported_or_read_says_so(model: Path, tmp_path: Path, capsys) -> None:
     assert main(["export", str(model), "--out", str(tmp_path / "model.tflite")]) == 2
-    assert "Nothing here writes 'model.tflite'" in capsys.readouterr().err
+    assert "No exporter writes 'model.tflite'" in capsys.readouterr().err
     with pytest.raises(EpiposeError, match="which PyTorch does not run"):
         load_reader(model / "model.onnx", "torch")
     with pytest.raises(EpiposeError, match="There is no file"):

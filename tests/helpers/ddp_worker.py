@@ -8,9 +8,10 @@ import torch
 
 from epipose.network.posenet import PoseNet
 from epipose.training.batches import Shuffled
-from epipose.training.distributed import Team, team
+from epipose.training.distributed import ProcessGroup, process_group
 from epipose.training.loader import feed
-from epipose.training.loop import Recipe, _Learner
+from epipose.training.loop import _TrainingRun
+from epipose.training.options import TrainOptions
 from epipose.training.samples import clip_samples
 from epipose.training.train import train
 
@@ -19,16 +20,16 @@ TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 1
 VARIED = {"rotation": 0.3, "occlusion": 0.5}
 
 
-def gradient(clip: Path, processes: Team) -> tuple[torch.Tensor, torch.Tensor]:
+def gradient(clip: Path, processes: ProcessGroup) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradient and loss of a batch of five with fixed normalisation, which is all that processes do not share."""
     torch.manual_seed(processes.rank)  # whoever is not first must take over the first one's weights
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
-    learner = _Learner(net, Recipe(lr=0.0, batch_size=5), 1, 0, processes)
-    learner.start(compiled=False)
+    run = _TrainingRun(net, TrainOptions(lr=0.0, batch_size=5), 1, 0, processes)
+    run.start(compiled=False)
     net.eval()
     source = Shuffled(clip_samples(clip, 64, frames=(0, 4), views=["cam1"]), 0)
     batches = feed(source, 0, 5, 64, 0, VARIED, processes)
-    loss = learner.step(next(batches), 0)
+    loss = run.step(next(batches), 0)
     batches.close()
     return torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None]), loss
 
@@ -36,7 +37,7 @@ def gradient(clip: Path, processes: Team) -> tuple[torch.Tensor, torch.Tensor]:
 def main() -> None:
     """Arguments: clip folder, folder to write to."""
     clip, out = Path(sys.argv[1]), Path(sys.argv[2])
-    with team(CPU) as processes:
+    with process_group(CPU) as processes:
         found, loss = gradient(clip, processes)
         rank = processes.rank
         trained = train([clip], out / "model", epochs=3, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)

@@ -22,14 +22,14 @@ def main() -> None:
         return left[0] < 0
 
     if when == "step":
-        step = loop._Learner.step
+        step = loop._TrainingRun.step
 
         def killed(*arguments):
             if last():
                 os.kill(os.getpid(), signal.SIGKILL)
             return step(*arguments)
 
-        loop._Learner.step = killed
+        loop._TrainingRun.step = killed
     else:
         save = torch.save
 

@@ -46,7 +46,7 @@ def test_from_the_command_line_to_the_table(clip: Path, model: Path, tmp_path: P
     assert found["states"]["crop"] == "boxes from: given joints"
     assert "true (the dataset's)" in found["states"]["used of the truth"]
     assert main(["predict", str(clip), "--detector", "pretrained"]) == 2
-    assert "brings its own joints and lenses" in capsys.readouterr().err
+    assert "has keypoints and intrinsics of its own" in capsys.readouterr().err
 
 
 def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: P
     assert file["xyz"].shape == (6, 1, 17, 3)
     for name in ("rig.json", "intrinsics.json"):
         (folder / name).unlink()
-    with pytest.raises(EpiposeError, match=r"needs joints .* and lenses"):
+    with pytest.raises(EpiposeError, match=r"needs keypoints .* and intrinsics"):
         predict_views(folder, model)
 
 

@@ -15,7 +15,7 @@ from epipose.camera import assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.inference import predict as predict_module
 from epipose.inference.clip_views import predict_clip
-from epipose.inference.main_person import Seen
+from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.predict import predict, predict_crops
 from epipose.io import images as images_module
 from epipose.io.files import read_npz
@@ -60,9 +60,9 @@ def _crops(image: np.ndarray, boxes: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.stack([crop_image(image, box.numpy(), 64) for box in boxes]))
 
 
-def unseen(boxes: torch.Tensor) -> Seen:
+def unseen(boxes: torch.Tensor) -> PersonKeypoints:
     """Boxes of people whose joints no detector saw."""
-    return Seen(boxes, torch.zeros(len(boxes), 17, 2), torch.zeros(len(boxes), 17))
+    return PersonKeypoints(boxes, torch.zeros(len(boxes), 17, 2), torch.zeros(len(boxes), 17))
 
 
 def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
@@ -130,7 +130,9 @@ def test_images_are_not_kept(model: Path) -> None:
             yield image
 
     people = unseen(torch.tensor([[70.0, 75.0, 100.0]]).repeat(6, 1))
-    xyz, _, _ = predict_module._predicted(TrainedPoseNet.load(model), images(), people, None, None, torch.device("cpu"))
+    xyz, _, _ = predict_module.predict_images(
+        TrainedPoseNet.load(model), images(), people, None, None, torch.device("cpu")
+    )
     assert len(xyz) == 6
     assert max(alive) <= 2
 
@@ -239,8 +241,8 @@ def test_a_refiner_compares_what_was_read_with_what_was_seen(model: Path, photos
     torch.testing.assert_close(refined.poses.conf, plain.poses.conf)
     assert float(refined.poses.xyz[0, 0, :, 2].std()) < float(plain.poses.xyz[0, 0, :, 2].std()) / 10, "no depth at all"
 
-    same_eyes = predict(photos / "a.png", mended, detector="pretrained")
-    torch.testing.assert_close(same_eyes.uv, plain.uv)
+    own_keypoints = predict(photos / "a.png", mended, detector="pretrained")
+    torch.testing.assert_close(own_keypoints.uv, plain.uv)
 
     trained = TrainedPoseNet.load(mended)
     assert trained.refiner is not None

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
-from epipose.training.distributed import Team, team
+from epipose.training.distributed import ProcessGroup, process_group
 from tests.helpers.ddp_worker import gradient
 from tests.helpers.drawn_clips import clip_folder
 
@@ -36,7 +36,7 @@ def outcome(tmp_path_factory) -> tuple[Path, Path]:
 def test_the_gradient_is_that_of_the_whole_batch(outcome) -> None:
     """Five images with weights of their own, shared as three and two: means of means would be wrong."""
     clip, folder = outcome
-    alone, loss = gradient(clip, Team(0, 1, CPU))
+    alone, loss = gradient(clip, ProcessGroup(0, 1, CPU))
     for rank in range(2):
         found = torch.load(folder / f"rank{rank}.pt", weights_only=True)
         assert float(found["loss"]) == pytest.approx(float(loss), rel=1e-5)
@@ -58,18 +58,18 @@ def test_both_have_the_same_network_and_it_has_learned(outcome) -> None:
 
 
 def test_without_torchrun_there_is_one() -> None:
-    with team(CPU) as processes:
+    with process_group(CPU) as processes:
         assert (processes.rank, processes.size, processes.first) == (0, 1, True)
-        assert processes.told({"a": 1}) == {"a": 1}
+        assert processes.broadcast({"a": 1}) == {"a": 1}
         net = torch.nn.Linear(2, 2)
-        assert processes.joined(net) is net
+        assert processes.data_parallel(net) is net
 
 
 def test_shares_are_all_of_a_batch_and_keep_groups_together() -> None:
     for group in (1, 2):
-        shares = [list(range(14))[Team(rank, 3, CPU).share(14, group)] for rank in range(3)]
+        shares = [list(range(14))[ProcessGroup(rank, 3, CPU).share(14, group)] for rank in range(3)]
         assert sum(shares, []) == list(range(14))  # noqa: RUF017
         assert all(len(share) % group == 0 for share in shares)
         assert max(map(len, shares)) - min(map(len, shares)) <= group
     with pytest.raises(EpiposeError, match="4 images cannot be shared by 3 processes"):
-        Team(0, 3, CPU).share(4, group=2)
+        ProcessGroup(0, 3, CPU).share(4, group=2)

@@ -17,7 +17,7 @@ from epipose.network.posenet import TrainedPoseNet
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16
 from epipose.training.images_2d import samples_2d
-from epipose.training.samples import WINDOW, clip_samples, joined
+from epipose.training.samples import WINDOW, clip_samples, concatenate_samples
 from epipose.training.train import train
 from tests.helpers.drawn_clips import clip_folder, figure_image
 
@@ -35,10 +35,10 @@ def test_a_clip_gives_the_places_of_its_labelled_samples_without_depth(folder: P
     assert (flat.uvd[..., 2] == 0).all()
     np.testing.assert_array_equal(flat.weight, np.broadcast_to([1.0, 0.0], (6, 17, 2)))
     assert not flat.bone_lengths.any()
-    both = joined([labelled, flat])
+    both = concatenate_samples([labelled, flat])
     assert both.metric, "images without lengths have no say in whether lengths are metres"
     np.testing.assert_array_equal(both.bone_lengths, labelled.bone_lengths)
-    assert joined([flat, labelled]).metric
+    assert concatenate_samples([flat, labelled]).metric
     assert both.place is None
 
 

@@ -12,8 +12,8 @@ import torch
 from epipose.errors import EpiposeError
 from epipose.training import loader as feed_module
 from epipose.training.batches import Shuffled, StoredBatch, epoch_steps
-from epipose.training.distributed import Team
-from epipose.training.loader import Batch, Waits, feed
+from epipose.training.distributed import ProcessGroup
+from epipose.training.loader import Batch, WaitClock, feed
 from epipose.training.samples import Samples, clip_samples
 from tests.helpers.drawn_clips import clip_folder
 
@@ -27,8 +27,10 @@ def samples(tmp_path_factory) -> Samples:
     return clip_samples(clip_folder(tmp_path_factory.mktemp("feed") / "clip", frames=4, views=3), 64)
 
 
-def _read(source, start: int, count: int, batch_size: int, team: Team, variation=VARIED, group: int = 1) -> list[Batch]:
-    batches = feed(source, start, batch_size, 64, 3, variation, team, group)
+def _read(
+    source, start: int, count: int, batch_size: int, processes: ProcessGroup, variation=VARIED, group: int = 1
+) -> list[Batch]:
+    batches = feed(source, start, batch_size, 64, 3, variation, processes, group)
     found = list(itertools.islice(batches, count))
     batches.close()
     return found
@@ -46,9 +48,9 @@ def test_batches_are_even_and_every_epoch_shows_all_in_another_order(samples: Sa
 
 def test_from_any_step_on_the_same_batches_come(samples: Samples) -> None:
     source = Shuffled(samples, 3)
-    whole = _read(source, 0, 7, 5, Team(0, 1, CPU))
+    whole = _read(source, 0, 7, 5, ProcessGroup(0, 1, CPU))
     for start in (1, 2, 3, 5):
-        (late,) = _read(source, start, 1, 5, Team(0, 1, CPU))
+        (late,) = _read(source, start, 1, 5, ProcessGroup(0, 1, CPU))
         assert all(torch.equal(a, b) for a, b in zip(whole[start][:3], late[:3], strict=True))
     assert not torch.equal(whole[0].images, whole[3].images), "another epoch, other variations"
 
@@ -61,20 +63,20 @@ def test_no_random_stream_is_used_twice(samples: Samples, monkeypatch) -> None:
         return augment(*arguments, **options)
 
     monkeypatch.setattr(feed_module, "augment", noting)
-    _read(Shuffled(samples, 3), 0, 6, 5, Team(0, 1, CPU))
+    _read(Shuffled(samples, 3), 0, 6, 5, ProcessGroup(0, 1, CPU))
     shuffling = [json.dumps(np.random.default_rng((3, epoch)).bit_generator.state) for epoch in range(9)]
     assert len({*shuffling, *streams}) == 9 + len(streams) >= 9 + 24
 
 
 def test_processes_share_a_batch_and_see_what_one_would(samples: Samples) -> None:
     source = Shuffled(samples, 3)
-    (whole,) = _read(source, 1, 1, 12, Team(0, 1, CPU))
-    shares = [_read(source, 1, 1, 12, Team(rank, 5, CPU))[0] for rank in range(5)]
+    (whole,) = _read(source, 1, 1, 12, ProcessGroup(0, 1, CPU))
+    shares = [_read(source, 1, 1, 12, ProcessGroup(rank, 5, CPU))[0] for rank in range(5)]
     assert sorted(len(share.images) for share in shares) == [2, 2, 2, 3, 3]
     for index in range(3):
         assert torch.equal(torch.cat([share[index] for share in shares]), whole[index])
     with pytest.raises(EpiposeError, match="12 images cannot be shared by 13 processes"):
-        _read(source, 1, 1, 12, Team(0, 13, CPU))
+        _read(source, 1, 1, 12, ProcessGroup(0, 13, CPU))
 
 
 def test_pairs_are_two_views_of_a_moment_also_when_shared(samples: Samples) -> None:
@@ -89,7 +91,7 @@ def test_pairs_are_two_views_of_a_moment_also_when_shared(samples: Samples) -> N
         seen |= {tuple(sorted((a, b))) for a, b in zip(stored.crops[::2], stored.crops[1::2], strict=True)}
     assert all(a != b for a, b in seen)
     assert len(seen) == 12, "in time every pair of views of each of the four moments"
-    first, second = (_read(source, 0, 1, 6, Team(rank, 2, CPU), STILL, group=2)[0] for rank in range(2))
+    first, second = (_read(source, 0, 1, 6, ProcessGroup(rank, 2, CPU), STILL, group=2)[0] for rank in range(2))
     assert (len(first.images), len(second.images)) in ((2, 2), (2, 4), (4, 2))
     assert first.camera is not None
     assert first.box is not None
@@ -124,21 +126,21 @@ class Slow:
 
 
 def test_any_source_will_do_and_waiting_for_it_is_told(samples: Samples) -> None:
-    batches, waits = feed(Slow(samples, 0.05), 7, 4, 64, 0, STILL, Team(0, 1, CPU)), Waits(CPU, before=1.0)
+    batches, clock = feed(Slow(samples, 0.05), 7, 4, 64, 0, STILL, ProcessGroup(0, 1, CPU)), WaitClock(CPU, before=1.0)
     for step in range(7, 12):
-        with waits.waiting():
+        with clock.waiting():
             batch = next(batches)
         assert bool((batch.images == step).all())
     batches.close()
-    assert 1.1 < waits.seconds() < 1.6
+    assert 1.1 < clock.seconds() < 1.6
     before = threading.active_count()
-    batches, waits = feed(Slow(samples, 0.0), 0, 4, 64, 0, STILL, Team(0, 1, CPU)), Waits(CPU)
+    batches, clock = feed(Slow(samples, 0.0), 0, 4, 64, 0, STILL, ProcessGroup(0, 1, CPU)), WaitClock(CPU)
     time.sleep(0.2)
     for _ in range(3):
-        with waits.waiting():
+        with clock.waiting():
             next(batches)
         time.sleep(0.05)  # the device works; the next batch is made meanwhile
-    assert waits.seconds() < 0.1
+    assert clock.seconds() < 0.1
     batches.close()
     assert threading.active_count() <= before, "no thread is left behind"
 
@@ -149,7 +151,7 @@ def test_an_error_in_a_source_reaches_the_reader(samples: Samples) -> None:
             yield next(super().batches(start_step, batch_size))
             raise EpiposeError("the renderer died")
 
-    batches = feed(Broken(samples, 0.0), 0, 4, 64, 0, STILL, Team(0, 1, CPU))
+    batches = feed(Broken(samples, 0.0), 0, 4, 64, 0, STILL, ProcessGroup(0, 1, CPU))
     next(batches)
     with pytest.raises(EpiposeError, match="the renderer died"):
         next(batches)

@@ -19,7 +19,7 @@ from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 from epipose.training import refine as module
 from epipose.training.refine import PoseSet, captured_poses, fit_refiner, labelled_poses, refine
-from epipose.training.virtual_views import misread, virtual_views
+from epipose.training.virtual_views import simulate_inputs, virtual_views
 from tests.helpers.drawn_clips import clip_folder
 from tests.helpers.synthetic import moving_skeleton
 
@@ -50,7 +50,7 @@ def test_it_learns_depth_from_poses_alone() -> None:
     random = torch.Generator().manual_seed(9)
     others = pose_set(801, 0)
     uvd, _ = virtual_views(others.xyz[1::2], others.conf[1::2], H36M17, random)
-    read, seen, conf = misread(uvd, H36M17, random)
+    read, seen, conf = simulate_inputs(uvd, H36M17, random)
     with torch.inference_mode():
         answer = refiner(read, seen, conf)
     before, after = (float((pose - uvd)[..., 2].abs().mean()) for pose in (read, answer))

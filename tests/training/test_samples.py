@@ -12,7 +12,7 @@ from epipose.errors import EpiposeError
 from epipose.network.crops import pose_from_crop
 from epipose.poses import Poses3D
 from epipose.skeletons import COCO17, H36M17
-from epipose.training.samples import WINDOW, clip_samples, joined
+from epipose.training.samples import WINDOW, clip_samples, concatenate_samples
 from tests.helpers.drawn_clips import clip_folder, figure_image
 
 
@@ -133,18 +133,18 @@ def test_nothing_to_train_on_says_so(folder: Path, tmp_path: Path) -> None:
 def test_clips_are_joined(folder: Path) -> None:
     one = clip_samples(folder, 64, frames=(0, 1))
     other = replace(clip_samples(folder, 64, frames=(2, 2)), bone_lengths=2 * one.bone_lengths)
-    both = joined([one, other])
+    both = concatenate_samples([one, other])
     assert len(both) == 6
     np.testing.assert_array_equal(both.uvd[4:], other.uvd)
     np.testing.assert_allclose(both.bone_lengths, one.bone_lengths * (4 + 2 * 2) / 6, rtol=1e-6)
     unseen = one.bone_lengths.copy()
     unseen[3] = 0
-    lengths = joined([replace(one, bone_lengths=unseen), other]).bone_lengths
+    lengths = concatenate_samples([replace(one, bone_lengths=unseen), other]).bone_lengths
     assert lengths[3] == other.bone_lengths[3], "a clip that never saw a bone has no say in its length"
     assert lengths[4] == pytest.approx(both.bone_lengths[4])
-    assert joined([replace(part, bone_lengths=unseen) for part in (one, other)]).bone_lengths[3] == 0
-    unscaled = joined([one, replace(other, metric=False)])
+    assert concatenate_samples([replace(part, bone_lengths=unseen) for part in (one, other)]).bone_lengths[3] == 0
+    unscaled = concatenate_samples([one, replace(other, metric=False)])
     assert not unscaled.metric
     np.testing.assert_array_equal(unscaled.bone_lengths, one.bone_lengths)
     with pytest.raises(EpiposeError, match="different skeletons"):
-        joined([one, replace(other, skeleton=COCO17)])
+        concatenate_samples([one, replace(other, skeleton=COCO17)])

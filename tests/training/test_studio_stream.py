@@ -15,14 +15,14 @@ from epipose.skeletons import H36M17
 from epipose.studio import actor
 from epipose.studio.renderer import Renderer
 from epipose.training.samples import WINDOW
-from epipose.training.studio_stream import Recipe, Stream, draw_scene, place_of, through
+from epipose.training.studio_stream import Stream, StreamOptions, draw_scene, place_of, through
 from epipose.training.train import train
 from tests.helpers.capsule_people import capsule_actor
 
 pytest.importorskip("moderngl")
 pytestmark = pytest.mark.gl
 LANES, PER_SCENE = 16, 24
-RECIPE = Recipe(48, 3, lanes=4, per_scene=3, cast=capsule_actor)
+RECIPE = StreamOptions(48, 3, lanes=4, per_scene=3, cast=capsule_actor)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -104,7 +104,7 @@ def refuse(rng, motions, frames, fps, full_chance_s):
 
 def test_an_error_in_a_worker_is_heard():
     with pytest.raises(EpiposeError, match="nobody came"):
-        few(Stream(Recipe(48, 3, cast=refuse), workers=1), 0, 4, 1)
+        few(Stream(StreamOptions(48, 3, cast=refuse), workers=1), 0, 4, 1)
 
 
 def test_joints_lie_on_the_person():
@@ -143,25 +143,25 @@ def test_it_is_what_the_trainer_reads():
 
 
 def test_bad_recipes_are_refused():
-    for recipe, workers in ((Recipe(48, -1), 0), (Recipe(8, 0), 0), (Recipe(48, 0), -1)):
+    for options, workers in ((StreamOptions(48, -1), 0), (StreamOptions(8, 0), 0), (StreamOptions(48, 0), -1)):
         with pytest.raises(EpiposeError, match="workers, seed"):
-            Stream(recipe, workers)
-    assert isinstance(Recipe(48, 0, motions=(Path("a"),)).motions, tuple)
+            Stream(options, workers)
+    assert isinstance(StreamOptions(48, 0, motions=(Path("a"),)).motions, tuple)
 
 
 def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
     sizes = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "epochs": 2, "batch_size": 4}
-    recipe = replace(RECIPE, side=96)
-    stream = Stream(recipe, images=8)
+    options = replace(RECIPE, side=96)
+    stream = Stream(options, images=8)
     first = train([], tmp_path / "model", stream=stream, **sizes)
     assert first.metric
     assert float(first.bone_lengths.max()) > 0.3
     lines = (tmp_path / "model/log.jsonl").read_text().splitlines()
     assert len(lines) == 2
-    again = train([], tmp_path / "model", stream=Stream(recipe, images=8), **sizes)
+    again = train([], tmp_path / "model", stream=Stream(options, images=8), **sizes)
     assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), again.net.parameters(), strict=True))
     with pytest.raises(EpiposeError, match="stream"):
-        train([], tmp_path / "model", stream=Stream(replace(recipe, seed=4), images=8), **sizes)
+        train([], tmp_path / "model", stream=Stream(replace(options, seed=4), images=8), **sizes)
 
 
 def test_short_motions_have_a_smaller_chance(monkeypatch) -> None:

@@ -23,7 +23,7 @@ from epipose.training.train import train
 from tests.helpers.drawn_clips import clip_folder
 
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
-STILL = {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "colour": (1.0, 1.0), "occlusion": 0.0, "flip": 0.0}
+STILL = {"rotation_deg": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "colour": (1.0, 1.0), "occlusion": 0.0, "flip": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def _weights(model: TrainedPoseNet) -> dict[str, torch.Tensor]:
 
 def _interrupted(monkeypatch, after: int) -> None:
     """Make the training be cut off after some steps."""
-    step, done = loop._Learner.step, []
+    step, done = loop._TrainingRun.step, []
 
     def cut(*arguments):
         if len(done) == after:
@@ -45,7 +45,7 @@ def _interrupted(monkeypatch, after: int) -> None:
         done.append(1)
         return step(*arguments)
 
-    monkeypatch.setattr(loop._Learner, "step", cut)
+    monkeypatch.setattr(loop._TrainingRun, "step", cut)
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
     assert not any((tmp_path / name).exists() for name in REFINED), "they mended another network"
     assert any(not torch.equal(value, _weights(other)[key]) for key, value in _weights(first).items())
     (tmp_path / "train.json").unlink()
-    with pytest.raises(EpiposeError, match="nobody knows"):
+    with pytest.raises(EpiposeError, match="options are unknown"):
         train([folder], tmp_path, **run)
 
 

@@ -5,7 +5,7 @@ import torch
 
 from epipose.skeletons import H36M17
 from epipose.training import virtual_views as module
-from epipose.training.virtual_views import misread, virtual_views
+from epipose.training.virtual_views import simulate_inputs, virtual_views
 from tests.helpers.synthetic import moving_skeleton
 
 ROOT = H36M17.root
@@ -94,7 +94,7 @@ def test_unlabelled_bones_do_not_bring_cameras_near(xyz: torch.Tensor) -> None:
 
 def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:
     uvd = views(xyz.repeat(10, 1, 1))
-    read, seen, conf = misread(uvd, H36M17, torch.Generator().manual_seed(1))
+    read, seen, conf = simulate_inputs(uvd, H36M17, torch.Generator().manual_seed(1))
     assert set(conf.unique().tolist()) == {0.0, 1.0}
     assert 0.04 < float((conf.sum(1) == 0).float().mean()) < 0.06
     error = (seen - uvd[..., :2]).norm(dim=-1)
@@ -104,5 +104,5 @@ def test_readings_are_wrong_by_as_much_as_they_say(xyz: torch.Tensor) -> None:
     arm = [(read - uvd)[own, H36M17.index(name), 0] for name in ("left_elbow", "left_wrist", "right_wrist")]
     together = torch.corrcoef(torch.stack(arm))
     assert together[0, 1] > together[0, 2] + 0.3, "an elbow that is misplaced takes the wrist along"
-    again = misread(uvd, H36M17, torch.Generator().manual_seed(1))
+    again = simulate_inputs(uvd, H36M17, torch.Generator().manual_seed(1))
     assert all(torch.equal(a, b) for a, b in zip(again, (read, seen, conf), strict=True))

@@ -3,7 +3,7 @@
 import torch
 
 from epipose.network.posenet import PoseNet
-from epipose.training.weight_average import Average, measure_norms
+from epipose.training.weight_average import WeightAverage, measure_norms
 
 SMALL = {"input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1}
 
@@ -15,7 +15,7 @@ def _net() -> PoseNet:
 
 def test_the_average_follows_the_weights_slowly_after_a_quick_start() -> None:
     net = _net()
-    average = Average(net, 0.9)
+    average = WeightAverage(net, 0.9)
     before = net.volume.bias.detach().clone()
     with torch.no_grad():
         net.volume.bias += 1.0
@@ -27,7 +27,7 @@ def test_the_average_follows_the_weights_slowly_after_a_quick_start() -> None:
     torch.testing.assert_close(average.net.volume.bias, before + 0.9 * 0.9 + 0.1 * 2)
     assert not any(parameter.requires_grad for parameter in average.net.parameters())
     still = _net()
-    steady = Average(still, 0.9)
+    steady = WeightAverage(still, 0.9)
     steady.update(5)
     assert all(torch.equal(a, b) for a, b in zip(steady.net.parameters(), still.parameters(), strict=True))
 

@@ -1,4 +1,4 @@
-"""Trained networks as files for other programs. The ending of the file says which kind.
+"""Export of trained networks to the formats of other programs, chosen by the ending of the file.
 
 To add a kind: one file with a function of a trained network and a path, one line in ``EXPORTERS`` (or, from another
 package, an entry point in the group ``epipose.exporters`` whose name is the ending), one test.
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
+from epipose.io.files import AnyPath
 
 __all__ = ["EXPORTERS", "export"]
 
@@ -19,12 +20,12 @@ __all__ = ["EXPORTERS", "export"]
 EXPORTERS = {".onnx": "epipose.exporters.onnx:export_onnx"}
 
 
-def export(model: Path, out: Path) -> None:
-    """Write the trained network of a model folder to a file; raises EpiposeError for an ending that nobody writes."""
+def export(model: AnyPath, out: AnyPath) -> None:
+    """Write the trained network of a model folder to a file; raises InputError for an unknown ending."""
     from epipose.network.posenet import TrainedPoseNet
 
-    write = _exporter(out)
-    write(TrainedPoseNet.load(model), out)
+    write = _exporter(Path(out))
+    write(TrainedPoseNet.load(model), Path(out))
 
 
 def _exporter(out: Path) -> Callable[..., None]:
@@ -34,5 +35,5 @@ def _exporter(out: Path) -> Callable[..., None]:
     plugins = {point.name: point for point in entry_points(group="epipose.exporters")}
     if out.suffix not in plugins:
         known = ", ".join(EXPORTERS | plugins)
-        raise EpiposeError(f"Nothing here writes '{out.name}'. Endings that are known: {known}.")
+        raise InputError(f"No exporter writes '{out.name}'. Known endings: {known}.")
     return plugins[out.suffix].load()

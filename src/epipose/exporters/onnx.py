@@ -1,9 +1,9 @@
-"""A trained network as ONNX, for programs without PyTorch.
+"""ONNX export of a trained network, for programs without PyTorch.
 
 Input ``images``: RGB bytes (batch, size, size, 3), any batch; outputs ``uvd`` (batch, joint, 3) in crop widths and
 ``confidence`` (batch, joint). The content of config.json lies in the file's metadata under ``epipose``, so that the
-file alone is enough to predict with. The refiner is not in it: it mends what any program read, where the model folder
-is.
+file alone is enough to predict with. The refiner is not in it: it corrects the predictions of any backend where the
+model folder is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _FromBytes(nn.Module):
 
 
 def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
-    """Write ``out``, whole or not at all; raises EpiposeError where the packages of the extra ``onnx`` are missing."""
+    """Write ``out``, whole or not at all; raises MissingExtraError without the packages of the extra ``onnx``."""
     optional("onnx", "onnx")
     optional("onnxscript", "onnx")
     size = trained.input_size
@@ -56,6 +56,6 @@ def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
             dynamo=True,
         )
     assert program is not None
-    program.model.metadata_props["epipose"] = json.dumps(trained.config())
+    program.model.metadata_props["epipose"] = json.dumps(trained.config().to_json())
     with replacing(out) as part:
         program.save(part, external_data=False)

@@ -1,7 +1,7 @@
-"""Whom to read: in every image the box of one person, found by any detector.
+"""Selection of one person per image, with their box, from the people that a detector finds.
 
-In a photo that is the largest confident person, in a video the one who is seen longest (and, while that one is out of
-sight, who else is).
+In a photo that is the largest confident person, in a video the one with the longest track (and, while that one is out
+of sight, the one with the next longest).
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ from epipose.poses import in_skeleton
 from epipose.skeleton import Skeleton
 
 
-class Seen(NamedTuple):
-    """One person per image: the box (x, y, side; side 0 where nobody was found), and the joints with confidence."""
+class PersonKeypoints(NamedTuple):
+    """One person per image: the box (x, y, side; side 0 where nobody was found), and the keypoints with confidence."""
 
     box: Float[Tensor, "image 3"]
     xy: Float[Tensor, "image joint 2"]
     conf: Float[Tensor, "image joint"]
 
+    def without_keypoints(self) -> PersonKeypoints:
+        """The boxes alone. Keypoints of the pretrained detector are the network's own: agreement would prove nothing."""
+        return self._replace(conf=torch.zeros_like(self.conf))
 
-def main_person(images: Images, detector: Detector, skeleton: Skeleton, margin: float) -> Seen:
-    """The one person to read in every image.
 
-    ``skeleton`` and ``margin`` are those of the network that is to read (see `person_of`).
+def main_person(images: Images, detector: Detector, skeleton: Skeleton, margin: float) -> PersonKeypoints:
+    """The one person to predict in every image.
+
+    ``skeleton`` and ``margin`` are those of the network that predicts (see `person_of`).
     """
     frames = []
     for image in tqdm(images.read(), total=images.total, desc="people in images", unit="frame", delay=2, disable=None):
@@ -51,10 +55,10 @@ def person_of(
     found: Skeleton,
     wanted: Skeleton,
     margin: float,
-) -> Seen:
-    """Joints ``found`` as those ``wanted`` by a network, and ``margin`` x their extent: boxes like those of training."""
+) -> PersonKeypoints:
+    """Keypoints of the skeleton ``found`` in that ``wanted`` by a network, and boxes of ``margin`` x their extent."""
     xy, conf = in_skeleton(xy, conf, found, wanted)
-    return Seen(box_around(xy, conf, margin), xy, conf)
+    return PersonKeypoints(box_around(xy, conf, margin), xy, conf)
 
 
 def _largest(frames: list[list[Detection]], joints: int) -> tuple[np.ndarray, np.ndarray]:

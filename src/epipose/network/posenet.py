@@ -1,4 +1,4 @@
-"""PoseNet: one person's image to a 3D pose, through a volume of probability per joint.
+"""PoseNet: single-image 3D pose by a volumetric heatmap per joint and soft-argmax.
 
 A backbone, a few deconvolutions and a 1x1 convolution give every joint a volume of depth x height x width logits
 (volumetric soft-argmax, Sun et al. 2018). Softmax over the whole volume makes it a probability; the pose is its mean.
@@ -9,27 +9,26 @@ stands at voxel CENTRES, so that a uniform volume means the middle of the crop.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from epipose.errors import EpiposeError
-from epipose.io.files import read_json, replacing, write_json
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath, read_json, replacing
+from epipose.io.summary import html_table, one_line
+from epipose.network.config import PoseNetConfig, PoseNetSizes
 from epipose.network.efficientnet import EfficientNetLite0
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton
-from epipose.skeletons import skeleton_named
 
 # Logits are multiplied by this: a volume must turn from flat to peaked before it can point anywhere near the crop's
 # edge, which with Adam's even steps takes most of a short training.
 _SHARPNESS = 20.0
-_NEAR = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence, if voxels are not coarser
+_NEARBY = 1 / 16  # crop widths: what counts as close to the mean in a joint's confidence, if voxels are not coarser
 
 
 class PoseNet(nn.Module):
@@ -51,15 +50,8 @@ class PoseNet(nn.Module):
         """Sizes: the input's side in pixels, voxels in depth, channels and number of the deconvolutions."""
         super().__init__()
         if input_size % 32 or input_size < 64:
-            raise EpiposeError(f"Got input size {input_size}; it must be a multiple of 32 and at least 64.")
-        self.sizes = {
-            "backbone": backbone,
-            "joints": joints,
-            "input_size": input_size,
-            "depth_bins": depth_bins,
-            "channels": channels,
-            "deconvs": deconvs,
-        }
+            raise InputError(f"Got input size {input_size}; it must be a multiple of 32 and at least 64.")
+        self.sizes = PoseNetSizes(backbone, joints, input_size, depth_bins, channels, deconvs)
         self.backbone = EfficientNetLite0() if backbone == EfficientNetLite0.name else ResNet(backbone)
         layers: list[nn.Module] = []
         inputs = self.backbone.channels
@@ -72,7 +64,7 @@ class PoseNet(nn.Module):
         self.volume = nn.Conv2d(inputs, joints * depth_bins, 1)
         nn.init.normal_(self.volume.weight, std=0.001)  # starts with an almost uniform volume: every joint central
         nn.init.zeros_(self.volume.bias)  # type: ignore[arg-type]
-        # The backbone's normalisation of its input, part of the network so that nobody can forget it.
+        # The backbone's normalisation of its input, part of the network so that it cannot be forgotten.
         self.register_buffer("mean", torch.tensor(self.backbone.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(self.backbone.deviation).view(3, 1, 1), persistent=False)
 
@@ -83,7 +75,7 @@ class PoseNet(nn.Module):
         features = self.backbone((images - self.mean) / self.deviation)
         logits = self.volume(self.head(features))
         batch, _, height, width = logits.shape
-        volume = logits.float().reshape(batch, self.sizes["joints"], self.sizes["depth_bins"], height, width)
+        volume = logits.float().reshape(batch, self.sizes.joints, self.sizes.depth_bins, height, width)
         return soft_argmax(_SHARPNESS * volume)
 
 
@@ -93,8 +85,8 @@ def soft_argmax(
     """Mean position (x, y, z) in [-0.5, 0.5] under the softmax of a volume, and how concentrated it is.
 
     The confidence is the probability within 1/16 of the volume's width of the mean (within one voxel, where fewer than
-    16 span it: a joint between two voxels is as sure as one in the middle of a voxel), along the axis where it is
-    least; at least 0.001, because 0 would mean that there is no joint at all.
+    16 span it: a joint between two voxels has the confidence of one in the middle of a voxel), along the axis where it
+    is least; at least 0.001, because 0 would mean that there is no joint at all.
     """
     volume = logits.flatten(-3).softmax(-1).view(logits.shape)
     planes = volume.sum(-3)  # height, width
@@ -104,7 +96,7 @@ def soft_argmax(
         bins = marginal.shape[-1]
         centres = (torch.arange(bins, device=marginal.device, dtype=marginal.dtype) + 0.5) / bins - 0.5
         mean = (marginal * centres).sum(-1)
-        near = (centres - mean.detach()[..., None]).abs() <= max(_NEAR, 1 / bins) + 1e-6
+        near = (centres - mean.detach()[..., None]).abs() <= max(_NEARBY, 1 / bins) + 1e-6
         means.append(mean)
         nearby.append((marginal.detach() * near).sum(-1))
     return torch.stack(means, -1), torch.stack(nearby, -1).amin(-1).clamp(0.001, 1.0)
@@ -118,34 +110,33 @@ def to_input(images: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch
 def device_named(name: str) -> torch.device:
     """The device ``cpu``, ``cuda``, ``cuda:1``, ..., or for ``auto`` CUDA where there is one.
 
-    Raises EpiposeError for another name, and for a device that is not there.
+    Raises InputError for another name, and for a device that is not there.
     """
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not re.fullmatch(r"auto|cuda(:\d+)?", name):
-        raise EpiposeError(f"Unknown device '{name}'; choose auto, cpu or cuda.")
+        raise InputError(f"Unknown device '{name}'; choose auto, cpu or cuda.")
     device = torch.device("cuda" if name == "auto" else name)
     if (device.index or 0) >= (count := torch.cuda.device_count()):
-        raise EpiposeError(
+        raise InputError(
             f"There is no device '{name}': PyTorch finds {count} CUDA devices. Choose auto or cpu, or install the GPU's "
             "driver and a PyTorch with CUDA."
         )
     return device
 
 
-def build_posenet(config: Mapping[str, Any]) -> PoseNet:
-    """A PoseNet of the sizes in ``config`` (the keys are its arguments), randomly initialised from torch's seed."""
-    keys = ("backbone", "joints", "input_size", "depth_bins", "channels", "deconvs")
-    return PoseNet(**{key: config[key] for key in keys})
+def build_posenet(sizes: PoseNetSizes) -> PoseNet:
+    """A PoseNet of these sizes, randomly initialised from torch's seed."""
+    return PoseNet(**vars(sizes))
 
 
 @dataclass(frozen=True)
 class TrainedPoseNet:
-    """A network and what is needed to read its output: which joints, how large a person, how wide a crop.
+    """A network and how its output is read: its joints, the bone lengths of a person, the margin of a crop.
 
     ``bone_lengths`` follow ``skeleton.bones`` (0 = never seen in training), metres where ``metric``. ``margin`` is the
-    side of the crop over the longer side of the person's joints. ``refiner`` mends what the network read, where the
-    model has one.
+    side of the crop over the longer side of the person's joints. ``refiner`` corrects its predictions, where
+    the model has one.
     """
 
     net: PoseNet
@@ -158,7 +149,7 @@ class TrainedPoseNet:
     @property
     def input_size(self) -> int:
         """Side of the crops that it reads, in pixels."""
-        return self.net.sizes["input_size"]
+        return self.net.sizes.input_size
 
     def read(
         self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
@@ -169,19 +160,30 @@ class TrainedPoseNet:
             uvd, conf = net(to_input(crops.to(device)))
         return uvd.cpu(), conf.cpu()
 
-    def config(self) -> dict[str, Any]:
-        """Sizes and what is needed to read the output, as JSON takes it."""
-        bones = {
-            self.skeleton.joints[child]: round(float(length), 6)
-            for (_, child), length in zip(self.skeleton.bones, self.bone_lengths, strict=True)
-        }
-        reading = {"skeleton": self.skeleton.name, "metric": self.metric, "margin": self.margin, "bone_lengths": bones}
-        return {"format": "epipose-posenet-1", **self.net.sizes, **reading}
+    def config(self) -> PoseNetConfig:
+        """Sizes, skeleton, bone lengths and margin: what stands in config.json."""
+        return PoseNetConfig(self.net.sizes, self.skeleton, self.bone_lengths, self.metric, self.margin)
 
-    def save(self, folder: Path) -> None:
-        """Write ``model.safetensors`` and ``config.json`` to the folder."""
+    def __repr__(self) -> str:
+        return one_line("TrainedPoseNet", self._facts())
+
+    def _repr_html_(self) -> str:
+        return html_table("TrainedPoseNet", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        return {
+            "backbone": self.net.sizes.backbone,
+            "input": f"{self.input_size} px",
+            "joints": f"{len(self.skeleton.joints)} ({self.skeleton.name})",
+            "scale": "metric" if self.metric else "not metric",
+            "refiner": "none" if self.refiner is None else "yes",
+        }
+
+    def save(self, folder: AnyPath) -> None:
+        """Write ``model.safetensors``, ``config.json`` and, where there is a refiner, its weights to the folder."""
         from safetensors.torch import save_file
 
+        folder = Path(folder)
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
         with replacing(folder / "model.safetensors") as part:
             save_file(state, part)
@@ -189,28 +191,23 @@ class TrainedPoseNet:
             (folder / WEIGHTS).unlink(missing_ok=True)  # of another network
         else:
             self.refiner.save(folder / WEIGHTS)
-        write_json(folder / "config.json", self.config())
+        self.config().save(folder / "config.json")
 
     @staticmethod
-    def load(folder: Path) -> TrainedPoseNet:
-        """Read what `save` wrote, ready to predict on the CPU; EpiposeError when the folder holds no such model."""
+    def load(folder: AnyPath) -> TrainedPoseNet:
+        """Read what `save` wrote, ready to predict on the CPU; InputError when the folder holds no such model."""
+        folder = Path(folder)
         path = folder / "config.json"
         if not path.exists():
-            raise EpiposeError(
+            raise InputError(
                 f"{folder} is no trained model (it has no config.json). Make one: epipose train CLIP --out {folder}"
             )
-        config = read_json(path)
+        content = read_json(path)
         try:
-            reading = reading_of(config)
-            net = build_posenet(config)
+            config = PoseNetConfig.from_json(content)
+            net = build_posenet(config.sizes)
             net.load_state_dict(read_state(folder / "model.safetensors"))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise EpiposeError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
-        return TrainedPoseNet(net.eval(), *reading, load_refiner(folder / WEIGHTS, reading[0]))
-
-
-def reading_of(config: Mapping[str, Any]) -> tuple[Skeleton, Float[Tensor, " bone"], bool, float]:
-    """Skeleton, bone lengths, whether they are metric, and margin from what `TrainedPoseNet.config` gave."""
-    skeleton = skeleton_named(config["skeleton"])
-    lengths = [config["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones]
-    return skeleton, torch.tensor(lengths), bool(config["metric"]), float(config["margin"])
+            raise DamagedFileError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
+        refiner = load_refiner(folder / WEIGHTS, config.skeleton)
+        return TrainedPoseNet(net.eval(), config.skeleton, config.bone_lengths, config.metric, config.margin, refiner)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 
 
 def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -89,9 +89,9 @@ class ResNet(nn.Module):
     deviation = (0.229, 0.224, 0.225)
 
     def __init__(self, name: str) -> None:
-        """One of `BACKBONES`, randomly initialised; EpiposeError for another name."""
+        """One of `BACKBONES`, randomly initialised; InputError for another name."""
         if name not in BACKBONES:
-            raise EpiposeError(f"Unknown backbone '{name}'; there are {', '.join(BACKBONES)} and efficientnet_lite0.")
+            raise InputError(f"Unknown backbone '{name}'; there are {', '.join(BACKBONES)} and efficientnet_lite0.")
         super().__init__()
         block, depths = BACKBONES[name]
         self.name = name
@@ -127,27 +127,27 @@ class ResNet(nn.Module):
     def load_imagenet(self, path: Path) -> None:
         """Load a standard ImageNet state dict (.pth or .safetensors); the classifier ``fc`` is dropped.
 
-        Raises EpiposeError when the file is missing, is no state dict, or belongs to another architecture.
+        Raises InputError when the file is missing, is no state dict, or belongs to another architecture.
         """
         load_without_classifier(self, self.name, path, "fc.")
 
 
 def load_without_classifier(net: nn.Module, name: str, path: Path, classifier: str) -> None:
-    """Load a state dict into a backbone, less the entries that begin with ``classifier``; EpiposeError on a misfit."""
+    """Load a state dict into a backbone, less the entries that begin with ``classifier``; InputError on a misfit."""
     state = {key: value for key, value in read_state(path).items() if not key.startswith(classifier)}
     try:
         net.load_state_dict(state)
     except RuntimeError as error:
-        raise EpiposeError(
+        raise InputError(
             f"{path} does not fit {name}: {str(error)[:300]}. Give the ImageNet weights of {name}, or choose the "
             "backbone they belong to."
         ) from error
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a .safetensors or (weights only, no code runs) .pth file; EpiposeError when unreadable."""
+    """Named tensors of a .safetensors or (weights only, no code runs) .pth file; InputError when unreadable."""
     if not path.exists():
-        raise EpiposeError(f"There is no weight file {path}.")
+        raise InputError(f"There is no weight file {path}.")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -156,7 +156,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the two readers raise half a dozen unrelated types for a damaged file
-        raise EpiposeError(f"{path} cannot be read as weights ({str(error)[:200]}). Get the file again.") from error
+        raise DamagedFileError(f"{path} cannot be read as weights ({str(error)[:200]}). Get the file again.") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise EpiposeError(f"{path} is no state dict (a table of named tensors). Save model.state_dict() to it.")
+        raise DamagedFileError(f"{path} is no state dict (a table of named tensors). Save model.state_dict() to it.")
     return state

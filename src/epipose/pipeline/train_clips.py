@@ -1,4 +1,4 @@
-"""Training on clip folders, their 3D labels made first where they are missing."""
+"""Training on clip folders whose 3D labels are made first where they are missing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from epipose.io.files import AnyPath
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.stages import label_clip
-from epipose.training.supervision import Mode, check_supervision, label_folders
+from epipose.training.batches import Source
+from epipose.training.options import Mode, TrainOptions
+from epipose.training.supervision import check_supervision, label_folders
 from epipose.training.train import train
 
+_DEFAULTS = TrainOptions()
 
-def train_clips(folders: Sequence[Path], out: Path, **options: Any) -> TrainedPoseNet:
-    """`train` on clip folders that need only have 2D poses and cameras; options as there."""
-    return train(folders, out, prepare=labelled, **options)
+
+def train_clips(
+    folders: AnyPath | Sequence[AnyPath],
+    out: AnyPath,
+    options: TrainOptions = _DEFAULTS,
+    *,
+    stream: Source | None = None,
+    **changes: Any,
+) -> TrainedPoseNet:
+    """`train` on clip folders that need only have 2D poses and cameras."""
+    return train(folders, out, options, stream=stream, prepare=labelled, **changes)
 
 
 def labelled(folders: Sequence[Path], mode: Mode) -> list[Path]:

@@ -1,1 +1,1 @@
-"""From images and labels to training samples: crops, augmentation, samples. Import from the submodules."""
+"""Training: samples, augmentation, the loop, and the refiner's training. Import from the submodules."""

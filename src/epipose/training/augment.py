@@ -1,4 +1,4 @@
-"""Variations of a training sample that keep image and label consistent.
+"""Augmentation of training samples that keeps image and label consistent.
 
 One affine map takes the stored crop to the network's input and (u, v) with it: the image is resampled once. Depth
 scales with the image, as (u, v, d) of `epipose.network.crops` is made for.
@@ -35,16 +35,16 @@ def augment(
     ``stored`` shows ``window`` x the box, so that there is image to turn and shift into view. ``rotation`` is the
     largest angle in radians either way, ``scale`` and ``colour`` (per channel) are ranges of factors, ``shift`` the
     largest shift in crop widths; ``occlusion`` and ``flip`` are probabilities. ``flip_order`` says where each joint's
-    label comes from in the mirrored image. Joints that leave the crop get weight 0: the network cannot point there.
+    label comes from in the flipped image. Joints that leave the crop get weight 0: the network cannot point there.
     """
     angle = rng.uniform(-rotation, rotation)
     factor = math.exp(rng.uniform(math.log(scale[0]), math.log(scale[1])))
     offset = rng.uniform(-shift, shift, 2)
     gains = rng.uniform(*colour, 3)
-    mirrored, occluded = rng.random() < flip, rng.random() < occlusion
+    flipped, occluded = rng.random() < flip, rng.random() < occlusion
 
     linear = factor * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    if mirrored:
+    if flipped:
         uvd, weight = uvd[list(flip_order)], weight[list(flip_order)]
         linear = linear @ np.diag([-1.0, 1.0])
     image = _warped(stored, linear, offset, size, window)

@@ -1,4 +1,4 @@
-"""What training draws from: numbered batches of stored crops, from clips in memory or from anything that makes them.
+"""Sources of training batches: numbered batches of stored crops, from clips in memory or any other maker.
 
 Batch k of a source is the same whenever it is asked for and whatever was asked for before. That is all that exact
 resuming needs, and it is why a source is asked for batches from a step on.
@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.skeleton import Skeleton
 from epipose.training.samples import Placement, Samples
 
@@ -30,7 +30,7 @@ class StoredBatch(NamedTuple):
 class Source(Protocol):
     """Endless batches; ``images`` make an epoch. ``bone_lengths`` follow ``skeleton.bones``, metres if ``metric``.
 
-    What it is made of, its ``repr`` says: that is how a training knows its own source when it goes on.
+    Its ``repr`` states what it is made of: by that a training run knows its own source when it resumes.
     """
 
     skeleton: Skeleton
@@ -59,12 +59,12 @@ class Shuffled:
     """
 
     def __init__(self, samples: Samples, seed: int, *, pairs: bool = False) -> None:
-        """Raises EpiposeError where ``pairs`` are wanted and no moment is seen by two views."""
+        """Raises InputError where ``pairs`` are wanted and no moment is seen by two views."""
         self.samples, self.seed, self.pairs = samples, seed, pairs
         self.skeleton, self.bone_lengths, self.metric = samples.skeleton, samples.bone_lengths, samples.metric
         self.images = self._order(0).size
         if not self.images:
-            raise EpiposeError("No moment is seen by two views: label clips of two views or more, and use two of them.")
+            raise InputError("No moment is seen by two views: label clips of two views or more, and use two of them.")
 
     def batches(self, start_step: int, batch_size: int) -> Iterator[StoredBatch]:
         """As `Source` says."""

@@ -1,4 +1,4 @@
-"""Where a training stands, written so that a process killed at any moment goes on as if nothing had happened.
+"""Checkpoints of a training run, written so that a process killed at any moment resumes to the last bit.
 
 A checkpoint is complete or not there. It holds the number of the next step and everything that steps change; the
 batches need no state, because batch k is a function of the seed and k.
@@ -6,41 +6,73 @@ batches need no state, because batch k is a function of the seed and k.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from epipose.errors import DamagedFileError
 from epipose.io.files import replacing
 
 _NAME = "checkpoint.pt"
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write a state (numbers, tensors, state dicts) in place of the one before."""
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything that a step changes: the weights, Adam's moments, the sums for the log, and the averaged weights."""
+
+    net: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    sums: Tensor
+    average: dict[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The next step, the seconds that its epoch has taken and waited for batches so far, and the state before it."""
+
+    step: int
+    seconds: float
+    waited: float
+    state: TrainingState
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint in place of the one before."""
+    clock = {"step": checkpoint.step, "seconds": checkpoint.seconds, "waited": checkpoint.waited}
+    states = {name: value for name, value in vars(checkpoint.state).items() if value is not None}
     with replacing(folder / _NAME) as part:
-        torch.save(state, part)
+        torch.save(clock | states, part)
 
 
-def load_checkpoint(folder: Path, epoch_steps: int) -> dict[str, Any] | None:
-    """The last state, its tensors on the CPU, or None; ``log.jsonl`` is cut back to the epochs that it has finished.
+def load_checkpoint(folder: Path, epoch_steps: int) -> Checkpoint | None:
+    """The last checkpoint, its tensors on the CPU, or None; ``log.jsonl`` is cut back to the epochs it has finished.
 
     A process that was killed while it wrote leaves half a file beside the checkpoint: that is removed.
     """
     for part in folder.glob(f".{Path(_NAME).stem}.*.part*"):
         part.unlink()
-    path, log, step = folder / _NAME, folder / "log.jsonl", 0
-    state = None
-    if path.exists():
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        step = int(state["step"])
+    path, log = folder / _NAME, folder / "log.jsonl"
+    checkpoint = _read(path) if path.exists() else None
     if log.exists():
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)[: step // epoch_steps]
+        epochs = 0 if checkpoint is None else checkpoint.step // epoch_steps
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
         with replacing(log) as part:
             part.write_text("".join(lines), encoding="utf-8")
-    return state
+    return checkpoint
+
+
+def _read(path: Path) -> Checkpoint:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = TrainingState(content["net"], content["optimizer"], content["sums"], content.get("average"))
+        return Checkpoint(int(content["step"]), float(content["seconds"]), float(content["waited"]), state)
+    except (KeyError, TypeError) as error:
+        raise DamagedFileError(f"{path} is no checkpoint ({error}). Remove it to begin again.") from error
 
 
 def remove_checkpoint(folder: Path) -> None:
-    """Once the model is written the way to it is of no use."""
+    """Remove the checkpoint, which is of no use once the model is written."""
     (folder / _NAME).unlink(missing_ok=True)

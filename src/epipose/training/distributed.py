@@ -1,4 +1,4 @@
-"""Training on several GPUs or machines: who of the processes that torchrun started this one is.
+"""Data-parallel training on several GPUs or machines, started by torchrun.
 
 Without torchrun there is one process, and everything here does nothing. With it every process reads its share of each
 batch, gradients and the sums that the loss is made of are added up, and the first process alone touches the disk.
@@ -18,12 +18,12 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 
 
 @dataclass(frozen=True)
-class Team:
-    """One of ``size`` processes; ``device`` is its own."""
+class ProcessGroup:
+    """The processes of one training as one of them, number ``rank`` of ``size``, has them; ``device`` is its own."""
 
     rank: int
     size: int
@@ -31,38 +31,38 @@ class Team:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes files and logs."""
         return self.rank == 0
 
     def share(self, images: int, group: int = 1) -> slice:
         """The rows of a batch that this process reads; ``group`` neighbouring rows stay together.
 
-        Raises EpiposeError for a batch in which a process has nothing to do.
+        Raises InputError for a batch in which a process has nothing to do.
         """
         if images // group < self.size:
-            raise EpiposeError(
+            raise InputError(
                 f"A batch of {images} images cannot be shared by {self.size} processes. Use a larger --batch-size, "
                 "more images, or fewer processes."
             )
         cuts = np.linspace(0, images // group, self.size + 1).round().astype(int) * group
         return slice(int(cuts[self.rank]), int(cuts[self.rank + 1]))
 
-    def total(self, sums: Float[Tensor, " sum"]) -> Float[Tensor, " sum"]:
+    def sum(self, sums: Float[Tensor, " sum"]) -> Float[Tensor, " sum"]:
         """The sums added up over all processes, without gradient."""
         sums = sums.detach().clone()
         if self.size > 1:
             dist.all_reduce(sums)
         return sums
 
-    def told(self, content: Any) -> Any:
-        """What the first process says, in every process."""
+    def broadcast(self, content: Any) -> Any:
+        """The first process's content, in every process."""
         if self.size == 1:
             return content
         box = [content]
         dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
         return box[0]
 
-    def joined(self, net: nn.Module) -> nn.Module:
+    def data_parallel(self, net: nn.Module) -> nn.Module:
         """The network with gradients averaged over the processes, all of which start with the first one's weights.
 
         On GPUs batch normalisation sees the whole batch; on processors every process normalises its own share.
@@ -75,22 +75,22 @@ class Team:
 
 
 @contextmanager
-def team(device: torch.device) -> Iterator[Team]:
+def process_group(device: torch.device) -> Iterator[ProcessGroup]:
     """The processes of a torchrun, connected as long as the context lasts; one process without torchrun.
 
-    On machines with several GPUs each process gets its own (``device`` without a number). Processes that somebody has
+    On machines with several GPUs each process gets its own (``device`` without a number). Processes that are
     connected already stay so.
     """
     if dist.is_available() and dist.is_initialized():
-        yield Team(dist.get_rank(), dist.get_world_size(), _own(device))
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size(), _own(device))
         return
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Team(0, 1, device)
+        yield ProcessGroup(0, 1, device)
         return
     device = _own(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Team(dist.get_rank(), dist.get_world_size(), device)
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
 

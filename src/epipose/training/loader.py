@@ -1,7 +1,7 @@
-"""Batches ready for the network, made ahead of time by threads, and how long the device had to wait for them all the same.
+"""Batch loading: decoding and augmentation in threads ahead of the network, and the time it waited for them.
 
-Every variation is a function of (seed, step, place in the batch), whoever reads it: a run on two processes sees what a
-run on one does.
+Every augmentation is a function of (seed, step, place in the batch), whichever process makes it: a run on two processes
+sees what a run on one does.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch import Tensor
 from epipose.camera import Camera
 from epipose.training.augment import augment
 from epipose.training.batches import Source, StoredBatch
-from epipose.training.distributed import Team
+from epipose.training.distributed import ProcessGroup
 from epipose.training.samples import WINDOW, decoded
 
-_AHEAD = 4  # batches that are prepared while the network works on one
+_PREFETCH_BATCHES = 4  # prepared while the network works on one
 
 
 class Batch(NamedTuple):
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
         return Batch(images, uvd, weight, self.box.to(device), self.camera.to(device))
 
     def pinned(self) -> Batch:
-        """The batch where a GPU can fetch it by itself."""
+        """The batch in pinned memory, which a GPU copies by itself."""
         images, uvd, weight = (part.pin_memory() for part in self[:3])
         return Batch(images, uvd, weight, self.box, self.camera)
 
@@ -56,7 +56,7 @@ def feed(
     size: int,
     seed: int,
     variation: dict[str, Any],
-    team: Team,
+    processes: ProcessGroup,
     group: int = 1,
 ) -> Generator[Batch, None, None]:
     """This process's share of the batches from ``start_step`` on, endless, varied as `augment` says with ``variation``.
@@ -74,22 +74,22 @@ def feed(
         )  # fmt: skip
 
     def prepared(stored: StoredBatch, step: int) -> Batch:
-        rows = range(len(stored.crops))[team.share(len(stored.crops), group)]
+        rows = range(len(stored.crops))[processes.share(len(stored.crops), group)]
         parts = zip(*pool.map(lambda row: varied(stored, step, row), rows), strict=True)
         images, uvd, weight = (torch.from_numpy(np.stack(part)) for part in parts)
         batch = Batch(images, uvd, weight)
         if stored.place is not None:
             place = stored.place.of(np.array(rows))
             batch = Batch(images, uvd, weight, place.box, place.camera)
-        return batch.pinned() if team.device.type == "cuda" else batch
+        return batch.pinned() if processes.device.type == "cuda" else batch
 
     with ThreadPoolExecutor() as pool:
         numbered = enumerate(source.batches(start_step, batch_size), start_step)
-        yield from _ahead((prepared(stored, step) for step, stored in numbered), _AHEAD)
+        yield from _ahead((prepared(stored, step) for step, stored in numbered), _PREFETCH_BATCHES)
 
 
 def _ahead(batches: Generator[Batch, None, None], count: int) -> Generator[Batch, None, None]:
-    """Run an iterator in a thread of its own, ``count`` items ahead of who reads."""
+    """Run an iterator in a thread of its own, ``count`` items ahead of the consumer."""
     thread = ThreadPoolExecutor(1)
     try:
         waiting = deque(thread.submit(next, batches, None) for _ in range(count))
@@ -100,11 +100,11 @@ def _ahead(batches: Generator[Batch, None, None], count: int) -> Generator[Batch
         thread.shutdown(cancel_futures=True)
 
 
-class Waits:
-    """How long the device stood idle because the next batch was not there.
+class WaitClock:
+    """Seconds in which the device stood idle because the next batch was not there.
 
-    On a GPU the host runs ahead, so its own waiting says nothing: the device's clock is read by events before and after
-    the wait, and only `seconds` waits for the device.
+    On a GPU the host runs ahead, so its own waiting time means nothing: the device's clock is read by events before and
+    after the wait, and only `seconds` waits for the device.
     """
 
     def __init__(self, device: torch.device, before: float = 0.0) -> None:
@@ -114,7 +114,7 @@ class Waits:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The device has its work; inside, the next batch is fetched."""
+        """The device has its work; inside, the next batch is awaited."""
         if self._cuda:
             begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
             begin.record()

@@ -1,7 +1,7 @@
-"""What training minimises: a robust distance between normalised poses, weighted by how far a label can be trusted.
+"""Training loss: a robust distance between normalised poses, weighted by the confidence of the labels.
 
-A weight is two numbers per joint: one for the place in the image (u and v), one for the depth. Images of which only
-2D is known have depth weight 0.
+A weight is two numbers per joint: one for (u, v) in the image, one for the depth. Images of which only 2D is known
+have depth weight 0.
 """
 
 from __future__ import annotations

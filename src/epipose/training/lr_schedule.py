@@ -1,19 +1,18 @@
-"""How the learning rate goes over a training: up at first, and down in steps or along a cosine."""
+"""Learning-rate schedules: a linear warm-up, then steps or a cosine."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
-Schedule = Literal["steps", "cosine"]
+from epipose.training.options import Schedule
 
 
 def rate(step: int, epoch_steps: int, epochs: int, schedule: Schedule, warmup: float, drops: Sequence[int]) -> float:
     """Factor of the learning rate in step ``step`` (from 0), with ``epoch_steps`` steps in each of ``epochs``.
 
-    It rises linearly from nothing during the first ``warmup`` epochs. "steps": a tenth from each epoch of ``drops`` on
-    (the paper's 90 and 120 of 140). "cosine": from the end of the warm-up down to nothing (Loshchilov & Hutter 2017).
+    It rises linearly from zero during the first ``warmup`` epochs. "steps": a tenth from each epoch of ``drops`` on
+    (the paper's 90 and 120 of 140). "cosine": from the end of the warm-up down to zero (Loshchilov & Hutter 2017).
     """
     epoch = step / epoch_steps
     rise = min(1.0, (step + 1) / (warmup * epoch_steps)) if warmup > 0 else 1.0

@@ -1,9 +1,9 @@
-"""Refinement: motion, captured or labelled, in; a refiner beside a model's network out.
+"""Training of the refiner on motion, captured or labelled, without images.
 
-No image and no 3D label of the footage is needed. Poses come from motion capture (played by the studio's bodies),
-from the labels that geometry gave a clip, or from both; each is seen by a new virtual camera every time, and misread at
-random (`epipose.training.virtual_views`), and the refiner learns to find it again. On labels of a few dozen frames it
-learns how this person moves, for viewpoints too where none of the cameras stood.
+Poses come from motion capture (played by the studio's bodies), from the labels that geometry gave a clip, or from both;
+each is seen by a new virtual camera every time, with simulated errors (`epipose.training.virtual_views`), and the
+refiner learns to recover it. On labels of a few dozen frames it learns how this person moves, also for viewpoints where
+none of the cameras stood.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import copy
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,19 +23,22 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, InputError
 from epipose.geometry.rotation import rotation_to_z
-from epipose.io.files import already_done, fingerprint, read_json, write_record
+from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, write_record
 from epipose.motion.sampler import random_motion
-from epipose.network.posenet import TrainedPoseNet, reading_of
+from epipose.network.config import PoseNetConfig
+from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D, poses_that_count
 from epipose.skeleton import Skeleton
-from epipose.training.virtual_views import misread, virtual_views
+from epipose.training.options import RefineOptions, refine_options
+from epipose.training.virtual_views import simulate_inputs, virtual_views
 
 _WEIGHT_DECAY = 1e-4
-_LEAST_LABELLED = 0.7  # share of the joints, as for training
+_MIN_LABELLED_SHARE = 0.7  # of the joints, as for training
+_DEFAULTS = RefineOptions()
 
 
 class PoseSet(NamedTuple):
@@ -45,54 +49,50 @@ class PoseSet(NamedTuple):
 
 
 def refine(
-    folders: Sequence[Path],
-    model: Path,
+    folders: AnyPath | Sequence[AnyPath],
+    model: AnyPath,
+    options: RefineOptions = _DEFAULTS,
     *,
-    mocap: Sequence[Path] = (),
-    people: int = 600,
-    frames: tuple[int, int] | None = None,
-    init: Literal["pretrained", "none"] | Path = "pretrained",
-    steps: int = 600,
-    batch_size: int = 512,
-    lr: float = 5e-4,
-    seed: int = 0,
+    mocap: Sequence[AnyPath] = (),
+    **changes: Any,
 ) -> Refiner:
     """Train a refiner for the network of a model folder, and write it there (``refiner.safetensors``, ``refine.json``).
 
-    ``folders`` are labelled clips, of which ``frames`` (first, last) are used; ``mocap`` are motion files, played by
-    ``people`` random bodies. Where there are both, each is half of every batch; clips alone are joined by invented
-    poses, lest it forget what else people do. It begins with the refiner of ``init``: a model folder, "pretrained" for
-    that of epipose, "none" for nothing. One that is there from the same poses and options is returned as it is. Raises
-    EpiposeError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
+    ``changes`` are fields of ``options`` by name. ``folders`` are labelled clips; ``mocap`` are motion files, played by
+    random bodies. Where there are both, each is half of every batch; clips alone are mixed with invented poses, so that
+    other poses are not forgotten. A refiner that is there from the same poses and options is returned as it is. Raises
+    InputError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
     """
+    options, folders, model, mocap = refine_options(options, changes), as_paths(folders), Path(model), as_paths(mocap)
     if not folders and not mocap:
-        raise EpiposeError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
-    _check(people, frames, steps, batch_size, seed)
-    skeleton = _skeleton_of(model)
-    start = pretrained_model() if init == "pretrained" else None if init == "none" else Path(init)
+        raise InputError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
+    _check(options)
+    skeleton, start = _skeleton_of(model), _start(options, model)
+    first = None if start is None else _initial(start, skeleton)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
-    options = {
-        "frames": frames, "people": people if mocap else 0, "steps": steps, "batch_size": batch_size, "lr": lr,
-        "seed": seed,
-    }  # fmt: skip
-    if start is not None and start.resolve() == model.resolve():
-        raise EpiposeError(
-            f"{model} cannot begin with its own refiner, which it replaces: copy the folder, or give another."
-        )
-    first = None if start is None else _begun(start, skeleton)
     needed += [] if start is None else [start / WEIGHTS]
+    recorded = {name: value for name, value in asdict(options).items() if name != "init"}  # its weights are an input
+    recorded["people"] = options.people if mocap else 0
     inputs, record = fingerprint(needed), model / "refine.json"
-    if already_done(record, options, inputs, (model / WEIGHTS,)):
+    if already_done(record, recorded, inputs, (model / WEIGHTS,)):
         with suppress(EpiposeError):  # a damaged one is made again
             if (done := load_refiner(model / WEIGHTS, skeleton)) is not None:
                 return done
-    sets = [labelled_poses(folders, skeleton, frames)] if folders else []
-    sets += [captured_poses(mocap, people, seed) if mocap else invented_poses(seed)]
-    refiner = fit_refiner(sets, skeleton, first, steps=steps, batch_size=batch_size, lr=lr, seed=seed)
+    refiner, sizes = _fitted(folders, mocap, skeleton, first, options)
     record.unlink(missing_ok=True)
     refiner.save(model / WEIGHTS)
-    write_record(record, options, inputs, poses=[len(one.xyz) for one in sets])
+    write_record(record, recorded, inputs, poses=sizes)
     return refiner
+
+
+def _fitted(
+    folders: Sequence[Path], mocap: Sequence[Path], skeleton: Skeleton, start: Refiner | None, options: RefineOptions
+) -> tuple[Refiner, list[int]]:
+    """A refiner trained on the poses of clips and motions, and how many poses each kind has."""
+    sets = [labelled_poses(folders, skeleton, options.frames)] if folders else []
+    sets += [captured_poses(mocap, options.people, options.seed) if mocap else invented_poses(options.seed)]
+    how = {"steps": options.steps, "batch_size": options.batch_size, "lr": options.lr, "seed": options.seed}
+    return fit_refiner(sets, skeleton, start, **how), [len(one.xyz) for one in sets]
 
 
 def fit_refiner(
@@ -107,7 +107,7 @@ def fit_refiner(
 ) -> Refiner:
     """Train a refiner, from ``start`` on where one is given; every set has the same share of each batch.
 
-    The loss is the mean distance along each axis, of both answers (`Refiner.both`), in crop widths. The rate rises and
+    The loss is the mean distance along each axis, of both outputs (`Refiner.both`), in crop widths. The rate rises and
     falls once (Smith and Topin 2018). The outcome follows from the seed.
     """
     random = torch.Generator().manual_seed(seed)
@@ -119,9 +119,9 @@ def fit_refiner(
         for _ in tqdm(range(steps), desc="refiner", unit="step", delay=2, disable=None):
             xyz, conf = _drawn(sets, batch_size, random)
             uvd, conf = virtual_views(xyz, conf, skeleton, random)
-            read, seen, found = misread(uvd, skeleton, random)
-            answers = refiner.both(read, seen, found * (conf > 0))
-            loss = sum(((answer - uvd).abs().mean(-1) * conf).sum() for answer in answers)
+            predicted, detected, detected_conf = simulate_inputs(uvd, skeleton, random)
+            outputs = refiner.both(predicted, detected, detected_conf * (conf > 0))
+            loss = sum(((output - uvd).abs().mean(-1) * conf).sum() for output in outputs)
             optimiser.zero_grad()
             (loss / conf.sum()).backward()
             optimiser.step()
@@ -130,22 +130,22 @@ def fit_refiner(
 
 
 def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[int, int] | None) -> PoseSet:
-    """The poses of labelled clips with z up that have a root and seven joints in ten; EpiposeError where there is none."""
+    """The poses of labelled clips with z up that have a root and seven joints in ten; InputError where there is none."""
     parts = []
     for folder in folders:
         labels, rig = Poses3D.load(folder / "poses3d.npz").mapped_to(skeleton), Rig.load(folder / "rig.json")
         first, last = frames or (0, len(labels.xyz) - 1)
         if last >= len(labels.xyz):
-            raise EpiposeError(f"{folder} has frames 0 to {len(labels.xyz) - 1}; {first} to {last} were asked for.")
+            raise InputError(f"{folder} has frames 0 to {len(labels.xyz) - 1}; {first} to {last} were asked for.")
         xyz, conf = (field[first : last + 1].flatten(0, 1) for field in (labels.xyz, labels.conf))
-        whole = poses_that_count(conf, skeleton.root, math.ceil(_LEAST_LABELLED * len(skeleton.joints)))
+        whole = poses_that_count(conf, skeleton.root, math.ceil(_MIN_LABELLED_SHARE * len(skeleton.joints)))
         parts.append((xyz[whole] @ _upright(rig).T, conf[whole]))
     xyz, conf = (torch.cat(field) for field in zip(*parts, strict=True))
     if not len(xyz):
         names = ", ".join(str(folder) for folder in folders)
-        raise EpiposeError(
-            f"{names}: no pose has a {skeleton.joints[skeleton.root]} and {_LEAST_LABELLED:.0%} of the joints labelled in "
-            "these frames. Give others, or better labels."
+        raise InputError(
+            f"{names}: no pose has a {skeleton.joints[skeleton.root]} and {_MIN_LABELLED_SHARE:.0%} of the joints "
+            "labelled in these frames. Give others, or better labels."
         )
     return PoseSet(_filled(xyz, conf, skeleton), conf)
 
@@ -159,7 +159,7 @@ def captured_poses(motions: Sequence[Path], people: int, seed: int, each: int = 
 
 
 def invented_poses(seed: int, people: int = 200, seconds: float = 15.0, fps: float = 8.0) -> PoseSet:
-    """Poses that bodies can take, by chance (`random_motion`)."""
+    """Random poses that bodies can take (`random_motion`)."""
     rng = np.random.default_rng(seed)
     motions = [random_motion(rng, seconds, fps).xyz for _ in range(people)]
     xyz = torch.from_numpy(np.concatenate(motions)).float()
@@ -176,7 +176,7 @@ def _drawn(sets: Sequence[PoseSet], batch_size: int, random: torch.Generator) ->
 def _filled(
     xyz: Float[Tensor, "pose joint 3"], conf: Float[Tensor, "pose joint"], skeleton: Skeleton
 ) -> Float[Tensor, "pose joint 3"]:
-    """Missing joints where their parents are: they count nothing, and must not be nowhere."""
+    """Missing joints put where their parents are: their weight is 0, but they must be finite."""
     xyz = xyz.clone()
     for parent, child in skeleton.bones:  # parents come first
         xyz[:, child] = torch.where(conf[:, child, None] > 0, xyz[:, child], xyz[:, parent])
@@ -184,39 +184,52 @@ def _filled(
 
 
 def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
-    """The rotation that turns the rig's world z up; where nobody knows up, cameras are taken for level."""
+    """The rotation that turns the rig's world z up; where up is not known, cameras are taken for level."""
     if rig.upright:
         return torch.eye(3)
     R = rig.camera.R.float()
     return rotation_to_z(torch.nn.functional.normalize(-R[:, 1].mean(0), dim=-1), R[0, 0])
 
 
-def _check(people: int, frames: tuple[int, int] | None, steps: int, batch_size: int, seed: int) -> None:
-    if min(people, steps) < 1 or batch_size < 2 or seed < 0:
-        raise EpiposeError(
-            f"Got {people} people, {steps} steps of {batch_size} poses, seed {seed}; at least one person, one step of two "
-            "poses and a seed from 0 on are needed."
+def _check(options: RefineOptions) -> None:
+    if min(options.people, options.steps) < 1 or options.batch_size < 2 or options.seed < 0:
+        raise InputError(
+            f"Got {options.people} people, {options.steps} steps of {options.batch_size} poses, seed {options.seed}; at "
+            "least one person, one step of two poses and a seed from 0 on are needed."
         )
+    frames = options.frames
     if frames is not None and not 0 <= frames[0] <= frames[1]:
-        raise EpiposeError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
+        raise InputError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
+
+
+def _start(options: RefineOptions, model: Path) -> Path | None:
+    """The model folder with the initial refiner; None for random weights."""
+    if options.init == "none":
+        return None
+    start = pretrained_model() if options.init == "pretrained" else Path(options.init)
+    if start.resolve() == model.resolve():
+        raise InputError(
+            f"{model} cannot begin with its own refiner, which it replaces: copy the folder, or give another."
+        )
+    return start
 
 
 def _skeleton_of(model: Path) -> Skeleton:
     """Of the network alone: a damaged refiner beside it must not be in the way of a new one."""
     if not (model / "config.json").exists():
         return TrainedPoseNet.load(model).skeleton  # says what is missing
-    return reading_of(read_json(model / "config.json"))[0]
+    return PoseNetConfig.load(model / "config.json").skeleton
 
 
-def _begun(start: Path, skeleton: Skeleton) -> Refiner:
+def _initial(start: Path, skeleton: Skeleton) -> Refiner:
     refiner = load_refiner(start / WEIGHTS, skeleton)
     if refiner is None:
-        raise EpiposeError(f"{start} has no {WEIGHTS} to begin with. Give another --init, or --init none.")
+        raise InputError(f"{start} has no {WEIGHTS} to begin with. Give another --init, or --init none.")
     return refiner
 
 
 def _needed(folder: Path) -> list[Path]:
     paths = [folder / "poses3d.npz", folder / "rig.json"]
     if missing := [path.name for path in paths if not path.exists()]:
-        raise EpiposeError(f"{folder} lacks {', '.join(missing)}. Run epipose calibrate and label on it first.")
+        raise InputError(f"{folder} lacks {', '.join(missing)}. Run epipose calibrate and label on it first.")
     return paths

@@ -1,4 +1,4 @@
-"""Training samples from labelled clip folders: what the network is to see, and what it is to say.
+"""Training samples from labelled clip folders: crops of the images, and normalised poses as targets.
 
 Every video is decoded once. What stays in memory is one JPEG per view and frame, a little wider than the box so that
 augmentation can turn and shift it.
@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -21,18 +20,18 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.network.crops import box_around, crop_image, pose_to_crop
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
+from epipose.training.options import LabelWeight
 
 WINDOW = 1.5  # side of a stored crop over the side of its box
-LabelWeight = Literal["confidence", "uniform"]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where crops lie: the moment each shows (a number of its own per clip and frame), its box, its camera."""
+    """Boxes and cameras of crops: the moment each shows (a number of its own per clip and frame), its box, its camera."""
 
     moment: Int[np.ndarray, " sample"]
     box: Float[Tensor, "sample 3"]  # centre and side in pixels
@@ -80,8 +79,8 @@ def encoded(image: UInt8[np.ndarray, "height width 3"]) -> bytes:
     return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
 
 
-def joined(parts: Sequence[Samples]) -> Samples:
-    """Samples of several clips as one set; EpiposeError when their skeletons differ.
+def concatenate_samples(parts: Sequence[Samples]) -> Samples:
+    """Samples of several clips as one set; InputError when their skeletons differ.
 
     Where all clips (images with 2D alone apart) are metric, a bone's length is averaged over the samples of the clips
     that have seen it. Otherwise every clip has a unit of its own, and the first clip's lengths are kept: the ratios of
@@ -89,7 +88,7 @@ def joined(parts: Sequence[Samples]) -> Samples:
     """
     names = {part.skeleton.name for part in parts}
     if len(names) > 1:
-        raise EpiposeError(f"The labels have different skeletons ({', '.join(sorted(names))}). Label the clips alike.")
+        raise InputError(f"The labels have different skeletons ({', '.join(sorted(names))}). Label the clips alike.")
     scaled = [part for part in parts if part.bone_lengths.any()]
     metric = bool(scaled) and all(part.metric for part in scaled)
     lengths = (scaled or parts)[0].bone_lengths
@@ -104,11 +103,11 @@ def joined(parts: Sequence[Samples]) -> Samples:
         lengths.astype(np.float32),
         parts[0].skeleton,
         metric,
-        _joined_places([part.place for part in parts]),
+        _concatenate_places([part.place for part in parts]),
     )
 
 
-def _joined_places(parts: Sequence[Placement | None]) -> Placement | None:
+def _concatenate_places(parts: Sequence[Placement | None]) -> Placement | None:
     places = [part for part in parts if part is not None]
     if len(places) < len(parts):
         return None
@@ -136,20 +135,20 @@ def clip_samples(
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
     last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image. Raises
-    EpiposeError for missing files, views or frames, and when no sample is left.
+    InputError for missing files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
     labels = _weighted(labels, label_weight, min_confidence)
     rig = Rig.load(labels_in / "rig.json").select(clip.names)
     if len(labels.xyz) != clip.frames:
-        raise EpiposeError(
+        raise InputError(
             f"{folder}: {len(labels.xyz)} labels for {clip.frames} frames. Run: epipose label {folder} (and where the "
-            "labels come from truth/, epipose detect with --sync none: the truth is of the videos as they are)"
+            "labels come from truth/, epipose detect with --sync none: the ground truth is of the videos as they are)"
         )
     first, last = frames or (0, clip.frames - 1)
     if not 0 <= first <= last < clip.frames:
-        raise EpiposeError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
+        raise InputError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
     chosen = tuple(views) if views is not None else clip.names
     camera = rig.select(chosen).camera.to(torch.float32)
     uvd, boxes, weight = _targets(labels, camera, margin, min_joints)
@@ -168,7 +167,7 @@ def clip_samples(
                 kept.append((row, frame))
             bar.update()
     if not jpegs:
-        raise EpiposeError(
+        raise InputError(
             f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "
             "image. Look at the labels: epipose view, or label again with looser gates."
         )
@@ -180,7 +179,7 @@ def clip_samples(
 
 
 def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float) -> Poses3D:
-    """The labels with the confidence that they are to count with."""
+    """The labels with the confidence that is their weight in training."""
     conf = labels.conf * (labels.conf >= min_confidence)
     return replace(labels, conf=(conf > 0).to(conf) if label_weight == "uniform" else conf)
 

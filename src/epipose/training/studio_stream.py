@@ -1,7 +1,7 @@
-"""Training samples without end, straight from the studio: no clip is ever written.
+"""Endless synthetic training samples, rendered by the studio while the network trains: no clip is written.
 
-A scene is one random person in one random room, seen a few times in different poses by different cameras; only the
-crop that the network is to see is drawn. Scenes are made by worker processes and mixed, so that a batch shows many
+A scene is one random person in one random room, in a few poses each seen by another camera; only the crop that the
+network takes is drawn. Scenes are made by worker processes and mixed, so that a batch shows many
 people. Sample k of a stream is a function of (seed, k), whatever the number of workers and whatever came before: a
 training run that was cut off goes on at its step as if nothing had happened.
 
@@ -28,7 +28,7 @@ import torch
 from jaxtyping import Bool, Float, Float32
 
 from epipose.camera import Camera
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, InputError
 from epipose.network.crops import box_around, pose_to_crop
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
@@ -41,26 +41,26 @@ from epipose.studio.room import random_light, random_room
 from epipose.training.batches import StoredBatch
 from epipose.training.samples import WINDOW
 
-_AHEAD = 2  # scenes that every worker prepares
+_PREFETCH_SCENES = 2  # prepared by every worker
 _POSE_RATE = 3.0  # poses a second of the motion that become samples
-_DETAIL = 1.0  # pixels below which faces of the body are merged
-_HEIGHT = 2.0  # metres that a box is high, about
-_FAR = 8.5  # metres from the middle within which all cameras stand
-_LEAST_SEEN = 0.6  # share of joints within the image
-_OCCLUDED, _SMEARED = 0.25, 0.25  # shares of images
-_PEOPLE_MEASURED = 32
+_MIN_FACE_PX = 1.0  # smaller faces of the body are merged
+_BOX_HEIGHT_M = 2.0  # about
+_MAX_CAMERA_DISTANCE_M = 8.5  # of all cameras from the middle
+_MIN_INSIDE_SHARE = 0.6  # of the joints, within the image
+_OCCLUDED_SHARE, _BLURRED_SHARE = 0.25, 0.25  # of the images
+_MEASURED_BODIES = 32
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What scenes are made of. ``side`` of a stored crop in pixels, which shows ``WINDOW`` x the box.
+class StreamOptions:
+    """Content of the scenes. ``side`` of a stored crop in pixels, which shows ``WINDOW`` x the box.
 
     ``per_scene`` samples show the same person in the same room, ``lanes`` scenes are mixed.
-    ``repeats``: how often each sample is given before its scene is let go; what is made of it in training varies each
-    time, and drawing is dear where there is no graphics card. Boxes are ``margin`` x the person, or up to ``loosest``
-    x, wide ones seldom: a network that is to find people must have seen them small. ``depth``: whether depth is told;
+    ``repeats``: how often each sample is given before its scene is dropped; its augmentation differs each time, and
+    drawing is slow where there is no graphics card. Boxes are ``margin`` x the person, or up to ``loosest`` x, wide
+    ones seldom: a network that is to find people must have seen them small. ``depth``: whether depth is labelled;
     without it the stream is for a pre-training in 2D. ``smooth``: outlines with four samples a pixel; free on a
-    graphics card, twice the time without one. ``cast`` finds somebody to draw, with motions as `random_stretch`.
+    graphics card, twice the time without one. ``cast`` makes the person to draw, with motions as `random_stretch`.
     """
 
     side: int
@@ -85,32 +85,32 @@ class Stream:
     skeleton: Skeleton = H36M17
     metric: bool = True
 
-    def __init__(self, recipe: Recipe, workers: int = 0, images: int = 50_000) -> None:
+    def __init__(self, options: StreamOptions, workers: int = 0, images: int = 50_000) -> None:
         """``workers`` processes draw; 0: this one, when a batch is asked for. ``images`` are called an epoch."""
-        if workers < 0 or recipe.seed < 0 or recipe.side < 32:
-            raise EpiposeError(
-                f"Got {workers} workers, seed {recipe.seed} and crops of {recipe.side} pixels; workers and seed are whole "
-                "numbers from 0 on, crops have at least 32 pixels."
+        if workers < 0 or options.seed < 0 or options.side < 32:
+            raise InputError(
+                f"Got {workers} workers, seed {options.seed} and crops of {options.side} pixels; workers and seed are "
+                "whole numbers from 0 on, crops have at least 32 pixels."
             )
-        self.recipe, self.workers, self.images = recipe, workers, images
+        self.options, self.workers, self.images = options, workers, images
 
     def __repr__(self) -> str:
-        """What the samples follow from, files by their names: two streams that print alike give the same."""
-        of = {name: value for name, value in vars(self.recipe).items() if name != "cast"}
+        """Everything that the samples follow from, files by their names: two streams that print alike give the same."""
+        of = {name: value for name, value in vars(self.options).items() if name != "cast"}
         files = {name: [path.name for path in of[name]] for name in ("motions", "photos")}
         return f"Stream({self.images}, {of | files})"
 
     @property
     def bone_lengths(self) -> Float32[np.ndarray, " bone"]:
-        """Mean lengths of the skeleton's bones over random bodies, metres; 0 where no depth is told."""
-        return _bone_lengths(self.recipe.seed) * np.float32(self.recipe.depth)
+        """Mean lengths of the skeleton's bones over random bodies, metres; 0 where no depth is labelled."""
+        return _bone_lengths(self.options.seed) * np.float32(self.options.depth)
 
     def batches(self, start_step: int, batch_size: int) -> Generator[StoredBatch, None, None]:
         """Batches from step ``start_step`` on, for ever. Close the iterator (or let it go) to end the workers."""
         begin = start_step * batch_size
-        first = min(self._place(sample)[0] for sample in range(begin, begin + self.recipe.lanes))
+        first = min(self._place(sample)[0] for sample in range(begin, begin + self.options.lanes))
         scenes = (
-            _drawn_here(self.recipe, first) if self.workers == 0 else _from_workers(self.recipe, first, self.workers)
+            _drawn_here(self.options, first) if self.workers == 0 else _from_workers(self.options, first, self.workers)
         )
         held: dict[int, StoredBatch] = {}
         with closing(scenes):
@@ -121,14 +121,14 @@ class Stream:
                     while scene not in held:
                         number, made = next(scenes)
                         held[number] = made
-                    drawn, row = held[scene], item % self.recipe.per_scene
+                    drawn, row = held[scene], item % self.options.per_scene
                     rows.append((drawn.crops[row], drawn.uvd[row], drawn.weight[row]))
-                    if item == self.recipe.per_scene * self.recipe.repeats - 1:
+                    if item == self.options.per_scene * self.options.repeats - 1:
                         del held[scene]
                 yield _stacked(rows)
 
     def _place(self, sample: int) -> tuple[int, int]:
-        return place_of(sample, self.recipe.lanes, self.recipe.per_scene * self.recipe.repeats)
+        return place_of(sample, self.options.lanes, self.options.per_scene * self.options.repeats)
 
 
 @lru_cache(maxsize=4)
@@ -136,7 +136,7 @@ def _bone_lengths(seed: int) -> Float32[np.ndarray, " bone"]:
     rng = np.random.default_rng(seed)
     parents, children = (list(ends) for ends in zip(*Stream.skeleton.bones, strict=True))
     lengths = []
-    for _ in range(_PEOPLE_MEASURED):
+    for _ in range(_MEASURED_BODIES):
         landmarks = random_body(rng).landmarks
         rest = np.stack([landmarks[joint][1] for joint in Stream.skeleton.joints])
         lengths.append(np.linalg.norm(rest[children] - rest[parents], axis=-1))
@@ -150,17 +150,17 @@ def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
     return number * lanes + lane, item
 
 
-def draw_scene(renderer: Renderer, recipe: Recipe, number: int) -> StoredBatch:
+def draw_scene(renderer: Renderer, options: StreamOptions, number: int) -> StoredBatch:
     """All samples of scene ``number``, a function of (seed, number)."""
-    rng = np.random.default_rng((recipe.seed, number))
-    actor = recipe.cast(rng, recipe.motions, recipe.per_scene, _POSE_RATE, recipe.full_chance_s)
-    renderer.dress(actor.body, actor.look, _DETAIL * _HEIGHT * WINDOW / recipe.side)
-    renderer.furnish(random_room(rng, _FAR, recipe.photos))
+    rng = np.random.default_rng((options.seed, number))
+    actor = options.cast(rng, options.motions, options.per_scene, _POSE_RATE, options.full_chance_s)
+    renderer.dress(actor.body, actor.look, _MIN_FACE_PX * _BOX_HEIGHT_M * WINDOW / options.side)
+    renderer.furnish(random_room(rng, _MAX_CAMERA_DISTANCE_M, options.photos))
     parts = []
-    for frame in rng.permutation(recipe.per_scene):
-        kind = recipe.rigs[int(rng.integers(len(recipe.rigs)))]
+    for frame in rng.permutation(options.per_scene):
+        kind = options.rigs[int(rng.integers(len(options.rigs)))]
         camera = random_rig(rng, kind, 1).camera[0]
-        parts.append(_sample(renderer, recipe, rng, actor.skinning[frame], actor.xyz[frame], camera))
+        parts.append(_sample(renderer, options, rng, actor.skinning[frame], actor.xyz[frame], camera))
     return _stacked(parts)
 
 
@@ -170,33 +170,38 @@ def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> StoredBat
 
 
 def _sample(
-    renderer: Renderer, recipe: Recipe, rng: np.random.Generator, pose: np.ndarray, xyz: np.ndarray, camera: Camera
+    renderer: Renderer,
+    options: StreamOptions,
+    rng: np.random.Generator,
+    pose: np.ndarray,
+    xyz: np.ndarray,
+    camera: Camera,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One crop of a pose that is put somewhere in the camera's image: stored crop, (u, v, d), weights."""
     offset, xy, inside = _placed(rng, xyz, camera)
-    margin = recipe.margin * (recipe.loosest / recipe.margin) ** (rng.random() ** 3)
+    margin = options.margin * (options.loosest / options.margin) ** (rng.random() ** 3)
     box = box_around(xy, inside.float(), margin)
-    zoom = recipe.side / (WINDOW * float(box[2]))
-    view = through(camera, box, recipe.side)
+    zoom = options.side / (WINDOW * float(box[2]))
+    view = through(camera, box, options.side)
     moved = pose.copy()
     moved[..., 3] += offset.astype(np.float32)
     image = renderer.draw(moved, view, random_light(rng))
-    imaging = random_imaging(rng, recipe.side)
+    imaging = random_imaging(rng, options.side)
     imaging = replace(imaging, blur=math.hypot(imaging.blur, 0.4 * max(zoom - 1, 0)))  # few pixels, enlarged
-    around = np.array([recipe.side / 2, recipe.side / 2, recipe.side / WINDOW])
-    occluder = random_occluder(rng, (recipe.side, recipe.side), around, _OCCLUDED)
-    smear = rng.normal(0, 0.012 * recipe.side, 2) if rng.random() < _SMEARED else None
+    around = np.array([options.side / 2, options.side / 2, options.side / WINDOW])
+    occluder = random_occluder(rng, (options.side, options.side), around, _OCCLUDED_SHARE)
+    smear = rng.normal(0, 0.012 * options.side, 2) if rng.random() < _BLURRED_SHARE else None
     image = _framed(imaged(image, imaging, rng, occluder, smear), camera, box)
     in_frame = camera.into_frame(torch.from_numpy(xyz + offset))
     uvd = pose_to_crop(in_frame, camera, box, H36M17.root)
-    weight = inside.float()[:, None] * torch.tensor([1.0, float(recipe.depth)])
+    weight = inside.float()[:, None] * torch.tensor([1.0, float(options.depth)])
     return image, uvd.float().numpy(), weight.numpy()
 
 
 def _placed(
     rng: np.random.Generator, xyz: np.ndarray, camera: Camera
 ) -> tuple[np.ndarray, Float[torch.Tensor, "joint 2"], Bool[torch.Tensor, " joint"]]:
-    """Where on the floor this pose stands (an offset), its joints' pixels, and which of them are in the image."""
+    """The offset that puts this pose on the floor, its joints' pixels, and which of them are in the image."""
     hips = xyz[H36M17.root] * [1, 1, 0]
     offset, xy, inside = -hips, torch.zeros(0, 2), torch.zeros(0, dtype=torch.bool)
     for spread in (0.6, 0.3, 0.1, 0.0):  # nearer to the middle until enough of the person is seen
@@ -204,7 +209,7 @@ def _placed(
         xy = camera.project(torch.from_numpy(xyz + offset))
         in_front = camera.into_frame(torch.from_numpy(xyz + offset))[:, 2] > 0.3
         inside = ((xy >= 0) & (xy <= camera.size - 1)).all(-1) & in_front
-        if float(inside.double().mean()) >= _LEAST_SEEN and bool(in_front.all()) and bool(inside[H36M17.root]):
+        if float(inside.double().mean()) >= _MIN_INSIDE_SHARE and bool(in_front.all()) and bool(inside[H36M17.root]):
             break
     return offset, xy, inside
 
@@ -231,18 +236,18 @@ def _framed(image: np.ndarray, camera: Camera, box: torch.Tensor) -> np.ndarray:
     return image
 
 
-def _drawn_here(recipe: Recipe, first: int) -> Generator[tuple[int, StoredBatch], None, None]:
-    with Renderer(4 if recipe.smooth else 0) as renderer:
+def _drawn_here(options: StreamOptions, first: int) -> Generator[tuple[int, StoredBatch], None, None]:
+    with Renderer(4 if options.smooth else 0) as renderer:
         for number in itertools.count(first):
-            yield number, draw_scene(renderer, recipe, number)
+            yield number, draw_scene(renderer, options, number)
 
 
-def _from_workers(recipe: Recipe, first: int, workers: int) -> Generator[tuple[int, StoredBatch], None, None]:
+def _from_workers(options: StreamOptions, first: int, workers: int) -> Generator[tuple[int, StoredBatch], None, None]:
     """Scenes in order, worker w draws every ``workers``-th of them."""
     spawn = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
-    outs = [spawn.Queue(_AHEAD) for _ in range(workers)]
+    outs = [spawn.Queue(_PREFETCH_SCENES) for _ in range(workers)]
     processes = [
-        spawn.Process(target=_work, args=(recipe, first + w, workers, out), daemon=True) for w, out in enumerate(outs)
+        spawn.Process(target=_work, args=(options, first + w, workers, out), daemon=True) for w, out in enumerate(outs)
     ]
     for process in processes:
         process.start()
@@ -266,19 +271,19 @@ def _received(out: Any, process: Any) -> Any:
             return out.get(timeout=5)
         except queue.Empty:
             if not process.is_alive():
-                raise EpiposeError(
+                raise InputError(
                     f"A process that draws images ended (exit code {process.exitcode}); memory may have run out. Use "
                     "fewer workers."
                 ) from None
 
 
-def _work(recipe: Recipe, first: int, step: int, out: Any) -> None:
-    """What a worker process does: scenes ``first``, ``first + step``, ... into the queue."""
+def _work(options: StreamOptions, first: int, step: int, out: Any) -> None:
+    """A worker process: scenes ``first``, ``first + step``, ... into the queue."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:
-        with Renderer(4 if recipe.smooth else 0) as renderer:
+        with Renderer(4 if options.smooth else 0) as renderer:
             for number in itertools.count(first, step):
-                out.put(draw_scene(renderer, recipe, number))
+                out.put(draw_scene(renderer, options, number))
     except EpiposeError as error:
         out.put(error)

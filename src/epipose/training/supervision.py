@@ -1,26 +1,25 @@
-"""Where the labels come from: the ways to supervise that are compared, each an option away.
+"""Modes of supervision: the files that labels are made from in each, and the folder that holds the labels.
 
 ``self`` is the method: 2D from a frozen detector, cameras recovered. The others say what each of its parts costs. They
-need the folder ``truth/`` of footage whose truth is known (rig.json, poses2d.npz, poses3d.npz), and their labels lie
-in ``labels/<mode>/`` of the clip folder.
+need the folder ``truth/`` of footage whose ground truth is known (rig.json, poses2d.npz, poses3d.npz), and their labels
+lie in ``labels/<mode>/`` of the clip folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.files import fingerprint, read_json
-
-Mode = Literal["self", "self+rig", "true2d", "full", "unfrozen"]
+from epipose.training.options import Mode
 
 
 class Supervision(NamedTuple):
     """What the labels of a mode are made from, and the folder they lie in (with the rig in use)."""
 
-    poses2d: Path | None  # to be triangulated; else the true 3D poses are the labels
+    poses2d: Path | None  # to be triangulated; else the ground-truth 3D poses are the labels
     rig: Path
     labels: Path
 
@@ -29,7 +28,7 @@ class Supervision(NamedTuple):
         return [self.rig.with_name("poses3d.npz") if self.poses2d is None else self.poses2d, self.rig]
 
     def labelled(self) -> bool:
-        """Whether there are labels, with whatever gates, and what they were made from is still the same."""
+        """Whether there are labels, with any gates, whose input files are still the same."""
         record = self.labels / "label.json"
         if not record.exists() or not (self.labels / "poses3d.npz").exists():
             return False
@@ -40,10 +39,11 @@ def supervision(folder: Path, mode: Mode) -> Supervision:
     """The files of a mode, in a clip folder.
 
     - ``self``: detected 2D, recovered cameras; the labels are those of the clip folder itself.
-    - ``self+rig``: detected 2D, true cameras.
-    - ``true2d``: true 2D, true cameras.
-    - ``full``: the true 3D poses.
-    - ``unfrozen``: the targets come from the network's own 2D and the true cameras; the labels of ``self+rig`` only
+    - ``self+rig``: detected 2D, ground-truth cameras.
+    - ``true2d``: ground-truth 2D and cameras.
+    - ``full``: the ground-truth 3D poses.
+    - ``unfrozen``: the targets come from the network's own 2D and the ground-truth cameras; the labels of ``self+rig``
+    only
       say where the person is in the images, and how long bones are.
     """
     detected, truth = folder / "poses2d.npz", folder / "truth"
@@ -57,12 +57,12 @@ def supervision(folder: Path, mode: Mode) -> Supervision:
 
 
 def check_supervision(folder: Path, mode: Mode) -> Supervision:
-    """`supervision`, after a look whether what it needs is there; EpiposeError that names what is missing."""
+    """`supervision` whose files are all there; InputError that names those that are missing."""
     found = supervision(folder, mode)
     missing = [str(path.relative_to(folder)) for path in found.inputs() if not path.exists()]
     if missing:
-        raise EpiposeError(
-            f"{folder} lacks {', '.join(missing)}: the mode '{mode}' needs footage whose truth is known, as epipose "
+        raise InputError(
+            f"{folder} lacks {', '.join(missing)}: the mode '{mode}' needs footage whose ground truth is known, as epipose "
             "studio makes it, and epipose detect on it. For other footage there is the mode 'self'."
         )
     return found

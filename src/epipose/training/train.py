@@ -1,4 +1,4 @@
-"""Training: labelled clip folders in, a network that reads one image out.
+"""Training of the single-image network: labelled clip folders in, a trained PoseNet out.
 
 Here is what belongs to files: which labels are used, which folder is whose, what was trained before. The loop itself is
 in loop.py. The model folder holds train.json (options), log.jsonl (one line per epoch), checkpoint.pt (while running),
@@ -7,15 +7,15 @@ and in the end model.safetensors and config.json.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
-from epipose.errors import EpiposeError
-from epipose.io.files import already_done, fingerprint, read_json, write_record
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_json, write_record
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
 from epipose.network.pretrained import pretrained_model
@@ -23,152 +23,138 @@ from epipose.network.refiner import REFINED
 from epipose.skeletons import H36M17
 from epipose.training.batches import Shuffled, Source
 from epipose.training.checkpoint import remove_checkpoint
-from epipose.training.distributed import Team, team
+from epipose.training.distributed import ProcessGroup, process_group
 from epipose.training.images_2d import samples_2d
-from epipose.training.loop import Recipe, fit
-from epipose.training.lr_schedule import Schedule
-from epipose.training.samples import LabelWeight, Samples, clip_samples, joined
-from epipose.training.supervision import Mode, label_folders
+from epipose.training.loop import fit
+from epipose.training.options import Mode, TrainOptions, train_options
+from epipose.training.samples import Samples, clip_samples, concatenate_samples
+from epipose.training.supervision import label_folders
+
+_DEFAULTS = TrainOptions()
+# How and where to run, not what to train; and what the fingerprint of the inputs covers. (A GPU computes in bfloat16,
+# so its network is not the CPU's to the last bit.)
+_NOT_RECORDED = ("images_2d", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite")
+
+Prepare = Callable[[Sequence[Path], Mode], list[Path]]
 
 
 def train(
-    folders: Sequence[Path],
-    out: Path,
+    folders: AnyPath | Sequence[AnyPath],
+    out: AnyPath,
+    options: TrainOptions = _DEFAULTS,
     *,
-    mode: Mode = "self",
-    images_2d: Sequence[Path] = (),
     stream: Source | None = None,
-    prepare: Callable[[Sequence[Path], Mode], list[Path]] = label_folders,
-    backbone: str = "resnet50",
-    input_size: int = 256,
-    depth_bins: int = 64,
-    channels: int = 256,
-    deconvs: int = 3,
-    init: Literal["imagenet", "pretrained"] | Path | None = None,
-    frames: tuple[int, int] | None = None,
-    views: Sequence[str] | None = None,
-    margin: float = 1.25,
-    label_weight: LabelWeight = "confidence",
-    min_confidence: float = 0.0,
-    epochs: int = 140,
-    batch_size: int = 32,
-    lr: float = 1e-3,
-    backbone_lr: float = 1.0,
-    frozen_norm: bool = False,
-    schedule: Schedule = "steps",
-    warmup: float = 0.0,
-    lr_drops: Sequence[int] = (90, 120),
-    clip_gradient: float = 0.0,
-    ema: float = 0.0,
-    beta: float = 0.02,
-    rotation: float = math.pi / 6,
-    scale: tuple[float, float] = (0.8, 1.2),
-    shift: float = 0.05,
-    colour: tuple[float, float] = (0.8, 1.2),
-    occlusion: float = 0.5,
-    flip: float = 0.0,
-    seed: int = 0,
-    device: str = "auto",
-    compile: bool = False,
-    checkpoint_steps: int | None = None,
-    checkpoint_seconds: float = 300.0,
-    overwrite: bool = False,
+    prepare: Prepare = label_folders,
+    **changes: Any,
 ) -> TrainedPoseNet:
     """Train a PoseNet on the labels of clip folders; resumes a run that was cut off, returns a finished one as it is.
 
-    ``mode`` says where labels come from (see `supervision`); ``prepare`` may make the missing ones. Of ``images_2d``
-    (see `samples_2d`) only the joints in the image are learned; alone they are a pre-training. ``stream`` takes the
-    place of all folders; its ``repr`` stands for it in the record. Sizes are those of `PoseNet`, variations those of
-    `augment` (rotation in radians), the way of training is `Recipe`'s; ``frames`` (first, last) and ``views`` say what
-    of each clip to use, ``label_weight`` and ``min_confidence`` how labels count. ``init`` is an ImageNet weight file
-    of the backbone, "imagenet" to fetch it (only EfficientNet-Lite0's), or the folder of a trained model to go on from;
-    "pretrained" is that of the pretrained network. Started by torchrun, all processes train together. Raises
-    EpiposeError for unlabelled folders and for an ``out`` with another run's options (unless ``overwrite``).
+    ``changes`` are fields of ``options`` by name. ``stream`` takes the place of all folders; its ``repr`` stands for it
+    in the record. ``prepare`` returns the folder of every clip's labels, and may make the missing ones. Started by
+    torchrun, all processes train together. Raises InputError for unlabelled folders, for options that cannot be, and
+    for an ``out`` with another run's options (unless ``overwrite``).
     """
-    options = {key: _plain(value) for key, value in locals().items() if key not in _HOW_ONLY}
-    if stream is not None:
-        options["stream"] = repr(stream)
-    start = pretrained_model() if init == "pretrained" else init
-    target = device_named(device)
-    recipe = Recipe(
-        epochs, batch_size, lr, backbone_lr, frozen_norm, schedule, warmup, tuple(lr_drops), clip_gradient, ema, beta,
-        mode == "unfrozen", seed,
-    )  # fmt: skip
-    variation = {
-        "rotation": rotation, "scale": scale, "shift": shift, "colour": colour, "occlusion": occlusion, "flip": flip,
-    }  # fmt: skip
-    if mode == "unfrozen":  # the way from crop to camera is the box alone
-        variation |= {"rotation": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "flip": 0.0}
-    _check(folders, images_2d, stream, recipe)
-    with team(target) as processes:
-        labels = processes.told(prepare(folders, mode) if processes.first else None)
-        inputs = fingerprint(_inputs(folders, labels, images_2d, start)) if processes.first else ""
-        if processes.told(processes.first and not overwrite and _finished(out, options, inputs)):
+    options, folders, out = train_options(options, changes), as_paths(folders), Path(out)
+    start = pretrained_model() if options.init == "pretrained" else options.init
+    target = device_named(options.device)
+    _check(folders, stream, options)
+    record = _record(options, stream)
+    with process_group(target) as processes:
+        labels = processes.broadcast(prepare(folders, options.mode) if processes.first else None)
+        inputs = fingerprint(_inputs(folders, labels, options.images_2d, start)) if processes.first else ""
+        done = processes.first and not options.overwrite and _finished(out, record, inputs)
+        if processes.broadcast(done):
             return TrainedPoseNet.load(out)
-        source = stream
-        if source is None:
-            of = {"margin": margin, "min_confidence": min_confidence}
-            chosen = {**of, "label_weight": label_weight, "frames": frames, "views": views}
-            parts = [
-                clip_samples(clip, input_size, labels_in=where, **chosen)
-                for clip, where in zip(folders, labels, strict=True)
-            ]
-            source = Shuffled(_with_2d(parts, images_2d, input_size, margin), seed, pairs=recipe.unfrozen)
-        sizes = {"input_size": input_size, "depth_bins": depth_bins, "channels": channels, "deconvs": deconvs}
-        net = _network(backbone, len(source.skeleton.joints), sizes, start, seed)
+        source = _clips_source(folders, labels, options) if stream is None else stream
+        net = _network(len(source.skeleton.joints), start, options)
         if processes.first:  # not before everything that can be wrong with the call was tried
-            _claim(out, options, inputs, overwrite)
-        net = fit(
-            net, source, recipe, variation, out, processes, compiled=compile, checkpoint_steps=checkpoint_steps,
-            checkpoint_seconds=checkpoint_seconds,
-        )  # fmt: skip
-        return _trained(net, source, margin, out, processes)
+            _claim(out, record, inputs, options.overwrite)
+        net = fit(net, source, options, out, processes)
+        return _trained(net, source, options.margin, out, processes)
 
 
-# How and where to run, not what to train. (A GPU computes in bfloat16, so its network is not the CPU's to the last
-# bit.)
-_HOW_ONLY = (
-    "folders", "out", "images_2d", "prepare", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite",
-)  # fmt: skip
+def _record(options: TrainOptions, stream: Source | None) -> dict[str, Any]:
+    """The options that decide what is learned, as JSON gives them back."""
+    recorded = {name: value for name, value in asdict(options).items() if name not in _NOT_RECORDED}
+    return {name: _plain(value) for name, value in recorded.items()} | {
+        "stream": None if stream is None else repr(stream)
+    }
 
 
-def _check(folders: Sequence[Path], images_2d: Sequence[Path], stream: Source | None, recipe: Recipe) -> None:
-    if recipe.seed < 0:
-        raise EpiposeError(f"Got seed {recipe.seed}; seeds are whole numbers from 0 on.")
-    if recipe.batch_size < 1:
-        raise EpiposeError(f"Got batch size {recipe.batch_size}; a step needs at least one image, better several.")
-    if not 0 <= recipe.ema < 1:
-        raise EpiposeError(f"Got an average that keeps {recipe.ema} per step; it must be 0 (off) to less than 1.")
-    if recipe.unfrozen and (images_2d or stream is not None or recipe.batch_size % 2):
-        raise EpiposeError(
-            "The mode 'unfrozen' reads pairs of views: give clip folders alone, and an even batch size "
-            f"(got {recipe.batch_size})."
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+
+
+def _check(folders: Sequence[Path], stream: Source | None, options: TrainOptions) -> None:
+    if options.seed < 0:
+        raise InputError(f"Got seed {options.seed}; seeds are whole numbers from 0 on.")
+    if options.batch_size < 1:
+        raise InputError(f"Got batch size {options.batch_size}; a step needs at least one image, better several.")
+    if not 0 <= options.ema < 1:
+        raise InputError(f"Got an average that keeps {options.ema} per step; it must be 0 (off) to less than 1.")
+    if options.unfrozen and (options.images_2d or stream is not None or options.batch_size % 2):
+        raise InputError(
+            "The mode 'unfrozen' needs pairs of views: give clip folders alone, and an even batch size "
+            f"(got {options.batch_size})."
         )
-    if stream is None and not folders and not images_2d:
-        raise EpiposeError("There is nothing to train on. Give labelled clip folders, or images with 2D poses.")
-    if stream is not None and (folders or images_2d):
-        raise EpiposeError("Give either a stream or folders to train on, not both.")
+    if stream is None and not folders and not options.images_2d:
+        raise InputError("There is nothing to train on. Give labelled clip folders, or images with 2D poses.")
+    if stream is not None and (folders or options.images_2d):
+        raise InputError("Give either a stream or folders to train on, not both.")
 
 
-def _with_2d(parts: list[Samples], images_2d: Sequence[Path], input_size: int, margin: float) -> Samples:
-    """The clips' samples, and those of images with 2D alone in the same joints."""
+def _clips_source(folders: Sequence[Path], labels: Sequence[Path], options: TrainOptions) -> Shuffled:
+    """The samples of all clips, and those of images with 2D alone in the same joints, in random order."""
+    parts = [
+        clip_samples(
+            clip,
+            options.input_size,
+            labels_in=where,
+            label_weight=options.label_weight,
+            min_confidence=options.min_confidence,
+            margin=options.margin,
+            frames=options.frames,
+            views=options.views,
+        )
+        for clip, where in zip(folders, labels, strict=True)
+    ]
     skeleton = parts[0].skeleton if parts else H36M17
-    flat = [samples_2d(folder, input_size, skeleton=skeleton, margin=margin) for folder in images_2d]
-    return joined(parts + flat)
+    flat: list[Samples] = [
+        samples_2d(folder, options.input_size, skeleton=skeleton, margin=options.margin) for folder in options.images_2d
+    ]
+    return Shuffled(concatenate_samples(parts + flat), options.seed, pairs=options.unfrozen)
 
 
-def _network(
-    backbone: str, joints: int, sizes: dict[str, int], init: Literal["imagenet"] | Path | None, seed: int
-) -> PoseNet:
+def _network(joints: int, init: Literal["imagenet"] | Path | None, options: TrainOptions) -> PoseNet:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = PoseNet(backbone, joints, **sizes)
+        torch.manual_seed(options.seed)
+        net = PoseNet(
+            options.backbone,
+            joints,
+            input_size=options.input_size,
+            depth_bins=options.depth_bins,
+            channels=options.channels,
+            deconvs=options.deconvs,
+        )
     if init is not None:
-        _initialise(net, imagenet_weights(backbone) if init == "imagenet" else Path(init))
+        _initialise(net, imagenet_weights(options.backbone) if init == "imagenet" else Path(init))
     return net
 
 
-def _trained(net: PoseNet, source: Source, margin: float, out: Path, processes: Team) -> TrainedPoseNet:
+def _initialise(net: PoseNet, init: Path) -> None:
+    if not init.is_dir():
+        return net.backbone.load_imagenet(init)
+    before = TrainedPoseNet.load(init)
+    old, new = ({**asdict(sizes), "input_size": None} for sizes in (before.net.sizes, net.sizes))
+    if old != new:  # the network is convolutional: images may be larger than those it began with
+        raise InputError(
+            f"The model in {init} has sizes {asdict(before.net.sizes)}; this run has {asdict(net.sizes)}. Use the same "
+            "(the input's side may differ)."
+        )
+    net.load_state_dict(before.net.state_dict())
+
+
+def _trained(net: PoseNet, source: Source, margin: float, out: Path, processes: ProcessGroup) -> TrainedPoseNet:
     """The outcome, written by the first process."""
     plain = build_posenet(net.sizes)  # without what training with several processes changed
     plain.load_state_dict({key: value.cpu() for key, value in net.state_dict().items()})
@@ -180,18 +166,13 @@ def _trained(net: PoseNet, source: Source, margin: float, out: Path, processes: 
     return trained
 
 
-def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple | list) else value
-
-
 def _inputs(
     folders: Sequence[Path],
     labels: Sequence[Path],
     images_2d: Sequence[Path],
     init: Literal["imagenet"] | Path | None,
 ) -> list[Path]:
-    """The files that decide what is learned: labels, and the weights to begin with (imagenet's never change)."""
+    """The files that decide what is learned: labels, and the initial weights (imagenet's never change)."""
     paths = [path for folder, where in zip(folders, labels, strict=True) for path in _needed(folder, where)]
     for folder in images_2d:
         if (folder / "poses2d.npz").exists():
@@ -200,7 +181,7 @@ def _inputs(
             paths += [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
     if init is not None and init != "imagenet":
         weights = Path(init) / "model.safetensors" if Path(init).is_dir() else Path(init)
-        paths += [weights] if weights.exists() else []  # reading them says what is wrong
+        paths += [weights] if weights.exists() else []  # loading them says what is wrong
     return paths
 
 
@@ -208,7 +189,7 @@ def _needed(folder: Path, labels: Path) -> list[Path]:
     paths = [folder / "clip.json", labels / "rig.json", labels / "poses3d.npz"]
     missing = [path.name for path in paths if not path.exists()]
     if missing:
-        raise EpiposeError(
+        raise InputError(
             f"{folder} lacks {', '.join(missing)}: training needs a labelled clip. "
             f"Run epipose detect, calibrate and label on it first."
         )
@@ -227,14 +208,12 @@ def _finished(out: Path, options: dict[str, Any], inputs: str) -> bool:
         if before.get("inputs") != inputs:
             differing.append("the labels or the initial weights it was trained from")
         if differing:
-            raise EpiposeError(
+            raise InputError(
                 f"{out} holds a run with other options: {', '.join(differing)}. Give another --out, the same options "
                 "to resume it, or --overwrite to replace it."
             )
     elif any(path.exists() for path in outputs):
-        raise EpiposeError(
-            f"{out} holds a model of which nobody knows the options (no train.json). Give another --out."
-        )
+        raise InputError(f"{out} holds a model whose options are unknown (it has no train.json). Give another --out.")
     return False
 
 
@@ -245,16 +224,3 @@ def _claim(out: Path, options: dict[str, Any], inputs: str, overwrite: bool) -> 
             (out / name).unlink(missing_ok=True)
     if not (out / "train.json").exists():
         write_record(out / "train.json", options, inputs)
-
-
-def _initialise(net: PoseNet, init: Path) -> None:
-    if not init.is_dir():
-        return net.backbone.load_imagenet(init)
-    before = TrainedPoseNet.load(init)
-    old, new = ({**sizes, "input_size": None} for sizes in (before.net.sizes, net.sizes))
-    if old != new:  # the network is convolutional: images may be larger than those it began with
-        raise EpiposeError(
-            f"The model in {init} has sizes {before.net.sizes}; this run has {net.sizes}. Use the same (the input's side "
-            "may differ)."
-        )
-    net.load_state_dict(before.net.state_dict())

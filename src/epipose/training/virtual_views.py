@@ -1,9 +1,9 @@
-"""Poses as cameras that nobody had would have seen them, and as networks would have misread them.
+"""Training data of the refiner: poses seen by random virtual cameras, with simulated errors of detector and network.
 
-A 3D pose is worth more than the images it came from: seen by ever new virtual cameras it says how depth follows from
-the joints in an image, for any viewpoint. What a refiner will get at last is not such a perfect view but two faulty
-readings of it, so faults of both kinds are made up here. They are not fitted to any footage; their size was chosen
-once, by trying three (docs/log.md, "Why there is a refiner").
+A 3D pose is worth more than the images it came from: seen by ever new virtual cameras it shows how depth follows from
+keypoints, for any viewpoint. In use the refiner gets no such perfect view but two erroneous estimates of it, so errors
+of both kinds are simulated here. They are not fitted to any footage; their size was chosen once, by trying three
+(docs/log.md, "Why there is a refiner").
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ from epipose.network.crops import box_around, pose_to_crop
 from epipose.skeleton import Skeleton
 
 MARGIN = 1.25  # side of the crop over the longer side of the person's joints
-_NEAREST, _FARTHEST = 2.2, 7.0  # of the person, in units of 1.7 m; see `_metre`
+_MIN_DISTANCE, _MAX_DISTANCE = 2.2, 7.0  # of the person, in units of 1.7 m; see `_metre`
 _BONES_PER_STATURE = 2.37  # summed length of the bones of Human3.6M's skeleton over stature, mean of 32 random bodies
 _PITCH, _PITCH_SPREAD, _ROLL_SPREAD = 0.15, 0.2, 0.08  # radians; cameras look somewhat down, and are held level
-_OFF_AXIS = (
-    0.12  # tangent of the angle from the camera's axis to the person, sideways and up: standard deviation of each
-)
+_OFF_AXIS = 0.12  # standard deviation of the tangent of the angle from the camera's axis to the person, per axis
 
 
-class Readings(NamedTuple):
-    """What PoseNet read (u, v, d), what a detector saw (u, v), and its confidence: 0 or 1."""
+class RefinerInputs(NamedTuple):
+    """PoseNet's (u, v, d), a detector's (u, v), and the detector's confidence: 0 or 1."""
 
-    read: Float[Tensor, "batch joint 3"]
-    seen: Float[Tensor, "batch joint 2"]
+    predicted: Float[Tensor, "batch joint 3"]
+    detected: Float[Tensor, "batch joint 2"]
     conf: Float[Tensor, "batch joint"]
 
 
@@ -41,13 +39,13 @@ def virtual_views(
 ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint"]]:
     """Each pose as (u, v, d) of its crop (see `crops`) in a random camera's image, and the confidence of these joints.
 
-    Half of them are mirrored, left and right swapped. Poses may have any unit and place, z is up; joints with conf 0
-    are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from somebody of
-    1.7 m, look at them about level, and somewhat past them.
+    Half of them are flipped horizontally, left and right swapped. Poses may have any unit and place, z is up; joints
+    with conf 0 are left out of the crop, and some bone must have both ends. Cameras stand all round, at 2.2 to 7 m from
+    a person of 1.7 m, look at them about level, and somewhat past them.
     """
     batch, root = len(xyz), skeleton.root
     metre = _metre(xyz, conf, skeleton)
-    away = torch.empty(batch).uniform_(_NEAREST, _FARTHEST, generator=random) * metre
+    away = torch.empty(batch).uniform_(_MIN_DISTANCE, _MAX_DISTANCE, generator=random) * metre
     aside = _OFF_AXIS * torch.randn(batch, 2, generator=random)
     place = torch.cat([aside, torch.ones(batch, 1)], -1) * away[:, None]
     R = _level_cameras(batch, random)
@@ -56,18 +54,18 @@ def virtual_views(
     camera = _pinhole()
     box = box_around(camera.project_in_frame(in_frame), conf, MARGIN)
     uvd = pose_to_crop(in_frame, camera, box, root)
-    mirrored = torch.rand(batch, 1, generator=random) < 0.5
+    flipped = torch.rand(batch, 1, generator=random) < 0.5
     other = list(skeleton.flip)
-    uvd = torch.where(mirrored[..., None], uvd[:, other] * torch.tensor([-1.0, 1.0, 1.0]), uvd)
-    return uvd, torch.where(mirrored, conf[:, other], conf)
+    uvd = torch.where(flipped[..., None], uvd[:, other] * torch.tensor([-1.0, 1.0, 1.0]), uvd)
+    return uvd, torch.where(flipped, conf[:, other], conf)
 
 
-def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: torch.Generator) -> Readings:
-    """Faulty readings of poses: every image has errors of its own size.
+def simulate_inputs(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: torch.Generator) -> RefinerInputs:
+    """Poses with simulated errors, whose size differs from image to image.
 
-    A detector errs by about 0.6 % of the crop, and misses some joints altogether; one image in five is seen by a
-    coarse one, or by none. The network's errors are larger, 2 % to 30 %, and pass from a joint to those that hang on
-    it; in one image in four it reads a pose that somebody else has. It is to be believed where the two agree.
+    A detector's standard deviation is about 0.6 % of the crop, and it misses some joints altogether; one image in five
+    has a coarse detector, or none. The network's errors are larger, 2 % to 30 %, and pass from a joint to its
+    descendants; in one image in four it predicts the pose of another person. It is right where the two agree.
     """
     batch, joints, _ = uvd.shape
 
@@ -79,14 +77,16 @@ def misread(uvd: Float[Tensor, "batch joint 3"], skeleton: Skeleton, random: tor
 
     fine, coarse = 0.006 * torch.exp(0.5 * normal(batch, 1, 1)), 0.02 * torch.exp(1.6 * drawn(batch, 1, 1))
     size = torch.where(drawn(batch, 1, 1) < 0.15, coarse, fine)
-    astray = (drawn(batch, joints, 1) < 0.03) * 0.06
-    seen = uvd[..., :2] + torch.hypot(size, astray) * normal(batch, joints, 2)
+    outlier = (drawn(batch, joints, 1) < 0.03) * 0.06
+    detected = uvd[..., :2] + torch.hypot(size, outlier) * normal(batch, joints, 2)
     conf = (drawn(batch, joints) > 0.02) & (drawn(batch, 1) > 0.05)
     theirs = torch.where(drawn(batch, 1, 1) < 0.25, uvd.roll(1, 0), uvd)
     size = 0.02 * torch.exp(math.log(15.0) * drawn(batch, 1, 1))
-    error = _passed_on(skeleton) @ normal(batch, joints, 3)
-    flattened = 1 - 0.6 * drawn(batch, 1, 1) * torch.tensor([0.3, 0.3, 1.0])  # the unsure answer near the mean
-    return Readings(flattened * theirs + size * error, seen, conf.float())
+    error = _ancestors(skeleton) @ normal(batch, joints, 3)
+    flattened = 1 - 0.6 * drawn(batch, 1, 1) * torch.tensor(
+        [0.3, 0.3, 1.0]
+    )  # an uncertain prediction lies near the mean
+    return RefinerInputs(flattened * theirs + size * error, detected, conf.float())
 
 
 def _pinhole() -> Camera:
@@ -95,8 +95,8 @@ def _pinhole() -> Camera:
     return Camera(at[None], torch.zeros(1, 5), at[None], torch.zeros(1, 3), torch.ones(1, 2, dtype=torch.int64))
 
 
-def _passed_on(skeleton: Skeleton) -> Float[Tensor, "joint joint"]:
-    """1 where the column's joint is the row's, or one that it hangs on, but for the root."""
+def _ancestors(skeleton: Skeleton) -> Float[Tensor, "joint joint"]:
+    """1 where the column's joint is the row's or an ancestor of it, the root left out."""
     held = torch.eye(len(skeleton.joints))
     for joint in range(len(skeleton.joints)):
         parent = skeleton.parents[joint]

@@ -1,4 +1,4 @@
-"""The average of a network's weights over the last steps of training, which reads better than the weights themselves.
+"""Exponential moving average of a network's weights over training, which predicts better than the last weights.
 
 Single steps jump about the optimum, their average does not (Polyak & Juditsky 1992). What must not be averaged are the
 statistics of batch normalisation: those of the averaged network are measured, on images, when training has ended.
@@ -19,7 +19,7 @@ from epipose.network.posenet import PoseNet
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-class Average:
+class WeightAverage:
     """Exponential moving average of the parameters of ``net``; ``self.net`` is a copy that holds it."""
 
     def __init__(self, net: PoseNet, decay: float) -> None:

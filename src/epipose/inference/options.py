@@ -1,0 +1,38 @@
+"""Options of single-image prediction: the command line of `epipose predict` and the keywords of `predict` in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from epipose.io.options import with_changes
+from epipose.network.choices import Runtime
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How images are predicted."""
+
+    runtime: Runtime = "auto"
+    """Runtime of the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
+    flip_test: bool = False
+    """Predict the horizontally flipped image too and average both: somewhat more accurate, half as fast."""
+    intrinsics: Path | None = None
+    """Intrinsics of the camera, where known (JSON as for calibrate: one camera, or one called like the file); otherwise
+    those of an ordinary lens are assumed."""
+    detector: str = "auto"
+    """Detector of the person in the image: blazepose, blazepose-full, blazepose-heavy, or pretrained, which is the
+    pretrained network and needs no download. auto: blazepose where its weights are there, else pretrained."""
+    batch_size: int | None = None
+    """Images per batch; default: 8 on a CPU, 32 on a GPU."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+
+
+def predict_options(options: PredictOptions, changes: Mapping[str, Any]) -> PredictOptions:
+    """The options with some fields replaced; InputError for a wrong name."""
+    intrinsics = changes.get("intrinsics")
+    paths = {"intrinsics": Path(intrinsics)} if isinstance(intrinsics, str) else {}
+    return with_changes(options, {**changes, **paths})

@@ -1,0 +1,69 @@
+"""Configuration of a trained network: its sizes and how its output is read, as config.json has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.io.files import AnyPath, read_json, write_json
+from epipose.skeleton import Skeleton
+from epipose.skeletons import skeleton_named
+
+_FORMAT = "epipose-posenet-1"
+
+
+@dataclass(frozen=True)
+class PoseNetSizes:
+    """Sizes of a `PoseNet`, named as its arguments."""
+
+    backbone: str
+    joints: int
+    input_size: int
+    depth_bins: int
+    channels: int
+    deconvs: int
+
+
+@dataclass(frozen=True)
+class PoseNetConfig:
+    """Sizes of a network, the skeleton it predicts, and its bone lengths and margin as `TrainedPoseNet` has them."""
+
+    sizes: PoseNetSizes
+    skeleton: Skeleton
+    bone_lengths: Float[Tensor, " bone"]
+    metric: bool
+    margin: float
+
+    def to_json(self) -> dict[str, object]:
+        """The content of config.json: flat, the bones named by their lower joint, lengths rounded to six decimals."""
+        bones = {
+            self.skeleton.joints[child]: round(float(length), 6)
+            for (_, child), length in zip(self.skeleton.bones, self.bone_lengths, strict=True)
+        }
+        reading = {"skeleton": self.skeleton.name, "metric": self.metric, "margin": self.margin, "bone_lengths": bones}
+        return {"format": _FORMAT, **asdict(self.sizes), **reading}
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> PoseNetConfig:
+        """Read what `to_json` gave; KeyError, TypeError or ValueError for what is missing or of another type."""
+        sizes = PoseNetSizes(
+            str(content["backbone"]),
+            *(int(content[key]) for key in ("joints", "input_size", "depth_bins", "channels", "deconvs")),
+        )
+        skeleton = skeleton_named(content["skeleton"])
+        lengths = torch.tensor([content["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones])
+        return PoseNetConfig(sizes, skeleton, lengths, bool(content["metric"]), float(content["margin"]))
+
+    def save(self, path: AnyPath) -> None:
+        """Write it as JSON."""
+        write_json(path, self.to_json())
+
+    @staticmethod
+    def load(path: AnyPath) -> PoseNetConfig:
+        """Read what `save` wrote; errors as those of `from_json`, InputError where there is no such file."""
+        return PoseNetConfig.from_json(read_json(path))

