@@ -277,6 +277,7 @@ def test_a_camera_moved_halfway_shows():
     assert result.evidence.worst_drift_mrad > 5
 
 
+@pytest.mark.slow
 def test_the_report_is_plain_json_with_nothing_lost():
     report = json.loads(json.dumps(noisy().report(), allow_nan=False))
     assert [camera["name"] for camera in report["cameras"]] == list(rig().names)
