@@ -13,7 +13,8 @@ PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 demo: .venv/ready  ## the whole path on real footage; writes demo/report.html
 	$(BIN)/python -m benchmarks.demo --out demo
 
-test test-fast: export OMP_NUM_THREADS ?= 1  # every worker is a process of its own
+# Every worker is a process of its own.
+test test-fast: export OMP_NUM_THREADS ?= 1
 
 test: .venv/ready  ## the test suite; COVERAGE=1 also measures what it runs, and fails below the floor in pyproject.toml
 	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
