@@ -5,13 +5,22 @@ BIN := .venv/bin
 # somewhat slower on a quiet machine, but predictable.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint format clean
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: demo test test-fast lint docs format clean
 
 demo: .venv/ready  ## the whole path on real footage; writes demo/report.html
 	$(BIN)/python -m benchmarks.demo --out demo
 
-test: .venv/ready  ## the test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# Every worker is a process of its own.
+test test-fast: export OMP_NUM_THREADS ?= 1
+
+test: .venv/ready  ## the test suite; COVERAGE=1 also measures what it runs, and fails below the floor in pyproject.toml
+	$(PYTEST) $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
+test-fast: .venv/ready  ## the tests that take no second and draw nothing, in a minute and a half
+	$(PYTEST) -m "not slow and not gl"
 
 lint: .venv/ready  ## style and types
 	$(BIN)/ruff check .
@@ -20,11 +29,15 @@ lint: .venv/ready  ## style and types
 	$(BIN)/python -m benchmarks.docs.tables --check
 	$(BIN)/python -m benchmarks.docs.errors --check
 
+docs: .venv/ready  ## whether tables, links and code blocks of the documents are right
+	$(BIN)/python -m benchmarks.docs.tables --check
+	$(BIN)/python -m pytest tests/docs
+
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt src/epipose/__init__.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "epipose needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip

@@ -148,6 +148,17 @@ def test_nothing_is_invented_where_nothing_was_seen():
     assert np.flatnonzero(moved.conf[1, :, 0, 0] == 0).tolist() == [20]
 
 
+def test_a_video_on_another_drive_keeps_its_whole_path(tmp_path, monkeypatch):
+    def no_way(*_):
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    video, other = (grey_video(tmp_path / f"{name}.mp4", range(30), 25) for name in "ab")
+    clip = Clip.from_videos([video, other])
+    monkeypatch.setattr("os.path.relpath", no_way)
+    clip.save(tmp_path / "clip")
+    assert Clip.load(tmp_path / "clip").views[0].video == video.resolve()
+
+
 def test_hidden_files_are_no_videos(tmp_path):
     """Some systems leave a ``._name.mp4`` beside every file on a foreign disk."""
     for name in ("a.mp4", "b.mp4"):

@@ -163,7 +163,7 @@ class Clip:
     def save(self, folder: AnyPath) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
         folder = Path(folder)
-        views = [{**asdict(view), "video": os.path.relpath(view.video, folder.resolve())} for view in self.views]
+        views = [{**asdict(view), "video": _stored(view.video, folder.resolve())} for view in self.views]
         write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
@@ -224,6 +224,14 @@ def _probed(path: Path) -> View:
     info = probe(path)
     name = path.name if path.is_dir() else path.stem
     return View(name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times)
+
+
+def _stored(video: Path, folder: Path) -> str:
+    """A path relative to the clip folder, in the same notation on every system."""
+    try:
+        return Path(os.path.relpath(video, folder)).as_posix()
+    except ValueError:  # Windows: no relative path leads to another drive
+        return video.resolve().as_posix()
 
 
 def _videos_in(folder: Path) -> list[Path]:

@@ -277,6 +277,7 @@ def test_a_camera_moved_halfway_shows():
     assert result.evidence.worst_drift_mrad > 5
 
 
+@pytest.mark.slow
 def test_the_report_is_plain_json_with_nothing_lost(tmp_path):
     found = replace(noisy(), remarks=("Intrinsics were given.",), scale=Scale(1.1, 0.02, ("By a bone.",), ()))
     found.save(tmp_path)

@@ -50,6 +50,7 @@ def with_video_mirrored(poses, view, width):
     return with_sides_swapped(poses, view)
 
 
+@pytest.mark.slow
 def test_an_honest_clip_is_neither_mirrored_nor_swapped():
     found = first_rig(clip(rig()), rig(), ALL)
     assert found.mirrored_video > 2

@@ -115,6 +115,7 @@ def test_other_videos_take_the_page_away(footage, walk):
     assert not (walk / "calibration.html").exists()
 
 
+@pytest.mark.slow
 def test_what_rests_on_other_poses_or_cameras_is_taken_away(footage, walk):
     """Labels are by frame number: beside another timeline, or other cameras, training would take them for true."""
     known = ("calibrate", walk, "--known-rig", footage / "known.json")

@@ -111,6 +111,7 @@ def test_the_verbs_take_it(take, tmp_path):
     assert (conf > 0).all()
 
 
+@pytest.mark.slow
 def test_one_view_alone_is_a_clip_to_predict_on(take, tmp_path):
     one = replace(take, rig=take.rig.select(("cam2",)), images=take.images[1:])
     out = import_take(one, tmp_path / "clip", every=2)

@@ -40,6 +40,7 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("images", [1, 3])
 def test_the_exported_network_says_the_same(model: Path, images: int) -> None:
     crops = torch.randint(0, 256, (images, 64, 64, 3), dtype=torch.uint8)
     mine, theirs = TrainedPoseNet.load(model), OnnxPoseNet.load(model / "model.onnx")

@@ -144,8 +144,12 @@ def _copy_verified(source: object, part: Path, sha256: str, origin: str) -> None
 
 def _run(command: tuple[str, ...], folder: Path) -> None:
     line = " ".join(Path(word).name if word == sys.executable else word for word in command)
+    program = shutil.which(command[0]) or command[0]  # on Windows npm is npm.cmd, which is found only by its whole name
     try:
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            (program, *command[1:]), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
+            errors="replace",
+        )  # fmt: skip
     except OSError as error:
         raise EpiposeError(f"`{line}` cannot be run ({error}).") from error
     with tqdm(
