@@ -71,7 +71,8 @@ def measured(sequence: Path) -> dict[str, Any]:
     from epipose.datasets.base import Choice
     from epipose.datasets.panoptic import Panoptic
     from epipose.io.files import fingerprint
-    from epipose.io.video import frame_files, probe
+    from epipose.io.images import frame_files
+    from epipose.io.video import probe
 
     images = sequence / "hdImgs"
     clips: list[Clip] = []

@@ -15,7 +15,8 @@ from epipose.datasets.mpi_inf_3dhp_testset import JOINTS as TEST_JOINTS
 from epipose.datasets.registry import reader_named
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
-from epipose.io.video import read_frames, read_image
+from epipose.io.images import read_image
+from epipose.io.video import read_frames
 from epipose.skeletons import H36M17
 from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, images, sequence, video
 

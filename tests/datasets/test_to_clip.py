@@ -18,7 +18,7 @@ from epipose.datasets.panoptic import Panoptic
 from epipose.datasets.to_clip import import_take, projected
 from epipose.errors import EpiposeError
 from epipose.inference.clip_views import predict_clip
-from epipose.io.video import read_image
+from epipose.io.images import read_image
 from epipose.pipeline.stages import detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D

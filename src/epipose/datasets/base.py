@@ -38,7 +38,7 @@ class Take:
     """One recording: frame k of the truth is what image k of every view shows.
 
     ``name`` is unique in the dataset and can name a folder. ``images`` are, view by view in the order of ``rig``, a
-    video, or a folder of images that are frames in the order of their names (see `epipose.io.video.frame_files`), or
+    video, or a folder of images that are frames in the order of their names (see `epipose.io.images.frame_files`), or
     None where the dataset at hand has poses alone. ``rig`` is the true one, metric, of the size of these images; None
     where the dataset at hand has no cameras, and then ``images`` are empty. ``fps`` is that of these images.
     ``step``: how many frames of the recording lie between two images, where a layout holds a choice of them in even

@@ -47,7 +47,7 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.formats.containers import cdf_sizes, read_cdf
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 
 # The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
 _POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")

@@ -41,7 +41,7 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.formats.containers import open_hdf5
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 
 _WHAT = "annot.h5 of h36m-fetch (camera, frame, pose/2d, pose/3d)"
 _AGAIN = "Make it again with h36m-fetch's process_all.py"

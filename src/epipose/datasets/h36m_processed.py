@@ -45,7 +45,7 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 
 _FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
 _GET = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"

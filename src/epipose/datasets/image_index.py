@@ -21,7 +21,8 @@ from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import EpiposeError
-from epipose.io.video import FOLDER_FPS, frame_files, holds_images, probe
+from epipose.io.images import frame_files, holds_images
+from epipose.io.video import FOLDER_FPS, probe
 
 SLACK_S = 1.0  # by how much one view may end before another, or before the truth: encoders drop a video's last frames
 _SURPLUS = 25  # frames by which images may go on when the poses have ended: nobody looks at them

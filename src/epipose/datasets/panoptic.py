@@ -39,7 +39,7 @@ from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import EpiposeError
 from epipose.formats.containers import reading
 from epipose.io.files import read_json
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
 

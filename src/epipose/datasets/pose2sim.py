@@ -42,7 +42,8 @@ from epipose.errors import EpiposeError
 from epipose.formats.containers import reading
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import Markers, read_trc
-from epipose.io.video import VIDEO_SUFFIXES, frame_files, holds_images
+from epipose.io.images import frame_files, holds_images
+from epipose.io.video import VIDEO_SUFFIXES
 from epipose.poses import Poses3D
 from epipose.skeletons import BODY25
 

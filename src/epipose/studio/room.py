@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from epipose.errors import EpiposeError
-from epipose.io.video import IMAGE_SUFFIXES, read_image
+from epipose.io.images import IMAGE_SUFFIXES, read_image
 from epipose.studio.patterns import Texture, draw_shape, random_colour, random_pattern, uneven
 
 SURFACES = ("floor", "ceiling", "wall_x", "wall_y", "backdrop")

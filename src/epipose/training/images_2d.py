@@ -22,7 +22,7 @@ from epipose.clip import Clip
 from epipose.datasets.base import Choice, PeopleReader
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError, InputError
-from epipose.io.video import frame_files, read_image
+from epipose.io.images import frame_files, read_image
 from epipose.network.crops import box_around, crop_from_pixels, crop_image
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeleton import Skeleton
