@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from epipose.datasets.base import Choice, PeopleReader
+from epipose.datasets.base import PeopleReader, Selection
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
 from epipose.io.files import read_npz
@@ -27,7 +27,7 @@ def evaluate_2d(predicted: Path, truth: Path) -> dict[str, Any]:
     name, reader = reader_for(truth)
     if not isinstance(reader, PeopleReader):
         raise EpiposeError(f"{truth} is the dataset {name}; PCKh is measured on people in images: give MPII.")
-    people = reader.people(truth, Choice(split="val"))
+    people = reader.people(truth, Selection(split="val"))
     xy = torch.from_numpy(read_npz(predicted, ("xy",), "numpy.savez(FILE, xy=...)")["xy"]).float()
     if xy.shape != people.xy.shape:
         raise EpiposeError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, Take, TakeReader
+from epipose.datasets.base import Selection, Take, TakeReader
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
 from epipose.motion import motion_files
@@ -78,8 +78,8 @@ def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, q
     name, reader = reader_for(root)
     if not isinstance(reader, TakeReader):
         raise EpiposeError(f"{root} is the dataset {name}, which has no takes with 3D truth. Give one that has.")
-    choice = Choice()
-    takes = reader.takes(root, choice)
+    selection = Selection()
+    takes = reader.takes(root, selection)
     subjects = sorted({take.subject for take in takes})
     held_out = tuple(s for s in _TEST_SUBJECTS.get(name, subjects[-1:]) if s in subjects) if testing else ()
     if not takes or (testing and (not held_out or len(held_out) == len(subjects))):
@@ -88,7 +88,7 @@ def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, q
         )
     learned = [take for take in takes if take.subject not in held_out]
     tested = [take for take in takes if take.subject in held_out]
-    options = {"dataset": name, "true_scale": choice.true_scale, "known_bad": choice.known_bad}
+    options = {"dataset": name, "true_scale": selection.true_scale, "known_bad": selection.known_bad}
 
     def brought(some: list[Take], folder: str, step: int) -> tuple[list[Path], list[str]]:
         folders = {work / folder / take.name: take for take in some}

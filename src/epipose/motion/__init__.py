@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.motion.motion import Motion
 
 __all__ = ["READERS", "Motion", "motion_files", "read_motion"]
@@ -26,7 +26,7 @@ def motion_files(folder: Path) -> list[Path]:
     """All motions below a folder, sorted; raises EpiposeError when there is none."""
     files = sorted(path for pattern in READERS for path in folder.rglob(pattern))
     if not files:
-        raise EpiposeError(
+        raise InputError(
             f"{folder} holds no motion: expected CMU's *.amc with *.asf, DeepMimic's humanoid3d_*.txt or *.bvh."
         )
     return files
@@ -37,8 +37,8 @@ def read_motion(path: Path) -> Motion:
     """One motion by its suffix; raises EpiposeError for a file of another kind or a broken one."""
     readers = {Path(pattern).suffix: reader for pattern, reader in READERS.items()}
     if path.suffix not in readers:
-        raise EpiposeError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
+        raise InputError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}.")
+        raise InputError(f"There is no file {path}.")
     module, function = readers[path.suffix].split(":")
     return getattr(import_module(f"epipose.motion.{module}"), function)(path)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.motion.motion import Motion, stacked, z_up
 from epipose.motion.rotations import from_euler
 
@@ -52,11 +52,11 @@ def read_amc(path: Path) -> Motion:
     """One motion; its skeleton is the only ASF file beside it. Raises EpiposeError when there is another number."""
     skeletons = list(path.parent.glob("*.asf"))
     if len(skeletons) != 1:
-        raise EpiposeError(f"{path} needs exactly one .asf file beside it, found {len(skeletons)}.")
+        raise InputError(f"{path} needs exactly one .asf file beside it, found {len(skeletons)}.")
     bones = _read_asf(skeletons[0])
     values = _read_channels(path, bones)
     if "root" not in values:
-        raise EpiposeError(f"{path} has no frames: expected lines such as 'root 9.3 16.8 -28.3 -1.8 3.2 -0.7'.")
+        raise DamagedFileError(f"{path} has no frames: expected lines such as 'root 9.3 16.8 -28.3 -1.8 3.2 -0.7'.")
     root = values["root"]
     turn = {"root": _turn("xyz", root[:, 3:])}
     place = {"root": root[:, :3] * _METRE}
@@ -103,7 +103,7 @@ def _read_asf(path: Path) -> dict[str, _Bone]:
         bones[name] = _Bone(parent, offset, axes, "".join(word[1] for word in entry.get("dof", [])))
     missing = sorted({*_JOINTS.values(), "lfoot", "rfoot"} - set(bones))
     if missing:
-        raise EpiposeError(f"{path} has no bone {', '.join(missing)}; expected the skeleton of the CMU database.")
+        raise DamagedFileError(f"{path} has no bone {', '.join(missing)}; expected the skeleton of the CMU database.")
     return bones
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.motion.motion import Motion, stacked
 from epipose.motion.rotations import from_euler, unit
 
@@ -89,11 +89,11 @@ def _parsed(path: Path) -> tuple[list[_Joint], Float64[np.ndarray, "frame channe
         numbers = np.array(tail.split("Frame Time:")[1].split()[1:], float)
         values = numbers.reshape(-1, sum(len(joint.channels) for joint in joints))
     except (ValueError, IndexError, StopIteration, RuntimeError) as error:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{path} is no whole BVH file ({error!r}): expected HIERARCHY and MOTION as Biovision defined."
         ) from error
     if not len(values) or frame_time <= 0 or not np.isfinite(values).all():
-        raise EpiposeError(f"{path} has {len(values)} frames of {frame_time} s; expected at least one, all finite.")
+        raise DamagedFileError(f"{path} has {len(values)} frames of {frame_time} s; expected at least one, all finite.")
     return joints, values, frame_time
 
 
@@ -137,7 +137,7 @@ def _named(joints: list[_Joint], path: Path) -> dict[str, int]:
     if missing:
         there = ", ".join(joint.name for joint in joints if joint.name != "Site")
         tried = ", ".join(wanted[missing[0]])
-        raise EpiposeError(f"{path} has no {missing[0]} (called {tried}); its joints are {there}. Rename them.")
+        raise InputError(f"{path} has no {missing[0]} (called {tried}); its joints are {there}. Rename them.")
     return {ours: i for ours, i in index.items() if i is not None}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError
 from epipose.motion.motion import Motion, stacked, z_up
 from epipose.motion.rotations import from_euler, from_quaternion
 
@@ -47,12 +47,14 @@ def read_deepmimic(path: Path) -> Motion:
     try:
         frames = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], float)
     except (ValueError, KeyError, TypeError) as error:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{path} is no DeepMimic motion ({error!r}); expected JSON with equally long Frames."
         ) from error
     columns = 4 + sum(count for _, count, _ in _HUMANOID.values())
     if frames.ndim != 2 or frames.shape[1] != columns:
-        raise EpiposeError(f"{path} has frames of shape {frames.shape}; expected (frames, {columns}) of humanoid3d.")
+        raise DamagedFileError(
+            f"{path} has frames of shape {frames.shape}; expected (frames, {columns}) of humanoid3d."
+        )
     duration = float(np.median(frames[:-1, 0])) if len(frames) > 1 else 1 / 30
     turn, place = _posed(frames)
     toes = np.stack([place[f"{side}_ankle"] + turn[f"{side}_ankle"] @ _TOES for side in ("left", "right")], 1)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.motion.motion import Motion, stacked
 from epipose.motion.rotations import about, from_euler
 
@@ -94,7 +94,7 @@ def random_motion(rng: np.random.Generator, seconds: float, fps: float = 30.0) -
     """A motion of ``round(seconds * fps)`` frames, at least one; feet (or what is lowest) on the floor."""
     frames = round(seconds * fps)
     if frames < 1:
-        raise EpiposeError(f"{seconds} s at {fps} frames/s are no frame; ask for at least {1 / fps:.3f} s.")
+        raise InputError(f"{seconds} s at {fps} frames/s are no frame; ask for at least {1 / fps:.3f} s.")
     times, keys = [-rng.uniform(0, 1.0)], [random_pose(rng)]
     while times[-1] < seconds:
         times.append(times[-1] + rng.uniform(0.4, 1.5))

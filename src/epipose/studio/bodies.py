@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.skeletons import skeleton_named
 from epipose.studio.anny_model import MEASURES, UNIT, Model, load_model
 from epipose.studio.body_regions import REGIONS
@@ -65,7 +65,7 @@ class Body:
         names = skeleton_named(skeleton).joints
         unknown = [name for name in names if name not in self.landmarks]
         if unknown:
-            raise EpiposeError(f"Bodies have no joint {', '.join(unknown)}; ask for h36m17, coco17 or body25.")
+            raise InputError(f"Bodies have no joint {', '.join(unknown)}; ask for h36m17, coco17 or body25.")
         bone = [self.bones.index(self.landmarks[name][0]) for name in names]
         place = np.stack([self.landmarks[name][1] for name in names])
         pose = skinning[:, bone].astype(np.float64)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.files import already_done, read_json, write_record
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
@@ -66,7 +66,7 @@ def film(out: Path, clips: int, order: Order, workers: int = 0) -> list[Path]:
     """
     _check(order)
     if clips < 1:
-        raise EpiposeError(f"Got {clips} clips; ask for at least one.")
+        raise InputError(f"Got {clips} clips; ask for at least one.")
     folders = [out / f"clip{number:04d}" for number in range(clips)]
     _claim(out, order)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
@@ -92,7 +92,7 @@ def image_size(text: str | None) -> tuple[int, int] | None:
         return None
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
-        raise EpiposeError(f"Got the size '{text}'; expected WIDTHxHEIGHT, such as 640x480.")
+        raise InputError(f"Got the size '{text}'; expected WIDTHxHEIGHT, such as 640x480.")
     return int(width), int(height)
 
 
@@ -101,18 +101,18 @@ def rig_named(text: str) -> RigKind | Path:
     if text in get_args(RigKind):
         return cast(RigKind, text)
     if not Path(text).exists():
-        raise EpiposeError(f"There is no rig '{text}': expected {', '.join(get_args(RigKind))}, or a file of cameras.")
+        raise InputError(f"There is no rig '{text}': expected {', '.join(get_args(RigKind))}, or a file of cameras.")
     return Path(text)
 
 
 def _check(order: Order) -> None:
     if order.views < 2 or order.frames < 2 or order.fps <= 0 or order.seed < 0:
-        raise EpiposeError(
+        raise InputError(
             f"Got {order.views} views, {order.frames} frames at {order.fps:g} fps, seed {order.seed}: a clip has two or "
             "more views and frames, a positive frame rate and a seed from 0 on."
         )
     if order.size is not None and (min(order.size) < 64 or order.size[0] % 2 or order.size[1] % 2):
-        raise EpiposeError(f"Got images of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
+        raise InputError(f"Got images of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
 
 
 def _claim(out: Path, order: Order) -> None:
@@ -128,7 +128,7 @@ def _claim(out: Path, order: Order) -> None:
     if record.exists():
         old = read_json(record)["options"]
         changed = [f"{name} {old.get(name)} (now {value})" for name, value in options.items() if old.get(name) != value]
-        raise EpiposeError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
+        raise InputError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
     write_record(record, options, "")
 
 

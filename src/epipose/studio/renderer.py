@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 
 from epipose.camera import Camera
-from epipose.errors import EpiposeError, optional
+from epipose.errors import InputError, optional
 from epipose.studio import shaders
 from epipose.studio.appearance import Look
 from epipose.studio.bodies import Body
@@ -83,7 +83,7 @@ class Renderer:
         """Take this person, dressed like this, from now on; ``detail`` (metres) is the least that still has to show."""
         _release(self._of_body)
         if len(body.bones) > _MOST_BONES:
-            raise EpiposeError(f"This body has {len(body.bones)} bones; the renderer takes up to {_MOST_BONES}.")
+            raise InputError(f"This body has {len(body.bones)} bones; the renderer takes up to {_MOST_BONES}.")
         clothes = dressed(body, look)
         vertices = np.zeros(len(body.vertices), _VERTEX)
         vertices["position"], vertices["rest"], vertices["normal"] = clothes.vertices, body.vertices, body.normals
@@ -200,7 +200,7 @@ def gl_context() -> Any:
         without_window: dict[str, Any] = {"standalone": True, "backend": "egl"}
         return moderngl.create_context(**without_window)
     except Exception as error:  # moderngl and glcontext raise bare Exceptions
-        raise EpiposeError(
+        raise InputError(
             f"No OpenGL without a window ({error}). The studio needs EGL and a driver: on Debian and Ubuntu "
             "apt install libegl1 libgl1-mesa-dri (they draw on the processor, or on the graphics card where there is one)."
         ) from error

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Camera, Rig, stack_cameras
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.formats.rig_json import h36m_rig, read_rigs
 
 RigKind = Literal["ring", "phones", "h36m"]
@@ -35,7 +35,7 @@ def random_rig(rng: np.random.Generator, kind: RigKind | Path, views: int, size:
     rigs = [h36m_rig()] if kind == "h36m" else read_rigs(Path(kind))
     rig = rigs[int(rng.integers(len(rigs)))]
     if views > len(rig.names):
-        raise EpiposeError(f"{views} views were asked for, but this rig has {len(rig.names)} cameras. Ask for fewer.")
+        raise InputError(f"{views} views were asked for, but this rig has {len(rig.names)} cameras. Ask for fewer.")
     rig = centred(rig).select(tuple(rig.names[i] for i in sorted(rng.permutation(len(rig.names))[:views])))
     if size is not None:
         rig = Rig(rig.names, rig.camera.resized(*size), True, True)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.io.images import IMAGE_SUFFIXES, read_image
 from epipose.studio.patterns import Texture, draw_shape, random_colour, random_pattern, uneven
 
@@ -95,7 +95,7 @@ def photos_in(folder: Path) -> tuple[Path, ...]:
     """The images of a folder and its subfolders, sorted; raises EpiposeError where there are none."""
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
     if not found:
-        raise EpiposeError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        raise InputError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
     return found
 
 
