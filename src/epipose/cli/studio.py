@@ -42,12 +42,12 @@ class Studio:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.studio.film import Order, film, image_size, rig_named
+        from epipose.studio.film import ClipSpec, film, image_size, rig_named
 
         size, rig = image_size(self.size), rig_named(self.rig)
-        order = Order(
+        spec = ClipSpec(
             self.frames, self.views, self.fps, size, rig, *motions_and_photos(self.mocap, self.backgrounds), self.seed
         )
-        folders = film(self.out, self.clips, order, self.workers)
+        folders = film(self.out, self.clips, spec, self.workers)
         then = f"epipose detect {folders[0]} --out {folders[0]} --sync none"  # the videos of a clip start together
         print(f"{len(folders)} clips in {self.out}. Next: {then}")

@@ -17,7 +17,7 @@ from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError
 from epipose.motion import motion_files
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.studio.film import Order, film
+from epipose.studio.film import ClipSpec, film
 from epipose.studio.rigs import RigKind
 from epipose.training.supervision import Mode
 
@@ -51,15 +51,15 @@ def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, te
         )
     train = []
     for number, (kind, size, count) in enumerate(_KINDS[:1] if quick else _KINDS):
-        order = Order(
+        spec = ClipSpec(
             24 if quick else _FRAMES, 4, _FPS, size, kind, seen, (), 1000 * seed + 100 + number, full_chance_s=0.0
         )
-        train += film(work / f"train-{kind}", 2 if quick else count, order, workers=1)
+        train += film(work / f"train-{kind}", 2 if quick else count, spec, workers=1)
     test = []
     if testing:
         frames, count = (8, 1) if quick else (_TEST_FRAMES, _TEST_CLIPS)
-        order = Order(frames, 4, _TEST_FPS, (500, 500), "h36m", unseen, (), 1000 * seed + 200, full_chance_s=0.0)
-        test = film(work / "test-h36m", count, order, workers=1)
+        spec = ClipSpec(frames, 4, _TEST_FPS, (500, 500), "h36m", unseen, (), 1000 * seed + 200, full_chance_s=0.0)
+        test = film(work / "test-h36m", count, spec, workers=1)
     about = {
         "footage": "studio: drawn people, simulated; the detector is real",
         "motions": "invented"

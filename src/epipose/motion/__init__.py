@@ -1,4 +1,4 @@
-"""Motion capture and invented motion as joints in metres, so that synthetic people move as real ones do.
+"""Motion capture and random motion as joints in metres, so that synthetic people move as real ones do.
 
 `motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH.
 """
@@ -10,11 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 from epipose.errors import InputError
+from epipose.io.files import AnyPath
 from epipose.motion.motion import Motion
 
 __all__ = ["READERS", "Motion", "motion_files", "read_motion"]
 
-# What a motion's file is called, and what reads it. A new format is one file and one line here.
+# File name pattern of each format, and its reader. A new format is one file and one line here.
 READERS = {
     "*.amc": "asf_amc:read_amc",
     "humanoid3d_*.txt": "deepmimic:read_deepmimic",
@@ -22,8 +23,9 @@ READERS = {
 }
 
 
-def motion_files(folder: Path) -> list[Path]:
-    """All motions below a folder, sorted; raises EpiposeError when there is none."""
+def motion_files(folder: AnyPath) -> list[Path]:
+    """All motions below a folder, sorted; raises InputError when there is none."""
+    folder = Path(folder)
     files = sorted(path for pattern in READERS for path in folder.rglob(pattern))
     if not files:
         raise InputError(
@@ -32,9 +34,13 @@ def motion_files(folder: Path) -> list[Path]:
     return files
 
 
+def read_motion(path: AnyPath) -> Motion:
+    """One motion by its suffix; raises InputError for a file of another kind, DamagedFileError for a broken one."""
+    return _read_motion(Path(path))
+
+
 @lru_cache(maxsize=8)
-def read_motion(path: Path) -> Motion:
-    """One motion by its suffix; raises EpiposeError for a file of another kind or a broken one."""
+def _read_motion(path: Path) -> Motion:
     readers = {Path(pattern).suffix: reader for pattern, reader in READERS.items()}
     if path.suffix not in readers:
         raise InputError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")

@@ -1,4 +1,4 @@
-"""Which part of the body a point of its surface belongs to, so that people can be dressed.
+"""Body regions: the part of the body that a point of its surface belongs to, for dressing.
 
 The strongest bone of a point says most of it; where a garment or the hair ends is no bone's end, so the waist and the
 hairline are heights and a plane on the standing figure. Left and right are one region.

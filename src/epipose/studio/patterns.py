@@ -1,7 +1,7 @@
-"""Textures made up on the spot: cloth, walls, floors and whatever else must never look the same twice.
+"""Random textures (domain randomisation): cloth, walls and floors that never look the same twice.
 
-A network that has seen a million different shirts learns that the shirt does not matter. So beauty is not the aim here,
-variety is: plain colours, stripes, checks, dots, blotches, and heaps of shapes, in any colours. All textures tile.
+A network that was trained on a million different shirts becomes invariant to the shirt. So the aim is not realism but
+variety: plain colours, stripes, checks, dots, blotches, and heaps of shapes, in any colours. All textures tile.
 """
 
 from __future__ import annotations

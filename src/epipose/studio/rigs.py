@@ -1,7 +1,7 @@
-"""Where cameras stand: real rigs, rings round the person, phones on tripods.
+"""Random camera rigs: real rigs, rings round the person, phones on tripods.
 
 The world of a studio scene has its origin on the floor in the middle of what the cameras see. Every rig is metric and
-upright. Lenses have distortion, and their numbers are as uneven as those of real ones.
+upright. Cameras have lens distortion, and intrinsics as irregular as those of real ones.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def random_rig(rng: np.random.Generator, kind: RigKind | Path, views: int, size:
     """A rig of that kind, or one of a file's (`read_rigs`), with ``views`` cameras; ``size`` is (width, height).
 
     Without a size, rings have 640 x 640, phones 720 x 1280 (or lying), and rigs from files their own. Raises
-    EpiposeError where a rig has fewer cameras than were asked for.
+    InputError where a rig has fewer cameras than were asked for.
     """
     if kind == "ring":
         return _ring(rng, views, size or (640, 640))
@@ -66,7 +66,7 @@ def _ring(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
 
 
 def _phones(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
-    """Phones on tripods, upright or lying, wherever there was room: at least 20 degrees apart."""
+    """Phones on tripods, upright or lying, at random angles, at least 20 degrees apart."""
     azimuths = np.array([rng.uniform(0, 2 * math.pi)])
     while len(azimuths) < views:
         another = rng.uniform(0, 2 * math.pi)
@@ -93,7 +93,7 @@ def _aimed(
     size: tuple[int, int],
     roll: float,
 ) -> Camera:
-    """A camera on the floor plan at (azimuth, distance) from the middle, that looks about at the hips of who is there."""
+    """A camera on the floor plan at (azimuth, distance) from the middle, aimed about at the person's hips."""
     eye = np.array([distance * math.cos(azimuth), distance * math.sin(azimuth), height])
     target = np.array([0.0, 0.0, 0.95]) + rng.normal(0, 0.06, 3)
     K = np.array(
