@@ -26,7 +26,7 @@ by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -213,7 +213,7 @@ class _Annotations:
 
     def __init__(self, path: Path, *variables: str) -> None:
         self.path = path
-        self.content = read_mat(path, EXPECTED, ("annot2", *variables, "cameras", "frames"))
+        self.content: Mapping[str, Any] = read_mat(path, EXPECTED, ("annot2", *variables, "cameras", "frames"))
         with reading(path, EXPECTED):
             self.cameras = np.atleast_1d(self.content["cameras"]).astype(int).tolist()
             numbers = np.atleast_1d(self.content["frames"]).astype(int)

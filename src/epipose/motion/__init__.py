@@ -34,13 +34,10 @@ def motion_files(folder: AnyPath) -> list[Path]:
     return files
 
 
+@lru_cache(maxsize=8)
 def read_motion(path: AnyPath) -> Motion:
     """One motion by its suffix; raises InputError for a file of another kind, DamagedFileError for a broken one."""
-    return _read_motion(Path(path))
-
-
-@lru_cache(maxsize=8)
-def _read_motion(path: Path) -> Motion:
+    path = Path(path)
     readers = {Path(pattern).suffix: reader for pattern, reader in READERS.items()}
     if path.suffix not in readers:
         raise InputError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
