@@ -25,5 +25,6 @@ class Sample:
 
         clip = sample(self.out, self.wheel)
         print(
-            f"{self.out}: {len(clip.views)} views, {clip.frames} frames. Next: epipose detect {self.out} --out {self.out}"
+            f"{self.out}: {len(clip.views)} views, {clip.frames} frames. "
+            f"Next: epipose detect {self.out} --out {self.out}"
         )

@@ -27,7 +27,7 @@ class Studio:
     fps: float = 25.0
     """Frames per second."""
     size: str | None = None
-    """Images, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, else the rig's."""
+    """Images, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, or the rig's."""
     rig: str = "ring"
     """ring, phones (on tripods, anywhere), h36m (the cameras of Human3.6M's S1), or a file: an epipose rig.json,
     or Human3.6M's cameras as they are published."""

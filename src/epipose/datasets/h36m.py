@@ -91,7 +91,8 @@ class Human36M:
         files = {take: path for subject in SUBJECTS for take, path in _pose_files(root, subject)}
         if not files:
             raise InputError(
-                f"{root} has no 3D poses of Human3.6M: expected files like {root / 'S1' / _POSES_3D[0]}/Directions 1.cdf. "
+                f"{root} has no 3D poses of Human3.6M: expected files like "
+                f"{root / 'S1' / _POSES_3D[0]}/Directions 1.cdf. "
                 f"Download Poses > D3 Positions at {SOURCE} and extract it there."
             )
         chosen = select_takes(list(files), selection)
@@ -153,7 +154,7 @@ def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Pa
 
 
 def _shown(poses: Path, images: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
-    """The frames of the recording that images show and poses describe; raises DamagedFileError for a damaged pose file."""
+    """The frames of the recording that have images and poses; raises DamagedFileError for a damaged pose file."""
     frames = cdf_sizes(poses, "Pose", _EXPECTED_3D)[-2]
     shown = frames_shown(images, FPS)
     return np.arange(frames) if shown is None else shown[shown < frames]

@@ -121,7 +121,7 @@ def action_named(spelling: str) -> str | None:
 
 
 def take_of_file(subject: str, stem: str) -> TakeName | None:
-    """The take in the release's file ``stem`` ("Eating 2", without camera and suffix); None where it is no single take."""
+    """The take in the release's file ``stem`` ("Eating 2", no camera, no suffix); None where it is no single take."""
     spelling, _, number = stem.partition(" ")
     action = action_named(spelling)
     suffixes = _FILES.get(subject, {}).get(action or "", ("1", ""))

@@ -66,7 +66,7 @@ class Human36MPoses:
         return _file(root).is_file() and _file(root).name == _NAME
 
     def takes(self, root: Path, selection: Selection) -> list[Take]:
-        """The takes; ``rig`` is None without a camera file. Raises DamagedFileError for a file that is something else."""
+        """The takes; ``rig`` is None without a camera file. DamagedFileError for any other file."""
         path = _file(root)
         arrays = _arrays(path, _stamp(path))
         rigs = find_rigs(path.parent)

@@ -194,8 +194,8 @@ def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int6
                 poses[TakeName(subject, ACTIONS[int(act)], int(trial))] = numbers[ascending], xyz[ascending]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedFileError(
-            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": {{frame: 17 x 3 '
-            f"(mm)}}}}}}. {_REMEDY}."
+            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": '
+            f"{{frame: 17 x 3 (mm)}}}}}}. {_REMEDY}."
         ) from error
     return poses
 

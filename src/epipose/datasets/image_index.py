@@ -117,8 +117,8 @@ def check_numbering(folder: Path, frames: int) -> None:
         names = frame_files(folder)
         raise InputError(
             f"{folder}: expected images numbered one by one from 0 or 1, found {names[0]} first"
-            f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, into an "
-            "empty folder."
+            f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, "
+            "into an empty folder."
         )
 
 
@@ -178,7 +178,7 @@ def frame_step(shown: Int64[np.ndarray, " frame"]) -> int:
 
 
 def image_rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
-    """Images per second where they show these frames of a recording of rate ``fps``, by the middle one of their steps."""
+    """Images per second that show these frames of a recording of rate ``fps``, by the median of their steps."""
     return fps / float(np.median(np.diff(shown))) if len(shown) > 1 else fps
 
 

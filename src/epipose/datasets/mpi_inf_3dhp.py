@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -121,7 +121,7 @@ class MpiInf3dhp:
         return [_take(root / key.subject / key.action, key, selection) for key in selected(there, selection)]
 
     def check(self, root: Path) -> list[CheckResult]:
-        """Check every sequence: its calibration, its annotations against it, and the images of the chest-height views."""
+        """Check every sequence: its calibration, its annotations and the images of the chest-height views."""
         return [result for key in SEQUENCES for result in _check(root / key[0] / key[1], SequenceName(*key))]
 
 
@@ -229,8 +229,9 @@ class _Annotations:
         cell = cells[self.cameras.index(number)] if number in self.cameras and len(cells) == len(self.cameras) else None
         if not isinstance(cell, np.ndarray) or cell.size != np.prod(shape) or not np.isfinite(cell).all():
             raise DamagedFileError(
-                f"{self.path}: {variable} of {view} should be {self.frames} rows of {len(JOINTS)} x {axes} finite numbers, "
-                f"got {'nothing' if cell is None else f'shape {np.shape(cell)}'} (its cameras are {self.cameras}). {REMEDY}"
+                f"{self.path}: {variable} of {view} should be {self.frames} rows of {len(JOINTS)} x {axes} finite "
+                f"numbers, got {'nothing' if cell is None else f'shape {np.shape(cell)}'} "
+                f"(its cameras are {self.cameras}). {REMEDY}"
             )
         return torch.from_numpy(np.asarray(cell, np.float64).reshape(shape))
 
@@ -264,8 +265,8 @@ def _agreement(annotations: _Annotations, rig: Rig) -> CheckResult:
         error = max(error, float(residual.norm(dim=-1).median()))
     return CheckResult(
         apart < 0.005 and error < 1,
-        f"{annotations.path}: the cameras' joints are at most {MM_PER_METRE * apart:.2f} mm apart in the world, and annot3 "
-        f"has a reprojection error of {error:.3f} pixels against annot2 (medians, of the worst camera)",
+        f"{annotations.path}: the cameras' joints are at most {MM_PER_METRE * apart:.2f} mm apart in the world, "
+        f"and annot3 has a reprojection error of {error:.3f} pixels against annot2 (medians, of the worst camera)",
     )
 
 

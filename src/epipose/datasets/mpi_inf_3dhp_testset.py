@@ -116,7 +116,7 @@ class MpiInf3dhpTest:
 def fitted_intrinsics(
     xyz: Float64[Tensor, "point 3"], uv: Float64[Tensor, "point 2"]
 ) -> tuple[Float64[Tensor, "3 3"], float]:
-    """The pinhole K (no skew) that projects points in the camera's axes best, and the median reprojection error in pixels.
+    """The pinhole K (no skew) that projects camera-frame points best, and the median reprojection error in pixels.
 
     Linear least squares per axis: u z = f x + c z.
     """
@@ -195,7 +195,7 @@ def _column(path: Path, variable: str) -> np.ndarray:
 
 
 def _joints(path: Path, variable: str, frames: int) -> Float64[Tensor, "frame joint axis"]:
-    """The 17 joints in pixels or millimetres; invalid frames may hold anything, and get zeros for what is not finite."""
+    """The 17 joints in pixels or millimetres; what is not finite (in invalid frames) becomes zero."""
     shape = (frames, 1, len(JOINTS), 2 if variable == "annot2" else 3)
     with open_hdf5(path, EXPECTED) as file:
         found = file[variable].shape if variable in file else None
@@ -241,8 +241,8 @@ def _projection(path: Path, camera: Camera, valid: Tensor) -> CheckResult:
     return CheckResult(
         fitted < 5,
         f"{path}: by the published intrinsics annot3 falls {error:.2f} pixels from annot2; by the best pinhole (fx "
-        f"{K[0, 0]:.2f}, fy {K[1, 1]:.2f}, cx {K[0, 2]:.2f}, cy {K[1, 2]:.2f}) {fitted:.2f}, and univ_annot3 by its own "
-        f"best pinhole {other:.2f} (medians)",
+        f"{K[0, 0]:.2f}, fy {K[1, 1]:.2f}, cx {K[0, 2]:.2f}, cy {K[1, 2]:.2f}) {fitted:.2f}, and "
+        f"univ_annot3 by its own best pinhole {other:.2f} (medians)",
     )
 
 

@@ -58,8 +58,8 @@ class Mpii:
     info = DatasetInfo(
         title="MPII Human Pose",
         licence=(
-            "annotations: Simplified BSD (bsd.txt of the release); images are out of YouTube videos, for research only: "
-            "the dataset's page allows no commercial use"
+            "annotations: Simplified BSD (bsd.txt of the release); images are out of YouTube videos, for research "
+            "only: the dataset's page allows no commercial use"
         ),
         source="http://human-pose.mpi-inf.mpg.de",
         download=(

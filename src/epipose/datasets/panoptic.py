@@ -189,8 +189,8 @@ def _read(folder: Path, images: Sequence[Path | None], frames: int) -> tuple[Gro
             numbers = frame_numbers(path)
         elif not np.array_equal(numbers, frame_numbers(path)):
             raise InputError(
-                f"{path} does not have the same frames as {extracted[0]}: frame k must be one moment in all views. Extract "
-                "the images again, or leave the view out with --views."
+                f"{path} does not have the same frames as {extracted[0]}: frame k must be one moment in all views. "
+                "Extract the images again, or leave the view out with --views."
             )
     bodies, damaged = _scenes(_poses(folder), numbers)
     seen = Counter(who for frame in bodies for who in frame)
@@ -222,7 +222,8 @@ def _scenes(
                 damaged.append(str(error))
     if len(damaged) > MAX_UNREADABLE_SHARE * files:
         raise DamagedFileError(
-            f"{len(damaged)} of {files} pose files cannot be read; the first: {damaged[0]} Extract {POSE_FOLDER}.tar again."
+            f"{len(damaged)} of {files} pose files cannot be read; the first: {damaged[0]} "
+            f"Extract {POSE_FOLDER}.tar again."
         )
     return bodies, damaged
 

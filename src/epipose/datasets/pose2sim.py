@@ -69,7 +69,8 @@ class Pose2SimProject:
         title="Pose2Sim project",
         licence="yours (Pose2Sim and its demos: BSD-3)",
         source="github.com/perfanalytics/pose2sim",
-        download="nothing: it is a folder that Pose2Sim worked in; pip download pose2sim downloads demos without results",
+        download="nothing: it is a folder that Pose2Sim worked in; pip download pose2sim downloads demos "
+        "without results",
         tree="PROJECT/\n"
         "  Config.toml\n"
         "  calibration/Calib*.toml                or Calib.qca.txt; may lie one or two folders higher\n"
@@ -139,8 +140,8 @@ def _check_together(images: Sequence[Path], counts: Sequence[int], fps: float) -
     if counts[long] - counts[short] > MAX_END_DIFFERENCE_S * fps:
         raise InputError(
             f"{images[short]} has {counts[short]} frames, {images[long]} has {counts[long]}; frame k must be one "
-            "moment in all views. If images are missing, extract them again; else cut the videos so that they begin and "
-            "end together and run Pose2Sim again, or leave a view out with --views."
+            "moment in all views. If images are missing, extract them again; else cut the videos so that they begin "
+            "and end together and run Pose2Sim again, or leave a view out with --views."
         )
     folders = [path for path in images if path.is_dir()]
     steps = [np.diff(frame_numbers(folder)[: min(counts)]) for folder in folders]
@@ -148,8 +149,9 @@ def _check_together(images: Sequence[Path], counts: Sequence[int], fps: float) -
         if (apart := step != steps[0]).any():
             late = int(apart.argmax()) + 1
             raise InputError(
-                f"{folder} and {folders[0]} do not have the same frames: image {late + 1} is {frame_files(folder)[late]} "
-                f"in the one, {frame_files(folders[0])[late]} in the other. Extract the images of both again."
+                f"{folder} and {folders[0]} do not have the same frames: image {late + 1} is "
+                f"{frame_files(folder)[late]} in the one, {frame_files(folders[0])[late]} in the other. "
+                "Extract the images of both again."
             )
 
 
@@ -233,9 +235,9 @@ def _ground_truth(trial: Path, frames: int, cameras: Sequence[str]) -> GroundTru
     if late:
         listing = ", ".join(f"{camera} by {shift}" for camera, shift in late.items())
         raise InputError(
-            f"{trial}: Pose2Sim shifted its 2D poses to synchronise the videos (frames: {listing}), so its result is not "
-            "frame by frame that of the videos. Cut the videos so that they start together and run Pose2Sim again, or "
-            "leave its result out and let epipose find the time offsets: epipose run VIDEOS."
+            f"{trial}: Pose2Sim shifted its 2D poses to synchronise the videos (frames: {listing}), so its result is "
+            "not frame by frame that of the videos. Cut the videos so that they start together and run Pose2Sim again, "
+            "or leave its result out and let epipose find the time offsets: epipose run VIDEOS."
         )
     people = [read_trc(path) for path in _results(trial)]
     joints = len(BODY25.joints)

@@ -47,8 +47,8 @@ def reader_named(name: str) -> Reader:
         return plugins[name].load()()
     except Exception as error:  # what another package does may fail in any way
         raise InputError(
-            f"The reader of '{name}' ({plugins[name].value}, of another package) cannot be loaded: {type(error).__name__}: "
-            f"{error}. Repair that package, or remove it."
+            f"The reader of '{name}' ({plugins[name].value}, of another package) cannot be loaded: "
+            f"{type(error).__name__}: {error}. Repair that package, or remove it."
         ) from error
 
 
@@ -73,8 +73,8 @@ def reader_for(root: AnyPath) -> tuple[str, Reader]:
                 f" {error}" if isinstance(error, EpiposeError) else f" {name} fails ({type(error).__name__}: {error})."
             )
     raise InputError(
-        f"{root} looks like none of the datasets that epipose reads ({', '.join(reader_names())}). epipose datasets prints "
-        f"how the files of each should lie.{faults}"
+        f"{root} looks like none of the datasets that epipose reads ({', '.join(reader_names())}). epipose datasets "
+        f"prints how the files of each should lie.{faults}"
     )
 
 

@@ -73,8 +73,8 @@ def _thinning(take: Take, every: int) -> tuple[int, int]:
     every = max(every, take.step)
     if every % take.step:
         raise InputError(
-            f"{take.name} has images of every {take.step}th frame of its recording alone, and --every is {every}, which "
-            f"counts these frames: give a multiple, such as {take.step} (all there are) or {2 * take.step}."
+            f"{take.name} has images of every {take.step}th frame of its recording alone, and --every is {every}, "
+            f"which counts these frames: give a multiple, such as {take.step} (all there are) or {2 * take.step}."
         )
     return every, every // take.step
 
@@ -136,7 +136,7 @@ def _rig_and_views(take: Take, stride: int) -> tuple[Rig, list[View]]:
         info = probe(path)
         if [info.width, info.height] != size:
             raise InputError(
-                f"{path} has images of {info.width}x{info.height}; the dataset's camera {name} has {size[0]}x{size[1]}. "
+                f"{path} has images of {info.width}x{info.height}; the camera {name} has {size[0]}x{size[1]}. "
                 "They must be as the dataset gives them, neither scaled nor cropped."
             )
         if info.frames + MAX_END_DIFFERENCE_S * take.fps < take.frames:

@@ -44,7 +44,8 @@ def read_trc(path: AnyPath) -> Markers:
         rows = [line for line in lines[5:] if line.strip()]
         if len(rows) < int(header["NumFrames"]) and not (rows and text.endswith("\n")):
             raise DamagedFileError(
-                f"{path} breaks off after {len(rows)} of the {header['NumFrames']} frames of its header. Write it again."
+                f"{path} breaks off after {len(rows)} of the {header['NumFrames']} frames of its header. "
+                "Write it again."
             )
         table = np.array([[_number(cell) for cell in _cells(line, 2 + 3 * len(names))] for line in rows])
         table = table.reshape(len(rows), 2 + 3 * len(names))

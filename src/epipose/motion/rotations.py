@@ -49,7 +49,7 @@ def from_quaternion(q: Float[np.ndarray, "*batch 4"]) -> Float64[np.ndarray, "*b
 def axes_of(
     first: Float[np.ndarray, "*batch 3"], second: Float[np.ndarray, "*#batch 3"]
 ) -> Float64[np.ndarray, "*batch 3 3"]:
-    """Right-handed axes in columns: the first is exactly along ``first``, the second as near to ``second`` as can be."""
+    """Right-handed axes in columns: the first along ``first``, the second as near to ``second`` as can be."""
     a = unit(first)
     c = unit(np.cross(a, second))
     return np.stack([a, np.cross(c, a), c], -1)

@@ -25,7 +25,7 @@ from epipose.studio.bodies import Body, Skinning, random_body
 from epipose.studio.retarget import retarget
 
 FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as any (see `random_stretch`)
-_RANDOM_MOTION_SHARE, _POSES_PER_S = 0.3, 8.0  # of people in `posed_joints` without motion capture; of its poses
+_RANDOM_MOTION_SHARE, _POSES_PER_S = 0.3, 8.0  # of the people of `posed_joints`; of its poses
 _MAX_FPS = 60.0  # frames a second at which motions are kept in memory
 _PATH_SCALES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 _MIN_SHARE_IN_VIEW = 0.98  # share of joints that have to be in the images
@@ -33,7 +33,7 @@ _MIN_SHARE_IN_VIEW = 0.98  # share of joints that have to be in the images
 
 @dataclass(frozen=True)
 class Actor:
-    """One person over time: ``skinning`` takes rest points to the world, ``xyz`` are the ground-truth joints of H36M17."""
+    """One person over time: ``skinning`` takes rest points to the world, ``xyz`` are the exact joints of H36M17."""
 
     body: Body
     look: Look
@@ -76,7 +76,7 @@ def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) ->
 def random_stretch(
     rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
 ) -> Motion:
-    """So many frames of a random motion, at that rate, from a random moment on; random motion where there are no motions.
+    """``frames`` frames of one of the motions at ``fps``, from a random moment on; random motion where there are none.
 
     All motions of ``full_chance_s`` seconds and more have the same chance, shorter ones have less, in proportion:
     otherwise a folder's dozen one-second kicks would be seen as often as its dozen minutes of everyday life.

@@ -78,7 +78,7 @@ class Body:
 
 
 def random_body(rng: np.random.Generator) -> Body:
-    """A random grown-up or teenager: sex, age, ancestry, weight, muscle, stature and proportions drawn independently."""
+    """A random adult or teenager: sex, age, ancestry, weight, muscle, stature, proportions drawn independently."""
     sex = float(rng.integers(2))
     age = float(rng.choice([rng.uniform(14, 18), rng.uniform(18, 50), rng.uniform(50, 80)], p=[0.15, 0.6, 0.25]))
     muscle, proportions = (float(value) for value in rng.beta(2.5, 2.5, 2))

@@ -64,7 +64,7 @@ def random_imaging(rng: np.random.Generator, height: int) -> Imaging:
 def random_occluder(
     rng: np.random.Generator, size: tuple[int, int], box: Float[np.ndarray, "3"], share: float = 0.3
 ) -> Occluder | None:
-    """With probability ``share`` one to three occluders over a part of the box (centre x, y, side; pixels), else None."""
+    """With probability ``share`` one to three occluders over a part of the box (centre x, y, side; pixels)."""
     if rng.random() >= share:
         return None
     width, height = size

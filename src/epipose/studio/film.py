@@ -109,8 +109,8 @@ def rig_named(text: str) -> RigKind | Path:
 def _check(spec: ClipSpec) -> None:
     if spec.views < 2 or spec.frames < 2 or spec.fps <= 0 or spec.seed < 0:
         raise InputError(
-            f"Got {spec.views} views, {spec.frames} frames at {spec.fps:g} fps, seed {spec.seed}: a clip has two or "
-            "more views and frames, a positive frame rate and a seed from 0 on."
+            f"Got {spec.views} views, {spec.frames} frames at {spec.fps:g} fps, seed {spec.seed}: a clip has two "
+            "or more views and frames, a positive frame rate and a seed from 0 on."
         )
     if spec.size is not None and (min(spec.size) < 64 or spec.size[0] % 2 or spec.size[1] % 2):
         raise InputError(f"Got images of {spec.size[0]}x{spec.size[1]}: videos want even sizes from 64 on.")

@@ -38,7 +38,7 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: int, octaves: int =
 
 
 def random_pattern(rng: np.random.Generator, size: int, plain: float = 0.35) -> Texture:
-    """A random texture of random colours; a share ``plain`` of them has one colour, uneven as real cloth and paint are."""
+    """A random texture of random colours; a share ``plain`` of them has one colour, uneven as real cloth is."""
     kinds = (_stripes, _checks, _dots, _blotches, _shapes)
     first, second = random_colour(rng), random_colour(rng)
     kind: Callable = _plain if rng.random() < plain else kinds[rng.integers(len(kinds))]

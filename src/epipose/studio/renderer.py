@@ -163,8 +163,8 @@ class Renderer:
         matrix[:3, :3], matrix[:3, 3] = camera.R.numpy(), camera.t.numpy()
         for program in (self._person, self._patch):
             _set(
-                program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], distortion=camera.distortion.numpy(), size=size,
-                widest=1.3 * float((rays_cam**2).sum(-1).max()), reach=np.array(_DEPTH_RANGE), eye=centre,
+                program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], size=size,
+                distortion=camera.distortion.numpy(), widest=1.3 * float((rays_cam**2).sum(-1).max()), reach=np.array(_DEPTH_RANGE), eye=centre,
             )  # fmt: skip
         _set(self._room, size=size, eye=centre)
 
@@ -202,7 +202,8 @@ def gl_context() -> Any:
     except Exception as error:  # moderngl and glcontext raise bare Exceptions
         raise MissingExtraError(
             f"No OpenGL without a window ({error}). The studio needs EGL and a driver: on Debian and Ubuntu "
-            "apt install libegl1 libgl1-mesa-dri (they draw on the processor, or on the graphics card where there is one)."
+            "apt install libegl1 libgl1-mesa-dri (they draw on the processor, or on the graphics card "
+            "where there is one)."
         ) from error
 
 
