@@ -147,7 +147,7 @@ def test_a_few_unreadable_frames_have_nobody_in_them_and_are_listed(tmp_path):
     assert len(bad) == 3  # there are no images, either
     for name, words in zip(names, bad[1:], strict=False):
         assert name.name in words
-        assert "counts as one with nobody in it" in words
+        assert "counts as one without people" in words
     names[2].write_text("")
     with pytest.raises(EpiposeError, match=r"3 of 200 pose files cannot be read; the first: .*body3DScene_00000005"):
         _only(root).ground_truth()

@@ -13,7 +13,7 @@ from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError, InputError
 from epipose.io.files import AnyPath
 
-# Which of the datasets above have annotations that are known to be wrong, and which a universal skeleton beside true
+# The datasets that have annotations known to be wrong, and those with a universal skeleton beside measured
 # sizes.
 _KNOWN_BAD = ("h36m", "h36m-processed", "h36m-npz", "mpi-inf-3dhp")
 _UNIVERSAL = ("mpi-inf-3dhp", "mpi-inf-3dhp-test")
@@ -79,7 +79,7 @@ def _check_selection(name: str, reader: Reader, selection: Selection) -> None:
     if name not in READERS:
         return
     for wanted, option, have, what in (
-        (not selection.true_scale, "--universal", _UNIVERSAL, "no universal skeleton, only true sizes"),
+        (not selection.true_scale, "--universal", _UNIVERSAL, "no universal skeleton, only measured sizes"),
         (not selection.known_bad, "--leave-out-known-bad", _KNOWN_BAD, "no annotations that are known to be wrong"),
     ):
         if wanted and name not in have:

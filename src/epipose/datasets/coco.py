@@ -94,7 +94,7 @@ def _read(root: Path, split: str) -> _Part:
         names = {image["id"]: image["file_name"] for image in content["images"]}
         people = [person for person in content["annotations"] if not person["iscrowd"] and person["num_keypoints"] > 0]
         if not people:
-            raise DamagedFileError(f"{path} marks nobody's joints. {REMEDY}")
+            raise DamagedFileError(f"{path} annotates no keypoint. {REMEDY}")
         number = {image: k for k, image in enumerate(dict.fromkeys(person["image_id"] for person in people))}
         folder = _images(root, split)
         joints = np.array([person["keypoints"] for person in people], np.float64).reshape(-1, len(COCO17.joints), 3)

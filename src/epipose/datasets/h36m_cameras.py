@@ -4,8 +4,7 @@ The element ``w0`` of metadata.xml (in the release's code, Release-v1.1 or v1.2)
 
 - 4 cameras x 11 subjects (the subject runs faster) x 6: three Euler angles (radians), then the camera's CENTRE T (mm);
 - 4 cameras x 9: focal lengths f1 f2, principal point c1 c2, radial k1 k2 k3, tangential p1 p2. They are the same for
-all
-  subjects, and k3 comes before p1.
+  all subjects, and k3 comes before p1.
 
 The rotation is R = Rx(a) Ry(b) Rz(c), and x_cam = R (X - T) (H36MCamera.m and ProjectPointRadial.m of the release; read
 the same by 3d-pose-baseline, PosePile, and karfly's human36m-camera-parameters). Epipose's t is -R T.

@@ -12,8 +12,7 @@ Known errors, with sources:
   some 0.2 m beside the person. Iskakov et al., "Learnable Triangulation of Human Pose", ICCV 2019, leave them out of
   tests with this list; Sárándi's MeTRAbs and PosePile shift them by 200 mm along x and name the same three files.
 - S11's Directions 2 (file "Directions"): the video of camera 54138969 is damaged in the release (h36m-fetch,
-VideoPose3D,
-  3d-pose-baseline leave it out), so that view has no images here, whatever file is there.
+  VideoPose3D, 3d-pose-baseline leave it out), so that view has no images here, whatever file is there.
 """
 
 from __future__ import annotations

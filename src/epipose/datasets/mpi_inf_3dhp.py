@@ -4,8 +4,7 @@ What the files mean is taken from the README and the MATLAB helpers that come wi
 mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measured on the files.
 
 - ``annot3`` are joints in millimetres in each camera's OWN axes (OpenCV's). Here they are transformed to the world by
-the
-  first chosen view; all 14 agree. K times ``annot3`` gives ``annot2``, to 0.005 pixels. The release's pixels are
+  the first chosen view; all 14 agree. K times ``annot3`` gives ``annot2``, to 0.005 pixels. The release's pixels are
   taken as they are: whether its pixel centres are at integers or at halves is not published, half a pixel of 2048.
 - ``univ_annot3`` ("universal") is every person drawn to the size of one and the same skeleton, the one of Human3.6M:
   poses relative to the pelvis are ``annot3`` times one number per person. These do NOT project onto ``annot2``, nor
@@ -15,13 +14,11 @@ the
   world's y axis points up (turned here to z up), lens distortion was removed from the videos (``radial`` is 0). The
   release does not promise that the floor is at height 0; its cameras "at the knee" are 0.7 m high and those at the
   chest 1.4 m, so it is, near enough.
-- Row k of the annotations is the k-th image (ffmpeg's number k + 1). Where annotations outnumber images (S3 Seq1,
-by
+- Row k of the annotations is the k-th image (ffmpeg's number k + 1). Where annotations outnumber images (S3 Seq1, by
   one) the release's frame count holds, and a view that has fewer images lacks some. But the release's own video of
   camera 2 of S6 Seq2 breaks off after 3 911 frames, and with it the take, unless ``Selection.views`` leaves cam2 out.
 - In S4 Seq2 left and right are swapped in frames 3 759 to 5 852, according to one public reader (Veges and Lorincz,
-2019);
-  ``Selection.known_bad = False`` gives these frames confidence 0.
+  2019); ``Selection.known_bad = False`` gives these frames confidence 0.
 """
 
 from __future__ import annotations

@@ -4,16 +4,14 @@ What the files mean is taken from the README and the MATLAB scripts in the relea
 mpii_get_joints, mpii_compute_3d_pck, mpii_get_pck_auc_joint_groups, mpii_get_activity_name) and from public readers.
 
 - ``annot_data.mat`` is MATLAB 7.3, that is HDF5 with its axes reversed: annot2 (frame, 1, 17, 2), annot3 and
-univ_annot3
-  (frame, 1, 17, 3) in millimetres in the camera's axes, valid_frame and activity_annotation (frame, 1). Row k is
-  ``img_<k + 1>.jpg``. TS3 and TS4 have one and two images more than annotations.
+  univ_annot3 (frame, 1, 17, 3) in millimetres in the camera's axes, valid_frame and activity_annotation (frame, 1). Row
+  k is ``img_<k + 1>.jpg``. TS3 and TS4 have one and two images more than annotations.
 - ``annot3`` is the measured pose; ``univ_annot3`` is the same pose drawn to the size of Human3.6M's universal
   skeleton and does not project onto ``annot2`` (see mpi_inf_3dhp.py). THE OFFICIAL NUMBERS COMPARE univ_annot3, that is
   ``Selection(true_scale=False)``, pelvis on pelvis; many published ones take annot3, and are not comparable.
 - TS1 and TS2 are in the studio with green screen, TS3 and TS4 without, TS5 and TS6 outdoors.
 - Intrinsics come from test_util/camera_calibration (ts1-4cameras.calib, ts5-6cameras.calib); where these files lack,
-the
-  same numbers, as several public readers quote them, stand below. TS5 and TS6 have distorted images. Whether annot2
+  the same numbers, as several public readers quote them, stand below. TS5 and TS6 have distorted images. Whether annot2
   was projected with the distortion is not published: ``check`` measures it, and which pinhole fits annot2 best.
 - The frame rate is not published; 25 per second stands in for it.
 """

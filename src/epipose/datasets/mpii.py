@@ -86,7 +86,7 @@ class Mpii:
         else:
             people = _from_mat(root, selection.split)
         if not people:
-            raise InputError(f"{root} marks nobody in split {selection.split or 'train and val'}. {REMEDY}")
+            raise InputError(f"{root} annotates nobody in split {selection.split or 'train and val'}. {REMEDY}")
         return _table(root / "images", people)
 
     def check(self, root: Path) -> list[CheckResult]:
@@ -118,7 +118,7 @@ def _from_json(root: Path, split: str) -> list[_Person]:
 
 
 def _entry(entry: dict[str, Any], marked: bool, head_px: float) -> _Person:
-    """One person of the JSON; joints_vis 0 is a joint that nobody marked."""
+    """One person of the JSON; joints_vis 0 is a joint without annotation."""
     joints = len(MPII16.joints)
     xy, conf = np.zeros((joints, 2)), np.zeros(joints)
     if marked:
@@ -143,7 +143,7 @@ def _heads(path: Path, people: int) -> np.ndarray:
 
 
 def _from_mat(root: Path, split: str | None) -> list[_Person]:
-    """The people of the release's file, in its order; those of the training images whom nobody marked are left out."""
+    """The people of the release's file, in its order; people of the training images without annotation are left out."""
     path = _mat(root)
     if path is None or split == "val":
         raise InputError(

@@ -5,17 +5,15 @@ hdImgsExtractor.sh, getData.sh) and checked against the example pose in its READ
 
 - ``x_cam = R X + t`` in centimetres; ``distCoef`` is OpenCV's k1, k2, p1, p2, k3; pixels as OpenCV's.
 - The world's y points DOWN and the floor is at y = 0: in the example the ears are at y = -167 and the ankles at -8.
-Here
-  it is turned about x, (x, y, z) -> (x, z, -y), so that z is up; that is a rotation, and left stays left.
+  Here it is turned about x, (x, y, z) -> (x, z, -y), so that z is up; that is a rotation, and left stays left.
 - ``joints19`` are x, y, z, confidence of 19 joints, body centre third and left before right; -1 is "not seen".
 - The number in ``body3DScene_00000123.json`` is that of the HD frame, from 0, also where images were extracted
   (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and
-  the offset of two frames reported for them does not concern HD. Frames in which nobody was reconstructed have no file
+  the offset of two frames reported for them does not concern HD. Frames without a reconstructed person have no file
   or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
 - Some sequences have their pose files one folder deeper, in ``hd/``; single pose files are broken, and so are, or
-missing,
-  the videos in ``BROKEN_VIDEOS`` (reported by isarandi/posepile, which reads them all). A frame whose file is broken is
-  one with nobody in it, unless there are many; such a video is left out unless ``Selection.views`` names it.
+  missing, the videos in ``BROKEN_VIDEOS`` (reported by isarandi/posepile, which reads them all). A frame whose file is
+  broken counts as one without people, unless there are many; such a video is left out unless ``Selection.views`` names it.
 - One ``id`` is one person, but a person may get several. Negative ids are detections without a track. An id in less
   than a hundredth of the frames of the most frequent one is a passer-by, or a wrong track, and is left out.
 """
@@ -249,7 +247,7 @@ def _check(calibration: Path, take: Take) -> list[CheckResult]:
         with_bodies = int((poses.conf > 0).flatten(1).any(-1).sum())
         words = f"{take.name}: {take.frames} frames, {with_bodies} of them with 3D poses, {poses.conf.shape[1]} ids."
         results.append(CheckResult(with_bodies > 0, words))
-        results += [CheckResult(False, f"{words} The frame counts as one with nobody in it.") for words in damaged]
+        results += [CheckResult(False, f"{words} The frame counts as one without people.") for words in damaged]
     except EpiposeError as error:
         results.append(CheckResult(False, str(error)))
     for path in take.images:

@@ -6,12 +6,11 @@ triangulation.make_trc, synchronization, poseEstimation) and its demo:
 
 - ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3), rotation
   (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Its origin is chosen at
-  calibration; it is taken to lie on the floor. Of several files the newest counts, as there.
+  calibration; it is assumed to lie on the floor. Of several files the newest counts, as there.
 - ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it
-by
-  64 like the focal length, but it has no unit); where both are there, the original is read.
+  by 64 like the focal length, but it has no unit); where both are there, the original is read.
 - Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos'
-names.
+  names.
 - ``pose-3d/*.trc`` is y up: its X, Y, Z are the world's y, z, x. ``Units`` says m (Pose2Sim) or mm. ``Frame#`` is the
   number of the video's frame, from 0; the file may begin later. A missing marker is empty or nan.
 - ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
@@ -69,8 +68,7 @@ class Pose2SimProject:
         title="Pose2Sim project",
         licence="yours (Pose2Sim and its demos: BSD-3)",
         source="github.com/perfanalytics/pose2sim",
-        download="nothing: it is a folder that Pose2Sim worked in; pip download pose2sim downloads demos "
-        "without results",
+        download="nothing: it is Pose2Sim's working folder; pip download pose2sim downloads demos without results",
         tree="PROJECT/\n"
         "  Config.toml\n"
         "  calibration/Calib*.toml                or Calib.qca.txt; may lie one or two folders higher\n"
@@ -204,14 +202,10 @@ def _rig(path: Path) -> Rig:
 
 def _camera(path: Path, name: str, table: dict[str, Any]) -> Camera:
     if table.get("fisheye", False):
-        raise InputError(
-            f"{path}: camera '{name}' is a fisheye, which epipose cannot model. Undistort its video first."
-        )
+        raise InputError(f"{path}: camera '{name}' is a fisheye, which is not supported. Undistort its video first.")
     distortion = [float(value) for value in table["distortions"]]
     if len(distortion) not in (4, 5):
-        raise DamagedFileError(
-            f"{path}: camera '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3)."
-        )
+        raise DamagedFileError(f"{path}: '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3).")
     R = cv2.Rodrigues(np.array(table["rotation"], dtype=float))[0]
     K, t = (torch.tensor(table[key], dtype=torch.float64) for key in ("matrix", "translation"))
     coefficients = torch.tensor([*distortion, 0.0][:5], dtype=torch.float64)

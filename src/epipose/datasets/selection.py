@@ -12,7 +12,7 @@ from epipose.errors import InputError
 
 @runtime_checkable
 class Named(Protocol):
-    """A take, or what a reader knows of it before it has opened anything."""
+    """A take, or what is known of it before any file is opened."""
 
     @property
     def name(self) -> str:

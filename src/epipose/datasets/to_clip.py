@@ -136,8 +136,8 @@ def _rig_and_views(take: Take, stride: int) -> tuple[Rig, list[View]]:
         info = probe(path)
         if [info.width, info.height] != size:
             raise InputError(
-                f"{path} has images of {info.width}x{info.height}; the camera {name} has {size[0]}x{size[1]}. "
-                "They must be as the dataset gives them, neither scaled nor cropped."
+                f"{path} has images of {info.width}x{info.height}; the dataset's camera {name} has "
+                f"{size[0]}x{size[1]}. They must be as the dataset gives them, neither scaled nor cropped."
             )
         if info.frames + MAX_END_DIFFERENCE_S * take.fps < take.frames:
             raise InputError(

@@ -39,12 +39,12 @@ _BONE_OF_JOINT = {
         )
     },
 }
-_FACE_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])  # the standing figure looks along z, y is up
+_FACE_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])  # the standing skeleton looks along z, y is up
 
 
 class _Bone(NamedTuple):
     parent: str
-    offset: Float64[np.ndarray, "3"]  # metres, in the frame of the standing figure
+    offset: Float64[np.ndarray, "3"]  # metres, in the frame of the standing skeleton
     axes: Float64[np.ndarray, "3 3"]  # of the bone's own degrees of freedom
     dof: str
 
@@ -76,7 +76,7 @@ def read_amc(path: AnyPath) -> Motion:
 
 
 def _level_foot(foot: _Bone) -> Float64[np.ndarray, "3"]:
-    """Where the foot points, level with the floor as it is in the standing figure."""
+    """Where the foot points, level with the floor as it is in the standing skeleton."""
     return foot.offset * [1, 0, 1]
 
 

@@ -2,7 +2,7 @@
 
 The format fixes neither names, nor units, nor which way is up, nor the pose without rotation. So: joints are found by
 the names of the common families (CMU's and Mixamo's "LeftUpLeg", LAFAN's, Poser's "LeftHip", "lThigh"); the unit is
-the one that makes the figure a person's size (twice the leg is the stature); up is the axis that the trunk is along
+the one that makes the skeleton a person's size (twice the leg is the stature); up is the axis that the trunk is along
 most of the time; the floor is 9 cm below the lowest ankles. Where the face and the soles point in their joints' own
 axes is what they do on average: the face looks where the chest does, a low foot is level.
 """
@@ -144,7 +144,7 @@ def _joint_indices(joints: list[_Joint], path: Path) -> dict[str, int]:
 
 
 def _metres_per_unit(stature: float) -> float:
-    """Metres per unit of the file: the first common unit in which the figure is a person's size, else 1.7 m for it."""
+    """Metres per unit of the file: the first common unit in which the skeleton is a person's size, else 1.7 m for it."""
     for metres in _METRES.values():
         if _STATURE_RANGE[0] <= stature * metres <= _STATURE_RANGE[1]:
             return metres

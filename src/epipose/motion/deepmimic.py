@@ -1,7 +1,7 @@
 """DeepMimic motions (Peng et al. 2018): joint quaternions of the "humanoid3d" character, often 30 Hz.
 
 A frame is its duration, the position of the root and one rotation per joint (a quaternion, real part first, or an angle
-about z for knees and elbows). y is up, the standing figure looks along x, its right is z.
+about z for knees and elbows). y is up, the standing skeleton looks along x, its right is z.
 """
 
 from __future__ import annotations
