@@ -217,7 +217,7 @@ def test_tables_say_what_they_rest_on(tmp_path: Path, capsys) -> None:
 class People:
     """A dataset of three people in images, one of whom has no size of head."""
 
-    about = None
+    info = None
 
     def recognises(self, root):
         return True

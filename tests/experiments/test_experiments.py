@@ -181,7 +181,7 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch) -> Non
 class TwoSubjects:
     """A dataset of four takes."""
 
-    about = None
+    info = None
     subjects = ("S1", "S9")
 
     def recognises(self, root):
