@@ -68,17 +68,18 @@ def make(sequence: Path, frames: int) -> None:
 def measured(sequence: Path) -> dict[str, Any]:
     """Seconds of each way to index, and the process's peak of memory over all of them."""
     from epipose.clip import Clip
-    from epipose.datasets.base import Choice
+    from epipose.datasets.base import Selection
     from epipose.datasets.panoptic import Panoptic
     from epipose.io.files import fingerprint
-    from epipose.io.video import frame_files, probe
+    from epipose.io.images import frame_files
+    from epipose.io.video import probe
 
     images = sequence / "hdImgs"
     clips: list[Clip] = []
     steps: dict[str, Callable[[], object]] = {
         "names": lambda: frame_files(images / _VIEWS[0]),
         "probe": lambda: probe(images / _VIEWS[0]),
-        "takes": lambda: Panoptic().takes(sequence, Choice()),
+        "takes": lambda: Panoptic().takes(sequence, Selection()),
         "clip_of_two_views": lambda: clips.append(Clip.from_videos([images])),
         "fingerprint": lambda: fingerprint([images / _VIEWS[0]]),
     }

@@ -11,7 +11,8 @@ from PIL import Image
 
 from epipose import Clip, EpiposeError, Poses2D, View
 from epipose.io.files import fingerprint
-from epipose.io.video import frame_files, probe, read_frames
+from epipose.io.images import frame_files
+from epipose.io.video import probe, read_frames
 from epipose.skeletons import COCO17
 from epipose.sync.resample import on_timeline
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.docs import demo_tables, geometry_tables, house, modules, studio_tables
-from epipose.datasets.catalogue import described
+from epipose.datasets.catalogue import describe
 from epipose.datasets.registry import READERS, reader_named
 from epipose.errors import EpiposeError
 from epipose.experiments.result import ExperimentResult
@@ -137,7 +137,7 @@ def _structure() -> str:
 
 def _dataset(name: str) -> Callable[[], str]:
     """What `epipose datasets` says of one."""
-    return lambda: f"```text\n{described(name, reader_named(name))}\n```"
+    return lambda: f"```text\n{describe(name, reader_named(name))}\n```"
 
 
 def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:

@@ -27,7 +27,7 @@ from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import PRETRAINED
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import H36M17
-from epipose.studio.film import Order, film
+from epipose.studio.film import ClipSpec, film
 
 _LIMITS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
 _MIN_PART_PX = 100  # parts without a person that are narrower are left out
@@ -45,8 +45,8 @@ def main() -> None:
     arguments = parser.parse_args()
     finder = NetworkDetector(TrainedPoseNet.load(arguments.model), min_score=0.0)
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
-    order = Order(2, 2, 2.0, (640, 480), "phones", motions, (), 2000)
-    folders = film(arguments.work, arguments.clips, order)
+    spec = ClipSpec(2, 2, 2.0, (640, 480), "phones", motions, (), 2000)
+    folders = film(arguments.work, arguments.clips, spec)
     results = {"studio": table(finder, [(folder, folder / "truth" / "poses2d.npz", 1) for folder in folders])}
     if arguments.clip:
         results["clip"] = table(finder, [(arguments.clip, arguments.clip / "poses2d.npz", 20)])

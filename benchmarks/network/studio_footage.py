@@ -28,7 +28,7 @@ from epipose.io.images import write_image
 from epipose.motion import motion_files
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
-from epipose.studio.film import Order, film
+from epipose.studio.film import ClipSpec, film
 from epipose.studio.renderer import Renderer
 from epipose.training.studio_stream import Stream, StreamOptions, draw_scene
 from epipose.viz.overlay import contact_sheet
@@ -73,7 +73,7 @@ def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
         began = time.process_time()
         for number in range(1, 5):
             draw_scene(renderer, options, number)
-        own, card = time.process_time() - began, renderer.card
+        own, card = time.process_time() - began, renderer.device
     return {
         "studio_images_per_s": round(count / wall, 1),
         "studio_images_per_processor_s": round(4 * options.per_scene / own, 1),
@@ -93,8 +93,8 @@ def detection(
     found, upright, errors = [], [], []
     detector = detector_named("blazepose")
     for number, kind in enumerate(kinds):
-        order = Order(frames, views, 2.0, (side, side), kind, motions, (), 1000 + number)
-        for folder in film(work / kind, clips, order):
+        spec = ClipSpec(frames, views, 2.0, (side, side), kind, motions, (), 1000 + number)
+        for folder in film(work / kind, clips, spec):
             clip, truth = Clip.load(folder), Poses2D.load(folder / "truth" / "poses2d.npz")
             trunk = Poses3D.load(folder / "truth" / "poses3d.npz").xyz[:, 0, [H36M17.index("thorax"), H36M17.root]]
             rise = torch.nn.functional.normalize(trunk[:, 0] - trunk[:, 1], dim=-1)[:, 2]

@@ -18,8 +18,9 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.images import holds_images
 from epipose.io.summary import html_table, one_line
-from epipose.io.video import VIDEO_SUFFIXES, holds_images, probe, read_frames
+from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames
 
 _FORMAT = "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less

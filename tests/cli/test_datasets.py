@@ -9,8 +9,8 @@ import torch
 
 from epipose.cli import main as cli
 from epipose.clip import Clip
-from epipose.datasets.base import About, Choice, Finding, People2D, PeopleReader, Reader, Take, TakeReader
-from epipose.datasets.catalogue import checked, described, imported, listing
+from epipose.datasets.base import CheckResult, DatasetInfo, People2D, PeopleReader, Reader, Selection, Take, TakeReader
+from epipose.datasets.catalogue import check_dataset, describe, import_takes, list_datasets
 from epipose.datasets.panoptic import Panoptic
 from epipose.datasets.registry import READERS, reader_for, reader_named, reader_names
 from epipose.errors import EpiposeError
@@ -25,15 +25,15 @@ DOCS = Path(__file__).parents[2] / "docs" / "datasets.md"
 class Photos:
     """A dataset of single images: every folder called photos."""
 
-    about = About("Photos of people", "none", "nowhere", "nothing", "photos/")
+    info = DatasetInfo("Photos of people", "none", "nowhere", "nothing", "photos/")
 
     def recognises(self, root: Path) -> bool:
         return root.name == "photos"
 
-    def check(self, root: Path) -> list[Finding]:
-        return [Finding(False, f"{root} is empty.")]
+    def check(self, root: Path) -> list[CheckResult]:
+        return [CheckResult(False, f"{root} is empty.")]
 
-    def people(self, root: Path, choice: Choice) -> People2D:
+    def people(self, root: Path, selection: Selection) -> People2D:
         none = torch.zeros(0)
         return People2D((), none.long(), none.reshape(0, 17, 2), none.reshape(0, 17), none.reshape(0, 4), none, COCO17)
 
@@ -50,16 +50,16 @@ def test_every_reader_keeps_the_protocol_and_tells_what_to_download(name):
     reader = reader_named(name)
     assert isinstance(reader, Reader)
     assert isinstance(reader, TakeReader) != isinstance(reader, PeopleReader)
-    assert all(vars(reader.about).values())
+    assert all(vars(reader.info).values())
 
 
 def test_the_list_and_the_documents_say_the_same(capsys):
     assert cli.main(["datasets"]) == 0
     printed = capsys.readouterr().out
-    assert printed.strip() == listing()
+    assert printed.strip() == list_datasets()
     page = DOCS.read_text(encoding="utf-8")
     for name in READERS:
-        entry = described(name, reader_named(name))
+        entry = describe(name, reader_named(name))
         assert entry in printed
         assert f"```text\n{entry}\n```" in page, f"{name}: run benchmarks/docs/tables.py"
     assert len(re.findall("<!-- table: dataset_", page)) == len(READERS)
@@ -77,7 +77,7 @@ def test_check_says_which_dataset_it_is_and_marks_what_it_found(tmp_path, capsys
     captured = capsys.readouterr()
     assert "[!!]" in captured.out
     assert "body3DScene_00000001.json" in captured.out
-    assert "1 of 2 findings" in captured.err
+    assert "1 of 2 checks" in captured.err
 
 
 def test_what_is_no_dataset_or_not_there(tmp_path, capsys):
@@ -145,7 +145,7 @@ def test_a_take_that_fails_is_named_and_the_others_are_made(tmp_path):
     damaged.write_text(damaged.read_text()[:3000])
     made = []
     with pytest.raises(EpiposeError, match=r"1 of 2 takes could not be imported:\none: .*x_0-6.trc"):
-        made.extend(imported(tmp_path / "session", tmp_path / "out", Choice(), 1))
+        made.extend(import_takes(tmp_path / "session", tmp_path / "out", Selection(), 1))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["two"]
 
 
@@ -161,23 +161,23 @@ def test_options_that_mean_nothing_in_a_dataset_are_refused(tmp_path, capsys):
         assert cli.main(["datasets", "import", str(tmp_path / root), "--out", str(tmp_path / "clips"), option]) == 2
         assert what in capsys.readouterr().err
     assert not (tmp_path / "clips").exists()
-    with pytest.raises(EpiposeError, match="is left by this choice"):
-        list(imported(tmp_path / "h", tmp_path / "clips", Choice(known_bad=False), 1))
+    with pytest.raises(EpiposeError, match="is left by this selection"):
+        list(import_takes(tmp_path / "h", tmp_path / "clips", Selection(known_bad=False), 1))
 
 
 class Twice:
     """A dataset whose takes are given by the test."""
 
-    about = About("Twice", "none", "nowhere", "nothing", "twice/")
+    info = DatasetInfo("Twice", "none", "nowhere", "nothing", "twice/")
     given: ClassVar[list[Take]] = []
 
     def recognises(self, root: Path) -> bool:
         return root.name == "twice"
 
-    def check(self, root: Path) -> list[Finding]:
-        return [Finding(True, f"{root.name} in {root.parent.name}")]
+    def check(self, root: Path) -> list[CheckResult]:
+        return [CheckResult(True, f"{root.name} in {root.parent.name}")]
 
-    def takes(self, root: Path, choice: Choice) -> list[Take]:
+    def takes(self, root: Path, selection: Selection) -> list[Take]:
         return self.given
 
 
@@ -186,7 +186,7 @@ def twice(tmp_path, monkeypatch) -> Path:
     monkeypatch.setitem(READERS, "twice", f"{__name__}:Twice")
     monkeypatch.setattr(Twice, "given", [])
     panoptic(tmp_path / "s", [0, 1])
-    (take,) = Panoptic().takes(tmp_path / "s", Choice(views=("00_12", "00_00")))
+    (take,) = Panoptic().takes(tmp_path / "s", Selection(views=("00_12", "00_00")))
     Twice.given.extend([take, replace(take, name="second"), replace(take, name="third")])
     (tmp_path / "twice").mkdir()
     return tmp_path / "twice"
@@ -194,8 +194,8 @@ def twice(tmp_path, monkeypatch) -> Path:
 
 def test_two_takes_of_one_name_are_refused_before_any_is_written(twice, tmp_path):
     Twice.given.append(replace(Twice.given[1], fps=1.0))
-    with pytest.raises(EpiposeError, match=r"holds two takes called second \(.*00_12 and .*00_12\)"):
-        list(imported(twice, tmp_path / "out", Choice(), 1))
+    with pytest.raises(EpiposeError, match=r"00_12 and .*00_12 are both called second\. Rename one"):
+        list(import_takes(twice, tmp_path / "out", Selection(), 1))
     assert not (tmp_path / "out").exists()
 
 
@@ -203,25 +203,25 @@ def test_an_operating_systems_error_in_one_take_does_not_stop_the_others(twice, 
     def unreadable():
         raise IsADirectoryError(21, "Is a directory", "poses.json")
 
-    Twice.given[1] = replace(Twice.given[1], truth=unreadable)
+    Twice.given[1] = replace(Twice.given[1], ground_truth=unreadable)
     with pytest.raises(EpiposeError, match=r"1 of 3 takes could not be imported:\nsecond: .*poses\.json"):
-        list(imported(twice, tmp_path / "out", Choice(), 1))
+        list(import_takes(twice, tmp_path / "out", Selection(), 1))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([Twice.given[0].name, "third"])
 
 
 def test_a_point_is_the_folder_that_one_is_in(twice, monkeypatch):
     monkeypatch.chdir(twice)
     assert reader_for(Path())[0] == "twice"
-    assert checked(Path("."))[1] == [Finding(True, f"twice in {twice.parent.name}")]
+    assert check_dataset(Path("."))[1] == [CheckResult(True, f"twice in {twice.parent.name}")]
 
 
 def test_cameras_above_are_found_from_within(tmp_path, monkeypatch):
     write_metadata(tmp_path)
     write_take(tmp_path / "data", 9, "Greeting", person(3))
     monkeypatch.chdir(tmp_path / "data")
-    assert checked(Path("."))[1][0].good
+    assert check_dataset(Path("."))[1][0].ok
     with pytest.raises(EpiposeError, match="S9_Greeting_2 has no images"):
-        list(imported(Path("."), tmp_path / "clips", Choice(), 1))
+        list(import_takes(Path("."), tmp_path / "clips", Selection(), 1))
 
 
 def test_single_images_go_to_the_training_instead(photos, capsys):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from epipose.datasets.base import Choice, PeopleReader
+from epipose.datasets.base import PeopleReader, Selection
 from epipose.datasets.coco import FILES, CocoKeypoints
 from epipose.datasets.registry import reader_named
 from epipose.errors import EpiposeError
@@ -58,7 +58,7 @@ def test_everybody_with_a_joint_by_name(root: Path) -> None:
     reader = reader_named("coco")
     assert isinstance(reader, PeopleReader)
     assert reader.recognises(root)
-    people = reader.people(root, Choice(split="train"))
+    people = reader.people(root, Selection(split="train"))
     assert people.skeleton == COCO17
     assert [path.relative_to(root).as_posix() for path in people.images] == ["train2017/9.jpg", "train2017/2.jpg"]
     assert people.image.tolist() == [0, 1, 0]
@@ -72,22 +72,22 @@ def test_everybody_with_a_joint_by_name(root: Path) -> None:
 
 
 def test_splits_follow_one_another(root: Path) -> None:
-    people = CocoKeypoints().people(root, Choice())
+    people = CocoKeypoints().people(root, Selection())
     assert people.image.tolist() == [0, 1, 0, 2]
     assert people.images[2] == root / "val2017" / "1.jpg"
-    assert CocoKeypoints().people(root, Choice(split="val")).image.tolist() == [0]
+    assert CocoKeypoints().people(root, Selection(split="val")).image.tolist() == [0]
     (root / "annotations" / FILES["train"]).unlink()
-    assert len(CocoKeypoints().people(root, Choice()).xy) == 1
+    assert len(CocoKeypoints().people(root, Selection()).xy) == 1
     with pytest.raises(EpiposeError, match="withheld"):
-        CocoKeypoints().people(root, Choice(split="test"))
+        CocoKeypoints().people(root, Selection(split="test"))
     with pytest.raises(EpiposeError, match=r"no file .*person_keypoints_train2017\.json"):
-        CocoKeypoints().people(root, Choice(split="train"))
+        CocoKeypoints().people(root, Selection(split="train"))
 
 
 def test_images_may_lie_in_images(root: Path) -> None:
     (root / "images").mkdir()
     (root / "val2017").rename(root / "images" / "val2017")
-    assert CocoKeypoints().people(root, Choice(split="val")).images == (root / "images" / "val2017" / "1.jpg",)
+    assert CocoKeypoints().people(root, Selection(split="val")).images == (root / "images" / "val2017" / "1.jpg",)
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ def test_what_is_no_such_file_is_named(root: Path, old: str, new: str, message: 
     assert old in text
     path.write_text(text.replace(old, new))
     with pytest.raises(EpiposeError, match=rf"person_keypoints_train2017\.json.*{message}"):
-        CocoKeypoints().people(root, Choice(split="train"))
-    assert [finding.good for finding in CocoKeypoints().check(root)] == [False, True]
+        CocoKeypoints().people(root, Selection(split="train"))
+    assert [result.ok for result in CocoKeypoints().check(root)] == [False, True]
 
 
 def test_check_counts_the_images(root: Path) -> None:
     train, val = CocoKeypoints().check(root)
-    assert train.good
-    assert val.good
-    assert "3 people in 2 images, 0 not in train2017" in train.words
+    assert train.ok
+    assert val.ok
+    assert "3 people in 2 images, 0 not in train2017" in train.message
     (root / "train2017" / "2.jpg").unlink()
-    assert not CocoKeypoints().check(root)[0].good
+    assert not CocoKeypoints().check(root)[0].ok
     (root / "val2017" / "1.jpg").unlink()
     (root / "val2017").rmdir()
-    assert "cannot be read" in CocoKeypoints().check(root)[1].words
+    assert "cannot be read" in CocoKeypoints().check(root)[1].message

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.base import Selection, TakeReader
 from epipose.datasets.h36m import Human36M
 from epipose.datasets.h36m_cameras import find_rigs, read_metadata
 from epipose.datasets.h36m_common import KNOWN_BAD, TakeName, action_named, take_of_file
@@ -50,7 +50,7 @@ def test_it_is_a_take_reader_and_known_by_its_files(release):
 
 
 def test_takes_are_called_by_subject_action_and_trial(release):
-    takes = READER.takes(release, Choice())
+    takes = READER.takes(release, Selection())
     assert [take.name for take in takes] == [
         "S1_Directions_1", "S1_Directions_2", "S1_Eating_1", "S1_Photo_1", "S1_WalkDog_2",
         "S9_Greeting_1", "S9_Greeting_2", "S9_Photo_2", "S9_SittingDown_1", "S9_SittingDown_2", "S9_Waiting_1",
@@ -82,17 +82,17 @@ _SPELT = (
 
 
 def test_a_choice_of_subjects_actions_views_and_of_what_is_right(release):
-    right = READER.takes(release, Choice(subjects=("S9",), known_bad=False))
+    right = READER.takes(release, Selection(subjects=("S9",), known_bad=False))
     assert [take.name for take in right] == ["S9_Greeting_1", "S9_Photo_2", "S9_SittingDown_1", "S9_Waiting_2"]
     assert {str(name) for name in KNOWN_BAD} == {"S9_Greeting_2", "S9_SittingDown_2", "S9_Waiting_1"}
-    photos = READER.takes(release, Choice(actions=("TakingPhoto",), views=("60457274", "54138969")))
+    photos = READER.takes(release, Selection(actions=("TakingPhoto",), views=("60457274", "54138969")))
     assert [take.name for take in photos] == ["S1_Photo_1", "S9_Photo_2"]
-    assert photos[0].rig.names == ("60457274", "54138969") == photos[0].truth().poses2d.views
-    for wrong in (Choice(subjects=("S2",)), Choice(actions=("Running",)), Choice(views=("1",))):
+    assert photos[0].rig.names == ("60457274", "54138969") == photos[0].ground_truth().poses2d.views
+    for wrong in (Selection(subjects=("S2",)), Selection(actions=("Running",)), Selection(views=("1",))):
         with pytest.raises(EpiposeError, match="has no"):
             READER.takes(release, wrong)
-    with pytest.raises(EpiposeError, match="is left by this choice"):
-        READER.takes(release, Choice(subjects=("S8",)))
+    with pytest.raises(EpiposeError, match="is left by this selection"):
+        READER.takes(release, Selection(subjects=("S8",)))
 
 
 def test_the_cameras_are_the_real_ones(release):
@@ -120,7 +120,7 @@ def test_cameras_may_lie_above_or_in_a_folder(release):
     assert torch.equal(find_rigs(release / "Release-v1.2")["S9"].camera.t, expected.t)
     shutil.rmtree(release / "Release-v1.2")
     with pytest.raises(EpiposeError, match=r"no file metadata\.xml"):
-        READER.takes(release, Choice())
+        READER.takes(release, Selection())
 
 
 def test_a_folder_that_may_not_be_read_is_passed_over(release, monkeypatch):
@@ -151,8 +151,8 @@ def test_a_cameras_json_of_something_else_is_named_and_one_above_is_left_alone(r
 
 
 def test_truth_is_metres_by_name_and_lands_on_the_pixels(release):
-    take = READER.takes(release, Choice(subjects=("S9",), actions=("Waiting",)))[0]
-    truth, raw = take.truth(), person(11, 905)
+    take = READER.takes(release, Selection(subjects=("S9",), actions=("Waiting",)))[0]
+    truth, raw = take.ground_truth(), person(11, 905)
     assert take.frames == 11
     assert truth.poses.metric
     assert truth.poses.space == "world"
@@ -177,14 +177,14 @@ def test_missing_pixels_and_bad_numbers_have_confidence_0(release):
     write_cdf(folder / "D3_Positions" / "Directions 1.cdf", xyz)
     (folder / "D2_Positions" / "Directions 1.55011271.cdf").unlink()
     write_cdf(folder / "D2_Positions" / "Directions 1.58860488.cdf", np.ones((4, 64)))
-    truth = READER.takes(release, Choice(subjects=("S1",)))[0].truth()
+    truth = READER.takes(release, Selection(subjects=("S1",)))[0].ground_truth()
     assert truth.poses.conf[2, 0, 3] == 0
     assert truth.poses.conf.sum() == 6 * 17 - 1
     assert bool(truth.poses.xyz.isfinite().all())
     assert bool(truth.poses2d.xy.isfinite().all())
     assert truth.poses2d.conf.amax((2, 3)).sum(1).tolist() == [6, 0, 4, 6]
     shutil.rmtree(folder / "D2_Positions")
-    assert READER.takes(release, Choice(subjects=("S1",)))[0].truth().poses2d is None
+    assert READER.takes(release, Selection(subjects=("S1",)))[0].ground_truth().poses2d is None
 
 
 def test_metadata_says_how_large_images_are(tmp_path):
@@ -201,22 +201,22 @@ def test_a_damaged_file_does_not_stop_the_index_and_is_named(release):
     whole = poses.read_bytes()
     for kept in (0, 100, len(whole) // 2, len(whole) - 300):
         poses.write_bytes(whole[:kept])
-        take = READER.takes(release, Choice(subjects=("S1",)))[0]
+        take = READER.takes(release, Selection(subjects=("S1",)))[0]
         assert take.name == "S1_Directions_1"
         with pytest.raises(EpiposeError, match=r"Directions 1\.cdf.*again"):
-            take.truth()
-    bad = [finding.words for finding in READER.check(release) if not finding.good]
+            take.ground_truth()
+    bad = [result.message for result in READER.check(release) if not result.ok]
     assert any("Directions 1.cdf" in words for words in bad)
     write_cdf(poses, np.ones((5, 64)))
     with pytest.raises(EpiposeError, match="96"):
-        READER.takes(release, Choice(subjects=("S1",)))[0].truth()
+        READER.takes(release, Selection(subjects=("S1",)))[0].ground_truth()
 
 
 def test_missing_and_wrong_folders_and_cameras_are_named(release, tmp_path):
     with pytest.raises(EpiposeError, match=r"D3_Positions/Directions 1\.cdf"):
-        READER.takes(tmp_path / "nowhere", Choice())
+        READER.takes(tmp_path / "nowhere", Selection())
     for text, words in (("<w0>", "cannot be read"), ("<a><w0>[1 2]</w0></a>", "2 numbers"), ("<a/>", "0 numbers")):
         (release / "metadata.xml").write_text(text)
         with pytest.raises(EpiposeError, match=words):
-            READER.takes(release, Choice())
-        assert any(words in finding.words for finding in READER.check(release) if not finding.good)
+            READER.takes(release, Selection())
+        assert any(words in result.message for result in READER.check(release) if not result.ok)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice
+from epipose.datasets.base import Selection
 from epipose.datasets.h36m_processed import Human36MProcessed
 from epipose.datasets.registry import reader_for
 from epipose.datasets.to_clip import import_take
@@ -38,12 +38,12 @@ def fetched(tmp_path):
 
 def test_h5_rows_are_the_images(fetched):
     assert reader_for(fetched)[0] == "h36m-processed"
-    takes = READER.takes(fetched, Choice())
+    takes = READER.takes(fetched, Selection())
     assert [(take.name, take.frames, take.fps, take.step) for take in takes] == [
         ("S9_Photo_1", 5, 50 / 64, 64), ("S9_Waiting_1", 5, 50 / 64, 64), ("S11_Directions_2", 5, 50 / 64, 64)
     ]  # fmt: skip
     assert [path is None for path in takes[2].images] == [True, False, False, False]
-    assert [take.name for take in READER.takes(fetched, Choice(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
+    assert [take.name for take in READER.takes(fetched, Selection(subjects=("S9",), known_bad=False))] == ["S9_Photo_1"]
 
 
 def test_h5_check_compares_cameras_with_each_other(fetched):
@@ -54,19 +54,19 @@ def test_h5_check_compares_cameras_with_each_other(fetched):
         file["frame"][5 + 2] = 130
     folder = place / "imageSequence" / CAMERAS[1]
     (folder / "img_000129.jpg").rename(folder / "img_000130.jpg")
-    take = READER.takes(fetched, Choice())[0]
+    take = READER.takes(fetched, Selection())[0]
     assert take.frames == 0
     with pytest.raises(EpiposeError, match=r"do not show the same frames: image 3 is img_000130\.jpg in the one"):
-        take.truth()
-    bad = [finding.words for finding in READER.check(fetched) if not finding.good and "TakingPhoto" in finding.words]
+        take.ground_truth()
+    bad = [result.message for result in READER.check(fetched) if not result.ok and "TakingPhoto" in result.message]
     assert len(bad) == 1
     assert "do not show the same frames" in bad[0]
     shutil.rmtree(folder)
-    assert READER.takes(fetched, Choice())[0].frames == 5
+    assert READER.takes(fetched, Selection())[0].frames == 5
 
 
 def test_every_counts_frames_of_the_recording(fetched):
-    take = READER.takes(fetched, Choice(subjects=("S9",)))[0]
+    take = READER.takes(fetched, Selection(subjects=("S9",)))[0]
 
     def imported(every):
         out = import_take(take, fetched.parent / f"clip{every}", every=every)
@@ -83,8 +83,8 @@ def test_every_counts_frames_of_the_recording(fetched):
 
 
 def test_h5_poses_are_known_in_views_without_rows(fetched):
-    take = READER.takes(fetched, Choice(subjects=("S11",), views=CAMERAS[:1]))[0]
-    truth = take.truth()
+    take = READER.takes(fetched, Selection(subjects=("S11",), views=CAMERAS[:1]))[0]
+    truth = take.ground_truth()
     assert take.frames == 5
     assert truth.poses.conf.amin() == 1
     assert truth.poses2d.views == CAMERAS[:1]
@@ -93,10 +93,10 @@ def test_h5_poses_are_known_in_views_without_rows(fetched):
 
 @pytest.mark.parametrize("which", [0, 2])
 def test_h5_poses_go_from_camera_to_world(fetched, which):
-    take = READER.takes(fetched, Choice())[which]
+    take = READER.takes(fetched, Selection())[which]
     subject = int(take.subject[1:])
     raw = person(300, subject)[::64, JOINTS]
-    truth = take.truth()
+    truth = take.ground_truth()
     np.testing.assert_allclose(truth.poses.xyz[:, 0], raw / 1000, atol=1e-6)
     assert truth.poses.space == "world"
     assert truth.poses2d.views == take.rig.names == CAMERAS
@@ -111,27 +111,31 @@ def test_h5_only_frames_with_images_count(fetched):
     place = fetched / "S9" / "TakingPhoto-1"
     for camera in CAMERAS:
         (place / "imageSequence" / camera / "img_000065.jpg").unlink()
-    take = READER.takes(fetched, Choice(views=CAMERAS[2:]))[0]
+    take = READER.takes(fetched, Selection(views=CAMERAS[2:]))[0]
     assert take.frames == 4
-    assert take.truth().poses2d.views == CAMERAS[2:]
+    assert take.ground_truth().poses2d.views == CAMERAS[2:]
     np.testing.assert_allclose(
-        take.truth().poses.xyz[:, 0], person(300, 9)[[0, 128, 192, 256]][:, JOINTS] / 1000, atol=1e-6
+        take.ground_truth().poses.xyz[:, 0], person(300, 9)[[0, 128, 192, 256]][:, JOINTS] / 1000, atol=1e-6
     )
-    bad = [finding.words for finding in READER.check(fetched) if not finding.good]
+    bad = [result.message for result in READER.check(fetched) if not result.ok]
     assert sum("img_000065.jpg is missing, and 0 more" in words for words in bad) == 4
     with h5py.File(place / "annot.h5", "a") as file:
         file["frame"][1] = 77
-    assert READER.takes(fetched, Choice())[0].truth().poses.conf.amin() == 1  # other cameras have frame 64 still
+    assert (
+        READER.takes(fetched, Selection())[0].ground_truth().poses.conf.amin() == 1
+    )  # other cameras have frame 64 still
     write_images(place / "imageSequence" / CAMERAS[0], "img_{:06d}.jpg", [290])
-    assert any("1 images of which" in finding.words for finding in READER.check(fetched) if not finding.good)
+    assert any("1 images of which" in result.message for result in READER.check(fetched) if not result.ok)
 
 
 def test_h5_poses_without_images(tmp_path):
     write_metadata(tmp_path)
     write_annot(tmp_path / "S5" / "WalkingTogether-2", 5, person(20, 5), np.array([0, 3, 11]), (0, 1, 2, 3))
-    take = READER.takes(tmp_path, Choice())[0]
+    take = READER.takes(tmp_path, Selection())[0]
     assert (take.name, take.frames, take.images) == ("S5_WalkTogether_2", 3, (None,) * 4)
-    np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(20, 5)[[0, 3, 11]][:, JOINTS] / 1000, atol=1e-6)
+    np.testing.assert_allclose(
+        take.ground_truth().poses.xyz[:, 0], person(20, 5)[[0, 3, 11]][:, JOINTS] / 1000, atol=1e-6
+    )
 
 
 def test_h5_damage_shows_in_the_truth_and_in_the_check(fetched):
@@ -139,19 +143,19 @@ def test_h5_damage_shows_in_the_truth_and_in_the_check(fetched):
     whole = path.read_bytes()
     for kept in (0, 50, len(whole) // 2):
         path.write_bytes(whole[:kept])
-        take = READER.takes(fetched, Choice())[0]
+        take = READER.takes(fetched, Selection())[0]
         with pytest.raises(EpiposeError, match=r"TakingPhoto-1/annot\.h5"):
-            take.truth()
-        assert any("TakingPhoto-1/annot.h5" in finding.words for finding in READER.check(fetched) if not finding.good)
+            take.ground_truth()
+        assert any("TakingPhoto-1/annot.h5" in result.message for result in READER.check(fetched) if not result.ok)
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         del file["pose/3d"]
     with pytest.raises(EpiposeError, match=r"annot\.h5 lacks pose/3d"):
-        READER.takes(fetched, Choice())[0].truth()
+        READER.takes(fetched, Selection())[0].ground_truth()
     with h5py.File(path, "a") as file:
         file["pose/3d"] = np.zeros((3, 32, 3))
     with pytest.raises(EpiposeError, match=r"pose/3d is \(3, 32, 3\), not \(20, 32, 3\)"):
-        READER.takes(fetched, Choice())[0].truth()
+        READER.takes(fetched, Selection())[0].ground_truth()
     (fetched.parent / "metadata.xml").unlink()
     with pytest.raises(EpiposeError, match=r"metadata\.xml"):
-        READER.takes(fetched, Choice())
+        READER.takes(fetched, Selection())

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from epipose.datasets.base import Choice
+from epipose.datasets.base import Selection
 from epipose.datasets.h36m import Human36M
 from epipose.datasets.h36m_cameras import read_metadata
-from epipose.datasets.image_index import frames_shown, step_of
+from epipose.datasets.image_index import frame_step, frames_shown
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
 from tests.helpers.h36m_files import (
@@ -37,7 +37,7 @@ def test_videos_and_frames_are_found_by_take_and_camera(release):
     for camera in CAMERAS[:2]:
         write_images(release / "S1" / "Images" / f"Directions 1.{camera}", "img_{:06d}.jpg", range(1, 7))
     (videos / f"Directions 1.{CAMERAS[3]}.mp4").write_bytes(b"")  # frames are taken where there are some
-    directions, _, _, photo, _ = READER.takes(release, Choice(subjects=("S1",)))
+    directions, _, _, photo, _ = READER.takes(release, Selection(subjects=("S1",)))
     assert photo.images == (*(videos / f"TakingPhoto 1.{camera}.mp4" for camera in CAMERAS[:3]), None)
     assert [path.name if path else None for path in directions.images] == [
         "Directions 1.54138969", "Directions 1.55011271", None, None
@@ -49,12 +49,12 @@ def test_images_may_be_a_choice_of_the_frames(release, first):
     for camera in CAMERAS:
         folder = release / "S1" / "Images" / f"Directions.{camera}"
         write_images(folder, "frame_{:06d}.jpg", [first, first + 2, first + 4, first + 6, first + 8])
-    take = READER.takes(release, Choice(subjects=("S1",)))[1]
+    take = READER.takes(release, Selection(subjects=("S1",)))[1]
     assert take.name == "S1_Directions_2"  # its 6 poses are of frames 0 to 5; 6 and 8 have none
     assert (take.frames, take.fps, take.step) == (3, 25.0, 2)
     raw = person(6, 100)
-    np.testing.assert_allclose(take.truth().poses.xyz[:, 0, 0], raw[[0, 2, 4], 0] / 1000, atol=1e-6)
-    assert take.truth().poses2d.xy.shape == (4, 3, 1, 17, 2)
+    np.testing.assert_allclose(take.ground_truth().poses.xyz[:, 0, 0], raw[[0, 2, 4], 0] / 1000, atol=1e-6)
+    assert take.ground_truth().poses2d.xy.shape == (4, 3, 1, 17, 2)
 
 
 def test_views_may_differ_at_the_end_by_a_second_or_one_image_and_nowhere_else(tmp_path):
@@ -72,9 +72,9 @@ def test_views_may_differ_at_the_end_by_a_second_or_one_image_and_nowhere_else(t
     assert shown("f", "e").tolist() == list(range(68))
     assert shown("d", "e", fps=60.0).tolist() == list(range(8))
     assert shown("h", "g").tolist() == [0, 64, 128]
-    assert [step_of(shown(name)) for name in "adgj"] == [2, 1, 64, 2]
-    assert step_of(np.array([0, 64, 192])) == 64
-    assert step_of(np.array([0, 9, 64])) == step_of(np.array([7])) == 1
+    assert [frame_step(shown(name)) for name in "adgj"] == [2, 1, 64, 2]
+    assert frame_step(np.array([0, 64, 192])) == 64
+    assert frame_step(np.array([0, 9, 64])) == frame_step(np.array([7])) == 1
     with pytest.raises(EpiposeError, match=r"/b and .*/a do not .*image 3 is s_01_000006.jpg in .*s_01_000005.jpg in"):
         shown("a", "b")
     with pytest.raises(
@@ -92,14 +92,14 @@ def test_views_that_contradict_each_other_make_no_clip_and_do_not_stop_the_index
     for folder, camera in zip(folders, CAMERAS, strict=True):
         write_images(folder, "img_{:06d}.jpg", range(1, 7), SIZES[1, camera])
     (folders[2] / "img_000003.jpg").unlink()
-    takes = READER.takes(release, Choice(subjects=("S1",)))
+    takes = READER.takes(release, Selection(subjects=("S1",)))
     assert [take.frames for take in takes[:2]] == [7, 0]
     message = rf"Directions\.{CAMERAS[0]} and .*Directions\.{CAMERAS[2]} do not show the same frames: image 3 is"
     with pytest.raises(EpiposeError, match=message):
-        takes[1].truth()
+        takes[1].ground_truth()
     with pytest.raises(EpiposeError, match=message):
         import_take(takes[1], release / "clip")
-    bad = [finding.words for finding in READER.check(release) if not finding.good]
+    bad = [result.message for result in READER.check(release) if not result.ok]
     assert sum("do not show the same frames" in words for words in bad) == 1
 
 
@@ -111,15 +111,15 @@ def test_all_of_s7_is_1002_high(tmp_path):
     write_take(tmp_path, 7, "Walking 2", person(3))
     for camera in CAMERAS:
         write_images(tmp_path / "S7" / "Images" / f"Walking 2.{camera}", "img_{:06d}.jpg", range(1, 4), (1000, 1002))
-    (take,) = READER.takes(tmp_path, Choice())
+    (take,) = READER.takes(tmp_path, Selection())
     assert import_take(take, tmp_path / "clip").is_dir()
-    assert not any("images of" in finding.words for finding in READER.check(tmp_path))
+    assert not any("images of" in result.message for result in READER.check(tmp_path))
 
 
 def test_check_compares_the_size_of_images_with_the_cameras(release):
     for camera in CAMERAS:
         write_images(release / "S1" / "Images" / f"Directions 1.{camera}", "img_{:06d}.jpg", range(1, 8), (1000, 1000))
-    bad = [finding.words for finding in READER.check(release) if "has images of" in finding.words]
+    bad = [result.message for result in READER.check(release) if "has images of" in result.message]
     assert [CAMERAS[0] in bad[0], CAMERAS[3] in bad[1], len(bad)] == [True, True, 2]
     assert "has images of 1000x1000, its camera has 1000x1002" in bad[0]
 
@@ -140,7 +140,7 @@ def test_numbers_without_leading_zeros_are_in_order(tmp_path):
 def test_the_damaged_video_is_left_out(release):
     for camera in CAMERAS:
         write_images(release / "S11" / "Images" / f"Directions.{camera}", "img_{:06d}.jpg", range(1, 7))
-    take = READER.takes(release, Choice(subjects=("S11",)))[0]
+    take = READER.takes(release, Selection(subjects=("S11",)))[0]
     assert [path is None for path in take.images] == [True, False, False, False]
 
 
@@ -149,25 +149,25 @@ def test_check_counts_images_and_poses(release):
         for stem, frames in (("Directions 1", 7), ("Directions", 6), ("TakingPhoto 1", 3)):
             folder = release / "S1" / "Images" / f"{stem}.{camera}"
             write_images(folder, "img_{:06d}.jpg", range(1, frames + 1), SIZES[1, camera])
-    findings = READER.check(release)
-    words = "\n".join(finding.words for finding in findings if not finding.good)
-    assert findings[0].good
+    results = READER.check(release)
+    words = "\n".join(result.message for result in results if not result.ok)
+    assert results[0].ok
     assert "S5: no files" in words
     assert "S1: 25 of 30" in words
     assert "no video and no frames of 'WalkingDog' from camera 54138969" in words
     assert "Photo 1.54138969 lacks images: it has 3 of 8" in words
     assert "Directions" not in words.replace("D3_Positions", "").split("S5:")[0]
     (release / "S1" / "MyPoseFeatures" / "D2_Positions" / "Directions.54138969.cdf").write_bytes(b"no")
-    assert any("Directions.54138969.cdf" in finding.words for finding in READER.check(release) if not finding.good)
+    assert any("Directions.54138969.cdf" in result.message for result in READER.check(release) if not result.ok)
 
 
 def test_check_counts_the_frames_of_videos(release):
     videos = release / "S11" / "Videos"
     for camera, frames in zip(CAMERAS[1:], (6, 9, 4), strict=True):
         write_video(videos / f"Directions.{camera}.mp4", frames, SIZES[11, camera])
-    bad = [finding.words for finding in READER.check(release) if finding.words.startswith(str(videos))]
+    bad = [result.message for result in READER.check(release) if result.message.startswith(str(videos))]
     assert len(bad) == 1  # more frames than poses do no harm, and the damaged video may be missing
     assert "Directions.60457274.mp4 has 4 frames, fewer than the 6 poses" in bad[0]
     broken = videos / f"Directions.{CAMERAS[1]}.mp4"
     broken.write_bytes(broken.read_bytes()[:100])
-    assert any(str(broken) in finding.words for finding in READER.check(release) if not finding.good)
+    assert any(str(broken) in result.message for result in READER.check(release) if not result.ok)

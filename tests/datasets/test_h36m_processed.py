@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.datasets.base import Choice, TakeReader
-from epipose.datasets.h36m_cameras import lens_of
+from epipose.datasets.base import Selection, TakeReader
+from epipose.datasets.h36m_cameras import distortion_of
 from epipose.datasets.h36m_processed import Human36MProcessed
 from epipose.datasets.registry import reader_for
 from epipose.datasets.to_clip import import_take
@@ -54,7 +54,7 @@ def parsed(tmp_path):
 def test_json_takes_are_found_by_their_folders(parsed):
     assert isinstance(READER, TakeReader)
     assert reader_for(parsed)[0] == "h36m-processed"
-    takes = READER.takes(parsed, Choice())
+    takes = READER.takes(parsed, Selection())
     assert [(take.name, take.frames, take.fps, take.step) for take in takes] == [
         ("S1_Directions_1", 6, 50.0, 1), ("S1_Photo_2", 3, 12.5, 4), ("S9_Greeting_2", 7, 50.0, 1),
         ("S9_WalkTogether_1", 8, 50.0, 1),
@@ -63,7 +63,7 @@ def test_json_takes_are_found_by_their_folders(parsed):
     assert photo.action == "Photo"
     assert photo.images[1] is None
     assert photo.images[2] == parsed / "images" / folder_name(1, 12, 2, 3)
-    chosen = READER.takes(parsed, Choice(subjects=("S9",), known_bad=False, views=(CAMERAS[3],)))
+    chosen = READER.takes(parsed, Selection(subjects=("S9",), known_bad=False, views=(CAMERAS[3],)))
     assert [take.name for take in chosen] == ["S9_WalkTogether_1"]
     assert chosen[0].rig.names == (CAMERAS[3],)
 
@@ -72,14 +72,14 @@ def test_json_takes_are_found_by_their_folders(parsed):
 def test_json_cameras_have_lens_and_place(parsed, centre):
     """Both conventions of "t", and the distortion that the file leaves out."""
     write_json_layout(parsed, 1, {(2, 1): person(6, 1)[:, JOINTS]}, centre)
-    take, real = READER.takes(parsed, Choice(subjects=("S1",)))[0], h36m_rig()
+    take, real = READER.takes(parsed, Selection(subjects=("S1",)))[0], h36m_rig()
     assert take.rig.names == CAMERAS
     assert take.rig.metric
     assert take.rig.upright
     assert torch.equal(take.rig.camera.size, real.camera.size)
     np.testing.assert_allclose(take.rig.camera.t, real.camera.t, atol=1e-4)
     raw = person(6, 1)[:, JOINTS]
-    truth = take.truth()
+    truth = take.ground_truth()
     assert truth.poses2d is None
     assert truth.poses.metric
     assert truth.poses.skeleton == H36M17
@@ -91,31 +91,31 @@ def test_json_cameras_have_lens_and_place(parsed, centre):
 
 def test_the_lens_that_is_put_back_is_the_published_one():
     for lens, name in zip(LENSES, CAMERAS, strict=True):
-        np.testing.assert_allclose(lens_of(name, lens[:2]), lens[[4, 5, 7, 8, 6]], atol=1e-9)
-        assert not lens_of(name, lens[:2] + 1).any()
+        np.testing.assert_allclose(distortion_of(name, lens[:2]), lens[[4, 5, 7, 8, 6]], atol=1e-9)
+        assert not distortion_of(name, lens[:2] + 1).any()
 
 
 def test_json_images_tell_which_poses(parsed):
     raw = person(9, 2)[:, JOINTS]
-    truth = READER.takes(parsed, Choice(actions=("Photo",)))[0].truth()
+    truth = READER.takes(parsed, Selection(actions=("Photo",)))[0].ground_truth()
     np.testing.assert_allclose(truth.poses.xyz[:, 0], raw[[0, 4, 8]] / 1000, atol=1e-6)
     assert bool((truth.poses.conf == 1).all())
     path = parsed / "annotations" / "Human36M_subject1_joint_3d.json"
     content = json.loads(path.read_text())
     del content["12"]["2"]["4"]
     path.write_text(json.dumps(content))
-    truth = READER.takes(parsed, Choice(actions=("Photo",)))[0].truth()
+    truth = READER.takes(parsed, Selection(actions=("Photo",)))[0].ground_truth()
     assert truth.poses.conf.amax((1, 2)).tolist() == [1, 0, 1]
     np.testing.assert_allclose(truth.poses.xyz[2, 0], raw[8] / 1000, atol=1e-6)
 
 
 def test_json_poses_without_images(tmp_path):
     write_json_layout(tmp_path, 11, {(2, 2): person(12, 1)[:, JOINTS]})
-    take = READER.takes(tmp_path, Choice())[0]
+    take = READER.takes(tmp_path, Selection())[0]
     assert (take.name, take.frames, take.images) == ("S11_Directions_2", 12, (None,) * 4)
-    np.testing.assert_allclose(take.truth().poses.xyz[:, 0], person(12, 1)[:, JOINTS] / 1000, atol=1e-6)
+    np.testing.assert_allclose(take.ground_truth().poses.xyz[:, 0], person(12, 1)[:, JOINTS] / 1000, atol=1e-6)
     write_take(tmp_path, 11, 2, 2, range(1, 13))
-    assert READER.takes(tmp_path, Choice())[0].images[0] is None  # the damaged video
+    assert READER.takes(tmp_path, Selection())[0].images[0] is None  # the damaged video
 
 
 def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
@@ -127,16 +127,16 @@ def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
         ("[]", "no poses"),
     ):
         path.write_text(text)
-        take = READER.takes(parsed, Choice())[0]
+        take = READER.takes(parsed, Selection())[0]
         with pytest.raises(EpiposeError, match=rf"subject1_joint_3d\.json.*{words}"):
-            take.truth()
-        assert any("subject1_joint_3d" in finding.words for finding in READER.check(parsed) if not finding.good)
+            take.ground_truth()
+        assert any("subject1_joint_3d" in result.message for result in READER.check(parsed) if not result.ok)
     path.write_text('{"3": {"1": {}}}')
     with pytest.raises(EpiposeError, match="no poses of S1_Directions_1"):
-        READER.takes(parsed, Choice())[0].truth()
+        READER.takes(parsed, Selection())[0].ground_truth()
     path.unlink()
     with pytest.raises(EpiposeError, match=r"no file .*subject1_joint_3d\.json"):
-        READER.takes(parsed, Choice())[0].truth()
+        READER.takes(parsed, Selection())[0].ground_truth()
 
 
 def test_json_cameras_that_are_none_are_named(parsed):
@@ -144,18 +144,18 @@ def test_json_cameras_that_are_none_are_named(parsed):
     for text in ('{"1": {"R": [1]}}', '{"7": {}}', "[]", "{}"):
         path.write_text(text)
         with pytest.raises(EpiposeError, match=r"subject9_camera\.json"):
-            READER.takes(parsed, Choice())
+            READER.takes(parsed, Selection())
     with pytest.raises(EpiposeError, match=r"neither .*camera\.json nor"):
-        READER.takes(parsed / "images", Choice())
+        READER.takes(parsed / "images", Selection())
 
 
 def test_json_check_counts(parsed):
-    findings = {finding.words: finding.good for finding in READER.check(parsed)}
-    assert findings["S9: cameras, poses and images fit together."]
-    assert not findings["S1_Photo_2: images from 3 of 4 cameras in " + str(parsed / "images") + "."]
-    assert any("subject5_camera.json" in words for words in findings)
+    results = {result.message: result.ok for result in READER.check(parsed)}
+    assert results["S9: cameras, poses and images fit together."]
+    assert not results["S1_Photo_2: images from 3 of 4 cameras in " + str(parsed / "images") + "."]
+    assert any("subject5_camera.json" in words for words in results)
     (parsed / "images" / folder_name(9, 5, 2, 3) / f"{folder_name(9, 5, 2, 3)}_000004.jpg").unlink()
-    bad = [finding.words for finding in READER.check(parsed) if not finding.good]
+    bad = [result.message for result in READER.check(parsed) if not result.ok]
     assert any(folder_name(9, 5, 2, 3) in words and "lacks images: it has 6 of 7" in words for words in bad)
 
 
@@ -163,10 +163,10 @@ def test_json_check_counts(parsed):
 def test_images_of_s7_are_higher(tmp_path, subject, size):
     write_json_layout(tmp_path, subject, {(2, 1): person(3)[:, JOINTS]})
     write_take(tmp_path, subject, 2, 1, range(1, 4))
-    (take,) = READER.takes(tmp_path, Choice())
+    (take,) = READER.takes(tmp_path, Selection())
     assert take.rig.camera.size[1].tolist() == [*size]
     import_take(take, tmp_path / "clip")
-    assert not any("has images of" in finding.words for finding in READER.check(tmp_path))
+    assert not any("has images of" in result.message for result in READER.check(tmp_path))
 
 
 def test_oracle_of_these_tests_is_the_published_rig():

@@ -9,13 +9,14 @@ import scipy.io
 import torch
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, Take, TakeReader
-from epipose.datasets.mpi_inf_3dhp import BREAKS_OFF, CHEST_VIEWS, JOINTS, SEQUENCES, MpiInf3dhp, rows_of_h36m
+from epipose.datasets.base import Selection, Take, TakeReader
+from epipose.datasets.mpi_inf_3dhp import CHEST_VIEWS, JOINTS, SEQUENCES, TRUNCATED_VIDEOS, MpiInf3dhp, rows_of_h36m
 from epipose.datasets.mpi_inf_3dhp_testset import JOINTS as TEST_JOINTS
 from epipose.datasets.registry import reader_named
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
-from epipose.io.video import read_frames, read_image
+from epipose.io.images import read_image
+from epipose.io.video import read_frames
 from epipose.skeletons import H36M17
 from tests.helpers.mpi_inf_3dhp_files import FRAMES, THEIRS, images, sequence, video
 
@@ -37,8 +38,8 @@ def made(tmp_path_factory) -> tuple[Path, dict[str, np.ndarray]]:
     return root, raw
 
 
-def single(root: Path, **choice) -> Take:
-    (take,) = MpiInf3dhp().takes(root, Choice(**choice))
+def single(root: Path, **selection) -> Take:
+    (take,) = MpiInf3dhp().takes(root, Selection(**selection))
     return take
 
 
@@ -78,12 +79,12 @@ def test_a_video_is_measured_by_its_header(tmp_path: Path) -> None:
     assert take.frames == FRAMES
     assert take.images[:2] == tuple(folder / "imageSequence" / f"video_{k}.avi" for k in (0, 2))
     assert take.rig.camera.size[1].tolist() == [64, 64]
-    assert len(take.truth().poses.xyz) == FRAMES
+    assert len(take.ground_truth().poses.xyz) == FRAMES
     assert len(list(read_frames(take.images[0]))) == 5
     path = folder / "imageSequence" / "video_0.avi"
     path.write_bytes(path.read_bytes()[:100])
     assert single(tmp_path).frames == 7
-    words = " ".join(finding.words for finding in MpiInf3dhp().check(tmp_path) if not finding.good)
+    words = " ".join(result.message for result in MpiInf3dhp().check(tmp_path) if not result.ok)
     assert "video_0.avi cannot be read" in words
 
 
@@ -102,16 +103,16 @@ def test_images_that_were_not_all_extracted_are_missed(tmp_path: Path, monkeypat
 
 
 def test_one_video_of_the_release_breaks_off_and_is_known(tmp_path: Path, monkeypatch) -> None:
-    assert BREAKS_OFF == {("S6", "Seq2", "cam2"): 3911}
-    monkeypatch.setitem(BREAKS_OFF, ("S6", "Seq2", "cam2"), 3)
+    assert TRUNCATED_VIDEOS == {("S6", "Seq2", "cam2"): 3911}
+    monkeypatch.setitem(TRUNCATED_VIDEOS, ("S6", "Seq2", "cam2"), 3)
     folder = tmp_path / "S6" / "Seq2"
     sequence(folder)
     images(folder / "imageSequence" / "video_0", FRAMES)
     assert single(tmp_path).frames == FRAMES
     images(folder / "imageSequence" / "video_2", 3)
-    assert single(tmp_path).frames == len(single(tmp_path).truth().poses.xyz) == 3
+    assert single(tmp_path).frames == len(single(tmp_path).ground_truth().poses.xyz) == 3
     assert single(tmp_path, views=("cam0", "cam4")).frames == FRAMES
-    good = [finding.words for finding in MpiInf3dhp().check(tmp_path) if finding.good]
+    good = [result.message for result in MpiInf3dhp().check(tmp_path) if result.ok]
     assert any("video_2 has 3 frames" in words and "the release's own video is that short" in words for words in good)
 
 
@@ -129,7 +130,7 @@ def test_joints_are_told_by_name_and_all_cameras_agree_on_the_world(made) -> Non
     views = tuple(f"cam{k}" for k in (3, 0, 11))
     for first in range(3):
         take = single(root, views=views[first:] + views[:first])
-        poses, poses2d, _ = take.truth()
+        poses, poses2d, _ = take.ground_truth()
         for row, joint in enumerate(H36M17.joints):
             column = JOINTS.index(THEIRS.get(joint, joint))
             x, y, z = raw["world"][:, column].T / 1000  # y up
@@ -147,7 +148,7 @@ def test_joints_are_told_by_name_and_all_cameras_agree_on_the_world(made) -> Non
 def test_the_truth_projects_onto_the_pixels_and_where_opencv_says(made) -> None:
     root, _ = made
     take = single(root, views=tuple(f"cam{k}" for k in range(14)))
-    poses, poses2d, _ = take.truth()
+    poses, poses2d, _ = take.ground_truth()
     xyz = poses.xyz[:, 0].double()
     ours = take.rig.camera.spread(2).project(xyz)
     assert (ours - poses2d.xy[:, :, 0]).abs().max() < 1e-3
@@ -168,7 +169,7 @@ def test_the_truth_projects_onto_the_pixels_and_where_opencv_says(made) -> None:
 
 def test_universal_poses_are_smaller_and_do_not_project(made) -> None:
     root, _ = made
-    true, universal = single(root).truth(), single(root, true_scale=False).truth()
+    true, universal = single(root).ground_truth(), single(root, true_scale=False).ground_truth()
     offsets = [truth.poses.xyz - truth.poses.xyz[:, :, :1] for truth in (true, universal)]
     torch.testing.assert_close(offsets[1], 0.91 * offsets[0], atol=1e-5, rtol=1e-5)
     rig = single(root).rig
@@ -184,51 +185,51 @@ def test_a_image_is_the_row_of_its_number(made, tmp_path: Path) -> None:
     sequence(tmp_path / "S1" / "Seq1")
     folder = tmp_path / "S1" / "Seq1" / "imageSequence" / "video_0"
     images(folder, 6)
-    assert single(tmp_path).truth().poses.xyz.shape == (FRAMES, 1, 17, 3)
+    assert single(tmp_path).ground_truth().poses.xyz.shape == (FRAMES, 1, 17, 3)
     (folder / "frame_000003.jpg").unlink()
     with pytest.raises(
         EpiposeError, match=r"video_0: expected images numbered one by one .*frame_000004\.jpg out of turn"
     ):
-        single(tmp_path).truth()
-    assert any("out of turn" in finding.words for finding in MpiInf3dhp().check(tmp_path) if not finding.good)
+        single(tmp_path).ground_truth()
+    assert any("out of turn" in result.message for result in MpiInf3dhp().check(tmp_path) if not result.ok)
     (folder / "frame_000001.jpg").unlink()
     (folder / "frame_000002.jpg").unlink()
     with pytest.raises(EpiposeError, match=r"found frame_000004\.jpg first"):
-        single(tmp_path).truth()
+        single(tmp_path).ground_truth()
 
 
 def test_left_and_right_of_s4_can_be_left_out(made, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("epipose.datasets.mpi_inf_3dhp.FLIPPED", {("S4", "Seq2"): slice(2, 5)})
+    monkeypatch.setattr("epipose.datasets.mpi_inf_3dhp.SWAPPED_FRAMES", {("S4", "Seq2"): slice(2, 5)})
     sequence(tmp_path / "S4" / "Seq2")
-    assert bool((single(tmp_path).truth().poses.conf == 1).all())
-    poses, poses2d, _ = single(tmp_path, known_bad=False).truth()
+    assert bool((single(tmp_path).ground_truth().poses.conf == 1).all())
+    poses, poses2d, _ = single(tmp_path, known_bad=False).ground_truth()
     assert poses.conf[:, 0, 0].tolist() == [1, 1, 0, 0, 0, 1, 1]
     assert poses2d.conf[3, :, 0, 5].tolist() == [1, 1, 0, 0, 0, 1, 1]
 
 
 def test_damage_stops_the_take_and_not_the_index(made, tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(EpiposeError, match=r"holds no sequence of MPI-INF-3DHP .*get_dataset\.sh"):
-        MpiInf3dhp().takes(tmp_path, Choice())
+        MpiInf3dhp().takes(tmp_path, Selection())
     folder = tmp_path / "S2" / "Seq1"
     sequence(folder)
     with pytest.raises(EpiposeError, match="no subject S9; there are: S2"):
-        MpiInf3dhp().takes(tmp_path, Choice(subjects=("S9",)))
+        MpiInf3dhp().takes(tmp_path, Selection(subjects=("S9",)))
     with pytest.raises(EpiposeError, match="No camera called cam14"):
-        MpiInf3dhp().takes(tmp_path, Choice(views=("cam14",)))
+        MpiInf3dhp().takes(tmp_path, Selection(views=("cam14",)))
     whole = (folder / "annot.mat").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"not a MATLAB file, and long enough for a header" * 9, b""):
         (folder / "annot.mat").write_bytes(damaged)
         take = single(tmp_path)
         with pytest.raises(EpiposeError, match=r"annot\.mat"):
-            take.truth()
-        assert not all(finding.good for finding in MpiInf3dhp().check(tmp_path))
+            take.ground_truth()
+        assert not all(result.ok for result in MpiInf3dhp().check(tmp_path))
     scipy.io.savemat(folder / "annot.mat", {"annot2": np.zeros(3)})
     with pytest.raises(EpiposeError, match="no variable annot3, cameras, frames"):
-        single(tmp_path).truth()
+        single(tmp_path).ground_truth()
     (folder / "annot.mat").write_bytes(whole)
     monkeypatch.setitem(SEQUENCES, ("S2", "Seq1"), (FRAMES + 1, 25.0))
     with pytest.raises(EpiposeError, match=r"annotates 7 frames, but S2_Seq1 has 8"):
-        single(tmp_path).truth()
+        single(tmp_path).ground_truth()
 
 
 @pytest.mark.parametrize(
@@ -259,16 +260,18 @@ def test_a_sequence_that_is_not_asked_for_need_not_be_whole(tmp_path: Path) -> N
     assert single(tmp_path, subjects=("S1",)).name == "S1_Seq1"
     assert single(tmp_path, actions=("S1_Seq1",)).name == "S1_Seq1"
     with pytest.raises(EpiposeError, match=r"S2/Seq1/camera\.calibration"):
-        MpiInf3dhp().takes(tmp_path, Choice())
+        MpiInf3dhp().takes(tmp_path, Selection())
 
 
 def test_check_says_what_is_right_and_what_is_missing(made) -> None:
     root, _ = made
-    findings = MpiInf3dhp().check(root)
-    good = " ".join(finding.words for finding in findings if finding.good)
-    bad = " ".join(finding.words for finding in findings if not finding.good)
+    results = MpiInf3dhp().check(root)
+    good = " ".join(result.message for result in results if result.ok)
+    bad = " ".join(result.message for result in results if not result.ok)
     assert "annotates 7 frames, 7 are published" in good
-    assert "at most 0.00 mm apart in the world, and annot3 falls within 0.000 pixels of annot2" in good
+    assert (
+        "at most 0.00 mm apart in the world, and annot3 has a reprojection error of 0.000 pixels against annot2" in good
+    )
     assert "video_7 has 7 frames of 16 x 16, 7 are published" in good
     assert "video_0 has 6 frames" in bad
     assert "video_2.avi nor a folder" in bad

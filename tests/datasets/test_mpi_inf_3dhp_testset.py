@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from epipose.datasets.base import Choice
+from epipose.datasets.base import Selection
 from epipose.datasets.mpi_inf_3dhp_testset import (
     ACTIVITIES,
     JOINTS,
     PCK_GROUPS,
     PCK_JOINTS,
-    VALID,
+    VALID_FRAMES,
     MpiInf3dhpTest,
-    fitted_lens,
-    lens,
+    fitted_intrinsics,
+    published_camera,
 )
 from epipose.datasets.registry import reader_named
 from epipose.datasets.to_clip import import_take
@@ -69,7 +69,10 @@ def tests_made(tmp_path_factory) -> tuple[Path, dict[str, dict[str, np.ndarray]]
     calibrations = root / "mpi_inf_3dhp_test_set" / "test_util" / "camera_calibration"
     calibrations.mkdir(parents=True)
     (calibrations / "ts5-6cameras.calib").write_text(CAPTURY)
-    raw = {name: annotations(root / "mpi_inf_3dhp_test_set" / name, lens(root, name)) for name in ("TS3", "TS5")}
+    raw = {
+        name: annotations(root / "mpi_inf_3dhp_test_set" / name, published_camera(root, name))
+        for name in ("TS3", "TS5")
+    }
     images(root / "mpi_inf_3dhp_test_set" / "TS3" / "imageSequence", FRAMES + 1, (32, 32), "img_{:06d}.jpg")
     return root, raw
 
@@ -79,12 +82,12 @@ def test_the_test_set_is_indexed_in_both_places(tests_made) -> None:
     for place in (root, root / "mpi_inf_3dhp_test_set"):
         reader = reader_named("mpi-inf-3dhp-test")
         assert reader.recognises(place)
-        third, fifth = reader.takes(place, Choice())
+        third, fifth = reader.takes(place, Selection())
         assert (third.name, third.subject, third.action, third.frames) == ("TS3", "TS3", "", FRAMES)
         assert third.rig.camera.size.tolist() == [[32, 32]]
         assert fifth.rig.camera.size.tolist() == [[1920, 1080]]
         assert fifth.images == (None,)
-    assert sum(VALID.values()) == 2929
+    assert sum(VALID_FRAMES.values()) == 2929
 
 
 def test_get_testset_leaves_one_folder_in_another_of_its_name(tests_made, tmp_path: Path) -> None:
@@ -93,34 +96,34 @@ def test_get_testset_leaves_one_folder_in_another_of_its_name(tests_made, tmp_pa
     (tmp_path / "mpi_inf_3dhp_test_set" / "mpi_inf_3dhp_test_set").symlink_to(root / "mpi_inf_3dhp_test_set")
     reader = MpiInf3dhpTest()
     assert reader.recognises(tmp_path)
-    assert [take.name for take in reader.takes(tmp_path, Choice())] == ["TS3", "TS5"]
-    assert lens(tmp_path, "TS5").K[0, 0] == lens(root, "TS5").K[0, 0]
+    assert [take.name for take in reader.takes(tmp_path, Selection())] == ["TS3", "TS5"]
+    assert published_camera(tmp_path, "TS5").K[0, 0] == published_camera(root, "TS5").K[0, 0]
 
 
 def test_images_that_were_not_all_extracted_are_missed(tmp_path: Path) -> None:
     """An extraction that was cut off once made a shorter take, without a word."""
-    annotations(tmp_path / "TS3", lens(tmp_path, "TS3"))
+    annotations(tmp_path / "TS3", published_camera(tmp_path, "TS3"))
     images(tmp_path / "TS3" / "imageSequence", 2, (32, 32), "img_{:06d}.jpg")
-    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
-    assert take.frames == len(take.truth().poses.xyz) == FRAMES
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Selection())
+    assert take.frames == len(take.ground_truth().poses.xyz) == FRAMES
     with pytest.raises(EpiposeError, match=r"imageSequence has 2 frames; the take TS3 has 7\. Images are missing"):
         import_take(replace(take, fps=1.0), tmp_path / "clip")
     (tmp_path / "TS3" / "annot_data.mat").write_bytes(b"")
-    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Selection())
     with pytest.raises(EpiposeError, match="cannot be read as annot_data"):
-        take.truth()
+        take.ground_truth()
 
 
 def test_the_lenses_are_those_of_the_files(tests_made) -> None:
     root, _ = tests_made
-    camera = lens(root, "TS5")
+    camera = published_camera(root, "TS5")
     assert camera.K[0, 0] == pytest.approx(8.77 * 192)
     assert camera.K[1, 1] == pytest.approx(8.77 * 192 * 0.9932)
     assert camera.K[:2, 2].tolist() == pytest.approx([960 - 0.105 * 192, 540 + 0.1049 * 192])
     assert camera.distortion.tolist() == pytest.approx(
         [-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332]
     )
-    published = lens(root, "TS3")  # no file there: the numbers that are known of it
+    published = published_camera(root, "TS3")  # no file there: the numbers that are known of it
     assert published.K[:2].tolist() == [
         pytest.approx([1500.172, 0, 1017.387], abs=1e-3),
         pytest.approx([0, 1500.832, 1043.032], abs=1e-3),
@@ -130,8 +133,8 @@ def test_the_lenses_are_those_of_the_files(tests_made) -> None:
 @pytest.mark.parametrize(("name", "true_scale"), [("TS3", True), ("TS5", True), ("TS5", False)])
 def test_test_joints_by_name_and_onto_the_pixels(tests_made, name: str, true_scale: bool) -> None:
     root, raw = tests_made
-    (take,) = MpiInf3dhpTest().takes(root, Choice(subjects=(name,), true_scale=true_scale))
-    poses, poses2d, _ = take.truth()
+    (take,) = MpiInf3dhpTest().takes(root, Selection(subjects=(name,), true_scale=true_scale))
+    poses, poses2d, _ = take.ground_truth()
     valid = raw[name]["valid_frame"] == 1
     assert poses.conf[:, 0, 3].tolist() == raw[name]["valid_frame"].tolist()
     assert poses2d.conf[0, :, 0, 8].tolist() == raw[name]["valid_frame"].tolist()
@@ -150,9 +153,9 @@ def test_test_joints_by_name_and_onto_the_pixels(tests_made, name: str, true_sca
 
 def test_activities_are_told_frame_by_frame(tests_made) -> None:
     root, _ = tests_made
-    (take,) = MpiInf3dhpTest().takes(root, Choice(subjects=("TS3",)))
+    (take,) = MpiInf3dhpTest().takes(root, Selection(subjects=("TS3",)))
     expected = [ACTIVITIES[number] for number in [1, 1, 1, 2, 2, 7, 7]]
-    assert list(take.truth().actions) == expected[: take.frames]
+    assert list(take.ground_truth().actions) == expected[: take.frames]
     assert sorted(ACTIVITIES) == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -168,20 +171,20 @@ def test_a_pinhole_is_recovered_from_what_it_shows() -> None:
     xyz = torch.rand(50, 3, generator=generator, dtype=torch.float64) + torch.tensor([0.0, 0.0, 2.0])
     K = torch.tensor([[1500.0, 0, 1010], [0, 1490, 1030], [0, 0, 1]], dtype=torch.float64)
     uv = (xyz @ K.T)[:, :2] / xyz[:, 2:]
-    found, miss = fitted_lens(xyz, uv)
+    found, miss = fitted_intrinsics(xyz, uv)
     torch.testing.assert_close(found, K)
     assert miss < 1e-6
 
 
 def test_check_of_the_test_set_measures_what_projects(tests_made, monkeypatch) -> None:
     root, _ = tests_made
-    monkeypatch.setitem(VALID, "TS3", 5)
-    findings = MpiInf3dhpTest().check(root)
-    good = " ".join(finding.words for finding in findings if finding.good)
-    bad = " ".join(finding.words for finding in findings if not finding.good)
+    monkeypatch.setitem(VALID_FRAMES, "TS3", 5)
+    results = MpiInf3dhpTest().check(root)
+    good = " ".join(result.message for result in results if result.ok)
+    bad = " ".join(result.message for result in results if not result.ok)
     assert "TS3/annot_data.mat marks 5 frames valid, 5 are published" in good
     assert "TS5/annot_data.mat marks 5 frames valid, 276 are published" in bad
-    assert "TS3/annot_data.mat: by the published lens annot3 falls 0.00 pixels from annot2" in good
+    assert "TS3/annot_data.mat: by the published intrinsics annot3 falls 0.00 pixels from annot2" in good
     assert "has 8 images of 32 x 32 for 7 annotated frames" in good
     assert "TS1/annot_data.mat is missing" in bad
 
@@ -189,26 +192,26 @@ def test_check_of_the_test_set_measures_what_projects(tests_made, monkeypatch) -
 def test_damaged_test_files_are_named(tests_made, tmp_path: Path) -> None:
     root, _ = tests_made
     with pytest.raises(EpiposeError, match="holds no test sequence"):
-        MpiInf3dhpTest().takes(tmp_path, Choice())
+        MpiInf3dhpTest().takes(tmp_path, Selection())
     with pytest.raises(EpiposeError, match="no action Sports; there are: TS3, TS5"):
-        MpiInf3dhpTest().takes(root, Choice(actions=("Sports",)))
+        MpiInf3dhpTest().takes(root, Selection(actions=("Sports",)))
     with pytest.raises(EpiposeError, match="no view cam0; there are: camera"):
-        MpiInf3dhpTest().takes(root, Choice(views=("cam0",)))
+        MpiInf3dhpTest().takes(root, Selection(views=("cam0",)))
     with pytest.raises(EpiposeError, match="no subject TS1; there are: TS3, TS5"):
-        MpiInf3dhpTest().takes(root, Choice(subjects=("TS1",)))
-    annotations(tmp_path / "TS1", lens(tmp_path, "TS1"))
+        MpiInf3dhpTest().takes(root, Selection(subjects=("TS1",)))
+    annotations(tmp_path / "TS1", published_camera(tmp_path, "TS1"))
     path = tmp_path / "TS1" / "annot_data.mat"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Selection())
     assert take.frames == 0
     with pytest.raises(EpiposeError, match=r"TS1/annot_data\.mat cannot be read .*download or extract it again"):
-        take.truth()
-    assert not MpiInf3dhpTest().check(tmp_path)[0].good
+        take.ground_truth()
+    assert not MpiInf3dhpTest().check(tmp_path)[0].ok
     path.write_bytes(whole)
     with h5py.File(path, "a") as file:
         del file["annot2"]
         file["annot2"] = np.zeros((FRAMES, 1, 16, 2))
-    (take,) = MpiInf3dhpTest().takes(tmp_path, Choice())
+    (take,) = MpiInf3dhpTest().takes(tmp_path, Selection())
     with pytest.raises(EpiposeError, match=r"annot2 should have shape \(7, 1, 17, 2\), got \(7, 1, 16, 2\)"):
-        take.truth()
+        take.ground_truth()

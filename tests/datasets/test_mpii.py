@@ -9,7 +9,7 @@ import scipy.io
 import torch
 from PIL import Image
 
-from epipose.datasets.base import Choice, People2D, PeopleReader
+from epipose.datasets.base import People2D, PeopleReader, Selection
 from epipose.datasets.mpii import MAT, Mpii
 from epipose.datasets.registry import reader_named
 from epipose.errors import EpiposeError
@@ -72,7 +72,7 @@ def test_the_release_gives_everybody_who_is_marked(root: Path) -> None:
     reader = reader_named("mpii")
     assert isinstance(reader, PeopleReader)
     assert reader.recognises(root)
-    people = reader.people(root, Choice(split="train"))
+    people = reader.people(root, Selection(split="train"))
     assert people.skeleton == MPII16
     assert people.images == (root / "images" / "b.jpg", root / "images" / "a.jpg")
     assert people.image.tolist() == [0, 0, 1]
@@ -87,16 +87,16 @@ def test_the_release_gives_everybody_who_is_marked(root: Path) -> None:
     assert people.box[0].tolist() == [300 - 250, 200 - 250, 500, 500]
     assert people.box[2].tolist() == [300, 50, 15, 15], "without scale and position: round the joints"
     assert bool(people.xy.isfinite().all())
-    torch.testing.assert_close(reader.people(root, Choice()).xy, people.xy)
+    torch.testing.assert_close(reader.people(root, Selection()).xy, people.xy)
 
 
 def test_test_people_come_without_joints(root: Path) -> None:
-    people = Mpii().people(root, Choice(split="test"))
+    people = Mpii().people(root, Selection(split="test"))
     assert [path.name for path in people.images] == ["t.jpg"]
     assert not people.conf.any()
     assert people.box.tolist() == [[400 - 200, 300 - 200, 400, 400]]
     with pytest.raises(EpiposeError, match=r"annot/valid\.json, and the MATLAB file does not say"):
-        Mpii().people(root, Choice(split="val"))
+        Mpii().people(root, Selection(split="val"))
 
 
 def as_json(root: Path, heads: bool = True) -> None:
@@ -126,7 +126,7 @@ def test_the_json_is_counted_from_one_as_well(tmp_path: Path) -> None:
     as_json(tmp_path)
     reader = Mpii()
     assert reader.recognises(tmp_path)
-    people: People2D = reader.people(tmp_path, Choice(split="val"))
+    people: People2D = reader.people(tmp_path, Selection(split="val"))
     assert [path.name for path in people.images] == ["valid0.jpg", "valid1.jpg"]
     assert people.image.tolist() == [0, 0, 1]
     assert people.xy[1, 7].tolist() == [17, 7]
@@ -134,28 +134,28 @@ def test_the_json_is_counted_from_one_as_well(tmp_path: Path) -> None:
     assert people.conf.sum() == 45
     assert people.head_px.tolist() == pytest.approx([0.6 * 5, 0.6 * 10, 0.6 * 12])
     assert people.box[0].tolist() == [300 - 200, 200 - 200, 400, 400]
-    assert reader.people(tmp_path, Choice(split="train")).head_px.tolist() == [0, 0]
-    assert len(reader.people(tmp_path, Choice()).xy) == 5
-    assert not reader.people(tmp_path, Choice(split="test")).conf.any()
+    assert reader.people(tmp_path, Selection(split="train")).head_px.tolist() == [0, 0]
+    assert len(reader.people(tmp_path, Selection()).xy) == 5
+    assert not reader.people(tmp_path, Selection(split="test")).conf.any()
     release(tmp_path / MAT)
-    assert len(reader.people(tmp_path, Choice(split="train")).xy) == 2, "beside the JSON the release is not asked"
+    assert len(reader.people(tmp_path, Selection(split="train")).xy) == 2, "beside the JSON the release is not asked"
 
 
 def test_without_head_boxes_there_is_no_size(tmp_path: Path) -> None:
     as_json(tmp_path, heads=False)
-    assert Mpii().people(tmp_path, Choice(split="val")).head_px.tolist() == [0, 0, 0]
-    assert any("gt_valid.mat is missing" in finding.words for finding in Mpii().check(tmp_path) if not finding.good)
+    assert Mpii().people(tmp_path, Selection(split="val")).head_px.tolist() == [0, 0, 0]
+    assert any("gt_valid.mat is missing" in result.message for result in Mpii().check(tmp_path) if not result.ok)
     scipy.io.savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": np.zeros((2, 2, 4))})
     with pytest.raises(EpiposeError, match=r"headboxes_src has shape \(2, 2, 4\), but valid\.json has 3 people"):
-        Mpii().people(tmp_path, Choice(split="val"))
+        Mpii().people(tmp_path, Selection(split="val"))
 
 
 def test_head_boxes_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     as_json(tmp_path)
     scipy.io.savemat(tmp_path / "annot" / "gt_valid.mat", {"headboxes_src": np.array(["a", "b"], dtype=object)})
     with pytest.raises(EpiposeError, match=r"gt_valid\.mat cannot be read as the head rectangles"):
-        Mpii().people(tmp_path, Choice(split="val"))
-    assert not all(finding.good for finding in Mpii().check(tmp_path))
+        Mpii().people(tmp_path, Selection(split="val"))
+    assert not all(result.ok for result in Mpii().check(tmp_path))
 
 
 def test_damage_is_named(root: Path) -> None:
@@ -163,15 +163,15 @@ def test_damage_is_named(root: Path) -> None:
     for damaged in (whole[: len(whole) // 2], b"no MATLAB file", b""):
         (root / MAT).write_bytes(damaged)
         with pytest.raises(EpiposeError, match=rf"{MAT} cannot be read as MPII's annotations"):
-            Mpii().people(root, Choice())
-        assert [finding.good for finding in Mpii().check(root)] == [False]
+            Mpii().people(root, Selection())
+        assert [result.ok for result in Mpii().check(root)] == [False]
     scipy.io.savemat(root / MAT, {"other": 1})
     with pytest.raises(EpiposeError, match="has no variable RELEASE"):
-        Mpii().people(root, Choice())
+        Mpii().people(root, Selection())
     (root / MAT).unlink()
     assert not Mpii().recognises(root)
     with pytest.raises(EpiposeError, match=rf"has no {MAT}.*epipose datasets"):
-        Mpii().people(root, Choice())
+        Mpii().people(root, Selection())
     as_json(root)
     path = root / "annot" / "train.json"
     for text, message in (
@@ -182,18 +182,18 @@ def test_damage_is_named(root: Path) -> None:
     ):
         path.write_text(text)
         with pytest.raises(EpiposeError, match=rf"train\.json.*{message}"):
-            Mpii().people(root, Choice(split="train"))
+            Mpii().people(root, Selection(split="train"))
     path.unlink()
     with pytest.raises(EpiposeError, match=r"no file .*train\.json"):
-        Mpii().people(root, Choice(split="train"))
+        Mpii().people(root, Selection(split="train"))
 
 
 def test_check_counts_the_images(root: Path) -> None:
-    (finding,) = Mpii().check(root)
-    assert finding.good
-    assert "3 people in 2 images, of which 0 are not in images" in finding.words
+    (result,) = Mpii().check(root)
+    assert result.ok
+    assert "3 people in 2 images, of which 0 are not in images" in result.message
     (root / "images" / "a.jpg").unlink()
-    (finding,) = Mpii().check(root)
-    assert not finding.good
-    assert "of which 1 are not" in finding.words
-    assert [f.good for f in Mpii().check(root / "images")] == [False]
+    (result,) = Mpii().check(root)
+    assert not result.ok
+    assert "of which 1 are not" in result.message
+    assert [f.ok for f in Mpii().check(root / "images")] == [False]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, TakeReader
+from epipose.datasets.base import Selection, TakeReader
 from epipose.datasets.pose2sim import Pose2SimProject
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError
@@ -28,8 +28,8 @@ from tests.helpers.panoptic_files import (
 )
 
 
-def _only(root, **choice):
-    (take,) = Pose2SimProject().takes(root, Choice(**choice))
+def _only(root, **selection):
+    (take,) = Pose2SimProject().takes(root, Selection(**selection))
     return take
 
 
@@ -65,7 +65,7 @@ def test_five_distortions_are_taken_and_a_fisheye_is_refused(tmp_path):
 def test_markers_go_to_joints_by_name_and_into_the_cameras_world(tmp_path, unit):
     root = pose2sim(tmp_path / "trial")
     xyz = trc(root / "pose-3d" / "trial_2-5.trc", range(2, 5), unit, missing=(3, "RKnee"))
-    poses = _only(root).truth().poses
+    poses = _only(root).ground_truth().poses
     assert poses.skeleton == BODY25
     assert poses.metric
     assert len(poses.xyz) == 6
@@ -84,17 +84,17 @@ def test_a_filtered_result_counts_before_a_raw_one_and_people_are_told_apart(tmp
         trc(results / f"trial_P{person}_2-6.trc", range(2, 6))
         trc(results / f"trial_P{person}_0-6_filt_butterworth.trc", range(person + 1, 6))
         trc(results / f"trial_P{person}_0-6_filt_butterworth_LSTM.trc", range(5, 6))
-    conf = _only(root).truth().poses.conf
+    conf = _only(root).ground_truth().poses.conf
     assert conf.shape[1] == 2
     assert [int((conf[:, person] > 0).any(-1).sum()) for person in (0, 1)] == [5, 4]
 
 
 def test_without_a_result_there_are_cameras_only(tmp_path):
     root = pose2sim(tmp_path / "trial")
-    assert not _only(root).truth().poses.conf.any()
-    findings = Pose2SimProject().check(root)
-    assert all(finding.good for finding in findings)
-    assert "has no 3D result" in findings[-1].words
+    assert not _only(root).ground_truth().poses.conf.any()
+    results = Pose2SimProject().check(root)
+    assert all(result.ok for result in results)
+    assert "has no 3D result" in results[-1].message
 
 
 def test_cameras_under_other_names_go_by_order(tmp_path):
@@ -134,17 +134,17 @@ def test_a_session_has_trials_and_a_calibration_for_all(tmp_path):
     assert reader.recognises(session)
     assert not reader.recognises(session / "S00")
     with pytest.raises(EpiposeError, match=r"run has no calibration: expected calibration/Calib\*.toml"):
-        reader.takes(session, Choice())
+        reader.takes(session, Selection())
     (session / "calibration").mkdir()
     (session / "calibration" / "Calib_scene.toml").write_text(calibration_toml())
-    takes = reader.takes(session, Choice(actions=("walk",)))
+    takes = reader.takes(session, Selection(actions=("walk",)))
     assert [(take.name, take.subject, take.action) for take in takes] == [
         ("S00-walk", "S00", "walk"),
         ("S01-walk", "S01", "walk"),
     ]
-    assert [take.name for take in reader.takes(session, Choice(subjects=("S00",)))] == ["S00-run", "S00-walk"]
+    assert [take.name for take in reader.takes(session, Selection(subjects=("S00",)))] == ["S00-run", "S00-walk"]
     with pytest.raises(EpiposeError, match="no subject S9; there are: S00, S01"):
-        reader.takes(session, Choice(subjects=("S9",)))
+        reader.takes(session, Selection(subjects=("S9",)))
 
 
 def _json(folder: Path, camera: str, numbers: range) -> None:
@@ -160,11 +160,11 @@ def test_a_synchronised_project_is_refused_where_a_video_was_shifted(tmp_path):
     for camera in ("cam01", "cam02", "cam03"):
         _json(root / "pose", camera, range(6))
         _json(root / "pose-sync", camera, range(1, 6))  # number 0 is never copied
-    assert _only(root).truth().poses.conf.any()
+    assert _only(root).ground_truth().poses.conf.any()
     (root / "pose-sync" / "cam02_json" / "cam02_000005.json").unlink()
     with pytest.raises(EpiposeError, match="frames: cam02 by 1"):
-        _only(root).truth()
-    assert [finding.good for finding in Pose2SimProject().check(root)] == [True, False]
+        _only(root).ground_truth()
+    assert [result.ok for result in Pose2SimProject().check(root)] == [True, False]
 
 
 def test_videos_of_other_lengths_and_missing_2d_poses_are_found(tmp_path):
@@ -180,7 +180,7 @@ def test_videos_of_other_lengths_and_missing_2d_poses_are_found(tmp_path):
     assert (take.frames, take.fps) == (5, 30.0)
     assert _only(root, views=("cam02", "cam01")).rig.names == ("cam02", "cam01")
     assert _only(root, views=("cam02", "cam01")).frames == 6
-    bad = [finding.words for finding in Pose2SimProject().check(root) if not finding.good]
+    bad = [result.message for result in Pose2SimProject().check(root) if not result.ok]
     assert any("cam03_json has 4 2D poses for 5 frames" in words for words in bad)
     assert any("cam01.mp4 has 6 frames; the shortest has 5" in words for words in bad)
     (root / "videos" / "cam01.mp4").write_bytes(b"ftyp")
@@ -199,15 +199,15 @@ def test_views_that_do_not_go_together_are_refused(tmp_path):
     (folder / "cam02_0003.png").unlink()
     with pytest.raises(EpiposeError, match=r"cam02 has 3 frames, .*cam01 has 6; frame k .* --views"):
         import_take(_only(root), tmp_path / "other")
-    assert any("cam02 has 3 frames" in finding.words for finding in Pose2SimProject().check(root) if not finding.good)
-    assert len(_only(root, views=("cam01", "cam03")).truth().poses.xyz) == 6
+    assert any("cam02 has 3 frames" in result.message for result in Pose2SimProject().check(root) if not result.ok)
+    assert len(_only(root, views=("cam01", "cam03")).ground_truth().poses.xyz) == 6
     write_images(tmp_path / "again", [f"cam02_{k:04d}.png" for k in (10, 11, 13, 14, 15)])
     for path in folder.iterdir():
         path.unlink()
     for path in (tmp_path / "again").iterdir():
         path.rename(folder / path.name)
     with pytest.raises(EpiposeError, match=r"image 3 is cam02_0013\.png in the one, cam01_0002\.png in the other"):
-        _only(root).truth()
+        _only(root).ground_truth()
 
 
 def test_two_trials_of_one_name_are_refused(tmp_path):
@@ -215,8 +215,8 @@ def test_two_trials_of_one_name_are_refused(tmp_path):
         pose2sim(tmp_path.joinpath("session", *place))
     (tmp_path / "session" / "Config.toml").write_text("")
     with pytest.raises(EpiposeError, match=r"a/b-c and .*a-b/c are both called a-b-c\. Rename one"):
-        Pose2SimProject().takes(tmp_path / "session", Choice())
-    bad = [finding.words for finding in Pose2SimProject().check(tmp_path / "session") if not finding.good]
+        Pose2SimProject().takes(tmp_path / "session", Selection())
+    bad = [result.message for result in Pose2SimProject().check(tmp_path / "session") if not result.ok]
     assert any("both called a-b-c" in words for words in bad)
 
 
@@ -240,15 +240,15 @@ def test_a_damaged_result_is_named(tmp_path):
     take = _only(root)
     path.write_text(text.rpartition("\t")[0])
     with pytest.raises(EpiposeError, match=r"trial_0-6.trc cannot be read as marker trajectories .*expected 68"):
-        take.truth()
+        take.ground_truth()
     path.write_text("\n".join(text.splitlines()[:-2]))  # a whole number of lines, but cut
     with pytest.raises(EpiposeError, match="breaks off after 4 of the 6 frames"):
-        take.truth()
+        take.ground_truth()
     path.write_text(text.replace("\tm\t", "\tfeet\t"))
     with pytest.raises(EpiposeError, match="is in 'feet'"):
-        take.truth()
+        take.ground_truth()
     path.write_text("")
     with pytest.raises(EpiposeError, match="cannot be read as marker trajectories"):
-        take.truth()
+        take.ground_truth()
     path.write_text("\n".join(text.splitlines()[:-1]) + "\n")  # as Pose2Sim's filter leaves it
     assert len(read_trc(path).frames) == 5

@@ -13,12 +13,12 @@ import torch
 
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, Take, Truth
+from epipose.datasets.base import GroundTruth, Selection, Take
 from epipose.datasets.panoptic import Panoptic
 from epipose.datasets.to_clip import import_take, projected
 from epipose.errors import EpiposeError
 from epipose.inference.clip_views import predict_clip
-from epipose.io.video import read_image
+from epipose.io.images import read_image
 from epipose.pipeline.stages import detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
 from epipose.poses import Poses2D, Poses3D
@@ -42,12 +42,12 @@ def take(tmp_path_factory) -> Take:
             cv2.imwrite(str(root / name / f"{number:05d}.png"), image[..., ::-1])
     poses = Poses3D(xyz[:, None].float(), torch.ones(FRAMES, 1, 17), H36M17, "world", True)
     images = tuple(root / name for name in rig.names)
-    return Take("S1-walk", "S1", "walk", rig, images, FRAMES, 50.0, lambda: Truth(poses))
+    return Take("S1-walk", "S1", "walk", rig, images, FRAMES, 50.0, lambda: GroundTruth(poses))
 
 
 def test_every_third_frame_of_images_and_truth_alike(take, tmp_path):
     out = import_take(take, tmp_path / "clip", every=3)
-    clip, truth = Clip.load(out), take.truth().poses
+    clip, truth = Clip.load(out), take.ground_truth().poses
     assert (clip.frames, clip.fps) == (4, 50 / 3)
     labels = Poses3D.load(out / "truth" / "poses3d.npz")
     torch.testing.assert_close(labels.xyz, truth.xyz[::3])
@@ -62,7 +62,7 @@ def test_every_third_frame_of_images_and_truth_alike(take, tmp_path):
 
 
 def test_joints_in_the_images_are_projected_and_gone_outside_of_them(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     xyz = poses.xyz.clone()
     xyz[5, 0, 3] += 10  # far to the side
     xyz[6, 0, 4] = take.rig.camera.center[0].float() - 0.5 * take.rig.camera.R[0, 2].float()  # behind the first camera
@@ -77,16 +77,16 @@ def test_joints_in_the_images_are_projected_and_gone_outside_of_them(take, tmp_p
     assert found.conf[:, 5, 0, 3].tolist() == [0, 0]
     assert found.conf[0, 6, 0, 4] == 0
     assert found.conf[:, 7].all()
-    out = import_take(replace(take, truth=lambda: Truth(moved)), tmp_path / "clip")
+    out = import_take(replace(take, ground_truth=lambda: GroundTruth(moved)), tmp_path / "clip")
     torch.testing.assert_close(Poses2D.load(out / "truth" / "poses2d.npz").conf, found.conf)
 
 
 def test_the_datasets_own_2d_is_taken_where_there_is_one(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     given = projected(poses, take.rig)
     given = Poses2D(given.xy + 1, 0.5 * given.conf, H36M17, given.views)
     given.xy[1, 4, 0, 2] = 160.0  # one pixel outside
-    out = import_take(replace(take, truth=lambda: Truth(poses, given)), tmp_path / "clip", every=2)
+    out = import_take(replace(take, ground_truth=lambda: GroundTruth(poses, given)), tmp_path / "clip", every=2)
     found = Poses2D.load(out / "truth" / "poses2d.npz")
     assert found.views == take.rig.names
     torch.testing.assert_close(found.xy, given.xy[:, ::2])
@@ -102,7 +102,7 @@ def test_the_verbs_take_it(take, tmp_path):
     assert label_clip(out, mode="full")
     assert label_clip(out, mode="true2d")
     made = Poses3D.load(out / "labels" / "true2d" / "poses3d.npz")
-    apart = (made.xyz - take.truth().poses.xyz[:, 0]).norm(dim=-1).mean(-1)  # (label, frame of the dataset)
+    apart = (made.xyz - take.ground_truth().poses.xyz[:, 0]).norm(dim=-1).mean(-1)  # (label, frame of the dataset)
     assert apart.argmin(-1).tolist() == [0, 3, 6, 9]
     model = train_clips([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
     shutil.copy(out / "truth" / "rig.json", out / "rig.json")
@@ -125,7 +125,7 @@ def test_one_view_alone_is_a_clip_to_predict_on(take, tmp_path):
 
 def test_what_is_there_is_left_and_another_is_refused(take, tmp_path):
     asked = []
-    counted = replace(take, truth=lambda: asked.append(1) or take.truth())
+    counted = replace(take, ground_truth=lambda: asked.append(1) or take.ground_truth())
     out = import_take(counted, tmp_path / "clip", options={"dataset": "x"})
     assert import_take(counted, tmp_path / "clip", options={"dataset": "x"}) == out
     assert len(asked) == 1
@@ -145,7 +145,7 @@ def test_an_import_that_fails_leaves_nothing(take, tmp_path, monkeypatch):
         raise EpiposeError("poses.h5 is damaged")
 
     with pytest.raises(EpiposeError, match=r"poses.h5 is damaged"):
-        import_take(replace(take, truth=damaged), tmp_path / "clip")
+        import_take(replace(take, ground_truth=damaged), tmp_path / "clip")
 
     def full_disk(*_):
         raise OSError("no space left")
@@ -157,9 +157,9 @@ def test_an_import_that_fails_leaves_nothing(take, tmp_path, monkeypatch):
 
 
 def test_a_view_without_images_is_left_out_with_its_2d(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     given = projected(poses, take.rig)
-    part = replace(take, images=(None, take.images[1]), truth=lambda: Truth(poses, given))
+    part = replace(take, images=(None, take.images[1]), ground_truth=lambda: GroundTruth(poses, given))
     out = import_take(part, tmp_path / "clip")
     assert Clip.load(out).names == Rig.load(out / "truth" / "rig.json").names == ("cam2",)
     torch.testing.assert_close(Poses2D.load(out / "truth" / "poses2d.npz").xy, given.xy[1:])
@@ -178,10 +178,10 @@ def test_takes_that_make_no_clip_say_why(take, tmp_path):
 
 
 def test_a_take_without_a_frame_makes_no_clip(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     nothing = replace(poses, xyz=poses.xyz[:0], conf=poses.conf[:0])
     with pytest.raises(EpiposeError, match="S1-walk has no frame with both images and poses"):
-        import_take(replace(take, frames=0, truth=lambda: Truth(nothing)), tmp_path / "clip")
+        import_take(replace(take, frames=0, ground_truth=lambda: GroundTruth(nothing)), tmp_path / "clip")
     assert not list(tmp_path.iterdir())
 
 
@@ -194,7 +194,7 @@ def test_every_goes_by_the_frames_of_the_recording(take, tmp_path):
     out = import_take(sparse, tmp_path / "some", every=15)
     assert (Clip.load(out).frames, Clip.load(out).fps) == (4, 50 / 15)
     assert json.loads((out / "take.json").read_text())["options"]["every"] == 15
-    torch.testing.assert_close(Poses3D.load(out / "truth" / "poses3d.npz").xyz, take.truth().poses.xyz[::3])
+    torch.testing.assert_close(Poses3D.load(out / "truth" / "poses3d.npz").xyz, take.ground_truth().poses.xyz[::3])
     with pytest.raises(EpiposeError, match=r"every 5th frame of its recording alone, and --every is 64"):
         import_take(sparse, tmp_path / "wrong", every=64)
 
@@ -221,22 +221,22 @@ def test_what_a_killed_import_left_is_removed_and_no_other(take, tmp_path):
 
 
 def test_images_that_end_a_little_early_shorten_the_clip(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     longer = replace(poses, xyz=poses.xyz.repeat(2, 1, 1, 1), conf=poses.conf.repeat(2, 1, 1))
-    out = import_take(replace(take, frames=24, truth=lambda: Truth(longer)), tmp_path / "clip", every=5)
+    out = import_take(replace(take, frames=24, ground_truth=lambda: GroundTruth(longer)), tmp_path / "clip", every=5)
     assert Clip.load(out).frames == len(Poses3D.load(out / "truth" / "poses3d.npz").xyz) == 3
 
 
 def test_a_take_without_any_pose_has_its_cameras_only(take, tmp_path):
-    poses = take.truth().poses
+    poses = take.ground_truth().poses
     nobody = replace(poses, conf=0 * poses.conf)
-    out = import_take(replace(take, truth=lambda: Truth(nobody)), tmp_path / "clip")
+    out = import_take(replace(take, ground_truth=lambda: GroundTruth(nobody)), tmp_path / "clip")
     assert sorted(path.name for path in (out / "truth").iterdir()) == ["rig.json"]
 
 
 def test_a_sequence_of_several_people_keeps_them_all(tmp_path):
     panoptic(tmp_path / "s", list(range(4)))
-    (take,) = Panoptic().takes(tmp_path / "s", Choice(views=("00_12", "00_00")))
+    (take,) = Panoptic().takes(tmp_path / "s", Selection(views=("00_12", "00_00")))
     out: Path = import_take(take, tmp_path / "clip", every=2)
     poses, seen = Poses3D.load(out / "truth" / "poses3d.npz"), Poses2D.load(out / "truth" / "poses2d.npz")
     assert poses.xyz.shape[:2] == (2, 2)

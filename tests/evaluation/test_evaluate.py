@@ -245,7 +245,7 @@ def test_a_result_in_one_line_and_from_its_file(tmp_path: Path) -> None:
 class People:
     """A dataset of three people in images, one of whom has no size of head."""
 
-    about = None
+    info = None
 
     def recognises(self, root):
         return True

@@ -11,7 +11,7 @@ import torch
 from epipose.camera import Rig
 from epipose.cli.main import main
 from epipose.clip import Clip
-from epipose.datasets.base import Take, Truth
+from epipose.datasets.base import GroundTruth, Take
 from epipose.errors import DamagedFileError, EpiposeError
 from epipose.evaluation.metrics import nmpjpe_mm
 from epipose.experiments import cameras as cameras_module
@@ -177,7 +177,7 @@ def test_clips_that_cannot_be_used_are_named(tmp_path: Path, monkeypatch) -> Non
 class TwoSubjects:
     """A dataset of four takes."""
 
-    about = None
+    info = None
     subjects = ("S1", "S9")
 
     def recognises(self, root):
@@ -186,10 +186,10 @@ class TwoSubjects:
     def check(self, root):
         return []
 
-    def takes(self, root, choice):
+    def takes(self, root, selection):
         def take(subject: str, action: str) -> Take:
             nothing = Poses3D(torch.zeros(1, 1, 17, 3), torch.zeros(1, 1, 17), H36M17)
-            return Take(f"{subject}-{action}", subject, action, None, (), 1, 50.0, lambda: Truth(nothing))
+            return Take(f"{subject}-{action}", subject, action, None, (), 1, 50.0, lambda: GroundTruth(nothing))
 
         return [take(subject, action) for subject in self.subjects for action in ("Eating", "Walking")]
 
@@ -217,7 +217,7 @@ def test_a_dataset_is_split_by_subjects(tmp_path: Path, monkeypatch) -> None:
         dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=True)
     alone = dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=False)
     assert (len(alone.train), alone.test) == (1, []), "labels need nobody to test on"
-    monkeypatch.setattr(TwoSubjects, "takes", lambda self, root, choice: [])
+    monkeypatch.setattr(TwoSubjects, "takes", lambda self, root, selection: [])
     with pytest.raises(EpiposeError, match="the subjects none"):
         dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=False)
 

@@ -6,7 +6,7 @@ import torch
 
 from epipose.detection.base import Detection
 from epipose.inference.main_person import main_person
-from epipose.io.images import Images
+from epipose.io.image_source import ImageSource
 from epipose.skeletons import H36M17
 
 JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
@@ -29,7 +29,7 @@ class Script:
 
 def boxes_of(frames, fps: float | None) -> torch.Tensor:
     blank = np.zeros((200, 400, 3), np.uint8)
-    images = Images(None, len(frames), lambda: iter([blank] * len(frames)), fps)
+    images = ImageSource(None, len(frames), lambda: iter([blank] * len(frames)), fps)
     return main_person(images, Script(*frames), H36M17, 1.25).box
 
 

@@ -17,9 +17,10 @@ from epipose.inference import predict as predict_module
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.predict import predict, predict_crops
-from epipose.io import images as images_module
+from epipose.io import image_source as source_module
 from epipose.io.files import read_npz
-from epipose.io.video import probe, read_image
+from epipose.io.images import read_image
+from epipose.io.video import probe
 from epipose.network import pretrained
 from epipose.network.crops import crop_image
 from epipose.network.posenet import PoseNet, TrainedPoseNet
@@ -110,9 +111,9 @@ def test_video(model: Path, tmp_path: Path) -> None:
 
 def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
-    read, passes = images_module.read_frames, []
-    monkeypatch.setattr(images_module, "read_frames", lambda path: passes.append(path) or read(path))
-    monkeypatch.setattr(images_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
+    read, passes = source_module.read_frames, []
+    monkeypatch.setattr(source_module, "read_frames", lambda path: passes.append(path) or read(path))
+    monkeypatch.setattr(source_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
     prediction = predict(clip / "cam1.mp4", model, batch_size=2)
     assert len(passes) == 2
     assert prediction.names == tuple(f"frame {index}" for index in range(5))

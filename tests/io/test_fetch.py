@@ -97,7 +97,7 @@ def test_a_client_that_fails_is_quoted():
         archive_of(Package("tool-2-*.whl", (sys.executable, "-c", "raise SystemExit('no such version')")))
     with pytest.raises(EpiposeError, match="cannot be run"):
         archive_of(Package("tool-2-*.whl", ("no-such-client-anywhere", "x")))
-    with pytest.raises(EpiposeError, match="brought no tool-2"):
+    with pytest.raises(EpiposeError, match="downloaded no tool-2"):
         archive_of(Package("tool-2-*.whl", (sys.executable, "-c", "")))
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from epipose.errors import EpiposeError
-from epipose.io.video import read_image
+from epipose.io.images import read_image
 
 
 @pytest.mark.parametrize("name", ["gray.png", "gray.tif"])

@@ -8,7 +8,14 @@ from scipy.spatial.transform import Rotation
 
 from epipose.errors import EpiposeError
 from epipose.motion import motion_files, read_motion
-from epipose.motion.rotations import about, axes_of, from_euler, from_quaternion, part_of, shortest
+from epipose.motion.rotations import (
+    axes_of,
+    fraction_of,
+    from_axis_angle,
+    from_euler,
+    from_quaternion,
+    rotation_between,
+)
 from epipose.skeletons import H36M17
 
 
@@ -22,24 +29,24 @@ def test_rotations_are_those_of_scipy():
     assert np.allclose(from_euler("zxy", angles), Rotation.from_euler("ZXY", angles).as_matrix())
     assert np.allclose(from_quaternion(quaternions), Rotation.from_quat(quaternions[:, [1, 2, 3, 0]]).as_matrix())
     turn = Rotation.from_quat(quaternions).as_matrix()
-    half = part_of(turn, 0.5)
+    half = fraction_of(turn, 0.5)
     assert np.allclose(half @ half, turn)
-    assert np.allclose(part_of(turn, (0.0, 1.0)), [np.broadcast_to(np.eye(3), turn.shape), turn])
+    assert np.allclose(fraction_of(turn, (0.0, 1.0)), [np.broadcast_to(np.eye(3), turn.shape), turn])
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-10, np.pi - 1e-6, np.pi])
 def test_a_share_of_no_turn_and_of_half_a_circle(angle):
-    turn = about(np.array([0.6, -0.8, 0.0]), np.array(angle))
-    half = part_of(turn, 0.5)
+    turn = from_axis_angle(np.array([0.6, -0.8, 0.0]), np.array(angle))
+    half = fraction_of(turn, 0.5)
     assert np.allclose(half @ half, turn, atol=1e-5)
 
 
 def test_the_shortest_rotation_even_between_opposites():
     a = np.array([[1.0, 2, 3], [0, 0, 1], [0, 1, 0]])
     b = np.array([[3.0, -1, 0], [0, 0, -1], [0, 5, 0]])
-    turned = (shortest(a, b) @ a[..., None])[..., 0]
+    turned = (rotation_between(a, b) @ a[..., None])[..., 0]
     assert np.allclose(turned / np.linalg.norm(a, axis=-1)[:, None], b / np.linalg.norm(b, axis=-1)[:, None])
-    assert np.allclose(shortest(a, b)[2], np.eye(3))
+    assert np.allclose(rotation_between(a, b)[2], np.eye(3))
 
 
 def test_axes_have_the_first_exact_and_are_right_handed():

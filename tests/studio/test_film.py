@@ -14,13 +14,13 @@ from epipose.errors import EpiposeError
 from epipose.geometry.rotation import angle_between
 from epipose.io.files import read_json
 from epipose.poses import Poses2D, Poses3D
-from epipose.studio.film import Order, film, image_size, rig_named
+from epipose.studio.film import ClipSpec, film, image_size, rig_named
 from epipose.studio.renderer import Renderer
 from tests.helpers.capsule_people import capsule_actor
 
 pytest.importorskip("moderngl")
 pytestmark = pytest.mark.gl
-ORDER = Order(40, 3, 10.0, (96, 96), "ring", (), (), 1, capsule_actor)
+SPEC = ClipSpec(40, 3, 10.0, (96, 96), "ring", (), (), 1, capsule_actor)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def clips(tmp_path_factory):
     except EpiposeError as error:
         pytest.skip(str(error))
     out = tmp_path_factory.mktemp("studio")
-    film(out, 1, ORDER)
+    film(out, 1, SPEC)
     return out
 
 
@@ -91,24 +91,24 @@ def test_every_verb_runs_on_it(clips, tmp_path):
 
 
 def test_what_is_whole_is_kept_and_what_is_not_is_made_again(clips, tmp_path):
-    order = replace(ORDER, frames=3, views=2)
-    film(tmp_path, 1, order)
+    spec = replace(SPEC, frames=3, views=2)
+    film(tmp_path, 1, spec)
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "clip0000").iterdir()}
     half = tmp_path / ".clip0001.part"
     half.mkdir()
     (half / "cam1.mp4").write_bytes(b"half a video")
-    folders = film(tmp_path, 2, order, workers=1)
+    folders = film(tmp_path, 2, spec, workers=1)
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "clip0000").iterdir()} == before
     assert not half.exists()
     assert Clip.load(folders[1]).frames == 3
     with pytest.raises(EpiposeError, match=r"frames 3 \(now 30\)"):
-        film(tmp_path, 2, replace(order, frames=30))
+        film(tmp_path, 2, replace(spec, frames=30))
 
 
 def test_the_same_seed_gives_the_same_bytes_whoever_films(tmp_path):
-    order = replace(ORDER, frames=3, views=2)
-    film(tmp_path / "a", 2, order, workers=1)
-    film(tmp_path / "b", 2, order, workers=2)
+    spec = replace(SPEC, frames=3, views=2)
+    film(tmp_path / "a", 2, spec, workers=1)
+    film(tmp_path / "b", 2, spec, workers=2)
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*.mp4"))
     assert len(files) == 4
     contents = {(tmp_path / "a" / path).read_bytes() for path in files}
@@ -119,13 +119,13 @@ def test_the_same_seed_gives_the_same_bytes_whoever_films(tmp_path):
 
 
 def test_impossible_orders_are_refused(tmp_path, capsys):
-    for order in (replace(ORDER, views=1), replace(ORDER, frames=1), replace(ORDER, fps=0.0), replace(ORDER, seed=-1)):
+    for spec in (replace(SPEC, views=1), replace(SPEC, frames=1), replace(SPEC, fps=0.0), replace(SPEC, seed=-1)):
         with pytest.raises(EpiposeError, match="two or more views"):
-            film(tmp_path, 1, order)
+            film(tmp_path, 1, spec)
     with pytest.raises(EpiposeError, match="even sizes"):
-        film(tmp_path, 1, replace(ORDER, size=(97, 96)))
+        film(tmp_path, 1, replace(SPEC, size=(97, 96)))
     with pytest.raises(EpiposeError, match="at least one"):
-        film(tmp_path, 0, ORDER)
+        film(tmp_path, 0, SPEC)
     assert main(["studio", "--out", str(tmp_path / "s"), "--size", "big"]) == 2
     assert "WIDTHxHEIGHT" in capsys.readouterr().err
     assert main(["studio", "--out", str(tmp_path / "s"), "--rig", "nowhere.json"]) == 2

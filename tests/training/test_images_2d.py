@@ -12,7 +12,7 @@ from PIL import Image
 from epipose.datasets.registry import READERS
 from epipose.errors import EpiposeError
 from epipose.inference.clip_views import predict_clip
-from epipose.io.video import read_image
+from epipose.io.images import read_image
 from epipose.network.posenet import TrainedPoseNet
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16

@@ -190,7 +190,9 @@ def test_bad_input_says_so(model: Path, clip: Path, tmp_path: Path) -> None:
 
 def test_motion_capture_is_played_by_random_bodies(model: Path, tmp_path: Path, monkeypatch) -> None:
     pytest.importorskip("anny")
-    monkeypatch.setattr("epipose.studio.actor._kept", lambda path: random_motion(np.random.default_rng(1), 3.0))
+    monkeypatch.setattr(
+        "epipose.studio.actor._cached_motion", lambda path: random_motion(np.random.default_rng(1), 3.0)
+    )
     motion = tmp_path / "some.bvh"
     motion.write_text("read by nobody")
     poses = captured_poses((motion,), people=2, seed=0, each=5)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from epipose.io.images import write_image
-from epipose.io.video import probe, read_frames, read_image, write_video
+from epipose.io.images import read_image, write_image
+from epipose.io.video import probe, read_frames, write_video
 from epipose.skeletons import H36M17
 from epipose.viz.overlay import contact_sheet, overlay
 

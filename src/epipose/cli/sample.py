@@ -1,4 +1,4 @@
-"""Fetch the sample footage: `epipose sample`."""
+"""Download of the sample clip: `epipose sample`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """Bring sample footage: four synchronised videos of a man on a beam, with the laboratory's own calibration.
+    """Download the sample clip: four synchronised videos of a man on a beam, with the laboratory's own calibration.
 
-    The footage is part of the package pose2sim (BSD-3); pip downloads it (51 MB), or you name the wheel.
+    The videos are part of the package pose2sim (BSD-3); pip downloads it (51 MB), or you name the wheel.
     """
 
     out: Path
-    """Folder to write: videos/, clip.json, intrinsics.json, and reference/ with what calibration must not see."""
+    """Folder to write: videos/, clip.json, intrinsics.json, and reference/ with the
+    laboratory's calibration, to compare with."""
     wheel: Path | None = None
     """A pose2sim wheel downloaded by hand, for machines without a network."""
 
@@ -24,5 +25,6 @@ class Sample:
 
         clip = sample(self.out, self.wheel)
         print(
-            f"{self.out}: {len(clip.views)} views, {clip.frames} frames. Next: epipose detect {self.out} --out {self.out}"
+            f"{self.out}: {len(clip.views)} views, {clip.frames} frames. "
+            f"Next: epipose detect {self.out} --out {self.out}"
         )

@@ -9,7 +9,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Weights:
-    """Bring the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
+    """Download the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
 
     variant: Literal["full", "heavy"] = "full"
     """full: 6 MB, fast. heavy: 28 MB, a larger network, slower."""

@@ -1,9 +1,9 @@
-"""COCO keypoints 2017: 150 000 people with up to 17 joints each, in images of everyday life.
+"""COCO keypoints 2017: 150 000 people with up to 17 keypoints each, in images of everyday life.
 
-The format is published on the dataset's page (format-data). A joint is (x, y, v) with v 0 not labelled, 1 labelled but
-hidden, 2 seen; "0-indexed" locations, whole numbers, so pixel centres are at integers already. Boxes and outlines,
-however, are continuous, from 0 to the image's width (detectron2's makers measured both), so a box begins half a pixel
-further left here, where pixel i covers i - 1/2 to i + 1/2. Crowds and people without any joint are left out.
+The format is published on the dataset's page (format-data). A keypoint is (x, y, v) with v 0 not labelled, 1 labelled
+but hidden, 2 seen; "0-indexed" locations, whole numbers, so pixel centres are at integers already. Boxes and outlines,
+however, are continuous, from 0 to the image's width (the authors of detectron2 measured both), so a box begins half a
+pixel further left here, where pixel i covers i - 1/2 to i + 1/2. Crowds and people without any joint are left out.
 
 The training file is some hundreds of megabytes of JSON and is parsed at once, which takes several times that much
 memory while it lasts. The test set's annotations are withheld.
@@ -17,22 +17,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from epipose.datasets.base import About, Choice, Finding, People2D
+from epipose.datasets.base import CheckResult, DatasetInfo, People2D, Selection
 from epipose.datasets.image_index import count_missing
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import reading
 from epipose.io.files import read_json
 from epipose.skeletons import COCO17
 
 FILES = {"train": "person_keypoints_train2017.json", "val": "person_keypoints_val2017.json"}
 FOLDERS = {"train": "train2017", "val": "val2017"}
-CONFIDENCE = np.array([0.0, 0.5, 1.0])  # of v = 0, 1, 2
-WHAT = "COCO's person keypoints (images, annotations, categories)"
-HELP = "Download it from the dataset's page; epipose datasets prints how the files should lie."
+CONFIDENCE_OF_FLAG = np.array([0.0, 0.5, 1.0])  # of v = 0, 1, 2
+EXPECTED = "COCO's person keypoints (images, annotations, categories)"
+REMEDY = "Download it from the dataset's page; epipose datasets prints how the files should lie."
 
 
 class _Part(NamedTuple):
-    """What one annotation file says: images, and for everybody the image's number, 17 x (x, y, v), and the box."""
+    """The content of one annotation file: images, and for everybody the image's number, 17 x (x, y, v), and the box."""
 
     images: list[Path]
     image: np.ndarray
@@ -41,9 +41,9 @@ class _Part(NamedTuple):
 
 
 class CocoKeypoints:
-    """The training and validation images of 2017, with everybody who has a joint marked."""
+    """The training and validation images of 2017, with everybody who has a keypoint marked."""
 
-    about = About(
+    info = DatasetInfo(
         title="COCO 2017, person keypoints",
         licence="annotations CC BY 4.0; images under Flickr's terms of use, each with its own licence (field license)",
         source="https://cocodataset.org",
@@ -59,12 +59,12 @@ class CocoKeypoints:
         """Whether one of the two annotation files is there."""
         return any((root / "annotations" / name).exists() for name in FILES.values())
 
-    def people(self, root: Path, choice: Choice) -> People2D:
+    def people(self, root: Path, selection: Selection) -> People2D:
         """Everybody of one split, or of those that are there, in the order of the files."""
-        if choice.split == "test":
-            raise EpiposeError("The joints of COCO's test images are withheld; use split train or val.")
+        if selection.split == "test":
+            raise InputError("The keypoints of COCO's test images are withheld; use split train or val.")
         there = tuple(split for split, name in FILES.items() if (root / "annotations" / name).exists())
-        splits = (choice.split,) if choice.split else there or ("train",)
+        splits = (selection.split,) if selection.split else there or ("train",)
         parts = [_read(root, split) for split in splits]
         before = np.cumsum([0, *(len(part.images) for part in parts)])
         joints = np.concatenate([part.joints for part in parts])
@@ -72,34 +72,34 @@ class CocoKeypoints:
             tuple(path for part in parts for path in part.images),
             torch.from_numpy(np.concatenate([part.image + n for part, n in zip(parts, before, strict=False)])),
             torch.from_numpy(joints[..., :2]).float(),
-            torch.from_numpy(CONFIDENCE[joints[..., 2].astype(int)]).float(),
+            torch.from_numpy(CONFIDENCE_OF_FLAG[joints[..., 2].astype(int)]).float(),
             torch.from_numpy(np.concatenate([part.box for part in parts])).float(),
             torch.zeros(len(joints)),
             COCO17,
         )
 
-    def check(self, root: Path) -> list[Finding]:
-        """Both annotation files, and the images they name."""
+    def check(self, root: Path) -> list[CheckResult]:
+        """Check both annotation files, and the images they name."""
         return [_check(root, split) for split in FILES]
 
 
 def _read(root: Path, split: str) -> _Part:
-    """One annotation file; EpiposeError that names it where it is not what it should be."""
+    """One annotation file; raises DamagedFileError that names it where it is not what it should be."""
     path = root / "annotations" / FILES[split]
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}. {HELP}")
+        raise InputError(f"There is no file {path}. {REMEDY}")
     content = read_json(path)
-    with reading(path, WHAT):
+    with reading(path, EXPECTED):
         _check_joint_names(path, content)
         names = {image["id"]: image["file_name"] for image in content["images"]}
         people = [person for person in content["annotations"] if not person["iscrowd"] and person["num_keypoints"] > 0]
         if not people:
-            raise EpiposeError(f"{path} marks nobody's joints. {HELP}")
+            raise DamagedFileError(f"{path} annotates no keypoint. {REMEDY}")
         number = {image: k for k, image in enumerate(dict.fromkeys(person["image_id"] for person in people))}
         folder = _images(root, split)
         joints = np.array([person["keypoints"] for person in people], np.float64).reshape(-1, len(COCO17.joints), 3)
         if not np.isin(joints[..., 2], (0, 1, 2)).all():
-            raise EpiposeError(f"{path}: the third number of a joint should be 0, 1 or 2. {HELP}")
+            raise DamagedFileError(f"{path}: the third number of a joint should be 0, 1 or 2. {REMEDY}")
         return _Part(
             [folder / names[image] for image in number],
             np.array([number[person["image_id"]] for person in people], np.int64),
@@ -109,10 +109,12 @@ def _read(root: Path, split: str) -> _Part:
 
 
 def _check_joint_names(path: Path, content: dict[str, Any]) -> None:
-    """Raise EpiposeError unless the file names its joints in the order of ours."""
+    """Raise DamagedFileError unless the file names its keypoints in the order of COCO17."""
     found = next((kind["keypoints"] for kind in content["categories"] if kind["name"] == "person"), [])
     if tuple(found) != COCO17.joints:
-        raise EpiposeError(f"{path} names the joints {', '.join(found)}; expected {', '.join(COCO17.joints)}. {HELP}")
+        raise DamagedFileError(
+            f"{path} names the joints {', '.join(found)}; expected {', '.join(COCO17.joints)}. {REMEDY}"
+        )
 
 
 def _images(root: Path, split: str) -> Path:
@@ -121,13 +123,13 @@ def _images(root: Path, split: str) -> Path:
     return inner if inner.is_dir() else root / FOLDERS[split]
 
 
-def _check(root: Path, split: str) -> Finding:
+def _check(root: Path, split: str) -> CheckResult:
     """Whether a split can be read, and how many of its images are there."""
     try:
         part = _read(root, split)
         folder = _images(root, split)
         missing = count_missing(folder, {path.name for path in part.images})
     except EpiposeError as error:
-        return Finding(False, str(error))
+        return CheckResult(False, str(error))
     words = f"{root}, {split}: {len(part.joints)} people in {len(part.images)} images, {missing} not in {folder.name}"
-    return Finding(not missing, words)
+    return CheckResult(not missing, words)

@@ -1,4 +1,4 @@
-"""Human3.6M as its makers release it, extracted: poses in CDF files, videos (or the frames of these), metadata.xml.
+"""Human3.6M, the official release, extracted: poses in CDF files, videos (or their frames), metadata.xml.
 
 Source: Ionescu, Papava, Olaru, Sminchisescu, "Human3.6M: Large Scale Datasets and Predictive Methods for 3D Human
 Sensing in Natural Environments", TPAMI 2014, and the release's description of its files; how the files are read agrees
@@ -9,10 +9,10 @@ cameras, z up. D2_Positions has one file for each camera, (1, frames, 64) in pix
 50 frames a second and start together. Videos may be some frames longer or shorter than the poses: the index counts the
 poses, which are quick to count, and `Human36M.check` compares.
 
-Of the four kinds of poses that the release offers, D3_Positions is in the world and true to the subject's size. The
+Of the four kinds of poses that the release offers, D3_Positions is in the world and of the subject's own size. The
 others are not needed: D3_Positions_mono is the same in each camera's frame, D3_Positions_mono_universal has every
-subject's bones replaced by those of one common skeleton, and angles are another matter. Published results use true
-sizes.
+subject's bones replaced by those of one common skeleton, and angles are another matter. Published results use the
+subjects' own sizes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import numpy as np
 from jaxtyping import Int64, Shaped
 
 from epipose.camera import Rig
-from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.h36m_cameras import WHERE, needed_rigs, rig_of, sizes_of
+from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selection, Take
+from epipose.datasets.h36m_cameras import WHERE_TO_GET, needed_rigs, rig_of, sizes_of
 from epipose.datasets.h36m_common import (
     CAMERAS,
     DAMAGED_VIDEO,
@@ -40,29 +40,29 @@ from epipose.datasets.h36m_common import (
     images_of,
     poses_from_mm,
     poses_in_images,
+    select_takes,
     take_of,
     take_of_file,
-    wanted,
 )
 from epipose.datasets.image_index import frames_shown, view_faults
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import cdf_sizes, read_cdf
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 
 # The archives unpack to the first names, h36m-fetch's extract_all.py to the second.
 _POSES_3D = ("MyPoseFeatures/D3_Positions", "Poses_D3_Positions")
 _POSES_2D = ("MyPoseFeatures/D2_Positions", "Poses_D2_Positions")
-_WHAT_3D = 'a CDF file with the variable "Pose", (1, frames, 96): 3D poses of Human3.6M (D3_Positions)'
-_WHAT_2D = 'a CDF file with the variable "Pose", (1, frames, 64): 2D poses of Human3.6M (D2_Positions)'
+_EXPECTED_3D = 'a CDF file with the variable "Pose", (1, frames, 96): 3D poses of Human3.6M (D3_Positions)'
+_EXPECTED_2D = 'a CDF file with the variable "Pose", (1, frames, 64): 2D poses of Human3.6M (D2_Positions)'
 
 
 class Human36M:
     """Reads the extracted release. Frames instead of videos: ``S1/Images/Directions 1.54138969/img_000001.jpg`` and on.
 
-    Where a take has folders of frames, they are taken and not its videos; they may hold a choice of the frames.
+    Where a take has folders of frames, they are read instead of its videos; they may hold a selection of the frames.
     """
 
-    about = About(
+    info = DatasetInfo(
         title="Human3.6M, the official files",
         licence=LICENCE,
         source=SOURCE,
@@ -83,42 +83,48 @@ class Human36M:
         """Whether a subject's folder of 3D poses is there."""
         return any(_folder(root, subject, _POSES_3D) for subject in SUBJECTS)
 
-    def takes(self, root: Path, choice: Choice) -> list[Take]:
-        """The takes, with 0 frames where a pose file is damaged (its truth says so); EpiposeError where files miss."""
+    def takes(self, root: Path, selection: Selection) -> list[Take]:
+        """The takes; a damaged pose file gives 0 frames and raises when the ground truth is read.
+
+        Raises InputError where files are missing.
+        """
         files = {take: path for subject in SUBJECTS for take, path in _pose_files(root, subject)}
         if not files:
-            raise EpiposeError(
-                f"{root} has no 3D poses of Human3.6M: expected files like {root / 'S1' / _POSES_3D[0]}/Directions 1.cdf. "
+            raise InputError(
+                f"{root} has no 3D poses of Human3.6M: expected files like "
+                f"{root / 'S1' / _POSES_3D[0]}/Directions 1.cdf. "
                 f"Download Poses > D3 Positions at {SOURCE} and extract it there."
             )
-        chosen = wanted(list(files), choice)
+        chosen = select_takes(list(files), selection)
         rigs = needed_rigs(root)
         folders = {subject: _by_camera(root, subject) for subject in {take.subject for take in chosen}}
         takes = []
         for name in chosen:
-            rig = rig_of(rigs, name.subject, choice.views, root)
+            rig = rig_of(rigs, name.subject, selection.views, root)
             frame_folders, videos, poses2d = (found.get(name, {}) for found in folders[name.subject])
             images = images_of(name, frame_folders or videos, rig.names)
-            truth = partial(_truth, files[name], {view: poses2d.get(view) for view in rig.names})
-            takes.append(take_of(name, rig, images, partial(_shown, files[name], images), truth))
+            ground_truth = partial(_ground_truth, files[name], {view: poses2d.get(view) for view in rig.names})
+            takes.append(take_of(name, rig, images, partial(_shown, files[name], images), ground_truth))
         return takes
 
-    def check(self, root: Path) -> list[Finding]:
-        """Opens every pose file and the header of every video, counts images; nothing is decoded but first frames."""
+    def check(self, root: Path) -> list[CheckResult]:
+        """Open every pose file and the header of every video, count images; only first frames are decoded."""
         cameras, rigs = _cameras(root)
-        findings = [cameras]
+        results = [cameras]
         for subject in SUBJECTS:
             files = dict(_pose_files(root, subject))
             if not files:
-                findings.append(Finding(False, f"{subject}: no files {root / subject / _POSES_3D[0]}/*.cdf."))
+                results.append(CheckResult(False, f"{subject}: no files {root / subject / _POSES_3D[0]}/*.cdf."))
                 continue
-            wrong = [Finding(False, words) for words in _faults(root, subject, files, sizes_of(rigs, subject))]
+            wrong = [CheckResult(False, words) for words in _faults(root, subject, files, sizes_of(rigs, subject))]
             missing = 30 - len(files)
             if missing:
-                wrong.append(Finding(False, f"{subject}: {missing} of 30 pose files are missing in {root / subject}."))
-            good = Finding(True, f"{subject}: {len(files)} takes, poses and images as they should be.")
-            findings += wrong or [good]
-        return findings
+                wrong.append(
+                    CheckResult(False, f"{subject}: {missing} of 30 pose files are missing in {root / subject}.")
+                )
+            good = CheckResult(True, f"{subject}: {len(files)} takes, poses and images as they should be.")
+            results += wrong or [good]
+        return results
 
 
 def _folder(root: Path, subject: str, names: tuple[str, ...]) -> Path | None:
@@ -148,47 +154,47 @@ def _by_camera(root: Path, subject: str) -> tuple[Mapping[TakeName, dict[str, Pa
 
 
 def _shown(poses: Path, images: tuple[Path | None, ...]) -> Int64[np.ndarray, " frame"]:
-    """The frames of the recording that images show and poses describe; EpiposeError for a damaged pose file."""
-    frames = cdf_sizes(poses, "Pose", _WHAT_3D)[-2]
+    """The frames of the recording that have images and poses; raises DamagedFileError for a damaged pose file."""
+    frames = cdf_sizes(poses, "Pose", _EXPECTED_3D)[-2]
     shown = frames_shown(images, FPS)
     return np.arange(frames) if shown is None else shown[shown < frames]
 
 
-def _truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray, " frame"]) -> Truth:
-    every = _joints(poses, 3, _WHAT_3D)
-    if len(shown) and shown[-1] >= len(every):
-        raise EpiposeError(
-            f"{poses} holds {len(every)} frames, not the {shown[-1] + 1} that it announces. Extract it again."
+def _ground_truth(poses: Path, poses2d: dict[str, Path | None], shown: Int64[np.ndarray, " frame"]) -> GroundTruth:
+    all_frames = _joints(poses, 3, _EXPECTED_3D)
+    if len(shown) and shown[-1] >= len(all_frames):
+        raise DamagedFileError(
+            f"{poses} holds {len(all_frames)} frames, not the {shown[-1] + 1} that it announces. Extract it again."
         )
-    xyz = every[shown]
+    xyz = all_frames[shown]
     if not any(poses2d.values()):
-        return Truth(poses_from_mm(xyz))
+        return GroundTruth(poses_from_mm(xyz))
     xy = [np.full((*xyz.shape[:2], 2), np.nan) for _ in poses2d]
     for filled, path in zip(xy, poses2d.values(), strict=True):
         if path is not None:
-            given = _joints(path, 2, _WHAT_2D)
-            there = shown < len(given)
-            filled[there] = given[shown[there]]
-    return Truth(poses_from_mm(xyz), poses_in_images(xy, tuple(poses2d)))
+            keypoints = _joints(path, 2, _EXPECTED_2D)
+            there = shown < len(keypoints)
+            filled[there] = keypoints[shown[there]]
+    return GroundTruth(poses_from_mm(xyz), poses_in_images(xy, tuple(poses2d)))
 
 
 def _joints(path: Path, axes: int, what: str) -> Shaped[np.ndarray, "frame 17 axes"]:
     """The 17 joints of a pose file, in its unit."""
     values = read_cdf(path, "Pose", what)
     if values.ndim < 2 or values.shape[-1] != 32 * axes or values.size == 0:
-        raise EpiposeError(f"{path} holds an array of shape {values.shape}; expected {what}. Extract it again.")
+        raise DamagedFileError(f"{path} holds an array of shape {values.shape}; expected {what}. Extract it again.")
     return values.reshape(-1, 32, axes)[:, JOINTS]
 
 
-def _cameras(root: Path) -> tuple[Finding, dict[str, Rig]]:
+def _cameras(root: Path) -> tuple[CheckResult, dict[str, Rig]]:
     try:
         rigs = needed_rigs(root)
     except EpiposeError as error:
-        return Finding(False, str(error)), {}
+        return CheckResult(False, str(error)), {}
     missing = [subject for subject in SUBJECTS if subject not in rigs]
     if missing:
-        return Finding(False, f"No cameras of {', '.join(missing)} in {root}. {WHERE}."), rigs
-    return Finding(True, f"Cameras of {len(rigs)} subjects."), rigs
+        return CheckResult(False, f"No cameras of {', '.join(missing)} in {root}. {WHERE_TO_GET}."), rigs
+    return CheckResult(True, f"Cameras of {len(rigs)} subjects."), rigs
 
 
 def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[tuple[int, int]]) -> Iterator[str]:
@@ -198,7 +204,7 @@ def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[t
         yield f"{subject}: no videos in {root / subject / 'Videos'} and no frames in {root / subject / 'Images'}."
     for name, path in files.items():
         try:
-            frames = len(_joints(path, 3, _WHAT_3D))
+            frames = len(_joints(path, 3, _EXPECTED_3D))
         except EpiposeError as error:
             yield str(error)
             continue
@@ -209,7 +215,7 @@ def _faults(root: Path, subject: str, files: dict[TakeName, Path], sizes: list[t
         yield from view_faults(sources, sizes, FPS, frames)
         for extra in poses2d.get(name, {}).values():
             try:
-                count = len(_joints(extra, 2, _WHAT_2D))
+                count = len(_joints(extra, 2, _EXPECTED_2D))
             except EpiposeError as error:
                 yield str(error)
                 continue

@@ -1,11 +1,10 @@
-"""Human3.6M's cameras, from the release's metadata.xml and from what others made of it.
+"""Human3.6M cameras, from the release's metadata.xml or from JSON files that others derived from it.
 
 The element ``w0`` of metadata.xml (in the release's code, Release-v1.1 or v1.2) holds 300 numbers in square brackets:
 
 - 4 cameras x 11 subjects (the subject runs faster) x 6: three Euler angles (radians), then the camera's CENTRE T (mm);
 - 4 cameras x 9: focal lengths f1 f2, principal point c1 c2, radial k1 k2 k3, tangential p1 p2. They are the same for
-all
-  subjects, and k3 comes before p1.
+  all subjects, and k3 comes before p1.
 
 The rotation is R = Rx(a) Ry(b) Rz(c), and x_cam = R (X - T) (H36MCamera.m and ProjectPointRadial.m of the release; read
 the same by 3d-pose-baseline, PosePile, and karfly's human36m-camera-parameters). Epipose's t is -R T.
@@ -18,8 +17,8 @@ x) f, under 0.4 px where people are.
 
 Images are 1000 x 1000 or 1000 x 1002. The table ``mapping`` of metadata.xml says which: its row whose first two cells
 are empty has for every subject "[a b;a b;a b;a b]", one pair a camera. Where a file lacks it, `size_of` knows: all of
-S7's are 1002 high, and of the other subjects' the first and the last camera's (people who cut the videos into frames
-list them so).
+S7's are 1002 high, and of the other subjects' the first and the last camera's (so they are listed by
+those who extracted frames from the videos).
 
 Pixels are taken as they stand, as every published use does. The release mirrors them by W - x + 1, so they may have
 been counted from 1; we found no published check.
@@ -39,19 +38,19 @@ from jaxtyping import Float
 
 from epipose.camera import Camera, Rig
 from epipose.datasets.h36m_common import CAMERAS, SOURCE
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.formats.rig_json import read_rigs
 from epipose.geometry.rotation import nearest_rotation
 from epipose.io.files import read_json
 
 # Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.
-_LENSES = {
+_INTRINSICS = {
     "54138969": ((1145.04940, 1143.78110), (-0.207098911, 0.247775183, -0.001424472, -0.000975699, -0.003075150)),
     "55011271": ((1149.67570, 1147.59162), (-0.194213630, 0.240408539, -0.002740894, -0.001619027, 0.006819976)),
     "58860488": ((1149.14072, 1148.79897), (-0.208338188, 0.255488007, -0.000759999, 0.001484387, -0.002460497)),
     "60457274": ((1145.51134, 1144.77393), (-0.198384094, 0.218323676, -0.001813362, -0.000587206, -0.008947807)),
 }
-WHERE = f"Get the release's code (Release-v1.2) at {SOURCE} and put its metadata.xml into the dataset's folder"
+WHERE_TO_GET = f"Get the release's code (Release-v1.2) at {SOURCE} and put its metadata.xml into the dataset's folder"
 
 
 def find_rigs(root: Path) -> dict[str, Rig] | None:
@@ -67,41 +66,43 @@ def find_rigs(root: Path) -> dict[str, Rig] | None:
 
 
 def needed_rigs(root: Path) -> dict[str, Rig]:
-    """As `find_rigs`, for readers that cannot do without: raises EpiposeError that says where to get metadata.xml."""
+    """As `find_rigs`, for readers that need cameras: InputError says where to get metadata.xml."""
     rigs = find_rigs(root)
     if rigs is None:
-        raise EpiposeError(f"There is no file metadata.xml in {root}: the cameras are in it. {WHERE}.")
+        raise InputError(f"There is no file metadata.xml in {root}: the cameras are in it. {WHERE_TO_GET}.")
     return rigs
 
 
 def rig_of(rigs: Mapping[str, Rig], subject: str, views: tuple[str, ...], where: Path) -> Rig:
-    """A subject's cameras, those of ``views`` where any are named; EpiposeError where ``where`` has none of them."""
+    """A subject's cameras, those of ``views`` where any are named; InputError where ``where`` has none."""
     if subject not in rigs:
-        raise EpiposeError(f"{where} has takes of {subject}, but no cameras of {subject}. {WHERE}.")
+        raise InputError(f"{where} has takes of {subject}, but no cameras of {subject}. {WHERE_TO_GET}.")
     return rigs[subject].select(views) if views else rigs[subject]
 
 
 def read_metadata(path: Path) -> dict[str, Rig]:
-    """The rigs of subjects S1 to S11 from metadata.xml, float64, metres, z up; raises EpiposeError for anything else."""
+    """The rigs of subjects S1 to S11 from metadata.xml, float64, metres, z up; else DamagedFileError."""
     try:
         root = ElementTree.parse(path).getroot()
         found = next(root.iter("w0"), None)
         text = "" if found is None else found.text or ""
         numbers = np.array([float(number) for number in text.strip().strip("[]").split()])
     except (ElementTree.ParseError, ValueError, OSError, UnicodeDecodeError) as error:
-        raise EpiposeError(f"{path} cannot be read as Human3.6M's metadata.xml ({error}). {WHERE}.") from error
+        raise DamagedFileError(
+            f"{path} cannot be read as Human3.6M's metadata.xml ({error}). {WHERE_TO_GET}."
+        ) from error
     if len(numbers) != 300 or not np.isfinite(numbers).all():
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{path} is not Human3.6M's metadata.xml: its element w0 has {len(numbers)} numbers, expected 300 "
-            f"(4 cameras x 11 subjects x 6, and 4 x 9). {WHERE}."
+            f"(4 cameras x 11 subjects x 6, and 4 x 9). {WHERE_TO_GET}."
         )
-    places, lenses = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
+    extrinsics, intrinsics = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
     sizes = _sizes_in(root)
-    return {f"S{n + 1}": _rig(sizes[f"S{n + 1}"], places[:, n], lenses) for n in range(11)}
+    return {f"S{n + 1}": _rig(sizes[f"S{n + 1}"], extrinsics[:, n], intrinsics) for n in range(11)}
 
 
 def _sizes_in(root: ElementTree.Element) -> dict[str, list[tuple[int, int]]]:
-    """The sizes of every subject's images from metadata.xml; those of `size_of` where it does not say any."""
+    """The sizes of every subject's images from metadata.xml; those of `size_of` where it has none."""
     sizes = {f"S{n + 1}": [size_of(f"S{n + 1}", camera) for camera in CAMERAS] for n in range(11)}
     for row in root.iterfind(".//mapping/tr"):
         cells = [(cell.text or "").strip() for cell in row]
@@ -120,7 +121,7 @@ def size_of(subject: str, camera: str) -> tuple[int, int]:
 
 
 def sizes_of(rigs: Mapping[str, Rig], subject: str) -> list[tuple[int, int]]:
-    """Width and height of a subject's images, camera by camera of the four; as known where ``rigs`` lacks the camera."""
+    """Width and height of a subject's images, of the four cameras; as published where ``rigs`` lacks one."""
     known = {camera: size_of(subject, camera) for camera in CAMERAS}
     if subject in rigs:
         rig = rigs[subject]
@@ -129,13 +130,15 @@ def sizes_of(rigs: Mapping[str, Rig], subject: str) -> list[tuple[int, int]]:
 
 
 def _rig(
-    sizes: Sequence[tuple[int, int]], places: Float[np.ndarray, "camera 6"], lenses: Float[np.ndarray, "camera 9"]
+    sizes: Sequence[tuple[int, int]],
+    extrinsics: Float[np.ndarray, "camera 6"],
+    intrinsics: Float[np.ndarray, "camera 9"],
 ) -> Rig:
     """Cameras from the sizes of their images, angles and centres (mm), and f1 f2 c1 c2 k1 k2 k3 p1 p2."""
-    R = np.stack([_rotation(*angles) for angles in places[:, :3]])
-    t = -np.einsum("vij,vj->vi", R, places[:, 3:]) / 1000
-    K = np.stack([[[f1, 0, c1], [0, f2, c2], [0, 0, 1]] for f1, f2, c1, c2 in lenses[:, :4]])
-    return rig_from(CAMERAS, sizes, K, lenses[:, [4, 5, 7, 8, 6]], R, t)
+    R = np.stack([_rotation(*angles) for angles in extrinsics[:, :3]])
+    t = -np.einsum("vij,vj->vi", R, extrinsics[:, 3:]) / 1000
+    K = np.stack([[[f1, 0, c1], [0, f2, c2], [0, 0, 1]] for f1, f2, c1, c2 in intrinsics[:, :4]])
+    return rig_from(CAMERAS, sizes, K, intrinsics[:, [4, 5, 7, 8, 6]], R, t)
 
 
 def _rotation(a: float, b: float, c: float) -> Float[np.ndarray, "3 3"]:
@@ -154,17 +157,19 @@ def rig_from(
     R: Float[np.ndarray, "camera 3 3"],
     t: Float[np.ndarray, "camera 3"],
 ) -> Rig:
-    """A rig of these of the four cameras; ``sizes`` are (width, height), metres, OpenCV's order k1 k2 p1 p2 k3."""
+    """A rig of some of the four cameras; ``sizes`` are (width, height), metres, OpenCV's order k1 k2 p1 p2 k3."""
     tensors = (torch.from_numpy(np.asarray(part, dtype=np.float64)) for part in (K, distortion, R, t))
-    matrix, lens, rotation, translation = tensors
+    matrix, coefficients, rotation, translation = tensors
     size = torch.tensor(list(sizes))
-    return Rig(names, Camera(matrix, lens, nearest_rotation(rotation), translation, size), metric=True, upright=True)
+    return Rig(
+        names, Camera(matrix, coefficients, nearest_rotation(rotation), translation, size), metric=True, upright=True
+    )
 
 
-def lens_of(name: str, focal: Float[np.ndarray, "2"]) -> Float[np.ndarray, "5"]:
-    """The published distortion of a camera, for files that leave it out; zeros where the focal length is not its own."""
-    own, distortion = _LENSES[name]
-    return np.array(distortion) if np.abs(np.array(own) - focal).max() < 0.01 else np.zeros(5)
+def distortion_of(name: str, focal: Float[np.ndarray, "2"]) -> Float[np.ndarray, "5"]:
+    """The published distortion of a camera, for files without it; zeros where the focal length is another one."""
+    published, distortion = _INTRINSICS[name]
+    return np.array(distortion) if np.abs(np.array(published) - focal).max() < 0.01 else np.zeros(5)
 
 
 def _read_json_rigs(path: Path) -> dict[str, Rig]:
@@ -173,9 +178,9 @@ def _read_json_rigs(path: Path) -> dict[str, Rig]:
     subjects = list(dict.fromkeys(name.partition("/")[0] for name in read_json(path)["cameras"]))
     known = {f"cam{name}": name for name in CAMERAS}
     if len(rigs) != len(subjects) or any(not set(rig.names) <= set(known) for rig in rigs):
-        raise EpiposeError(
+        raise DamagedFileError(
             f'{path} has no cameras of Human3.6M: expected {{"cameras": {{"S1/54138969": ...}}}} with the four cameras '
-            f"{', '.join(CAMERAS)}. {WHERE}."
+            f"{', '.join(CAMERAS)}. {WHERE_TO_GET}."
         )
     return {
         subject: rig_from(

@@ -1,19 +1,18 @@
-"""What all forms of Human3.6M share: actions and takes by name, joints, cameras, and what is known to be wrong.
+"""Human3.6M conventions shared by all its layouts: names of actions and takes, joints, cameras, known errors.
 
-The release is irregular, and each form spells it otherwise. An action was recorded twice; the two files are called
+The release is irregular, and each layout spells it differently. An action was recorded twice; the two files are called
 "Eating 1" and "Eating", or "Eating 1" and "Eating 2", differently for every subject, and S1 says TakingPhoto and
 WalkingDog where others say Photo and WalkDog. Here a take is its subject, one of 15 actions and the trial, 1 or 2, as
 the release's own table numbers them (the table ``mapping`` in its metadata.xml: "subaction"); a table says which file
 is which trial. The joints are the 17 of the 32 that every published result uses.
 
-Known errors, and where they are told:
+Known errors, with sources:
 
 - S9's Greeting 2, SittingDown 2 and Waiting 1 (files "Greeting", "SittingDown 1", "Waiting 1") have poses that stand
   some 0.2 m beside the person. Iskakov et al., "Learnable Triangulation of Human Pose", ICCV 2019, leave them out of
   tests with this list; Sárándi's MeTRAbs and PosePile shift them by 200 mm along x and name the same three files.
 - S11's Directions 2 (file "Directions"): the video of camera 54138969 is damaged in the release (h36m-fetch,
-VideoPose3D,
-  3d-pose-baseline leave it out), so that view has no images here, whatever lies there.
+  VideoPose3D, 3d-pose-baseline leave it out), so that view has no images here, whatever file is there.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.datasets.base import Choice, Take, Truth
-from epipose.datasets.image_index import rate, step_of
-from epipose.errors import EpiposeError
+from epipose.datasets.base import GroundTruth, Selection, Take
+from epipose.datasets.image_index import frame_step, image_rate
+from epipose.errors import EpiposeError, InputError
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 
@@ -115,13 +114,13 @@ SOURCE = "http://vision.imar.ro/human3.6m"
 
 
 def action_named(spelling: str) -> str | None:
-    """The action that somebody spells so, None where it is none of the 15 (as "_ALL")."""
+    """The action of this spelling, None where it is none of the 15 (as "_ALL")."""
     action = _OTHER_SPELLINGS.get(spelling, spelling)
     return action if action in ACTIONS.values() else None
 
 
 def take_of_file(subject: str, stem: str) -> TakeName | None:
-    """The take in the release's file ``stem`` ("Eating 2", without camera and suffix); None where it is no single take."""
+    """The take in the release's file ``stem`` ("Eating 2", no camera, no suffix); None where it is no single take."""
     spelling, _, number = stem.partition(" ")
     action = action_named(spelling)
     suffixes = _FILES.get(subject, {}).get(action or "", ("1", ""))
@@ -130,35 +129,35 @@ def take_of_file(subject: str, stem: str) -> TakeName | None:
     return TakeName(subject, action, 1 + suffixes.index(number))
 
 
-def order(take: TakeName) -> tuple[int, str, int]:
-    """Sort takes by this: subjects by number, then actions by the alphabet, then trials."""
+def take_order(take: TakeName) -> tuple[int, str, int]:
+    """Sort key of takes: subjects by number, then actions by the alphabet, then trials."""
     return int(take.subject[1:]), take.action, take.trial
 
 
-def wanted(takes: Sequence[TakeName], choice: Choice) -> list[TakeName]:
-    """The takes that are chosen, in order; raises EpiposeError for unknown names, and where none is left."""
-    actions = {spelling: action_named(spelling) for spelling in choice.actions}
+def select_takes(takes: Sequence[TakeName], selection: Selection) -> list[TakeName]:
+    """The takes selected, in order; raises InputError for unknown names, and where none is left."""
+    actions = {spelling: action_named(spelling) for spelling in selection.actions}
     unknown = [spelling for spelling, action in actions.items() if action is None]
-    unknown += [subject for subject in choice.subjects if subject not in SUBJECTS]
-    unknown += [view for view in choice.views if view not in CAMERAS]
+    unknown += [subject for subject in selection.subjects if subject not in SUBJECTS]
+    unknown += [view for view in selection.views if view not in CAMERAS]
     if unknown:
-        raise EpiposeError(
+        raise InputError(
             f"Human3.6M has no {', '.join(unknown)}; it has the subjects {', '.join(SUBJECTS)}, the actions "
             f"{', '.join(sorted(ACTIONS.values()))} and the views {', '.join(CAMERAS)}."
         )
-    chosen = [
+    left = [
         take
         for take in takes
-        if (not choice.subjects or take.subject in choice.subjects)
+        if (not selection.subjects or take.subject in selection.subjects)
         and (not actions or take.action in actions.values())
-        and (choice.known_bad or take not in KNOWN_BAD)
+        and (selection.known_bad or take not in KNOWN_BAD)
     ]
-    if not chosen:
+    if not left:
         there = ", ".join(sorted({take.subject for take in takes})) or "none"
-        raise EpiposeError(
-            f"No take of Human3.6M is left by this choice; the folder has takes of these subjects: {there}."
+        raise InputError(
+            f"No take of Human3.6M is left by this selection; the folder has takes of these subjects: {there}."
         )
-    return sorted(chosen, key=order)
+    return sorted(left, key=take_order)
 
 
 def images_of(take: TakeName, sources: dict[str, Path], views: Sequence[str]) -> tuple[Path | None, ...]:
@@ -171,32 +170,43 @@ def take_of(
     rig: Rig,
     images: tuple[Path | None, ...],
     shown: Callable[[], Int64[np.ndarray, " frame"]],
-    truth: Callable[[Int64[np.ndarray, " frame"]], Truth],
+    ground_truth: Callable[[Int64[np.ndarray, " frame"]], GroundTruth],
 ) -> Take:
-    """The take of the frames that its views show; 0 of them where they contradict each other: the truth says how."""
+    """The take of the frames that its views show.
+
+    Where the views contradict each other it has 0 frames, and raises when the ground truth is read.
+    """
     try:
         frames = shown()
     except EpiposeError as error:
         return Take(str(name), name.subject, name.action, rig, images, 0, FPS, partial(_fail, str(error)))
-    rows, of_these = len(frames), partial(truth, frames)
+    rows, of_frames = len(frames), partial(ground_truth, frames)
     return Take(
-        str(name), name.subject, name.action, rig, images, rows, rate(frames, FPS), of_these, step=step_of(frames)
+        str(name),
+        name.subject,
+        name.action,
+        rig,
+        images,
+        rows,
+        image_rate(frames, FPS),
+        of_frames,
+        step=frame_step(frames),
     )
 
 
-def _fail(words: str) -> Truth:
-    raise EpiposeError(words)
+def _fail(words: str) -> GroundTruth:
+    raise InputError(words)
 
 
 def poses_from_mm(xyz: Shaped[np.ndarray, "frame 17 3"], known: Shaped[np.ndarray, " frame"] | None = None) -> Poses3D:
-    """World poses in metres of the 17 joints, from millimetres; what is no number, or not ``known``, has confidence 0."""
+    """World poses in metres of the 17 joints, from millimetres; NaN, or what is not ``known``, has confidence 0."""
     there = np.asarray(np.isfinite(xyz).all(-1)) & (True if known is None else known[:, None])
     metres = torch.from_numpy(np.where(there[..., None], xyz, 0) / 1000).float()
     return Poses3D(metres[:, None], torch.from_numpy(there)[:, None].float(), H36M17, metric=True)
 
 
 def poses_in_images(xy: Sequence[Shaped[np.ndarray, "frame 17 2"]], views: Sequence[str]) -> Poses2D:
-    """The joints in the images of each view; what is no number has confidence 0."""
+    """The keypoints of each view; NaN has confidence 0."""
     pixels = np.stack(list(xy))
     there = np.asarray(np.isfinite(pixels).all(-1))
     filled: Float[Tensor, "view frame 17 2"] = torch.from_numpy(np.where(there[..., None], pixels, 0)).float()

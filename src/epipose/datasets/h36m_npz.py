@@ -1,4 +1,4 @@
-"""Human3.6M's poses alone, as data_3d_h36m.npz: what VideoPose3D's data/prepare_data_h36m.py writes and many build on.
+"""Human3.6M, poses alone: data_3d_h36m.npz as VideoPose3D's data/prepare_data_h36m.py writes it.
 
 The array ``positions_3d`` is one Python dict, subject -> action ("Directions 1") -> (frames, 32, 3) float32, metres,
 world. NumPy stores such a thing as a pickle, and a pickle from the internet can run any code. So it is read here by an
@@ -18,18 +18,28 @@ from typing import Any
 
 import numpy as np
 
-from epipose.datasets.base import About, Choice, Finding, Take, Truth
+from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selection, Take
 from epipose.datasets.h36m_cameras import find_rigs, rig_of
-from epipose.datasets.h36m_common import FPS, LICENCE, SOURCE, TakeName, poses_from_mm, take_of_file, wanted
-from epipose.datasets.h36m_common import JOINTS as _JOINTS
-from epipose.errors import EpiposeError
+from epipose.datasets.h36m_common import (
+    FPS,
+    JOINTS,
+    LICENCE,
+    SOURCE,
+    TakeName,
+    poses_from_mm,
+    select_takes,
+    take_of_file,
+)
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import reading
 
 _NAME = "data_3d_h36m.npz"
-_WHAT = (
+_EXPECTED = (
     f"{_NAME}: an npz with the array positions_3d, a dict of subjects, of actions, of (frames, 32, 3) arrays in metres"
 )
-_GET = "Make it with prepare_data_h36m.py of VideoPose3D from the official files, or give the folder of these instead"
+_REMEDY = (
+    "Make it with prepare_data_h36m.py of VideoPose3D from the official files, or give the folder of these instead"
+)
 # What the pickle of a dict of arrays needs; NumPy 1 calls _core core, and either version knows both names.
 _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"),
@@ -43,7 +53,7 @@ _ALLOWED = {
 class Human36MPoses:
     """Reads data_3d_h36m.npz, or the folder that it lies in. There are no images."""
 
-    about = About(
+    info = DatasetInfo(
         title="Human3.6M, poses alone (data_3d_h36m.npz)",
         licence=LICENCE,
         source=SOURCE,
@@ -55,40 +65,43 @@ class Human36MPoses:
         """Whether this is the file, or its folder."""
         return _file(root).is_file() and _file(root).name == _NAME
 
-    def takes(self, root: Path, choice: Choice) -> list[Take]:
-        """The takes; ``rig`` is None without a camera file. EpiposeError for a file that is something else."""
+    def takes(self, root: Path, selection: Selection) -> list[Take]:
+        """The takes; ``rig`` is None without a camera file. DamagedFileError for any other file."""
         path = _file(root)
         arrays = _arrays(path, _stamp(path))
         rigs = find_rigs(path.parent)
         takes = []
-        for name in wanted(list(arrays), choice):
-            rig = None if rigs is None else rig_of(rigs, name.subject, choice.views, path.parent)
+        for name in select_takes(list(arrays), selection):
+            rig = None if rigs is None else rig_of(rigs, name.subject, selection.views, path.parent)
             images = () if rig is None else (None,) * len(rig.names)
-            truth = partial(_truth, path, name)
-            takes.append(Take(str(name), name.subject, name.action, rig, images, len(arrays[name]), FPS, truth))
+            ground_truth = partial(_ground_truth, path, name)
+            takes.append(Take(str(name), name.subject, name.action, rig, images, len(arrays[name]), FPS, ground_truth))
         return takes
 
-    def check(self, root: Path) -> list[Finding]:
-        """Opens the file and the cameras, and says what is there."""
+    def check(self, root: Path) -> list[CheckResult]:
+        """Check that the file and the cameras can be opened."""
         path = _file(root)
         try:
             arrays = _arrays(path, _stamp(path))
         except EpiposeError as error:
-            return [Finding(False, str(error))]
+            return [CheckResult(False, str(error))]
         frames = sum(len(array) for array in arrays.values())
         subjects = sorted({name.subject for name in arrays}, key=lambda subject: int(subject[1:]))
-        findings = [Finding(True, f"{path}: {len(arrays)} takes of {', '.join(subjects)}, {frames} frames.")]
-        findings += [
-            Finding(False, f"{path}: {name} has coordinates that are no numbers.")
+        results = [CheckResult(True, f"{path}: {len(arrays)} takes of {', '.join(subjects)}, {frames} frames.")]
+        results += [
+            CheckResult(False, f"{path}: {name} has coordinates that are no numbers.")
             for name, array in arrays.items()
             if not np.isfinite(array).all()
         ]
         try:
             rigs = find_rigs(path.parent)
         except EpiposeError as error:
-            return [*findings, Finding(False, str(error))]
+            return [*results, CheckResult(False, str(error))]
         without = f"No metadata.xml or cameras.json beside {path}: the takes have no cameras."
-        return [*findings, Finding(rigs is not None, without if rigs is None else f"Cameras of {len(rigs)} subjects.")]
+        return [
+            *results,
+            CheckResult(rigs is not None, without if rigs is None else f"Cameras of {len(rigs)} subjects."),
+        ]
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -96,7 +109,7 @@ class _PlainUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy.core", "numpy._core"), name) not in _ALLOWED:
-            raise EpiposeError(f"it asks for {module}.{name}, which poses do not need and which could run any code")
+            raise DamagedFileError(f"it asks for {module}.{name}, which poses do not need and which could run any code")
         return super().find_class(module, name)
 
 
@@ -106,31 +119,31 @@ def _file(root: Path) -> Path:
 
 def _stamp(path: Path) -> int:
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}. {_GET}.")
+        raise InputError(f"There is no file {path}. {_REMEDY}.")
     return path.stat().st_mtime_ns
 
 
 @lru_cache(maxsize=1)
 def _arrays(path: Path, stamp: int) -> dict[TakeName, np.ndarray]:
     """All poses of the file by take, (frames, 32, 3) metres; kept while the file stays as it is."""
-    with reading(path, _WHAT):
+    with reading(path, _EXPECTED):
         subjects = _object(path)
     try:
         found = {(s, a): np.asarray(array) for s, actions in subjects.items() for a, array in actions.items()}
     except AttributeError as error:
-        raise EpiposeError(f"{path} is not {_WHAT} ({error}). {_GET}.") from error
+        raise DamagedFileError(f"{path} is not {_EXPECTED} ({error}). {_REMEDY}.") from error
     arrays = {}
     for (subject, action), array in found.items():
         if array.ndim != 3 or array.shape[1:] != (32, 3) or array.dtype.kind != "f":
-            raise EpiposeError(
+            raise DamagedFileError(
                 f"{path}: {subject}, '{action}' has the shape {array.shape} of {array.dtype}, expected (frames, 32, 3) "
-                f"numbers. {_GET}."
+                f"numbers. {_REMEDY}."
             )
         take = take_of_file(str(subject), str(action))
         if take is not None:
             arrays[take] = array
     if not arrays:
-        raise EpiposeError(f"{path} has no take of Human3.6M, only {', '.join(map(str, subjects))}. {_GET}.")
+        raise DamagedFileError(f"{path} has no take of Human3.6M, only {', '.join(map(str, subjects))}. {_REMEDY}.")
     return arrays
 
 
@@ -142,15 +155,17 @@ def _object(path: Path) -> Any:
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = header(stream)
     if shape != () or dtype.kind != "O":
-        raise EpiposeError(f"{path} is not {_WHAT}: positions_3d is an array of shape {shape} of {dtype}. {_GET}.")
+        raise DamagedFileError(
+            f"{path} is not {_EXPECTED}: positions_3d is an array of shape {shape} of {dtype}. {_REMEDY}."
+        )
     try:
         return _PlainUnpickler(stream, encoding="latin1").load().item()
     except EpiposeError as error:
-        raise EpiposeError(f"{path} is not {_WHAT}: {error}. Do not trust it. {_GET}.") from error
+        raise DamagedFileError(f"{path} is not {_EXPECTED}: {error}. Do not trust it. {_REMEDY}.") from error
 
 
-def _truth(path: Path, name: TakeName) -> Truth:
+def _ground_truth(path: Path, name: TakeName) -> GroundTruth:
     array = _arrays(path, _stamp(path)).get(name)
     if array is None:
-        raise EpiposeError(f"{path} no longer has the take {name}. {_GET}.")
-    return Truth(poses_from_mm(array[:, _JOINTS] * np.float32(1000)))
+        raise DamagedFileError(f"{path} no longer has the take {name}. {_REMEDY}.")
+    return GroundTruth(poses_from_mm(array[:, JOINTS] * np.float32(1000)))

@@ -1,17 +1,17 @@
-"""Human3.6M in the two layouts that most code expects: folders of frames with JSON, or with HDF5 (see h36m_fetch.py).
+"""Human3.6M, preprocessed: folders of frames with annotations in JSON, or in HDF5 (see h36m_fetch.py).
 
 The JSON layout is that of 3DMPPE (PoseNet), I2L-MeshNet, Pose2Mesh, HybrIK and others. Its folders of images are
 called ``s_01_act_02_subact_01_ca_01``, its images ``.._000001.jpg``: subject 1, act 2 to 16 for the 15 actions in the
 release's order, subact 1 or 2 for the trial, ca 1 to 4 for the cameras, frame 1 on. For each subject there are
 
-- ``Human36M_subject1_camera.json``: {"1" to "4": {"R", "t" (mm), "f", "c"}}, one lens for both x and y each;
+- ``Human36M_subject1_camera.json``: {"1" to "4": {"R", "t" (mm), "f", "c"}}, "f" and "c" in x and y;
 - ``Human36M_subject1_joint_3d.json``: {act: {subact: {frame, from 0: 17 x (x, y, z) mm, world}}}, in the usual order;
 - ``Human36M_subject1_data.json``: COCO-like lists of images and boxes, which nothing here needs.
 
 The image of frame n is so number n + 1. ``t`` is that of x_cam = R X + t (the author in issues 58 and 100 of
 3DMPPE_POSENET_RELEASE); older files, and scripts that make them, have the camera's centre T instead, of
 x_cam = R (X - T). The world's origin lies in the middle of the room, which every camera looks at: that tells them
-apart. Distortion is left out of these files, but not of the images: it is put back (`h36m_cameras.lens_of`).
+apart. Distortion is left out of these files, but not of the images: it is put back (`h36m_cameras.distortion_of`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from jaxtyping import Float, Int64
 
 from epipose.camera import Rig
 from epipose.datasets import h36m_fetch
-from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.h36m_cameras import lens_of, rig_from, size_of, sizes_of
+from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selection, Take
+from epipose.datasets.h36m_cameras import distortion_of, rig_from, size_of, sizes_of
 from epipose.datasets.h36m_common import (
     ACTIONS,
     CAMERAS,
@@ -39,22 +39,22 @@ from epipose.datasets.h36m_common import (
     TakeName,
     images_of,
     poses_from_mm,
+    select_takes,
     take_of,
-    wanted,
 )
 from epipose.datasets.image_index import frames_shown, view_faults
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import read_json
-from epipose.io.video import holds_images
+from epipose.io.images import holds_images
 
 _FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
-_GET = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"
+_REMEDY = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"
 
 
 class Human36MProcessed:
     """Reads annotations/*.json with images/s_01_act_02_subact_01_ca_01, or S1/Directions-1/annot.h5 of h36m-fetch."""
 
-    about = About(
+    info = DatasetInfo(
         title="Human3.6M, preprocessed: frames with JSON or HDF5 annotations",
         licence=LICENCE,
         source=SOURCE,
@@ -77,47 +77,53 @@ class Human36MProcessed:
         """Whether a subject's cameras in JSON, or an annot.h5, are there."""
         return bool(_subjects(root)) or h36m_fetch.recognises(root)
 
-    def takes(self, root: Path, choice: Choice) -> list[Take]:
-        """The takes; a damaged file of poses shows when a truth is asked for, unless there are no images to count."""
+    def takes(self, root: Path, selection: Selection) -> list[Take]:
+        """The takes; a damaged file of poses raises when a ground truth is read, or at once without images."""
         if not _subjects(root):
             if h36m_fetch.recognises(root):
-                return h36m_fetch.takes(root, choice)
-            raise EpiposeError(
-                f"{root} has neither {_annotation('S1', 'camera')} nor S1/Directions-1/annot.h5. {_GET}; h36m-fetch makes "
-                "the second."
+                return h36m_fetch.takes(root, selection)
+            raise InputError(
+                f"{root} has neither {_annotation('S1', 'camera')} nor S1/Directions-1/annot.h5. {_REMEDY}; "
+                "h36m-fetch makes the second."
             )
         folders = _image_folders(root)
         names = set(folders)
         for subject in _subjects(root):
             if not any(name.subject == subject for name in names):  # poses alone
                 names |= set(_poses(root, subject))
-        chosen = wanted(list(names), choice)
+        chosen = select_takes(list(names), selection)
         rigs = {subject: _rig(root, subject) for subject in {name.subject for name in chosen}}
         takes = []
         for name in chosen:
-            rig = rigs[name.subject].select(choice.views) if choice.views else rigs[name.subject]
+            rig = rigs[name.subject].select(selection.views) if selection.views else rigs[name.subject]
             images = images_of(name, folders[name], rig.names)
-            takes.append(take_of(name, rig, images, partial(_shown, root, name, images), partial(_truth, root, name)))
+            takes.append(
+                take_of(name, rig, images, partial(_shown, root, name, images), partial(_ground_truth, root, name))
+            )
         return takes
 
-    def check(self, root: Path) -> list[Finding]:
-        """Opens all annotations, and compares them with the numbers of the images."""
+    def check(self, root: Path) -> list[CheckResult]:
+        """Open all annotations, and compare them with the numbers of the images."""
         if not _subjects(root):
             if h36m_fetch.recognises(root):
                 return h36m_fetch.check(root)
             return [
-                Finding(False, f"There is neither {root / _annotation('S1', 'camera')} nor S1/Directions-1/annot.h5.")
+                CheckResult(
+                    False, f"There is neither {root / _annotation('S1', 'camera')} nor S1/Directions-1/annot.h5."
+                )
             ]
         folders = _image_folders(root)
-        findings = []
+        results = []
         for subject in SUBJECTS:
             if subject not in _subjects(root):
-                findings.append(Finding(False, f"There is no file {root / _annotation(subject, 'camera')}. {_GET}."))
+                results.append(
+                    CheckResult(False, f"There is no file {root / _annotation(subject, 'camera')}. {_REMEDY}.")
+                )
                 continue
             wrong = _faults(root, subject, folders)
-            good = Finding(True, f"{subject}: cameras, poses and images fit together.")
-            findings += [Finding(False, words) for words in wrong] or [good]
-        return findings
+            good = CheckResult(True, f"{subject}: cameras, poses and images fit together.")
+            results += [CheckResult(False, words) for words in wrong] or [good]
+        return results
 
 
 def _annotation(subject: str, kind: str) -> str:
@@ -151,14 +157,14 @@ def _rig(root: Path, subject: str) -> Rig:
             for key, shape in (("R", (3, 3)), ("t", (3,)), ("f", (2,)), ("c", (2,)))
         )
         K = np.array([[[fx, 0, cx], [0, fy, cy], [0, 0, 1]] for (fx, fy), (cx, cy) in zip(f, c, strict=True)])
-        lenses = np.stack([lens_of(name, focal) for name, focal in zip(cameras, f, strict=True)])
+        distortion = np.stack([distortion_of(name, focal) for name, focal in zip(cameras, f, strict=True)])
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise EpiposeError(
+        raise DamagedFileError(
             f'{path} has no cameras of Human3.6M ({error}): expected {{"1" to "4": {{"R": 3x3, "t": 3 (mm), "f": 2, '
-            f'"c": 2}}}}. {_GET}.'
+            f'"c": 2}}}}. {_REMEDY}.'
         ) from error
     sizes = [size_of(subject, name) for name in cameras]
-    return rig_from(tuple(cameras), sizes, K, lenses, R, _translation(R, t) / 1000)
+    return rig_from(tuple(cameras), sizes, K, distortion, R, _translation(R, t) / 1000)
 
 
 def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camera 3"]) -> Float[np.ndarray, "camera 3"]:
@@ -171,7 +177,7 @@ def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camer
 def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, " frame"], np.ndarray]]:
     path = root / _annotation(subject, "joint_3d")
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}. {_GET}.")
+        raise InputError(f"There is no file {path}. {_REMEDY}.")
     return _poses_in(path, subject, path.stat().st_mtime_ns)
 
 
@@ -187,18 +193,18 @@ def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int6
                 ascending = np.argsort(numbers)
                 poses[TakeName(subject, ACTIONS[int(act)], int(trial))] = numbers[ascending], xyz[ascending]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise EpiposeError(
-            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": {{frame: 17 x 3 '
-            f"(mm)}}}}}}. {_GET}."
+        raise DamagedFileError(
+            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": '
+            f"{{frame: 17 x 3 (mm)}}}}}}. {_REMEDY}."
         ) from error
     return poses
 
 
 def _poses_of(root: Path, name: TakeName) -> tuple[Int64[np.ndarray, " frame"], np.ndarray]:
-    """Frames (from 0) and poses (frame, 17, 3) in mm of one take; EpiposeError where there are none."""
+    """Frames (from 0) and poses (frame, 17, 3) in mm of one take; raises DamagedFileError where there are none."""
     poses = _poses(root, name.subject)
     if name not in poses:
-        raise EpiposeError(f"{root / _annotation(name.subject, 'joint_3d')} has no poses of {name}. {_GET}.")
+        raise DamagedFileError(f"{root / _annotation(name.subject, 'joint_3d')} has no poses of {name}. {_REMEDY}.")
     return poses[name]
 
 
@@ -208,10 +214,10 @@ def _shown(root: Path, name: TakeName, images: tuple[Path | None, ...]) -> Int64
     return _poses_of(root, name)[0] if shown is None else shown
 
 
-def _truth(root: Path, name: TakeName, shown: Int64[np.ndarray, " frame"]) -> Truth:
+def _ground_truth(root: Path, name: TakeName, shown: Int64[np.ndarray, " frame"]) -> GroundTruth:
     numbers, xyz = _poses_of(root, name)
     row = np.searchsorted(numbers, shown).clip(max=len(numbers) - 1)
-    return Truth(poses_from_mm(xyz[row], numbers[row] == shown))
+    return GroundTruth(poses_from_mm(xyz[row], numbers[row] == shown))
 
 
 def _faults(root: Path, subject: str, folders: dict[TakeName, dict[str, Path]]) -> list[str]:

@@ -1,8 +1,9 @@
-"""What is known of a view's images without looking at them: how large they are, how many, and whether one is missing.
+"""Image metadata of a view without decoding: size, number of frames, frame numbers, and which are missing.
 
-A dataset's truth goes by frame numbers. A folder of images says which frames it holds only by its names, so a folder
-that begins late or lacks one in the middle would silently be paired with the wrong truth; here that is noticed. Some
-layouts hold a choice of a recording's frames: the numbers say which, and how far apart they are.
+A dataset's ground truth goes by frame numbers. A folder of images says which frames it holds only by its names, so a
+folder that begins late or lacks one in the middle would silently be paired with the ground truth of other frames; here
+that is an error. Some layouts hold a selection of a recording's frames: the numbers say which, and how far apart they
+are.
 """
 
 from __future__ import annotations
@@ -20,15 +21,18 @@ import numpy as np
 from jaxtyping import Int64
 from PIL import Image
 
-from epipose.errors import EpiposeError
-from epipose.io.video import FOLDER_FPS, frame_files, holds_images, probe
+from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.io.images import frame_files, holds_images
+from epipose.io.video import FOLDER_FPS, probe
 
-SLACK_S = 1.0  # by how much one view may end before another, or before the truth: encoders drop a video's last frames
-_SURPLUS = 25  # frames by which images may go on when the poses have ended: nobody looks at them
+MAX_END_DIFFERENCE_S = (
+    1.0  # between the ends of two views, or of a view and the poses: encoders drop a video's last frames
+)
+_MAX_SURPLUS_FRAMES = 25  # frames by which images may go on when the poses have ended: they are not used
 
 
-class Footage(NamedTuple):
-    """Width and height in pixels, and how many frames there are at which rate, as a video's header or a folder tells."""
+class ImageHeader(NamedTuple):
+    """Width and height in pixels, number of frames and frame rate, as a video's header or a folder states them."""
 
     width: int
     height: int
@@ -36,7 +40,7 @@ class Footage(NamedTuple):
     fps: float
 
 
-def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
+def find_images(folder: Path, names: tuple[str, ...]) -> Path | None:
     """The first of these names, in a folder, that is a video or a folder with images; None where there is none."""
     for path in (folder / name for name in names):
         if path.is_file() or (path.is_dir() and holds_images(path)):
@@ -44,33 +48,33 @@ def find_footage(folder: Path, names: tuple[str, ...]) -> Path | None:
     return None
 
 
-def stated(path: Path) -> Footage:
-    """What a video's header states (frames are counted where it does not), or a folder's names and its first image.
+def read_header(path: Path) -> ImageHeader:
+    """The header of a video (frames are counted where it does not state them), or of a folder and its first image.
 
-    No image is decoded; raises EpiposeError for what cannot be read.
+    No image is decoded; raises DamagedFileError for what cannot be read.
     """
     try:
         if path.is_dir():
             names = frame_files(path)
             with Image.open(path / names[0]) as image:
-                return Footage(*image.size, len(names), FOLDER_FPS)
+                return ImageHeader(*image.size, len(names), FOLDER_FPS)
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
-            footage = Footage(stream.width, stream.height, stream.frames, fps)
+            header = ImageHeader(stream.width, stream.height, stream.frames, fps)
     except (OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError) as error:
         what = "a folder of images" if path.is_dir() else "a video"
-        raise EpiposeError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error
-    return footage if footage.frames else footage._replace(frames=probe(path).frames)
+        raise DamagedFileError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error
+    return header if header.frames else header._replace(frames=probe(path).frames)
 
 
-def glance(path: Path | None) -> Footage | None:
-    """What is stated of the images of a view, None where there are none or they cannot be read.
+def try_header(path: Path | None) -> ImageHeader | None:
+    """The header of a view's images, None where there are none or they cannot be read.
 
-    An index goes on without it, and who decodes the images is told what is wrong.
+    An index goes on without it; decoding the images raises the error then.
     """
     try:
-        return None if path is None else stated(path)
+        return None if path is None else read_header(path)
     except EpiposeError:
         return None
 
@@ -84,7 +88,7 @@ def last_number(name: str) -> int | None:
 def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
     """The numbers that the names of a folder's images end with, as they stand, in the order of the names.
 
-    Raises EpiposeError where a name has no number, or numbers do not ascend in the order of the names.
+    Raises InputError where a name has no number, or numbers do not ascend in the order of the names.
     """
     names = frame_files(folder)
     first, last = (re.fullmatch(r"(.*?)(\d+)(\.\w+)", names[i]) for i in (0, -1))
@@ -97,7 +101,7 @@ def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
     numbers = np.array([-1 if number is None else number for number in found], dtype=np.int64)
     wrong = (numbers < 0) | (np.diff(numbers, prepend=-1) <= 0)
     if wrong.any():
-        raise EpiposeError(
+        raise InputError(
             f"The images in {folder} must be called by their frames' numbers, as in img_000001.jpg; "
             f"{names[int(wrong.argmax())]} is out of turn. Extract them again, into an empty folder: "
             "ffmpeg -i VIDEO FOLDER/img_%06d.jpg"
@@ -106,24 +110,24 @@ def frame_numbers(folder: Path) -> Int64[np.ndarray, " frame"]:
 
 
 def check_numbering(folder: Path, frames: int) -> None:
-    """Raise EpiposeError unless the first ``frames`` images are numbered one by one, beginning with 0 or 1."""
+    """Raise InputError unless the first ``frames`` images are numbered one by one, beginning with 0 or 1."""
     numbers = frame_numbers(folder)[:frames]
     late = np.flatnonzero(np.diff(numbers) != 1) + 1
     if numbers[0] not in (0, 1) or len(late):
         names = frame_files(folder)
-        raise EpiposeError(
+        raise InputError(
             f"{folder}: expected images numbered one by one from 0 or 1, found {names[0]} first"
-            f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, into an "
-            "empty folder."
+            f"{f' and {names[late[0]]} out of turn' if len(late) else ''}. Extract every frame of the video again, "
+            "into an empty folder."
         )
 
 
 def count_missing(folder: Path, names: Collection[str]) -> int:
-    """How many files of these names are not in a folder; EpiposeError where there is no such folder."""
+    """How many files of these names are not in a folder; raises InputError where there is no such folder."""
     try:
         return len(set(names) - set(os.listdir(folder)))
     except OSError as error:
-        raise EpiposeError(
+        raise InputError(
             f"The folder {folder} cannot be read ({error}); expected {len(names)} images in it."
         ) from error
 
@@ -131,25 +135,26 @@ def count_missing(folder: Path, names: Collection[str]) -> int:
 def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, " frame"] | None:
     """Which frames of the recording, from 0, these views show; None where there is no folder of images (but videos).
 
-    Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is an image 0. Folders may hold a choice
-    of the frames, the same in every view; the end may lack in some, by `SLACK_S` at the recording's rate ``fps`` or one
-    image. Raises EpiposeError for other differences, and for names as `frame_numbers` does.
+    Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is an image 0. Folders may hold a
+    selection of the frames, the same in every view; the end may lack in some, by `MAX_END_DIFFERENCE_S` at the
+    recording's rate ``fps`` or one image. Raises InputError for other differences, and for names as `frame_numbers`
+    does.
     """
     folders = [path for path in paths if path is not None and path.is_dir()]
     if not folders:
         return None
-    shown = [_frames(folder) for folder in folders]
+    shown = [_recording_frames(folder) for folder in folders]
     shortest = min(range(len(shown)), key=lambda view: len(shown[view]))
     length, end = len(shown[shortest]), int(shown[shortest][-1])
-    slack = max(SLACK_S * fps, step_of(shown[shortest]))
+    allowed = max(MAX_END_DIFFERENCE_S * fps, frame_step(shown[shortest]))
     for folder, frames in zip(folders, shown, strict=True):
         apart = frames[:length] != shown[shortest]
-        if apart.any() or frames[-1] - end > slack:
+        if apart.any() or frames[-1] - end > allowed:
             first = int(apart.argmax()) if apart.any() else length
             other = (
                 names[first] if first < len(names := frame_files(folders[shortest])) else f"nothing after {names[-1]}"
             )
-            raise EpiposeError(
+            raise InputError(
                 f"{folder} and {folders[shortest]} do not show the same frames: image {first + 1} is "
                 f"{frame_files(folder)[first]} in the one, and {other} in the other. Extract the images of both again, "
                 "or leave a view out with --views."
@@ -157,13 +162,13 @@ def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, 
     return shown[shortest]
 
 
-def _frames(folder: Path) -> Int64[np.ndarray, " frame"]:
+def _recording_frames(folder: Path) -> Int64[np.ndarray, " frame"]:
     """The frames of the recording, from 0, that a folder's images show."""
     numbers = frame_numbers(folder)
     return numbers - (0 if numbers[0] == 0 else 1)
 
 
-def step_of(shown: Int64[np.ndarray, " frame"]) -> int:
+def frame_step(shown: Int64[np.ndarray, " frame"]) -> int:
     """How many frames of the recording lie between two images; 1 where images come in uneven steps.
 
     An image that is missing among even steps leaves the step as it is.
@@ -172,19 +177,19 @@ def step_of(shown: Int64[np.ndarray, " frame"]) -> int:
     return int(steps.min()) if len(steps) and not (steps % steps.min()).any() else 1
 
 
-def rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
-    """Images per second where they show these frames of a recording of rate ``fps``, by the middle one of their steps."""
+def image_rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
+    """Images per second that show these frames of a recording of rate ``fps``, by the median of their steps."""
     return fps / float(np.median(np.diff(shown))) if len(shown) > 1 else fps
 
 
 def image_fault(folder: Path, frames: int) -> str | None:
-    """What is wrong with the images of a recording of so many frames; None where all, or every n-th, are there."""
+    """What is wrong with the images of a recording of ``frames`` frames; None where all, or every n-th, are there."""
     try:
-        shown = _frames(folder)
+        shown = _recording_frames(folder)
     except EpiposeError as error:
         return str(error)
     steps = set(np.diff(shown).tolist())
-    if shown[-1] >= frames + _SURPLUS:
+    if shown[-1] >= frames + _MAX_SURPLUS_FRAMES:
         return f"{folder} has an image of frame {shown[-1] + 1}, and the poses end with frame {frames}."
     if len(steps) > 1 or shown[0] > 0 or shown[-1] + max(steps, default=1) < frames:
         return f"{folder} lacks images: it has {len(shown)} of {frames} frames, not in even steps up to the end."

@@ -1,4 +1,4 @@
-"""MPII Human Pose: 25 000 images out of videos, 40 000 people with 16 joints each.
+"""MPII Human Pose: 25 000 images out of videos, 40 000 people with 16 keypoints each.
 
 Two forms are read. The release is one MATLAB file (``mpii_human_pose_v1_u12_1.mat``: RELEASE.annolist, img_train; its
 README says what the fields are). The other is the JSON that most published code trains on (``annot/train.json``,
@@ -26,20 +26,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from epipose.datasets.base import About, Choice, Finding, People2D
+from epipose.datasets.base import CheckResult, DatasetInfo, People2D, Selection
 from epipose.datasets.image_index import count_missing
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import read_mat, reading
 from epipose.io.files import read_json
 from epipose.skeletons import MPII16
 
 MAT = "mpii_human_pose_v1_u12_1.mat"
 JSON = {"train": "train.json", "val": "valid.json", "test": "test.json"}
-HEAD_SHARE = 0.6  # of the head rectangle's diagonal
-PERSON_PX = 200.0  # a person of scale 1 is this tall
-WHAT_MAT = "MPII's annotations (RELEASE.annolist, RELEASE.img_train)"
-WHAT_HEADS = "the head rectangles of MPII's validation set (headboxes_src, 2 x 2 x people)"
-HELP = "Download it from the dataset's page; epipose datasets prints how the files should lie."
+HEAD_SIZE_FACTOR = 0.6  # of the head rectangle's diagonal
+PX_PER_SCALE = 200.0  # a person of scale 1 is this tall
+EXPECTED_MAT = "MPII's annotations (RELEASE.annolist, RELEASE.img_train)"
+EXPECTED_HEADS = "the head rectangles of MPII's validation set (headboxes_src, 2 x 2 x people)"
+REMEDY = "Download it from the dataset's page; epipose datasets prints how the files should lie."
 
 
 class _Person(NamedTuple):
@@ -53,13 +53,13 @@ class _Person(NamedTuple):
 
 
 class Mpii:
-    """The images with everybody who is marked in them; "val" is there in the JSON form only."""
+    """The images with everybody who is marked in them; "val" exists in the JSON form only."""
 
-    about = About(
+    info = DatasetInfo(
         title="MPII Human Pose",
         licence=(
-            "annotations: Simplified BSD (bsd.txt of the release); images are out of YouTube videos, for research only: "
-            "the dataset's page allows no commercial use"
+            "annotations: Simplified BSD (bsd.txt of the release); images are out of YouTube videos, for research "
+            "only: the dataset's page allows no commercial use"
         ),
         source="http://human-pose.mpi-inf.mpg.de",
         download=(
@@ -77,27 +77,27 @@ class Mpii:
         """Whether the annotations are there in one of the two forms."""
         return _mat(root) is not None or any((root / "annot" / name).exists() for name in JSON.values())
 
-    def people(self, root: Path, choice: Choice) -> People2D:
-        """Everybody who is marked: of one split, or of all that have joints."""
+    def people(self, root: Path, selection: Selection) -> People2D:
+        """The annotated people: of one split, or of all that have keypoints."""
         there = [split for split, name in JSON.items() if (root / "annot" / name).exists()]
         if there:
-            splits = (choice.split,) if choice.split else tuple(split for split in there if split != "test")
+            splits = (selection.split,) if selection.split else tuple(split for split in there if split != "test")
             people = [person for split in splits for person in _from_json(root, split)]
         else:
-            people = _from_mat(root, choice.split)
+            people = _from_mat(root, selection.split)
         if not people:
-            raise EpiposeError(f"{root} marks nobody in split {choice.split or 'train and val'}. {HELP}")
+            raise InputError(f"{root} annotates nobody in split {selection.split or 'train and val'}. {REMEDY}")
         return _table(root / "images", people)
 
-    def check(self, root: Path) -> list[Finding]:
-        """Every annotation file that is there, and the images it names."""
+    def check(self, root: Path) -> list[CheckResult]:
+        """Check every annotation file that is there, and the images it names."""
         there = [split for split, name in JSON.items() if (root / "annot" / name).exists()]
-        findings = [_check(root, split, lambda split=split: _from_json(root, split)) for split in there]
+        results = [_check(root, split, lambda split=split: _from_json(root, split)) for split in there]
         if (path := _mat(root)) is not None:
-            findings.append(_check(root, path.name, lambda: _from_mat(root, "train")))
+            results.append(_check(root, path.name, lambda: _from_mat(root, "train")))
         if "val" in there and not (heads := root / "annot" / "gt_valid.mat").exists():
-            findings.append(Finding(False, f"{heads} is missing: without head sizes there is no PCKh. {HELP}"))
-        return findings or [Finding(False, f"{root} holds neither {MAT} nor annot/train.json. {HELP}")]
+            results.append(CheckResult(False, f"{heads} is missing: without head sizes there is no PCKh. {REMEDY}"))
+        return results or [CheckResult(False, f"{root} holds neither {MAT} nor annot/train.json. {REMEDY}")]
 
 
 def _mat(root: Path) -> Path | None:
@@ -110,7 +110,7 @@ def _from_json(root: Path, split: str) -> list[_Person]:
     """The people of one JSON file, in its order."""
     path = root / "annot" / JSON[split]
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}. {HELP}")
+        raise InputError(f"There is no file {path}. {REMEDY}")
     entries = read_json(path)
     with reading(path, "a list of people, each with image, joints, joints_vis, center and scale"):
         heads = _heads(root / "annot" / "gt_valid.mat", len(entries)) if split == "val" else np.zeros(len(entries))
@@ -118,7 +118,7 @@ def _from_json(root: Path, split: str) -> list[_Person]:
 
 
 def _entry(entry: dict[str, Any], marked: bool, head_px: float) -> _Person:
-    """One person of the JSON; joints_vis 0 is a joint that nobody marked."""
+    """One person of the JSON; joints_vis 0 is a joint without annotation."""
     joints = len(MPII16.joints)
     xy, conf = np.zeros((joints, 2)), np.zeros(joints)
     if marked:
@@ -128,29 +128,31 @@ def _entry(entry: dict[str, Any], marked: bool, head_px: float) -> _Person:
 
 
 def _heads(path: Path, people: int) -> np.ndarray:
-    """What PCKh measures by, for everybody of valid.json; 0 where the file is not there."""
+    """The head size that normalises PCKh, of everybody in valid.json; 0 where the file is not there."""
     if not path.exists():
         return np.zeros(people)
-    content = read_mat(path, WHAT_HEADS, ("headboxes_src",))["headboxes_src"]
-    with reading(path, WHAT_HEADS):
+    content = read_mat(path, EXPECTED_HEADS, ("headboxes_src",))["headboxes_src"]
+    with reading(path, EXPECTED_HEADS):
         boxes = np.asarray(content, np.float64)
     if boxes.size != 4 * people:
-        raise EpiposeError(f"{path}: headboxes_src has shape {boxes.shape}, but valid.json has {people} people. {HELP}")
+        raise DamagedFileError(
+            f"{path}: headboxes_src has shape {boxes.shape}, but valid.json has {people} people. {REMEDY}"
+        )
     corners = boxes.reshape(2, 2, people)
-    return HEAD_SHARE * np.linalg.norm(corners[1] - corners[0], axis=0)
+    return HEAD_SIZE_FACTOR * np.linalg.norm(corners[1] - corners[0], axis=0)
 
 
 def _from_mat(root: Path, split: str | None) -> list[_Person]:
-    """The people of the release's file, in its order; those of the training images whom nobody marked are left out."""
+    """The people of the release's file, in its order; people of the training images without annotation are left out."""
     path = _mat(root)
     if path is None or split == "val":
-        raise EpiposeError(
+        raise InputError(
             f"{root} has no {f'annot/{JSON[split]}' if split else MAT}"
-            f"{', and the MATLAB file does not say which people are for validation' if path else ''}. {HELP}"
+            f"{', and the MATLAB file does not say which people are for validation' if path else ''}. {REMEDY}"
         )
-    release = read_mat(path, WHAT_MAT, ("RELEASE",))["RELEASE"]
+    release: Any = read_mat(path, EXPECTED_MAT, ("RELEASE",))["RELEASE"]
     people = []
-    with reading(path, WHAT_MAT):
+    with reading(path, EXPECTED_MAT):
         for image, train in zip(_many(release.annolist), _many(release.img_train), strict=True):
             if bool(train) == (split != "test"):
                 found = (_rectangle(str(image.image.name), person) for person in _many(image.annorect))
@@ -159,7 +161,7 @@ def _from_mat(root: Path, split: str | None) -> list[_Person]:
 
 
 def _rectangle(image: str, person: Any) -> _Person | None:
-    """One annorect; None for one of which nothing is known but that somebody is there. Any of its fields may lack."""
+    """One annorect; None for one that has neither keypoints nor a position. Any of its fields may lack."""
     joints = len(MPII16.joints)
     xy, conf = np.zeros((joints, 2)), np.zeros(joints)
     for point in (point for marked in _field(person, "annopoints") for point in _field(marked, "point")):
@@ -175,7 +177,7 @@ def _rectangle(image: str, person: Any) -> _Person | None:
     else:
         return None
     corners = [float(value[0]) for name in ("x1", "y1", "x2", "y2") if len(value := _field(person, name))]
-    head = HEAD_SHARE * np.hypot(corners[2] - corners[0], corners[3] - corners[1]) if len(corners) == 4 else 0.0
+    head = HEAD_SIZE_FACTOR * np.hypot(corners[2] - corners[0], corners[3] - corners[1]) if len(corners) == 4 else 0.0
     return _Person(image, xy, conf, box, float(head))
 
 
@@ -193,7 +195,7 @@ def _many(value: Any) -> list[Any]:
 
 def _square(center: Sequence[float], scale: float) -> tuple[float, float, float, float]:
     """The dataset's square around a person, as left, top, width, height with pixels counted from 0."""
-    side = PERSON_PX * float(scale)
+    side = PX_PER_SCALE * float(scale)
     return float(center[0]) - 1 - side / 2, float(center[1]) - 1 - side / 2, side, side
 
 
@@ -211,13 +213,13 @@ def _table(images: Path, people: list[_Person]) -> People2D:
     )
 
 
-def _check(root: Path, what: str, read: Callable[[], list[_Person]]) -> Finding:
+def _check(root: Path, what: str, read: Callable[[], list[_Person]]) -> CheckResult:
     """Whether an annotation file can be read, and how many of its images are there."""
     try:
         people = read()
         names = {person.image for person in people}
         missing = count_missing(root / "images", names)
     except EpiposeError as error:
-        return Finding(False, str(error))
+        return CheckResult(False, str(error))
     words = f"{root}, {what}: {len(people)} people in {len(names)} images, of which {missing} are not in images"
-    return Finding(bool(people) and not missing, words)
+    return CheckResult(bool(people) and not missing, words)

@@ -1,24 +1,23 @@
-"""A Pose2Sim project: videos, their calibration, and the markers that Pose2Sim triangulated, if it has run.
+"""Pose2Sim projects: videos, their calibration, and the markers that Pose2Sim triangulated, if it has run.
 
-Those markers are the project's own RESULT, not a ground truth: nobody measured them by other means. Written from
+Those markers are the project's own RESULT, not a ground truth: they were not measured by other means. Written from
 Pose2Sim's source (perfanalytics/pose2sim 0.10: calibration.toml_write, common.computeP and zup2yup,
 triangulation.make_trc, synchronization, poseEstimation) and its demo:
 
 - ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3), rotation
-  (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Where its origin is was up to whoever
-  calibrated; it is taken to lie on the floor. Of several files the newest counts, as there.
+  (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Its origin is chosen at
+  calibration; it is assumed to lie on the floor. Of several files the newest counts, as there.
 - ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it
-by
-  64 like the focal length, but it has no unit); where both are there, the original is read.
+  by 64 like the focal length, but it has no unit); where both are there, the original is read.
 - Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos'
-names.
+  names.
 - ``pose-3d/*.trc`` is y up: its X, Y, Z are the world's y, z, x. ``Units`` says m (Pose2Sim) or mm. ``Frame#`` is the
   number of the video's frame, from 0; the file may begin later. A missing marker is empty or nan.
 - ``pose-sync/`` holds the 2D poses with shifted numbers where the videos did not start together. Then frame k of the
   result is not frame k of every video, and the project is refused until its videos are cut.
 - Videos need not end together, and the take is as long as the shortest; but where one ends more than a second before
-  another, or a folder of images skips some that another has, nobody can tell which frames belong together.
-- ``pose/CAMERA_json`` are 2D poses of a detector. They are counted, not taken: epipose detects anew.
+  another, or a folder of images skips some that another has, it is unknown which frames belong together.
+- ``pose/CAMERA_json`` are 2D poses of a detector. They are counted, not used: epipose detects anew.
 """
 
 from __future__ import annotations
@@ -35,21 +34,22 @@ import numpy as np
 import torch
 
 from epipose.camera import Camera, Rig, stack_cameras
-from epipose.datasets.base import About, Choice, Finding, Take, Truth
-from epipose.datasets.image_index import SLACK_S, frame_numbers, last_number, stated
+from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selection, Take
+from epipose.datasets.image_index import MAX_END_DIFFERENCE_S, frame_numbers, last_number, read_header
 from epipose.datasets.selection import check_names, check_unique, selected
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import reading
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import Markers, read_trc
-from epipose.io.video import VIDEO_SUFFIXES, frame_files, holds_images
+from epipose.io.images import frame_files, holds_images
+from epipose.io.video import VIDEO_SUFFIXES
 from epipose.poses import Poses3D
 from epipose.skeletons import BODY25
 
 IMAGES_FPS = 60.0  # what Pose2Sim takes for images that are no video
 _WORLD_FROM_TRC = [2, 0, 1]
-_CAMERA = "a calibration of Pose2Sim (TOML; a table per camera with size, matrix, distortions, rotation, translation)"
-_NOT_CAMERAS = ("metadata", "capture_volume", "charuco", "checkerboard")
+_EXPECTED = "a calibration of Pose2Sim (TOML; a table per camera with size, matrix, distortions, rotation, translation)"
+_NOT_CAMERA_TABLES = ("metadata", "capture_volume", "charuco", "checkerboard")
 
 
 def _joint_of(marker: str) -> str:
@@ -64,11 +64,11 @@ def _joint_of(marker: str) -> str:
 class Pose2SimProject:
     """Reads a trial, or a session with trials in it: every folder that has ``videos/``."""
 
-    about = About(
+    info = DatasetInfo(
         title="Pose2Sim project",
         licence="yours (Pose2Sim and its demos: BSD-3)",
         source="github.com/perfanalytics/pose2sim",
-        download="nothing: it is a folder that Pose2Sim worked in; pip download pose2sim brings demos without results",
+        download="nothing: it is Pose2Sim's working folder; pip download pose2sim downloads demos without results",
         tree="PROJECT/\n"
         "  Config.toml\n"
         "  calibration/Calib*.toml                or Calib.qca.txt; may lie one or two folders higher\n"
@@ -80,27 +80,27 @@ class Pose2SimProject:
         """Whether there is a Config.toml, and videos/ here or below."""
         return (root / "Config.toml").exists() and bool(_trials(root))
 
-    def takes(self, root: Path, choice: Choice) -> Sequence[Take]:
+    def takes(self, root: Path, selection: Selection) -> Sequence[Take]:
         """One take per trial. The subject is the folder above the trial, the action the trial's own."""
         trials = _trials(root)
         if not trials:
-            raise EpiposeError(f"{root} has no videos/ here or below. Expected:\n{self.about.tree}")
+            raise InputError(f"{root} has no videos/ here or below. Expected:\n{self.info.tree}")
         check_unique([_name(root, trial) for trial in trials], trials)
-        return selected([_take(root, trial, choice.views) for trial in trials], choice)
+        return selected([_take(root, trial, selection.views) for trial in trials], selection)
 
-    def check(self, root: Path) -> list[Finding]:
-        """Opens calibration, videos' headers and results, and counts the 2D poses."""
-        findings, trials = [], _trials(root)
+    def check(self, root: Path) -> list[CheckResult]:
+        """Open calibration, videos' headers and results, and count the 2D poses."""
+        results, trials = [], _trials(root)
         for trial in trials:
             try:
-                findings += _check(_take(root, trial, ()), trial)
+                results += _check(_take(root, trial, ()), trial)
             except EpiposeError as error:
-                findings.append(Finding(False, str(error)))
+                results.append(CheckResult(False, str(error)))
         try:
             check_unique([_name(root, trial) for trial in trials], trials)
         except EpiposeError as error:
-            findings.append(Finding(False, str(error)))
-        return findings or [Finding(False, f"{root} has no videos/ here or below.")]
+            results.append(CheckResult(False, str(error)))
+        return results or [CheckResult(False, f"{root} has no videos/ here or below.")]
 
 
 def _trials(root: Path) -> list[Path]:
@@ -120,46 +120,47 @@ def _take(root: Path, trial: Path, views: Sequence[str]) -> Take:
     check_names("view", views, set(videos))
     chosen = tuple(views) or tuple(videos)
     images = tuple(videos[name] for name in chosen)
-    seen = [stated(path) for path in images]
+    seen = [read_header(path) for path in images]
     fps = _frame_rate(trial) if images[0].is_dir() else min(footage.fps for footage in seen)
     counts = [footage.frames for footage in seen]
     subject, action = (parts[-2] if len(parts) > 1 else ""), trial.resolve().name
 
-    def truth() -> Truth:
+    def ground_truth() -> GroundTruth:
         _check_together(images, counts, fps)
-        return _truth(trial, min(counts), tuple(videos))
+        return _ground_truth(trial, min(counts), tuple(videos))
 
-    return Take(_name(root, trial), subject, action, rig.select(chosen), images, min(counts), fps, truth)
+    return Take(_name(root, trial), subject, action, rig.select(chosen), images, min(counts), fps, ground_truth)
 
 
 def _check_together(images: Sequence[Path], counts: Sequence[int], fps: float) -> None:
-    """EpiposeError where a view ends much before another, or a folder skips images that another has."""
+    """Raise InputError where a view ends much before another, or a folder skips images that another has."""
     short, long = counts.index(min(counts)), counts.index(max(counts))
-    if counts[long] - counts[short] > SLACK_S * fps:
-        raise EpiposeError(
+    if counts[long] - counts[short] > MAX_END_DIFFERENCE_S * fps:
+        raise InputError(
             f"{images[short]} has {counts[short]} frames, {images[long]} has {counts[long]}; frame k must be one "
-            "moment in all views. If images are missing, extract them again; else cut the videos so that they begin and "
-            "end together and run Pose2Sim again, or leave a view out with --views."
+            "moment in all views. If images are missing, extract them again; else cut the videos so that they begin "
+            "and end together and run Pose2Sim again, or leave a view out with --views."
         )
     folders = [path for path in images if path.is_dir()]
     steps = [np.diff(frame_numbers(folder)[: min(counts)]) for folder in folders]
     for folder, step in zip(folders, steps, strict=True):
         if (apart := step != steps[0]).any():
             late = int(apart.argmax()) + 1
-            raise EpiposeError(
-                f"{folder} and {folders[0]} do not have the same frames: image {late + 1} is {frame_files(folder)[late]} "
-                f"in the one, {frame_files(folders[0])[late]} in the other. Extract the images of both again."
+            raise InputError(
+                f"{folder} and {folders[0]} do not have the same frames: image {late + 1} is "
+                f"{frame_files(folder)[late]} in the one, {frame_files(folders[0])[late]} in the other. "
+                "Extract the images of both again."
             )
 
 
 def _frame_rate(trial: Path) -> float:
-    """Of images: what the nearest Config.toml says, the trial's own or one above it; "auto" there says nothing."""
+    """Of images: the rate in the nearest Config.toml, the trial's own or one above it; "auto" there is none."""
     for path in (folder / "Config.toml" for folder in (trial, trial.parent, trial.parent.parent)):
         if path.exists():
             with reading(path, "a configuration of Pose2Sim (TOML)"):
-                said = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("frame_rate")
-            if isinstance(said, int | float):
-                return float(said)
+                stated = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {}).get("frame_rate")
+            if isinstance(stated, int | float):
+                return float(stated)
     return IMAGES_FPS
 
 
@@ -169,7 +170,7 @@ def _videos(trial: Path) -> list[Path]:
     found = [path for path in places if path.suffix.lower() in VIDEO_SUFFIXES]
     found = found or [path for path in places if path.is_dir() and holds_images(path)]
     if not found:
-        raise EpiposeError(f"{trial / 'videos'} holds no video and no folder of images.")
+        raise InputError(f"{trial / 'videos'} holds no video and no folder of images.")
     return sorted(found, key=lambda path: (last_number(path.stem) is None, last_number(path.stem) or 0, path.name))
 
 
@@ -183,34 +184,32 @@ def _calibration(trial: Path) -> Rig:
                 return _rig(max(tomls, key=lambda path: (path.stat().st_mtime, path.name)))
             if qualisys:
                 return replace(read_qualisys(qualisys[0]), upright=True)
-    raise EpiposeError(
+    raise InputError(
         f"{trial} has no calibration: expected calibration/Calib*.toml or calibration/*.qca.txt, in it or one or two "
         "folders higher. Run Pose2Sim.calibration()."
     )
 
 
 def _rig(path: Path) -> Rig:
-    with reading(path, _CAMERA):
+    with reading(path, _EXPECTED):
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        entries = {key: table for key, table in content.items() if isinstance(table, dict) and key not in _NOT_CAMERAS}
+        entries = {
+            key: table for key, table in content.items() if isinstance(table, dict) and key not in _NOT_CAMERA_TABLES
+        }
         rig = Rig(tuple(entries), stack_cameras([_camera(path, *entry) for entry in entries.items()]), True, True)
     return rig
 
 
 def _camera(path: Path, name: str, table: dict[str, Any]) -> Camera:
     if table.get("fisheye", False):
-        raise EpiposeError(
-            f"{path}: camera '{name}' is a fisheye, which epipose cannot model. Undistort its video first."
-        )
+        raise InputError(f"{path}: camera '{name}' is a fisheye, which is not supported. Undistort its video first.")
     distortion = [float(value) for value in table["distortions"]]
     if len(distortion) not in (4, 5):
-        raise EpiposeError(
-            f"{path}: camera '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3)."
-        )
+        raise DamagedFileError(f"{path}: '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3).")
     R = cv2.Rodrigues(np.array(table["rotation"], dtype=float))[0]
     K, t = (torch.tensor(table[key], dtype=torch.float64) for key in ("matrix", "translation"))
-    lens = torch.tensor([*distortion, 0.0][:5], dtype=torch.float64)
-    return Camera(K, lens, torch.from_numpy(R), t, torch.tensor(table["size"]).round().long())
+    coefficients = torch.tensor([*distortion, 0.0][:5], dtype=torch.float64)
+    return Camera(K, coefficients, torch.from_numpy(R), t, torch.tensor(table["size"]).round().long())
 
 
 def _named(rig: Rig, videos: tuple[str, ...], trial: Path) -> Rig:
@@ -218,21 +217,21 @@ def _named(rig: Rig, videos: tuple[str, ...], trial: Path) -> Rig:
     if set(videos) <= set(rig.names):
         return rig.select(videos)
     if len(videos) != len(rig.names):
-        raise EpiposeError(
+        raise InputError(
             f"{trial} has {len(videos)} videos ({', '.join(videos)}), its calibration {len(rig.names)} cameras "
             f"({', '.join(rig.names)}), under other names. There must be a camera for each video."
         )
     return replace(rig, names=videos)
 
 
-def _truth(trial: Path, frames: int, cameras: Sequence[str]) -> Truth:
+def _ground_truth(trial: Path, frames: int, cameras: Sequence[str]) -> GroundTruth:
     late = {camera: shift for camera in cameras if (shift := _shift(trial, camera))}
     if late:
         listing = ", ".join(f"{camera} by {shift}" for camera, shift in late.items())
-        raise EpiposeError(
-            f"{trial}: Pose2Sim shifted its 2D poses to synchronise the videos (frames: {listing}), so its result is not "
-            "frame by frame that of the videos. Cut the videos so that they start together and run Pose2Sim again, or "
-            "leave its result out and let epipose find the starts: epipose run VIDEOS."
+        raise InputError(
+            f"{trial}: Pose2Sim shifted its 2D poses to synchronise the videos (frames: {listing}), so its result is "
+            "not frame by frame that of the videos. Cut the videos so that they start together and run Pose2Sim again, "
+            "or leave its result out and let epipose find the time offsets: epipose run VIDEOS."
         )
     people = [read_trc(path) for path in _results(trial)]
     joints = len(BODY25.joints)
@@ -240,11 +239,11 @@ def _truth(trial: Path, frames: int, cameras: Sequence[str]) -> Truth:
     conf = torch.zeros(frames, max(1, len(people)), joints)
     for person, markers in enumerate(people):
         _place(markers, xyz[:, person], conf[:, person])
-    return Truth(Poses3D(xyz, conf, BODY25, "world", True))
+    return GroundTruth(Poses3D(xyz, conf, BODY25, "world", True))
 
 
 def _shift(trial: Path, camera: str) -> int:
-    """By how many frames the synchronised 2D poses of a camera were moved; 0 where they were not."""
+    """Frames by which the synchronised 2D poses of a camera were shifted; 0 where they were not."""
     last = []
     for folder in ("pose", "pose-sync"):
         place = trial / folder / f"{camera}_json"
@@ -265,7 +264,7 @@ def _results(trial: Path) -> list[Path]:
 
 
 def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
-    """Put the markers that are joints into the frames they say."""
+    """Write the markers that are joints into their frames."""
     inside = (markers.frames >= 0) & (markers.frames < len(xyz))
     frames = torch.from_numpy(markers.frames[inside])
     for column, marker in enumerate(markers.names):
@@ -277,22 +276,25 @@ def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
             conf[frames, BODY25.index(joint)] = torch.from_numpy(known).float()
 
 
-def _check(take: Take, trial: Path) -> list[Finding]:
+def _check(take: Take, trial: Path) -> list[CheckResult]:
     assert take.rig is not None
-    findings = [Finding(True, f"{take.name}: {len(take.images)} videos of {take.frames} frames, {take.fps:g} fps.")]
+    results = [CheckResult(True, f"{take.name}: {len(take.images)} videos of {take.frames} frames, {take.fps:g} fps.")]
     for camera, video in zip(take.rig.names, take.images, strict=True):
         assert video is not None
-        seen, place = stated(video).frames, trial / "pose" / f"{camera}_json"
+        seen, place = read_header(video).frames, trial / "pose" / f"{camera}_json"
         if seen != take.frames:
-            findings.append(Finding(False, f"{video} has {seen} frames; the shortest has {take.frames}."))
+            results.append(CheckResult(False, f"{video} has {seen} frames; the shortest has {take.frames}."))
         poses = len(list(place.glob("*.json"))) if place.is_dir() else None
         if poses is not None and poses != seen:
-            findings.append(Finding(False, f"{place} has {poses} 2D poses for {seen} frames of the video."))
+            results.append(CheckResult(False, f"{place} has {poses} 2D poses for {seen} frames of the video."))
     try:
-        conf = take.truth().poses.conf
+        conf = take.ground_truth().poses.conf
     except EpiposeError as error:
-        return [*findings, Finding(False, str(error))]
+        return [*results, CheckResult(False, str(error))]
     used = ", ".join(path.name for path in _results(trial))
     covered = int((conf.flatten(1) > 0).any(-1).sum())
     there = f"{take.name}: its own 3D result ({used}) covers {covered} frames."
-    return [*findings, Finding(True, there if used else f"{take.name} has no 3D result (pose-3d/*.trc): cameras only.")]
+    return [
+        *results,
+        CheckResult(True, there if used else f"{take.name} has no 3D result (pose-3d/*.trc): cameras only."),
+    ]

@@ -1,4 +1,4 @@
-"""The datasets that epipose reads, each from the files that its makers publish.
+"""Registry of dataset readers, each for the files as they are published.
 
 To add one: a file with a class that has the members of `TakeReader` or `PeopleReader` (see base.py), a line in
 ``READERS`` (or, from another package, an entry point in the group ``epipose.readers``), a test.
@@ -11,7 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from epipose.datasets.base import Reader
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, InputError
+from epipose.io.files import AnyPath
 
 __all__ = ["READERS", "reader_for", "reader_named", "reader_names"]
 
@@ -35,30 +36,30 @@ def reader_names() -> list[str]:
 
 
 def reader_named(name: str) -> Reader:
-    """Build a reader by name; EpiposeError that lists the names, or says why another package's cannot be built."""
+    """Build a reader by name; InputError lists the names, or says why another package's cannot be built."""
     if name in READERS:
         module, _, kind = READERS[name].partition(":")
         return getattr(importlib.import_module(module), kind)()
     plugins = _plugins()
     if name not in plugins:
-        raise EpiposeError(f"There is no dataset '{name}'; epipose reads {', '.join(reader_names())}.")
+        raise InputError(f"There is no dataset '{name}'; epipose reads {', '.join(reader_names())}.")
     try:
         return plugins[name].load()()
     except Exception as error:  # what another package does may fail in any way
-        raise EpiposeError(
-            f"The reader of '{name}' ({plugins[name].value}, of another package) cannot be loaded: {type(error).__name__}: "
-            f"{error}. Repair that package, or remove it."
+        raise InputError(
+            f"The reader of '{name}' ({plugins[name].value}, of another package) cannot be loaded: "
+            f"{type(error).__name__}: {error}. Repair that package, or remove it."
         ) from error
 
 
-def reader_for(root: Path) -> tuple[str, Reader]:
-    """The dataset that a folder or file is, by its names; EpiposeError where it is none, or there is nothing.
+def reader_for(root: AnyPath) -> tuple[str, Reader]:
+    """The dataset that a folder or file is, by its names; InputError where it is none, or there is nothing.
 
     Readers of other packages are asked last; one that fails is passed over, and named where no other knows the path.
     """
-    root = root.resolve()  # "." has a name, and a folder above it
+    root = Path(root).resolve()  # "." has a name, and a folder above it
     if not root.exists():
-        raise EpiposeError(f"There is no file or folder {root}.")
+        raise InputError(f"There is no file or folder {root}.")
     faults = ""
     for name in reader_names():
         try:
@@ -71,9 +72,9 @@ def reader_for(root: Path) -> tuple[str, Reader]:
             faults += (
                 f" {error}" if isinstance(error, EpiposeError) else f" {name} fails ({type(error).__name__}: {error})."
             )
-    raise EpiposeError(
-        f"{root} looks like none of the datasets that epipose reads ({', '.join(reader_names())}). epipose datasets prints "
-        f"how the files of each should lie.{faults}"
+    raise InputError(
+        f"{root} looks like none of the datasets that epipose reads ({', '.join(reader_names())}). epipose datasets "
+        f"prints how the files of each should lie.{faults}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The sample: four synchronised videos of a man balancing on a beam, with the lab's own calibration kept apart.
+"""Sample clip: four synchronised videos of a man balancing on a beam, with the lab's calibration kept apart.
 
 They are the single-person demo of Pose2Sim (BSD-3-Clause, David Pagnon and contributors): 100 frames, 60 fps,
 portrait, a bystander and a plastic skeleton in two views. The calibration is by wand.
@@ -18,10 +18,10 @@ from pathlib import Path
 
 from epipose.camera import Rig, stack_cameras
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
 from epipose.io.fetch import archive_of, extract, has_hash, pip_wheel
-from epipose.io.files import read_json
+from epipose.io.files import AnyPath, read_json
 
 WHEEL = pip_wheel("pose2sim", "0.10.49")
 WHEEL_SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"
@@ -56,19 +56,20 @@ MEMBERS = {
 }
 
 
-def sample(out: Path, wheel: Path | None = None) -> Clip:
+def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
     """Write the sample clip to the folder ``out``; what is there already, whole, is left.
 
     Beside ``clip.json`` and ``videos/`` stand ``intrinsics.json`` (all that calibration may see) and ``reference/``
     (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
-    it pip brings it into the cache. Raises EpiposeError when it cannot be had, is another file, or ``out`` is taken.
+    it pip downloads it into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
     """
+    out = Path(out)
     views = read_json(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
     if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
-        raise EpiposeError(f"{out} holds another clip. Give an empty or new folder for the sample.")
+        raise InputError(f"{out} holds another clip. Give an empty or new folder for the sample.")
     missing = [name for name, (_, sha256) in MEMBERS.items() if not has_hash(out / name, sha256)]
     if missing:
-        archive = _wheel(wheel)
+        archive = _wheel(None if wheel is None else Path(wheel))
         for name in missing:
             member, sha256 = MEMBERS[name]
             extract(archive, member, out / name, sha256)
@@ -80,7 +81,7 @@ def sample(out: Path, wheel: Path | None = None) -> Clip:
     return clip
 
 
-def reference_rig(calibration: Path) -> Rig:
+def reference_rig(calibration: AnyPath) -> Rig:
     """The lab's calibration for the videos as they are: cam01 and cam02 scaled and padded (see above)."""
     rig = read_qualisys(calibration)
     views = [rig.camera[index] for index in range(len(rig.names))]
@@ -91,7 +92,7 @@ def reference_rig(calibration: Path) -> Rig:
 def _wheel(by_hand: Path | None) -> Path:
     if by_hand is not None:
         if not has_hash(by_hand, WHEEL_SHA256):
-            raise EpiposeError(
+            raise InputError(
                 f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL_SHA256}). "
                 "Get it with: pip download --no-deps pose2sim==0.10.49"
             )
@@ -99,5 +100,7 @@ def _wheel(by_hand: Path | None) -> Path:
     archive = archive_of(WHEEL)
     if not has_hash(archive, WHEEL_SHA256):
         archive.unlink()
-        raise EpiposeError(f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}) and was deleted. Try again.")
+        raise DamagedFileError(
+            f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}) and was deleted. Try again."
+        )
     return archive

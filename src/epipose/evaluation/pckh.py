@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.datasets.base import Choice, People2D, PeopleReader
+from epipose.datasets.base import People2D, PeopleReader, Selection
 from epipose.datasets.registry import reader_for
 from epipose.errors import InputError
 from epipose.evaluation.options import EvaluateOptions
@@ -33,7 +33,7 @@ def evaluate_2d(predicted: AnyPath, ground_truth: AnyPath, options: EvaluateOpti
     name, reader = reader_for(Path(ground_truth))
     if not isinstance(reader, PeopleReader):
         raise InputError(f"{ground_truth} is the dataset {name}; PCKh is measured on people in images: give MPII.")
-    people = reader.people(Path(ground_truth), Choice(split="val"))
+    people = reader.people(Path(ground_truth), Selection(split="val"))
     xy = _keypoints(Path(predicted), people, Path(ground_truth))
     weight = ((people.conf > 0) & (people.head_px > 0)[:, None]).double()
     if not bool(weight.any()):

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, Take, TakeReader
+from epipose.datasets.base import Selection, Take, TakeReader
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError, InputError
 from epipose.experiments.result import FootageSource
 from epipose.motion import motion_files
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.studio.film import Order, film
+from epipose.studio.film import ClipSpec, film
 from epipose.studio.rigs import RigKind
 from epipose.training.supervision import Mode
 
@@ -58,15 +58,15 @@ def studio_clips(work: Path, mocap: Path | None, *, seed: int, quick: bool, test
         )
     train = []
     for number, (kind, size, count) in enumerate(_TRAIN_RIGS[:1] if quick else _TRAIN_RIGS):
-        order = Order(
+        spec = ClipSpec(
             24 if quick else _FRAMES, 4, _FPS, size, kind, seen, (), 1000 * seed + 100 + number, full_chance_s=0.0
         )
-        train += film(work / f"train-{kind}", 2 if quick else count, order, workers=1)
+        train += film(work / f"train-{kind}", 2 if quick else count, spec, workers=1)
     test = []
     if testing:
         frames, count = (8, 1) if quick else (_TEST_FRAMES, _TEST_CLIPS)
-        order = Order(frames, 4, _TEST_FPS, (500, 500), "h36m", unseen, (), 1000 * seed + 200, full_chance_s=0.0)
-        test = film(work / "test-h36m", count, order, workers=1)
+        spec = ClipSpec(frames, 4, _TEST_FPS, (500, 500), "h36m", unseen, (), 1000 * seed + 200, full_chance_s=0.0)
+        test = film(work / "test-h36m", count, spec, workers=1)
     motions = f"{len(seen)} files of motion capture, {len(unseen)} others for the test"
     source = FootageSource(
         "studio: drawn people, simulated; the detector is real", "invented" if mocap is None else motions
@@ -85,8 +85,8 @@ def dataset_clips(
     name, reader = reader_for(root)
     if not isinstance(reader, TakeReader):
         raise InputError(f"{root} is the dataset {name}, which has no takes with 3D ground truth. Give one that has.")
-    choice = Choice()
-    takes = reader.takes(root, choice)
+    selection = Selection()
+    takes = reader.takes(root, selection)
     subjects = sorted({take.subject for take in takes})
     held_out = tuple(s for s in _TEST_SUBJECTS.get(name, subjects[-1:]) if s in subjects) if testing else ()
     if not takes or (testing and (not held_out or len(held_out) == len(subjects))):
@@ -95,7 +95,7 @@ def dataset_clips(
         )
     learned = [take for take in takes if take.subject not in held_out]
     tested = [take for take in takes if take.subject in held_out]
-    options = {"dataset": name, "true_scale": choice.true_scale, "known_bad": choice.known_bad}
+    options = {"dataset": name, "true_scale": selection.true_scale, "known_bad": selection.known_bad}
 
     def imported(some: list[Take], folder: str, step: int) -> tuple[list[Path], list[str]]:
         folders = {work / folder / take.name: take for take in some}

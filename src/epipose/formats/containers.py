@@ -1,68 +1,75 @@
-"""Opening the containers that datasets come in: MATLAB (old and 7.3), HDF5 and CDF, as NumPy arrays.
+"""Container formats of datasets: MATLAB (old and 7.3), HDF5 and CDF, read as NumPy arrays.
 
-A damaged or truncated file raises an EpiposeError that names it; nothing here knows what the arrays mean.
+A damaged or truncated file raises a DamagedFileError that names it; nothing here knows what the arrays mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from epipose.errors import EpiposeError, optional
+from epipose.errors import DamagedFileError, EpiposeError, InputError, optional
+from epipose.io.files import AnyPath
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever goes wrong inside into an EpiposeError that names the file and says what it should have been."""
+def reading(path: AnyPath, expected: str) -> Iterator[None]:
+    """Turn any exception inside into a DamagedFileError that names the file and says what it should have been.
+
+    Raises InputError where there is no file.
+    """
+    path = Path(path)
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}; expected {what}.")
+        raise InputError(f"There is no file {path}; expected {expected}.")
     try:
         yield
     except EpiposeError:
         raise
     except Exception as error:  # readers of binary formats raise anything at all for a damaged file
-        raise EpiposeError(
-            f"{path} cannot be read as {what} ({type(error).__name__}: {error}). It may be damaged or cut off: download or "
-            "extract it again."
+        raise DamagedFileError(
+            f"{path} cannot be read as {expected} ({type(error).__name__}: {error}). It may be damaged or cut off: "
+            "download or extract it again."
         ) from error
 
 
-def read_mat(path: Path, what: str, variables: tuple[str, ...] | None = None) -> dict[str, Any]:
+def read_mat(path: AnyPath, expected: str, variables: tuple[str, ...] | None = None) -> Mapping[str, object]:
     """The variables of a MATLAB file up to version 7.2, as `scipy.io.loadmat` gives them with structs as objects.
 
-    Where ``variables`` are named, only they are read, and one that is not there is an EpiposeError.
+    Where ``variables`` are named, only they are read, and one that is not there is a DamagedFileError.
     """
     io = optional("scipy.io", "datasets")
-    with reading(path, what):
+    with reading(path, expected):
         content = io.loadmat(str(path), squeeze_me=True, struct_as_record=False, variable_names=variables)
     missing = [name for name in variables or () if name not in content]
     if missing:
-        raise EpiposeError(f"{path} has no variable {', '.join(missing)}; expected {what}.")
+        raise DamagedFileError(
+            f"{path} has no variable {', '.join(missing)}; expected {expected}. Download or extract it again."
+        )
     return content
 
 
 @contextmanager
-def open_hdf5(path: Path, what: str) -> Iterator[Any]:
+def open_hdf5(path: AnyPath, expected: str) -> Iterator[Any]:
     """An h5py file (HDF5, and MATLAB's version 7.3) open for reading; its arrays have MATLAB's axes reversed."""
     h5py = optional("h5py", "datasets")
-    with reading(path, what), h5py.File(path, "r") as file:
+    with reading(path, expected), h5py.File(path, "r") as file:
         yield file
 
 
-def read_cdf(path: Path, variable: str, what: str) -> np.ndarray:
+def read_cdf(path: AnyPath, variable: str, expected: str) -> np.ndarray:
     """One variable of a CDF file."""
     cdflib = optional("cdflib", "datasets")
-    with reading(path, what):
+    with reading(path, expected):
         return np.asarray(cdflib.CDF(str(path)).varget(variable))
 
 
-def cdf_sizes(path: Path, variable: str, what: str) -> tuple[int, ...]:
+def cdf_sizes(path: AnyPath, variable: str, expected: str) -> tuple[int, ...]:
     """The sizes of one variable of a CDF file, records first; its values are not read."""
     cdflib = optional("cdflib", "datasets")
-    with reading(path, what):
+    with reading(path, expected):
         info = cdflib.CDF(str(path)).varinq(variable)
         return info.Last_Rec + 1, *info.Dim_Sizes

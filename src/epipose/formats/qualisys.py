@@ -1,4 +1,4 @@
-"""Reads the calibration that Qualisys Track Manager exports (``.qca.txt``, XML inside).
+"""Qualisys calibration files: ``.qca.txt`` as Qualisys Track Manager exports them, XML inside.
 
 Checked against the images of a lab that publishes both: focal lengths and principal point are in 1/64 pixel, the
 distortion coefficients are dimensionless, and the matrix and position give the pose of the camera in a world whose
@@ -14,22 +14,31 @@ import torch
 from torch import Tensor
 
 from epipose.camera import Camera, Rig
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath
 
-SUBPIXELS = 64.0  # intrinsics are written in this fraction of a pixel
-MILLIMETRES = 1000.0
+UNITS_PER_PIXEL = 64.0  # of focal lengths and principal points
+MM_PER_METRE = 1000.0
 
 
-def read_qualisys(path: Path) -> Rig:
-    """Every camera of the file, named by its serial, in metres; raises EpiposeError for what is no such file."""
+def read_qualisys(path: AnyPath) -> Rig:
+    """Every camera of the file, named by its serial, in metres.
+
+    Raises InputError where there is no file, DamagedFileError for what is no such file.
+    """
+    path = Path(path)
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}.")
+        raise InputError(f"There is no file {path}.")
     try:
         nodes = ElementTree.parse(path).getroot().findall("cameras/camera")
     except (ElementTree.ParseError, UnicodeDecodeError) as error:
-        raise EpiposeError(f"{path} is no Qualisys calibration: it is not valid XML ({error}).") from error
+        raise DamagedFileError(
+            f"{path} is no Qualisys calibration: it is not valid XML ({error}). Export it again."
+        ) from error
     if not nodes:
-        raise EpiposeError(f"{path} is no Qualisys calibration: it has no <cameras><camera> element.")
+        raise DamagedFileError(
+            f"{path} is no Qualisys calibration: it has no <cameras><camera> element. Export it again."
+        )
     names = tuple(node.get("serial", f"camera{index}") for index, node in enumerate(nodes))
     cameras = [_camera(node, f"{path}, camera '{name}'") for node, name in zip(nodes, names, strict=True)]
     batch = Camera(*(torch.stack(field) for field in zip(*cameras, strict=True)))
@@ -46,9 +55,13 @@ def _camera(node: ElementTree.Element, where: str) -> tuple[Tensor, Tensor, Tens
             return torch.tensor([float(value) for value in values], dtype=torch.float64)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             listing = ", ".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
-            raise EpiposeError(f"{where}: <{element}> must give numbers, got {listing}.") from error
+            raise DamagedFileError(
+                f"{where}: <{element}> must give numbers, got {listing}. Export it again."
+            ) from error
 
-    fu, fv, cu, cv = numbers("intrinsic", "focalLengthU", "focalLengthV", "centerPointU", "centerPointV") / SUBPIXELS
+    fu, fv, cu, cv = (
+        numbers("intrinsic", "focalLengthU", "focalLengthV", "centerPointU", "centerPointV") / UNITS_PER_PIXEL
+    )
     K = torch.eye(3, dtype=torch.float64)
     K[0, 0], K[1, 1], K[0, 2], K[1, 2] = fu, fv, cu, cv
     distortion = numbers(
@@ -61,7 +74,7 @@ def _camera(node: ElementTree.Element, where: str) -> tuple[Tensor, Tensor, Tens
     )
     matrix = numbers("transform", *(f"r{row}{column}" for row in (1, 2, 3) for column in (1, 2, 3))).reshape(3, 3)
     R = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)) @ matrix
-    center = numbers("transform", "x", "y", "z") / MILLIMETRES
+    center = numbers("transform", "x", "y", "z") / MM_PER_METRE
     left, right, top, bottom = numbers("fov_video", "left", "right", "top", "bottom")
     size = torch.stack([right - left + 1, bottom - top + 1]).round().long()
     return K, distortion, R, -R @ center, size

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
 from epipose.camera import Camera, Rig
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.geometry.rotation import nearest_rotation
-from epipose.io.files import read_json
+from epipose.io.files import AnyPath, read_json
 
 # Subject S1 of Human3.6M (published cameras, to a tenth of a millimetre and 1e-6).
 _H36M_S1 = {
@@ -45,22 +43,23 @@ _H36M_S1 = {
 
 
 def h36m_rig() -> Rig:
-    """The four cameras of Human3.6M's subject S1, float64, metres, z up, in the data set's own world."""
+    """The four cameras of Human3.6M's subject S1, float64, metres, z up, in the dataset's own world."""
     return _rig_of(_H36M_S1, millimetres=False)
 
 
-def read_rigs(path: Path) -> list[Rig]:
+def read_rigs(path: AnyPath) -> list[Rig]:
     """The rigs of a file: one of epipose's own, or many, as Human3.6M's cameras are published.
 
     There every camera is called GROUP/NAME, has K, dist, R and t in millimetres, and no size: it is twice the principal
-    point, to the nearest ten pixels. Raises EpiposeError for anything else.
+    point, to the nearest ten pixels. Raises DamagedFileError for anything else, InputError for a rig without scale.
     """
     content = read_json(path)
     if isinstance(content, dict) and str(content.get("format", "")).startswith("epipose-rig"):
         rig = Rig.load(path)
         if not rig.metric or not rig.upright:
-            raise EpiposeError(
-                f"The rig {path} is not metric and upright: the studio needs metres and a floor at z = 0."
+            raise InputError(
+                f"The rig {path} is not metric and upright: the studio needs metres and a floor at z = 0. "
+                "Calibrate with --height, or give another rig."
             )
         return [rig]
     groups: dict[str, dict] = {}
@@ -71,7 +70,7 @@ def read_rigs(path: Path) -> list[Rig]:
             groups.setdefault(group, {})[f"cam{camera}"] = {**entry, "distortion": entry["dist"], "size": size}
         return [_rig_of(cameras, millimetres=True) for cameras in groups.values()]
     except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise EpiposeError(
+        raise DamagedFileError(
             f'{path} is no file of rigs ({error}): expected epipose\'s rig.json, or {{"cameras": {{"S1/54138969": '
             '{"K": 3x3, "dist": 5, "R": 3x3, "t": 3 (millimetres)}}}.'
         ) from error

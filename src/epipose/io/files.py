@@ -1,7 +1,7 @@
-"""Writing results so that a half-written file is never mistaken for a whole one, and a finished stage is not redone.
+"""Atomic writing of result files, and records by which a finished stage is not redone.
 
 Every file is written beside its final name and renamed when it is complete. Every verb leaves a record
-``<verb>.json`` beside its outputs: the options it ran with and a fingerprint of what it read. A verb whose record
+``<verb>.json`` beside its outputs: the options it ran with and a fingerprint of its inputs. A verb whose record
 still matches has nothing to do.
 """
 
@@ -36,8 +36,9 @@ def installed_version() -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
@@ -55,9 +56,10 @@ def write_json(path: AnyPath, content: Any) -> None:
 
 
 def read_json(path: AnyPath) -> Any:
-    """Read JSON; what is missing, broken or no file is an EpiposeError that names it."""
+    """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
+    path = Path(path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -73,8 +75,12 @@ def write_npz(path: AnyPath, **arrays: Any) -> None:
 
 
 def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
-    """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file."""
-    if not Path(path).exists():
+    """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file.
+
+    Raises InputError for a missing file, DamagedFileError for one that cannot be read or lacks a key.
+    """
+    path = Path(path)
+    if not path.exists():
         raise InputError(f"There is no file {path}. Make it with: {made_by}")
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -89,13 +95,13 @@ def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.n
     return arrays
 
 
-def fingerprint(paths: Sequence[Path]) -> str:
+def fingerprint(paths: Sequence[AnyPath]) -> str:
     """SHA-256 over the contents of files, in the order given (names do not count).
 
     Of a folder, which holds the images of a view and may be huge, names and sizes stand for the contents.
     """
     digest = hashlib.sha256()
-    for path in paths:
+    for path in map(Path, paths):
         if path.is_dir():
             with os.scandir(path) as entries:
                 listing = sorted((entry.name, entry.stat().st_size) for entry in entries)
@@ -106,17 +112,18 @@ def fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def already_done(record: Path, options: Mapping[str, Any], inputs: str, outputs: Sequence[Path]) -> bool:
+def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outputs: Sequence[AnyPath]) -> bool:
     """Whether ``record`` says that these outputs were made from the same inputs with the same options."""
-    if not record.exists() or not all(path.exists() for path in outputs):
+    if not Path(record).exists() or not all(Path(path).exists() for path in outputs):
         return False
     content = read_json(record)
     return content.get("options") == json.loads(json.dumps(dict(options))) and content.get("inputs") == inputs
 
 
-def write_record(record: Path, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
+def write_record(record: AnyPath, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
     """Write the record of a finished verb: call it last, when every output is in place.
 
-    Remove the old record before the first output is replaced, or a run that is cut off leaves a record that lies.
+    Remove the old record before the first output is replaced, or a run that is cut off leaves a record of files that
+    are not there.
     """
     write_json(record, {"epipose": installed_version(), "options": dict(options), "inputs": inputs, **more})

@@ -1,47 +1,74 @@
-"""What there is to look at: a photo, a folder of photos, or a video, as a stream of images that can be had again."""
+"""Image files: photos and folders of numbered images, read as RGB arrays and written whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import os
+import re
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from epipose.errors import EpiposeError
-from epipose.io.files import replacing
-from epipose.io.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, probe, read_frames, read_image
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath, replacing
 
-
-@dataclass(frozen=True)
-class Images:
-    """RGB images of one source, decoded anew at every call of ``read``: memory does not grow with their number."""
-
-    names: tuple[str, ...] | None  # None for a video, whose frames have numbers
-    total: int  # how many there are; for a video what its header says, which may be a frame or two off
-    read: Callable[[], Iterator[np.ndarray]]
-    fps: float | None  # None for photos, which have nothing to do with each other
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
-def images_in(source: Path) -> Images:
-    """The images of a file or folder; raises EpiposeError where there is none."""
-    if not source.exists():
-        raise EpiposeError(f"There is no file or folder {source}.")
-    if source.is_dir():
-        paths = sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
-        if not paths:
-            raise EpiposeError(f"The folder {source} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
-        return Images(tuple(path.name for path in paths), len(paths), lambda: map(read_image, paths), None)
-    if source.suffix.lower() in VIDEO_SUFFIXES:
-        info = probe(source)
-        return Images(None, info.frames, lambda: read_frames(source), info.fps)
-    return Images((source.name,), 1, lambda: iter([read_image(source)]), None)
+def frame_files(folder: AnyPath) -> list[str]:
+    """The names of a folder's images in the order of frames; none is opened. Raises InputError where there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _is_image(entry.name)]
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be read ({error}). Give a folder of images that can.") from error
+    if not names:
+        raise InputError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+    if len({len(name) for name in names}) > 1:  # numbers without leading zeros: 2 comes before 10
+        return sorted(names, key=lambda name: [part.zfill(20) if part.isdigit() else part for part in _split(name)])
+    return sorted(names)
 
 
-def write_image(path: Path, image: UInt8[np.ndarray, "height width 3"]) -> None:
+def holds_images(folder: AnyPath) -> bool:
+    """Whether there is an image in a folder."""
+    with os.scandir(folder) as entries:
+        return any(_is_image(entry.name) for entry in entries)
+
+
+def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
+    """Read one RGB image, turned upright as its EXIF asks; 16-bit gray is scaled to 8.
+
+    Raises InputError where there is no file, DamagedFileError where it is no image.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"There is no file {path}.")
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
+                gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
+                return np.repeat(gray[..., None], 3, axis=-1)
+            return np.asarray(upright.convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} is too large an image ({error}). Scale it down.") from error
+    except (UnidentifiedImageError, OSError) as error:
+        raise DamagedFileError(
+            f"{path} cannot be read as an image ({error}). Expected one of {', '.join(sorted(IMAGE_SUFFIXES))}."
+        ) from error
+
+
+def write_image(path: AnyPath, image: UInt8[np.ndarray, "height width 3"]) -> None:
     """Write an RGB image in the format of the suffix, whole or not at all."""
-    from PIL import Image
-
     with replacing(path) as part:
         Image.fromarray(image).save(part)
+
+
+def _is_image(name: str) -> bool:
+    return name[0] != "." and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+
+
+def _split(name: str) -> list[str]:
+    """A name cut into its numbers and what is between them."""
+    return re.split(r"(\d+)", name)

@@ -18,6 +18,7 @@ def with_changes(options: Options, changes: dict[str, Any]) -> Options:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             raise InputError(
-                f"There is no option '{name}'{f'; did you mean {near[0]}?' if near else '.'} There are {', '.join(known)}."
+                f"There is no option '{name}'{f'; did you mean {near[0]}?' if near else '.'} "
+                f"There are {', '.join(known)}."
             )
     return replace(options, **changes)  # type: ignore[type-var]

@@ -1,4 +1,4 @@
-"""Motion capture and invented motion as joints in metres, so that synthetic people move as real ones do.
+"""Motion capture and random motion as joints in metres, so that synthetic people move as real ones do.
 
 `motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH.
 """
@@ -9,12 +9,13 @@ from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
+from epipose.io.files import AnyPath
 from epipose.motion.motion import Motion
 
 __all__ = ["READERS", "Motion", "motion_files", "read_motion"]
 
-# What a motion's file is called, and what reads it. A new format is one file and one line here.
+# File name pattern of each format, and its reader. A new format is one file and one line here.
 READERS = {
     "*.amc": "asf_amc:read_amc",
     "humanoid3d_*.txt": "deepmimic:read_deepmimic",
@@ -22,23 +23,25 @@ READERS = {
 }
 
 
-def motion_files(folder: Path) -> list[Path]:
-    """All motions below a folder, sorted; raises EpiposeError when there is none."""
+def motion_files(folder: AnyPath) -> list[Path]:
+    """All motions below a folder, sorted; raises InputError when there is none."""
+    folder = Path(folder)
     files = sorted(path for pattern in READERS for path in folder.rglob(pattern))
     if not files:
-        raise EpiposeError(
+        raise InputError(
             f"{folder} holds no motion: expected CMU's *.amc with *.asf, DeepMimic's humanoid3d_*.txt or *.bvh."
         )
     return files
 
 
 @lru_cache(maxsize=8)
-def read_motion(path: Path) -> Motion:
-    """One motion by its suffix; raises EpiposeError for a file of another kind or a broken one."""
+def read_motion(path: AnyPath) -> Motion:
+    """One motion by its suffix; raises InputError for a file of another kind, DamagedFileError for a broken one."""
+    path = Path(path)
     readers = {Path(pattern).suffix: reader for pattern, reader in READERS.items()}
     if path.suffix not in readers:
-        raise EpiposeError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
+        raise InputError(f"{path} is no motion: expected a file ending in {', '.join(readers)}.")
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}.")
+        raise InputError(f"There is no file {path}.")
     module, function = readers[path.suffix].split(":")
     return getattr(import_module(f"epipose.motion.{module}"), function)(path)

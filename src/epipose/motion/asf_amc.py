@@ -1,7 +1,7 @@
-"""Motions of the CMU Graphics Lab database: a skeleton (ASF) and its joint angles (AMC), 120 Hz.
+"""ASF/AMC motions of the CMU Graphics Lab database: a skeleton (ASF) and its joint angles (AMC), 120 Hz.
 
-Format: Lander, "Working with motion capture file formats", Game Developer 1998. A bone is turned by its own degrees of
-freedom in its own axes C: L = C M C^-1, after its parent's turn; its end lies ``direction * length`` along.
+Format: Lander, "Working with motion capture file formats", Game Developer 1998. A bone is rotated by its own degrees of
+freedom in its own axes C: L = C M C^-1, after its parent's rotation; its end lies ``direction * length`` along.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
-from epipose.motion.motion import Motion, stacked, z_up
+from epipose.errors import DamagedFileError, InputError
+from epipose.io.files import AnyPath
+from epipose.motion.motion import Motion, stack_joints, z_up
 from epipose.motion.rotations import from_euler
 
-_METRE = 2.54 / 100 / 0.45  # the unit of length is an inch divided by 0.45 (mocap.cs.cmu.edu, FAQ)
-_RATE = 120.0
+_METRES_PER_UNIT = 2.54 / 100 / 0.45  # the unit of length is an inch divided by 0.45 (mocap.cs.cmu.edu, FAQ)
+_FPS = 120.0
 _SIDE = {"left": "l", "right": "r"}
-# The joint at the END of each bone, in our names.
-_JOINTS = {
+# The bone at whose END a joint is, by the joint's name in H36M17.
+_BONE_OF_JOINT = {
     "spine": "lowerback",
     "thorax": "thorax",
     "neck_nose": "upperneck",
@@ -38,41 +39,44 @@ _JOINTS = {
         )
     },
 }
-_FACE = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])  # the standing figure looks along z, y is up
+_FACE_AXES = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]])  # the standing skeleton looks along z, y is up
 
 
 class _Bone(NamedTuple):
     parent: str
-    offset: Float64[np.ndarray, "3"]  # metres, in the frame of the standing figure
+    offset: Float64[np.ndarray, "3"]  # metres, in the frame of the standing skeleton
     axes: Float64[np.ndarray, "3 3"]  # of the bone's own degrees of freedom
     dof: str
 
 
-def read_amc(path: Path) -> Motion:
-    """One motion; its skeleton is the only ASF file beside it. Raises EpiposeError when there is another number."""
+def read_amc(path: AnyPath) -> Motion:
+    """One motion; its skeleton is the only ASF file beside it. Raises InputError when there is another number."""
+    path = Path(path)
     skeletons = list(path.parent.glob("*.asf"))
     if len(skeletons) != 1:
-        raise EpiposeError(f"{path} needs exactly one .asf file beside it, found {len(skeletons)}.")
+        raise InputError(f"{path} needs exactly one .asf file beside it, found {len(skeletons)}.")
     bones = _read_asf(skeletons[0])
     values = _read_channels(path, bones)
     if "root" not in values:
-        raise EpiposeError(f"{path} has no frames: expected lines such as 'root 9.3 16.8 -28.3 -1.8 3.2 -0.7'.")
+        raise DamagedFileError(f"{path} has no frames: expected lines such as 'root 9.3 16.8 -28.3 -1.8 3.2 -0.7'.")
     root = values["root"]
-    turn = {"root": _turn("xyz", root[:, 3:])}
-    place = {"root": root[:, :3] * _METRE}
+    rotation = {"root": _rotation("xyz", root[:, 3:])}
+    position = {"root": root[:, :3] * _METRES_PER_UNIT}
     for name, bone in bones.items():
-        turn[name] = turn[bone.parent]
+        rotation[name] = rotation[bone.parent]
         if bone.dof:
-            turn[name] = turn[name] @ bone.axes @ _turn(bone.dof, values[name]) @ bone.axes.T
-        place[name] = place[bone.parent] + turn[name] @ bone.offset
-    xyz = stacked({ours: place[theirs] for ours, theirs in _JOINTS.items()})
-    toes = np.stack([place[f"{side}tibia"] + turn[f"{side}foot"] @ _sole(bones[f"{side}foot"]) for side in "lr"], 1)
-    face = np.einsum("fij,kj->fki", turn["head"], _FACE)
-    return Motion(path.stem, z_up(xyz), _RATE, z_up(toes), z_up(face))
+            rotation[name] = rotation[name] @ bone.axes @ _rotation(bone.dof, values[name]) @ bone.axes.T
+        position[name] = position[bone.parent] + rotation[name] @ bone.offset
+    xyz = stack_joints({joint: position[bone] for joint, bone in _BONE_OF_JOINT.items()})
+    toes = np.stack(
+        [position[f"{side}tibia"] + rotation[f"{side}foot"] @ _level_foot(bones[f"{side}foot"]) for side in "lr"], 1
+    )
+    face = np.einsum("fij,kj->fki", rotation["head"], _FACE_AXES)
+    return Motion(path.stem, z_up(xyz), _FPS, z_up(toes), z_up(face))
 
 
-def _sole(foot: _Bone) -> Float64[np.ndarray, "3"]:
-    """Where the foot points, level with the floor as it is in the standing figure."""
+def _level_foot(foot: _Bone) -> Float64[np.ndarray, "3"]:
+    """Where the foot points, level with the floor as it is in the standing skeleton."""
     return foot.offset * [1, 0, 1]
 
 
@@ -98,12 +102,12 @@ def _read_asf(path: Path) -> dict[str, _Bone]:
     bones = {}
     for parent, name in children:
         entry = fields[name]
-        offset = np.array(entry["direction"], float) * float(entry["length"][0]) * _METRE
-        axes = _turn("xyz", np.array(entry["axis"][:3], float))
+        offset = np.array(entry["direction"], float) * float(entry["length"][0]) * _METRES_PER_UNIT
+        axes = _rotation("xyz", np.array(entry["axis"][:3], float))
         bones[name] = _Bone(parent, offset, axes, "".join(word[1] for word in entry.get("dof", [])))
-    missing = sorted({*_JOINTS.values(), "lfoot", "rfoot"} - set(bones))
+    missing = sorted({*_BONE_OF_JOINT.values(), "lfoot", "rfoot"} - set(bones))
     if missing:
-        raise EpiposeError(f"{path} has no bone {', '.join(missing)}; expected the skeleton of the CMU database.")
+        raise DamagedFileError(f"{path} has no bone {', '.join(missing)}; expected the skeleton of the CMU database.")
     return bones
 
 
@@ -116,6 +120,6 @@ def _read_channels(path: Path, bones: dict[str, _Bone]) -> dict[str, Float64[np.
     return {name: np.array(rows, float) for name, rows in channels.items()}
 
 
-def _turn(axes: str, degrees: Float64[np.ndarray, "*batch axis"]) -> Float64[np.ndarray, "*batch 3 3"]:
+def _rotation(axes: str, degrees: Float64[np.ndarray, "*batch axis"]) -> Float64[np.ndarray, "*batch 3 3"]:
     """About fixed axes in this order, which is about own axes in the reverse order."""
     return from_euler(axes[::-1], np.radians(degrees[..., ::-1]))

@@ -1,7 +1,7 @@
-"""Motions in the format of DeepMimic (Peng et al. 2018): joint quaternions of the "humanoid3d" character, often 30 Hz.
+"""DeepMimic motions (Peng et al. 2018): joint quaternions of the "humanoid3d" character, often 30 Hz.
 
-A frame is its duration, the place of the root and one rotation per joint (a quaternion, real part first, or an angle
-about z for knees and elbows). y is up, the standing figure looks along x, its right is z.
+A frame is its duration, the position of the root and one rotation per joint (a quaternion, real part first, or an angle
+about z for knees and elbows). y is up, the standing skeleton looks along x, its right is z.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
-from epipose.motion.motion import Motion, stacked, z_up
+from epipose.errors import DamagedFileError
+from epipose.io.files import AnyPath
+from epipose.motion.motion import Motion, stack_joints, z_up
 from epipose.motion.rotations import from_euler, from_quaternion
 
-# Joints of the character: parent, number of values, place in the parent's frame (metres). Numbers:
+# Joints of the character: parent, number of values, position in the parent's frame (metres). Numbers:
 # data/characters/humanoid3d.txt of DeepMimic (MIT). The head is the centre of the body part at the neck, a ball; the
 # nose is its front.
 _HUMANOID = {
@@ -38,34 +39,39 @@ _HUMANOID = {
     "neck_nose": ("thorax", 0, (0.1025, 0.175, 0.0)),
     "head": ("thorax", 0, (0.0, 0.175, 0.0)),
 }
-_TOES = np.array([0.14, 0.0, 0.0])  # in the frame of the ankle: ahead, along the sole
-_FACE = np.eye(3)[:2]  # forward and up of the body part that the head belongs to
+_TOES_FROM_ANKLE = np.array([0.14, 0.0, 0.0])  # in the frame of the ankle: ahead, along the sole
+_FACE_AXES = np.eye(3)[:2]  # forward and up of the body part that the head belongs to
 
 
-def read_deepmimic(path: Path) -> Motion:
-    """One motion; raises EpiposeError when the file is no motion of the humanoid."""
+def read_deepmimic(path: AnyPath) -> Motion:
+    """One motion; raises DamagedFileError when the file is no motion of the humanoid."""
+    path = Path(path)
     try:
         frames = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], float)
     except (ValueError, KeyError, TypeError) as error:
-        raise EpiposeError(
+        raise DamagedFileError(
             f"{path} is no DeepMimic motion ({error!r}); expected JSON with equally long Frames."
         ) from error
     columns = 4 + sum(count for _, count, _ in _HUMANOID.values())
     if frames.ndim != 2 or frames.shape[1] != columns:
-        raise EpiposeError(f"{path} has frames of shape {frames.shape}; expected (frames, {columns}) of humanoid3d.")
+        raise DamagedFileError(
+            f"{path} has frames of shape {frames.shape}; expected (frames, {columns}) of humanoid3d."
+        )
     duration = float(np.median(frames[:-1, 0])) if len(frames) > 1 else 1 / 30
-    turn, place = _posed(frames)
-    toes = np.stack([place[f"{side}_ankle"] + turn[f"{side}_ankle"] @ _TOES for side in ("left", "right")], 1)
-    face = np.einsum("fij,kj->fki", turn["thorax"], _FACE)
-    return Motion(path.stem, z_up(stacked(place)), 1 / duration, z_up(toes), z_up(face))
+    rotation, position = _posed(frames)
+    toes = np.stack(
+        [position[f"{side}_ankle"] + rotation[f"{side}_ankle"] @ _TOES_FROM_ANKLE for side in ("left", "right")], 1
+    )
+    face = np.einsum("fij,kj->fki", rotation["thorax"], _FACE_AXES)
+    return Motion(path.stem, z_up(stack_joints(position)), 1 / duration, z_up(toes), z_up(face))
 
 
 def _posed(
     frames: Float64[np.ndarray, "frame value"],
 ) -> tuple[dict[str, Float64[np.ndarray, "frame 3 3"]], dict[str, Float64[np.ndarray, "frame 3"]]]:
-    """Turn and place of every joint."""
+    """Rotation and position of every joint."""
     column = 4
-    turn, place = {}, {}
+    rotation, position = {}, {}
     for name, (parent, count, offset) in _HUMANOID.items():
         values, column = frames[:, column : column + count], column + count
         own = np.broadcast_to(np.eye(3), (len(frames), 3, 3))
@@ -73,6 +79,6 @@ def _posed(
             own = from_quaternion(values)
         elif count == 1:
             own = from_euler("z", values)
-        turn[name] = turn[parent] @ own if parent else own
-        place[name] = place[parent] + turn[parent] @ np.array(offset) if parent else frames[:, 1:4]
-    return turn, place
+        rotation[name] = rotation[parent] @ own if parent else own
+        position[name] = position[parent] + rotation[parent] @ np.array(offset) if parent else frames[:, 1:4]
+    return rotation, position

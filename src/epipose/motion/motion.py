@@ -1,4 +1,4 @@
-"""What every motion file becomes: a person in motion as joints in metres, independent of any format."""
+"""Motion of one person: joints in metres over time, independent of any file format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Motion(NamedTuple):
     """A person in motion: joints of H36M17 in metres, z up, floor z = 0, at ``fps`` frames a second.
 
     ``toes``: a point ahead of the (left, right) ankle along the sole, level with it where the foot stands flat.
-    ``face``: unit vectors (forward, up) of the head. Both None where the source does not say: then feet are flat while
+    ``face``: unit vectors (forward, up) of the head. Both None where the source has none: then feet are flat while
     the person stands and the head is read from its joints.
     """
 
@@ -25,10 +25,10 @@ class Motion(NamedTuple):
     face: Float64[np.ndarray, "frame 2 3"] | None = None
 
 
-def stacked(place: dict[str, Float64[np.ndarray, "frame 3"]]) -> Float64[np.ndarray, "frame joint 3"]:
+def stack_joints(position: dict[str, Float64[np.ndarray, "frame 3"]]) -> Float64[np.ndarray, "frame joint 3"]:
     """Joints by name in the order of H36M17; the pelvis is the middle of the hips."""
-    place = {**place, "pelvis": (place["left_hip"] + place["right_hip"]) / 2}
-    return np.stack([place[joint] for joint in H36M17.joints], 1)
+    position = {**position, "pelvis": (position["left_hip"] + position["right_hip"]) / 2}
+    return np.stack([position[joint] for joint in H36M17.joints], 1)
 
 
 def z_up(xyz: Float64[np.ndarray, "*batch 3"]) -> Float64[np.ndarray, "*batch 3"]:

@@ -1,4 +1,4 @@
-"""Rotation matrices of whole clips at once, in NumPy: what motion files are written in and what poses are made of.
+"""Batched rotation matrices in NumPy, from axis and angle, Euler angles and quaternions.
 
 All functions broadcast over leading axes; matrices act on columns; angles are radians.
 """
@@ -16,7 +16,7 @@ def unit(v: Float[np.ndarray, "*batch 3"]) -> Float64[np.ndarray, "*batch 3"]:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
 
 
-def about(
+def from_axis_angle(
     axis: Float[np.ndarray, "*#batch 3"], angle: Float[np.ndarray, "*#batch"] | float
 ) -> Float64[np.ndarray, "*batch 3 3"]:
     """Rotation about an axis (any length but 0) by an angle: Rodrigues' formula."""
@@ -28,11 +28,11 @@ def about(
 
 
 def from_euler(axes: str, angles: Float[np.ndarray, "*batch axis"]) -> Float64[np.ndarray, "*batch 3 3"]:
-    """Turns about own axes, one after the other: "zxy" is Rz Rx Ry (the order in which BVH lists its channels)."""
-    turn = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+    """Rotations about own axes, one after the other: "zxy" is Rz Rx Ry (the order in which BVH lists its channels)."""
+    rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
     for column, axis in enumerate(axes):
-        turn = turn @ about(np.eye(3)["xyz".index(axis)], angles[..., column])
-    return turn
+        rotation = rotation @ from_axis_angle(np.eye(3)["xyz".index(axis)], angles[..., column])
+    return rotation
 
 
 def from_quaternion(q: Float[np.ndarray, "*batch 4"]) -> Float64[np.ndarray, "*batch 3 3"]:
@@ -49,31 +49,38 @@ def from_quaternion(q: Float[np.ndarray, "*batch 4"]) -> Float64[np.ndarray, "*b
 def axes_of(
     first: Float[np.ndarray, "*batch 3"], second: Float[np.ndarray, "*#batch 3"]
 ) -> Float64[np.ndarray, "*batch 3 3"]:
-    """Right-handed axes in columns: the first is exactly along ``first``, the second as near to ``second`` as can be."""
+    """Right-handed axes in columns: the first along ``first``, the second as near to ``second`` as can be."""
     a = unit(first)
     c = unit(np.cross(a, second))
     return np.stack([a, np.cross(c, a), c], -1)
 
 
-def shortest(a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"]) -> Float64[np.ndarray, "*batch 3 3"]:
+def rotation_between(
+    a: Float[np.ndarray, "*#batch 3"], b: Float[np.ndarray, "*#batch 3"]
+) -> Float64[np.ndarray, "*batch 3 3"]:
     """The smallest rotation that takes the direction of a to that of b; about any normal where they are opposite."""
     a, b = np.broadcast_arrays(unit(a), unit(b))
     axis, cosine = np.cross(a, b), (a * b).sum(-1)
     sine = np.linalg.norm(axis, axis=-1)
-    normal = np.cross(a, np.eye(3)[np.abs(a).argmin(-1)])  # whichever, for a turn by half a circle or by none
-    return about(np.where(sine[..., None] > 1e-9, axis, normal), np.arctan2(sine, cosine))
+    normal = np.cross(a, np.eye(3)[np.abs(a).argmin(-1)])  # whichever, for a rotation by half a circle or by none
+    return from_axis_angle(np.where(sine[..., None] > 1e-9, axis, normal), np.arctan2(sine, cosine))
 
 
-def part_of(turn: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, " *rest"]:
+def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, " *rest"]:
     """A share of a rotation: about the same axis, by that share of the angle. Several shares: a new leading axis."""
     v = np.stack(
-        [turn[..., 2, 1] - turn[..., 1, 2], turn[..., 0, 2] - turn[..., 2, 0], turn[..., 1, 0] - turn[..., 0, 1]], -1
+        [
+            R[..., 2, 1] - R[..., 1, 2],
+            R[..., 0, 2] - R[..., 2, 0],
+            R[..., 1, 0] - R[..., 0, 1],
+        ],
+        -1,
     )
-    angle = np.arctan2(np.linalg.norm(v, axis=-1), np.trace(turn, axis1=-2, axis2=-1) - 1)
-    # At half a circle v vanishes; there the axis is the largest column of turn + 1.
-    columns = np.moveaxis(turn + np.eye(3), -1, -2)
+    angle = np.arctan2(np.linalg.norm(v, axis=-1), np.trace(R, axis1=-2, axis2=-1) - 1)
+    # At half a circle v vanishes; there the axis is the largest column of R + 1.
+    columns = np.moveaxis(R + np.eye(3), -1, -2)
     largest = np.linalg.norm(columns, axis=-1).argmax(-1)[..., None, None]
     half = np.take_along_axis(columns, largest, -2)[..., 0, :]
     axis = np.where(angle[..., None] < 3.1, np.where(angle[..., None] < 1e-9, [1.0, 0, 0], v), half)
     shares = np.asarray(share, float)
-    return about(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)
+    return from_axis_angle(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)

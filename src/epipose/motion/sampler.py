@@ -1,9 +1,9 @@
-"""Invented motion for when there is no motion capture: random poses that bodies can take, one after the other.
+"""Random motion for when there is no motion capture: anatomically possible poses, one after the other.
 
 A pose is a posture (standing, stepping, squatting, sitting, kneeling, bending, lying) with every joint angle drawn at
 random from the range that posture allows, and arms anywhere. Key poses follow one another in 0.4 to 1.5 seconds along
 minimum-jerk curves in the angles, so that limits that hold at the keys hold in between. It is not how people move, but
-it is everywhere they can be.
+it covers the poses they can take.
 
 Limits: ranges of motion of the American Academy of Orthopaedic Surgeons (Joint Motion, 1965; mean values reprinted in
 Norkin & White, Measurement of Joint Motion), degrees. Segment lengths: shares of stature of Drillis & Contini 1966.
@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.errors import EpiposeError
-from epipose.motion.motion import Motion, stacked
-from epipose.motion.rotations import about, from_euler
+from epipose.errors import InputError
+from epipose.motion.motion import Motion, stack_joints
+from epipose.motion.rotations import from_axis_angle, from_euler
 
 # Angle: lowest and highest, degrees. Legs and arms have each twice, left and right.
 LIMITS = {
@@ -37,10 +37,11 @@ LIMITS = {
     "arm_rotation": (-70.0, 90.0),  # outward
     "elbow_flexion": (0.0, 150.0),
 }
-_BEHIND = 60.0  # highest elevation of an arm behind the plane of the shoulders (extension)
-_SIDED = ("hip", "knee", "ankle", "arm", "elbow")
+_MAX_ELEVATION_BEHIND = 60.0  # highest elevation of an arm behind the plane of the shoulders (extension)
+_TWO_SIDED = ("hip", "knee", "ankle", "arm", "elbow")
 
-# Posture: how often, and the ranges of what it narrows; "pitch": forward turn of the whole body, "roll": to its left.
+# Posture: probability, and the ranges that it narrows; "pitch": forward rotation of the whole body, "roll": to its
+# left.
 _POSTURES: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
     "stand": (
         0.3,
@@ -73,12 +74,12 @@ _POSTURES: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
 }
 _ON_FEET = ("stand", "step", "squat", "bend")  # balanced over the feet, and knees bend about twice what hips do
 
-# Place of a joint seen from the one before it, metres, for 1.75 m; sides are mirrored.
+# Position of a joint relative to its parent, metres, for 1.75 m; sides are mirrored.
 _HIP, _THIGH, _SHANK, _TOES = np.array([0.1, 0.0, 0.0]), 0.43, 0.43, 0.14
 _SPINE, _CHEST, _SHOULDER = np.array([0, 0, 0.23]), np.array([0, 0, 0.26]), np.array([0.17, 0.0, 0.0])
 _NECK, _EARS, _NOSE = np.array([0, 0, 0.05]), np.array([0, 0, 0.13]), np.array([0, -0.1, 0.0])
 _UPPER_ARM, _FOREARM = 0.29, 0.25
-_FLESH = {
+_JOINT_CLEARANCE = {
     "pelvis": 0.1,
     "hip": 0.1,
     "knee": 0.05,
@@ -94,7 +95,7 @@ def random_motion(rng: np.random.Generator, seconds: float, fps: float = 30.0) -
     """A motion of ``round(seconds * fps)`` frames, at least one; feet (or what is lowest) on the floor."""
     frames = round(seconds * fps)
     if frames < 1:
-        raise EpiposeError(f"{seconds} s at {fps} frames/s are no frame; ask for at least {1 / fps:.3f} s.")
+        raise InputError(f"{seconds} s at {fps} frames/s are no frame; ask for at least {1 / fps:.3f} s.")
     times, keys = [-rng.uniform(0, 1.0)], [random_pose(rng)]
     while times[-1] < seconds:
         times.append(times[-1] + rng.uniform(0.4, 1.5))
@@ -105,7 +106,7 @@ def random_motion(rng: np.random.Generator, seconds: float, fps: float = 30.0) -
 
 
 def random_pose(rng: np.random.Generator, after: dict[str, float] | None = None) -> dict[str, float]:
-    """Angles in degrees by name ("left_hip_flexion", "trunk_twist", ...), and where the body is and how it is turned.
+    """Angles in degrees by name ("left_hip_flexion", "trunk_twist", ...), and position and orientation of the body.
 
     ``x``, ``y`` in metres, ``yaw``, ``pitch``, ``roll`` in degrees; not far from where it was ``after`` another pose.
     """
@@ -122,7 +123,7 @@ def random_pose(rng: np.random.Generator, after: dict[str, float] | None = None)
 
     pose = {}
     for angle in LIMITS:
-        for side in ("left_", "right_") if angle.startswith(_SIDED) else ("",):
+        for side in ("left_", "right_") if angle.startswith(_TWO_SIDED) else ("",):
             pose[f"{side}{angle}"] = drawn(angle)
     for side in ("left_", "right_"):
         _plausible_arm(rng, pose, side)
@@ -139,7 +140,7 @@ def _plausible_arm(rng: np.random.Generator, pose: dict[str, float], side: str) 
     """Arms hang more often than they point up, and behind the body they do not rise."""
     pose[f"{side}arm_elevation"] = float(180 * rng.beta(1.3, 2.0))
     behind = np.clip(-pose[f"{side}arm_plane"] / 30, 0, 1)
-    highest = (1 - behind) * 180 + behind * _BEHIND
+    highest = (1 - behind) * 180 + behind * _MAX_ELEVATION_BEHIND
     pose[f"{side}arm_elevation"] = min(pose[f"{side}arm_elevation"], float(highest))
     pose[f"{side}elbow_flexion"] = float(150 * rng.beta(1.2, 1.8))
     pose[f"{side}arm_rotation"] = float(np.clip(rng.normal(0, 35), *LIMITS["arm_rotation"]))
@@ -148,7 +149,7 @@ def _plausible_arm(rng: np.random.Generator, pose: dict[str, float], side: str) 
 def _stance(
     rng: np.random.Generator, posture: str, pose: dict[str, float], after: dict[str, float] | None
 ) -> dict[str, float]:
-    """Where the body is and how it is turned as a whole."""
+    """Position and orientation of the body as a whole."""
     yaw = after["yaw"] + rng.normal(0, 40) if after else rng.uniform(-180, 180)
     x, y = (after["x"], after["y"]) if after else (0.0, 0.0)
     pitch, roll = rng.uniform(-10, 10), 0.0
@@ -162,7 +163,7 @@ def _stance(
 
 
 def _balance(pose: dict[str, float]) -> float:
-    """Forward turn of the body, degrees, that puts the middle of the trunk over the feet."""
+    """Forward rotation of the body, degrees, that puts the middle of the trunk over the feet."""
     hip = np.radians([pose["left_hip_flexion"], pose["right_hip_flexion"]])
     shank = hip - np.radians([pose["left_knee_flexion"], pose["right_knee_flexion"]])
     ahead = np.mean(_THIGH * np.sin(hip) + _SHANK * np.sin(shank)) - 0.2 * np.sin(np.radians(pose["trunk_flexion"]))
@@ -173,7 +174,7 @@ def _balance(pose: dict[str, float]) -> float:
 def _minimum_jerk(
     at: Float64[np.ndarray, " frame"], times: Float64[np.ndarray, " key"], values: Float64[np.ndarray, " key"]
 ) -> Float64[np.ndarray, " frame"]:
-    """From key to key, starting and ending at rest, as smoothly as can be (Flash & Hogan 1985)."""
+    """From key to key, starting and ending at rest, along minimum-jerk curves (Flash & Hogan 1985)."""
     key = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     t = np.clip((at - times[key]) / (times[key + 1] - times[key]), 0, 1)
     share = t**3 * (10 - 15 * t + 6 * t**2)
@@ -198,9 +199,9 @@ def posed(angles: dict[str, Float64[np.ndarray, " frame"]], fps: float) -> Motio
         leg, toe = _leg(a, side, sign, at["pelvis"], root)
         at |= leg
         toes.append(toe)
-    flesh = {joint: height for joint in at for part, height in _FLESH.items() if joint.endswith(part)}
-    lift = -np.min([at[joint][:, 2] - height for joint, height in flesh.items()], axis=0)[:, None] * [0, 0, 1]
-    xyz = stacked({joint: place + lift for joint, place in at.items()})
+    clearance = {joint: height for joint in at for part, height in _JOINT_CLEARANCE.items() if joint.endswith(part)}
+    lift = -np.min([at[joint][:, 2] - height for joint, height in clearance.items()], axis=0)[:, None] * [0, 0, 1]
+    xyz = stack_joints({joint: position + lift for joint, position in at.items()})
     face = np.stack([head @ [0.0, -1.0, 0.0], head @ [0.0, 0.0, 1.0]], 1)
     return Motion("random poses", xyz, fps, np.stack(toes, 1) + lift[:, None], face)
 
@@ -210,11 +211,15 @@ def _arm(
 ) -> dict[str, np.ndarray]:
     """Plane, elevation, rotation about z, y, z (as the ISB defines the shoulder), then the elbow about x."""
     plane, rise, spin = (a[f"{side}_arm_{name}"] for name in ("plane", "elevation", "rotation"))
-    turn = chest @ from_euler("zyz", sign * np.stack([-plane, -rise, plane + spin], -1))
+    rotation = chest @ from_euler("zyz", sign * np.stack([-plane, -rise, plane + spin], -1))
     shoulder = thorax + chest @ (_SHOULDER * [sign, 1, 1])
-    elbow = shoulder + turn @ [0.0, 0.0, -_UPPER_ARM]
-    turn = turn @ about(np.array([1.0, 0, 0]), -a[f"{side}_elbow_flexion"])
-    return {f"{side}_shoulder": shoulder, f"{side}_elbow": elbow, f"{side}_wrist": elbow + turn @ [0.0, 0.0, -_FOREARM]}
+    elbow = shoulder + rotation @ [0.0, 0.0, -_UPPER_ARM]
+    rotation = rotation @ from_axis_angle(np.array([1.0, 0, 0]), -a[f"{side}_elbow_flexion"])
+    return {
+        f"{side}_shoulder": shoulder,
+        f"{side}_elbow": elbow,
+        f"{side}_wrist": elbow + rotation @ [0.0, 0.0, -_FOREARM],
+    }
 
 
 def _leg(
@@ -222,13 +227,13 @@ def _leg(
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Flexion, abduction, rotation of the hip about x, y, z, then the knee about x; the foot as level as it can be."""
     flexion, abduction, spin = (a[f"{side}_hip_{name}"] for name in ("flexion", "abduction", "rotation"))
-    turn = root @ from_euler("xyz", np.stack([-flexion, -sign * abduction, sign * spin], -1))
+    rotation = root @ from_euler("xyz", np.stack([-flexion, -sign * abduction, sign * spin], -1))
     hip = pelvis + root @ (_HIP * [sign, 1, 1])
-    knee = hip + turn @ [0.0, 0.0, -_THIGH]
-    turn = turn @ about(np.array([1.0, 0, 0]), a[f"{side}_knee_flexion"])
-    ankle = knee + turn @ [0.0, 0.0, -_SHANK]
-    level = np.arctan2(turn[:, 2, 1], turn[:, 2, 2])  # turn about x that makes the sole level
+    knee = hip + rotation @ [0.0, 0.0, -_THIGH]
+    rotation = rotation @ from_axis_angle(np.array([1.0, 0, 0]), a[f"{side}_knee_flexion"])
+    ankle = knee + rotation @ [0.0, 0.0, -_SHANK]
+    level = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])  # rotation about x that makes the sole level
     low, high = np.radians(LIMITS["ankle_flexion"])
-    foot = turn @ about(np.array([1.0, 0, 0]), -np.clip(level, low, high))
+    foot = rotation @ from_axis_angle(np.array([1.0, 0, 0]), -np.clip(level, low, high))
     joints = {f"{side}_hip": hip, f"{side}_knee": knee, f"{side}_ankle": ankle}
     return joints, ankle + foot @ [0.0, -_TOES, 0.0]

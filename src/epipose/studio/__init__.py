@@ -1,1 +1,1 @@
-"""Synthetic people with perfect truth: bodies, their motion, their looks, and the cameras that film them."""
+"""Synthetic clips with exact ground truth: bodies, their motion, their looks, and the cameras that film them."""

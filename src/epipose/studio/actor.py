@@ -1,7 +1,7 @@
-"""Somebody who does something: a random body in random clothes that plays a random motion.
+"""Synthetic actors: a random body in random clothes with a random motion.
 
-Motions come from a folder of motion capture, or are invented where there is none. They are played at the clip's own
-rate, and turned to a random heading.
+Motions come from a folder of motion capture, or are random where there is none. They are resampled to the clip's own
+rate, and rotated to a random heading.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from epipose.studio.bodies import Body, Skinning, random_body
 from epipose.studio.retarget import retarget
 
 FULL_CHANCE_S = 10.0  # seconds that a motion must last to be played as often as any (see `random_stretch`)
-_INVENTED, _POSE_RATE = 0.3, 8.0  # share of people, poses a second
-_RATE = 60.0  # frames a second at which motions are kept in memory
-_SHRINKS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
-_IN_VIEW = 0.98  # share of joints that have to be in the images
+_RANDOM_MOTION_SHARE, _POSES_PER_S = 0.3, 8.0  # of the people of `posed_joints`; of its poses
+_MAX_FPS = 60.0  # frames a second at which motions are kept in memory
+_PATH_SCALES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+_MIN_SHARE_IN_VIEW = 0.98  # share of joints that have to be in the images
 
 
 @dataclass(frozen=True)
 class Actor:
-    """One person over time: ``skinning`` takes rest points to the world, ``xyz`` are the true joints of H36M17."""
+    """One person over time: ``skinning`` takes rest points to the world, ``xyz`` are the exact joints of H36M17."""
 
     body: Body
     look: Look
@@ -62,13 +62,13 @@ def random_actor(
 
 
 def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) -> Float32[np.ndarray, "pose joint 3"]:
-    """Joints of H36M17 (metres, z up) of random bodies, ``poses`` of each; three in ten do what nobody was filmed doing."""
+    """Joints of H36M17 (metres, z up) of random bodies, ``poses`` of each; three in ten have random motion."""
     rng = np.random.default_rng(seed)
     xyz = []
     for _ in tqdm(range(people), desc="poses", unit="person", delay=2, disable=None):
         body = random_body(rng)
-        files = () if rng.random() < _INVENTED else motions
-        motion = random_stretch(rng, files, poses, _POSE_RATE)
+        files = () if rng.random() < _RANDOM_MOTION_SHARE else motions
+        motion = random_stretch(rng, files, poses, _POSES_PER_S)
         xyz.append(body.joints(retarget(body, motion), H36M17.name).astype(np.float32))
     return np.concatenate(xyz)
 
@@ -76,7 +76,7 @@ def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) ->
 def random_stretch(
     rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float = FULL_CHANCE_S
 ) -> Motion:
-    """So many frames of a random motion, at that rate, from a random moment on; without motions one is invented.
+    """``frames`` frames of one of the motions at ``fps``, from a random moment on; random motion where there are none.
 
     All motions of ``full_chance_s`` seconds and more have the same chance, shorter ones have less, in proportion:
     otherwise a folder's dozen one-second kicks would be seen as often as its dozen minutes of everyday life.
@@ -108,36 +108,36 @@ def centred(actor: Actor) -> Actor:
 
 
 def within_view(actor: Actor, rig: Rig) -> Actor:
-    """The actor with a path that all cameras see.
+    """The actor with its path scaled into the images of all cameras.
 
     A path that leads out of the images is made smaller, as it would be in a smaller room: steps become shorter than
-    the legs make them, and feet slide. So much only as is needed for 98 % of the joints to be seen.
+    the legs make them, and feet slide. Only as much as is needed for 98 % of the joints to be in the images.
     """
     ground = actor.xyz[:, H36M17.root] * [1, 1, 0]
     camera = rig.camera.spread(2)
     moved = actor
-    for shrink in _SHRINKS:
-        moved = actor.moved((shrink - 1) * ground)
+    for scale in _PATH_SCALES:
+        moved = actor.moved((scale - 1) * ground)
         xy = camera.project(torch.from_numpy(moved.xyz))
         inside = ((xy >= 0) & (xy <= camera.size - 1)).all(-1)
-        if float(inside.double().mean()) >= _IN_VIEW:
+        if float(inside.double().mean()) >= _MIN_SHARE_IN_VIEW:
             break
     return moved
 
 
 def _random_motion(rng: np.random.Generator, motions: Sequence[Path], full_chance_s: float) -> Motion:
     while True:  # asks only for the length of those that come up: a folder may hold thousands
-        motion = _kept(motions[int(rng.integers(len(motions)))])
+        motion = _cached_motion(motions[int(rng.integers(len(motions)))])
         seconds = len(motion.xyz) / motion.fps
         if seconds >= full_chance_s or rng.random() < seconds / full_chance_s:
             return motion
 
 
 @lru_cache(maxsize=256)
-def _kept(path: Path) -> Motion:
-    """A motion at no more than 60 frames a second: reading text takes half a second, so it is done once."""
+def _cached_motion(path: Path) -> Motion:
+    """A motion at 60 frames a second at the most; cached, for reading its text takes half a second."""
     motion = read_motion(path)
-    step = motion.fps / min(motion.fps, _RATE)
+    step = motion.fps / min(motion.fps, _MAX_FPS)
     return _at(motion, np.arange(0, len(motion.xyz) - 1 + 1e-9, step))._replace(fps=motion.fps / step)
 
 

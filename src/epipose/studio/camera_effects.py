@@ -1,7 +1,8 @@
-"""What lies between the scene and the file: things in the way, the lens, the sensor, the codec.
+"""Image degradation between scene and file: occluders, lens blur, exposure, sensor noise, compression.
 
-A real image is never as clean as a drawn one, and a network that has only seen clean ones notices. An `Imaging` is
-one camera's faults for the length of a clip; what changes from frame to frame (the noise) comes from the generator.
+A real image is never as clean as a rendered one, and a network trained on clean ones alone does worse on it. An
+`Imaging` holds one camera's effects for the length of a clip; what changes from frame to frame (the noise) comes from
+the generator.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from epipose.studio.patterns import random_pattern
 Image = UInt8[np.ndarray, "height width 3"]
 _LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue look
 _MIDDLE_GREY = 110.0  # what a light meter makes of a scene
-_NOISE_PLACES = 256  # along each side of the sheet that noise is cut from
+_NOISE_OFFSETS = 256  # offsets along each axis of the noise image
 
 
 @dataclass(frozen=True)
 class Imaging:
-    """One camera's faults. ``gain`` per channel, ``gamma``; ``blur`` of the lens (sigma, pixels); ``noise`` (sigma,
-    grey levels); ``shutter``: seconds that it is open, 0: no time at all; ``quality`` of JPEG, 0: none. ``metering``:
+    """One camera's effects. ``gain`` per channel, ``gamma``; ``blur`` of the lens (sigma, pixels); ``noise`` (sigma,
+    grey levels); ``shutter``: seconds that it is open (0: no motion blur); ``quality`` of JPEG, 0: none. ``metering``:
     how far the exposure follows the scene, from 0 (not at all) to 1 (every image comes out middle grey).
     """
 
@@ -39,14 +40,14 @@ class Imaging:
 
 @dataclass(frozen=True)
 class Occluder:
-    """Something that stands before the person and does not move: what it looks like, and where it is."""
+    """A static occluder before the person: its image and its mask."""
 
     image: Image
     mask: Bool[np.ndarray, "height width"]
 
 
 def random_imaging(rng: np.random.Generator, height: int) -> Imaging:
-    """Faults of a random camera; blur grows with the image's height."""
+    """Effects of a random camera; blur grows with the image's height."""
     exposure = np.exp(rng.normal(0, 0.2))
     unit = max(height / 384, 0.4)
     return Imaging(
@@ -63,7 +64,7 @@ def random_imaging(rng: np.random.Generator, height: int) -> Imaging:
 def random_occluder(
     rng: np.random.Generator, size: tuple[int, int], box: Float[np.ndarray, "3"], share: float = 0.3
 ) -> Occluder | None:
-    """With probability ``share`` one to three things before a part of the box (centre x, y, side; pixels), else None."""
+    """With probability ``share`` one to three occluders over a part of the box (centre x, y, side; pixels)."""
     if rng.random() >= share:
         return None
     width, height = size
@@ -93,7 +94,7 @@ def imaged(
     occluder: Occluder | None = None,
     smear: Float[np.ndarray, "2"] | None = None,
 ) -> Image:
-    """The image as the camera would have stored it; ``smear`` is the way that all of it moved meanwhile, pixels."""
+    """The image as the camera would have stored it; ``smear``: motion of the whole image during exposure, pixels."""
     if smear is not None:
         image = cv2.filter2D(image, -1, _line(smear))
     if occluder is not None:
@@ -116,10 +117,10 @@ def imaged(
 
 
 def _noise_like(image: Image, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Grey-level noise: a piece of a fixed sheet from a random place."""
+    """Grey-level noise: a window of a fixed noise image at a random offset."""
     height, width = image.shape[:2]
-    top, left = rng.integers(0, _NOISE_PLACES, 2)
-    return _noise_sheet(height + _NOISE_PLACES, width + _NOISE_PLACES)[
+    top, left = rng.integers(0, _NOISE_OFFSETS, 2)
+    return _noise_sheet(height + _NOISE_OFFSETS, width + _NOISE_OFFSETS)[
         top : top + height, left : left + width
     ] * np.float32(sigma)
 

@@ -1,4 +1,4 @@
-"""Putting a look on a body: what covers each vertex, how far it stands off, and where the face is.
+"""Clothing of a body: the layers that cover each vertex, their distance from the skin, and the face.
 
 Cover is a share per layer and vertex, not a choice: between vertices the shares are interpolated, and where two are
 equal lies the hem, a smooth line across triangles however coarse they are.
@@ -65,7 +65,7 @@ def dressed(body: Body, look: Look) -> Clothes:
 
 
 def face_of(body: Body) -> Face | None:
-    """Where the face is; None for a body without eyes."""
+    """The face of a body; None for a body without eyes."""
     eyes = body.vertices[body.region == REGIONS.index("eyes")].astype(float)
     left, right = eyes[eyes[:, 0] > 0], eyes[eyes[:, 0] < 0]
     if not len(left) or not len(right):

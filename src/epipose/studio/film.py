@@ -1,7 +1,7 @@
-"""Whole clips from the studio, on disk: footage of a person nobody filmed, with the truth beside it.
+"""Synthetic clips on disk: videos of an animated person in a random scene, with ground truth.
 
-A clip is a clip folder like any other (videos, clip.json, intrinsics.json), so every verb runs on it, and a folder
-``truth/`` that they do not look at: the cameras, the joints in the images and in the world. A clip is made under
+A clip is a clip folder like any other (videos, clip.json, intrinsics.json), so every verb runs on it, and has a folder
+``truth/`` that they do not read: the cameras, the keypoints and the joints in the world. A clip is made under
 another name and renamed when it is whole; what is there is skipped when the same command runs again.
 """
 
@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
-from epipose.io.files import already_done, read_json, write_record
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, already_done, read_json, write_record
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
@@ -36,14 +36,14 @@ from epipose.studio.renderer import Renderer
 from epipose.studio.rigs import RigKind, random_rig
 from epipose.studio.room import Light, random_light, random_room
 
-_SUB_FRAMES = 3  # images that are averaged where the shutter is open for long
+_SHUTTER_SAMPLES = 3  # images that are averaged where the shutter is open for long
 
 
 @dataclass(frozen=True)
-class Order:
-    """What to film; ``size`` is (width, height), None for what the rig brings.
+class ClipSpec:
+    """Specification of the clips to make; ``size`` is (width, height), None for the rig's own.
 
-    ``cast`` finds somebody to film, with motions as `random_stretch`.
+    ``cast`` makes the person to film, with motions as `random_stretch`.
     """
 
     frames: int
@@ -58,68 +58,69 @@ class Order:
     full_chance_s: float = FULL_CHANCE_S
 
 
-def film(out: Path, clips: int, order: Order, workers: int = 0) -> list[Path]:
+def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Path]:
     """Make clips ``out/clip0000`` and so on, and return their folders; those that are there are left alone.
 
-    ``workers`` processes (0: one per core). Clip k follows from (seed, k) alone. Raises EpiposeError for impossible
-    orders, and where ``out`` holds clips of another order.
+    ``workers`` processes (0: one per core). Clip k follows from (seed, k) alone. Raises InputError for impossible
+    specifications, and where ``out`` holds clips of another one.
     """
-    _check(order)
+    out = Path(out)
+    _check(spec)
     if clips < 1:
-        raise EpiposeError(f"Got {clips} clips; ask for at least one.")
+        raise InputError(f"Got {clips} clips; ask for at least one.")
     folders = [out / f"clip{number:04d}" for number in range(clips)]
-    _claim(out, order)
+    _record_spec(out, spec)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
     workers = min(workers or os.cpu_count() or 1, len(missing))
     with tqdm(total=len(missing), desc="filming", unit="clip", delay=2, disable=None) as bar:
         if workers <= 1:
             with Renderer() as renderer:
                 for number in missing:
-                    _film_one(renderer, folders[number], number, order)
+                    _film_one(renderer, folders[number], number, spec)
                     bar.update()
         else:
             spawn = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
-            with ProcessPoolExecutor(workers, spawn, _open_studio) as pool:
-                for done in as_completed(pool.submit(_film_in_worker, folders[n], n, order) for n in missing):
+            with ProcessPoolExecutor(workers, spawn, _open_renderer) as pool:
+                for done in as_completed(pool.submit(_film_in_worker, folders[n], n, spec) for n in missing):
                     done.result()
                     bar.update()
     return folders
 
 
 def image_size(text: str | None) -> tuple[int, int] | None:
-    """(width, height) of "640x480"; None for None. EpiposeError for anything else."""
+    """(width, height) of "640x480"; None for None. Raises InputError for anything else."""
     if text is None:
         return None
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit()):
-        raise EpiposeError(f"Got the size '{text}'; expected WIDTHxHEIGHT, such as 640x480.")
+        raise InputError(f"Got the size '{text}'; expected WIDTHxHEIGHT, such as 640x480.")
     return int(width), int(height)
 
 
 def rig_named(text: str) -> RigKind | Path:
-    """A kind of rig, or the file of that name; EpiposeError when there is neither."""
+    """A kind of rig, or the file of that name; raises InputError when there is neither."""
     if text in get_args(RigKind):
         return cast(RigKind, text)
     if not Path(text).exists():
-        raise EpiposeError(f"There is no rig '{text}': expected {', '.join(get_args(RigKind))}, or a file of cameras.")
+        raise InputError(f"There is no rig '{text}': expected {', '.join(get_args(RigKind))}, or a file of cameras.")
     return Path(text)
 
 
-def _check(order: Order) -> None:
-    if order.views < 2 or order.frames < 2 or order.fps <= 0 or order.seed < 0:
-        raise EpiposeError(
-            f"Got {order.views} views, {order.frames} frames at {order.fps:g} fps, seed {order.seed}: a clip has two or "
-            "more views and frames, a positive frame rate and a seed from 0 on."
+def _check(spec: ClipSpec) -> None:
+    if spec.views < 2 or spec.frames < 2 or spec.fps <= 0 or spec.seed < 0:
+        raise InputError(
+            f"Got {spec.views} views, {spec.frames} frames at {spec.fps:g} fps, seed {spec.seed}: a clip has two "
+            "or more views and frames, a positive frame rate and a seed from 0 on."
         )
-    if order.size is not None and (min(order.size) < 64 or order.size[0] % 2 or order.size[1] % 2):
-        raise EpiposeError(f"Got images of {order.size[0]}x{order.size[1]}: videos want even sizes from 64 on.")
+    if spec.size is not None and (min(spec.size) < 64 or spec.size[0] % 2 or spec.size[1] % 2):
+        raise InputError(f"Got images of {spec.size[0]}x{spec.size[1]}: videos want even sizes from 64 on.")
 
 
-def _claim(out: Path, order: Order) -> None:
-    """Write what is filmed here, or compare with it: half of one order and half of another is no data set."""
+def _record_spec(out: Path, spec: ClipSpec) -> None:
+    """Write the specification into the folder, or compare with it: clips of two specifications must not mix."""
     options = {
         name: [path.name for path in value] if name in ("motions", "photos") else str(value)
-        for name, value in vars(order).items()
+        for name, value in vars(spec).items()
         if name != "cast"
     }
     record = out / "studio.json"
@@ -128,32 +129,32 @@ def _claim(out: Path, order: Order) -> None:
     if record.exists():
         old = read_json(record)["options"]
         changed = [f"{name} {old.get(name)} (now {value})" for name, value in options.items() if old.get(name) != value]
-        raise EpiposeError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
+        raise InputError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
     write_record(record, options, "")
 
 
-_studio: Renderer | None = None  # one per worker process: compiling shaders takes a second
+_renderer: Renderer | None = None  # one per worker process: compiling shaders takes a second
 
 
-def _open_studio() -> None:
-    global _studio
+def _open_renderer() -> None:
+    global _renderer
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    _studio = Renderer()
+    _renderer = Renderer()
 
 
-def _film_in_worker(folder: Path, number: int, order: Order) -> None:
-    assert _studio is not None
-    _film_one(_studio, folder, number, order)
+def _film_in_worker(folder: Path, number: int, spec: ClipSpec) -> None:
+    assert _renderer is not None
+    _film_one(_renderer, folder, number, spec)
 
 
-def _film_one(renderer: Renderer, folder: Path, number: int, order: Order) -> None:
-    rng = np.random.default_rng((order.seed, number))
-    rig = random_rig(rng, order.rig, order.views, order.size)
-    actor = within_view(order.cast(rng, order.motions, order.frames, order.fps, order.full_chance_s), rig)
+def _film_one(renderer: Renderer, folder: Path, number: int, spec: ClipSpec) -> None:
+    rng = np.random.default_rng((spec.seed, number))
+    rig = random_rig(rng, spec.rig, spec.views, spec.size)
+    actor = within_view(spec.cast(rng, spec.motions, spec.frames, spec.fps, spec.full_chance_s), rig)
     reach = float(rig.camera.center[:, :2].norm(dim=-1).max()) + 0.5
     renderer.dress(actor.body, actor.look)
-    renderer.furnish(random_room(rng, reach, order.photos))
+    renderer.furnish(random_room(rng, reach, spec.photos))
     light = random_light(rng)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -165,15 +166,15 @@ def _film_one(renderer: Renderer, folder: Path, number: int, order: Order) -> No
         width, height = (int(length) for length in camera.size)
         occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
         imaging = random_imaging(rng, height)
-        noise = np.random.default_rng((order.seed, number, view))
-        images = _images(renderer, actor, camera, light, order.fps, imaging, occluder, noise)
-        write_video(part / f"{name}.mp4", images, order.fps)
+        noise = np.random.default_rng((spec.seed, number, view))
+        images = _images(renderer, actor, camera, light, spec.fps, imaging, occluder, noise)
+        write_video(part / f"{name}.mp4", images, spec.fps)
         conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
-    _write_truth(part, rig, xy, conf, actor)
+    _write_ground_truth(part, rig, xy, conf, actor)
     part.rename(folder)
 
 
-def _write_truth(
+def _write_ground_truth(
     folder: Path,
     rig: Rig,
     xy: Float[torch.Tensor, "view frame joint 2"],
@@ -199,19 +200,19 @@ def _images(
     occluder: Occluder | None,
     rng: np.random.Generator,
 ) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
-    """The frames of one camera. An open shutter sees the way from half before to half after the frame's moment."""
+    """The frames of one camera. An open shutter averages over its time, centred on the frame's moment."""
     for frame in range(len(actor.xyz)):
         if imaging.shutter > 0:
-            moments = frame + imaging.shutter * fps * (np.arange(_SUB_FRAMES) / (_SUB_FRAMES - 1) - 0.5)
+            moments = frame + imaging.shutter * fps * (np.arange(_SHUTTER_SAMPLES) / (_SHUTTER_SAMPLES - 1) - 0.5)
             drawn = [renderer.draw(_between(actor.skinning, moment), camera, light) for moment in moments]
-            image = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SUB_FRAMES, np.uint8)
+            image = np.asarray(np.sum(drawn, 0, dtype=np.uint16) // _SHUTTER_SAMPLES, np.uint8)
         else:
             image = renderer.draw(actor.skinning[frame], camera, light)
         yield imaged(image, imaging, rng, occluder)
 
 
 def _between(skinning: Skinning, moment: float) -> np.ndarray:
-    """The pose between two frames, which are so near that matrices may be mixed."""
+    """The pose between two frames, near enough to interpolate matrices linearly."""
     moment = float(np.clip(moment, 0, len(skinning) - 1))
     before = min(int(moment), len(skinning) - 2)
     share = np.float32(moment - before)
@@ -219,7 +220,7 @@ def _between(skinning: Skinning, moment: float) -> np.ndarray:
 
 
 def _box(xy: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, "3"]:
-    """About where the person is in most frames: centre and side of a square, pixels."""
+    """About the person's box in most frames: centre and side of a square, pixels."""
     low, high = np.quantile(xy.reshape(-1, 2), [0.05, 0.95], axis=0)
     return np.array([*((low + high) / 2), (high - low).max()])
 
@@ -227,7 +228,7 @@ def _box(xy: Float[np.ndarray, "frame joint 2"]) -> Float[np.ndarray, "3"]:
 def _visible(
     xy: Float[np.ndarray, "frame joint 2"], size: tuple[int, int], occluder: Occluder | None
 ) -> Bool[np.ndarray, "frame joint"]:
-    """Joints within the image and not behind what stands before the person (their own body may hide them)."""
+    """Joints within the image and not behind the occluder (the person's own body may hide them)."""
     inside = np.asarray(((xy >= 0) & (xy <= np.array(size) - 1)).all(-1))
     if occluder is None:
         return inside

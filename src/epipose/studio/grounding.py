@@ -1,4 +1,4 @@
-"""How high a posed body is over the floor, and how high it should be.
+"""Ground clearance of a posed body, and its correction to that of the captured person.
 
 The captured person touches the floor with a foot, a knee, a hand or the back. Another body in the same pose touches it
 elsewhere, so its root can not be where the captured one was. Both have a clearance, the height of the lowest point;
@@ -16,12 +16,12 @@ from epipose.skeletons import H36M17
 from epipose.studio.bodies import Body, Skinning
 
 # How high a joint is over the floor where its body part lies or stands on it, metres.
-_FLESH = {"pelvis": 0.11, "spine": 0.1, "thorax": 0.1, "neck_nose": 0.08, "head": 0.1}
-_FLESH |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("knee", "elbow", "wrist")}
-_FLESH |= {f"{side}_{joint}": 0.1 for side in ("left", "right") for joint in ("hip", "shoulder")}
-_FLESH |= {"left_ankle": 0.09, "right_ankle": 0.09}
-_SLACK = 0.06  # metres: a captured person this near to the floor stands or lies on it (tiptoe lifts the ankle)
-_BLOCK = 1024  # frames at a time
+_JOINT_CLEARANCE = {"pelvis": 0.11, "spine": 0.1, "thorax": 0.1, "neck_nose": 0.08, "head": 0.1}
+_JOINT_CLEARANCE |= {f"{side}_{joint}": 0.05 for side in ("left", "right") for joint in ("knee", "elbow", "wrist")}
+_JOINT_CLEARANCE |= {f"{side}_{joint}": 0.1 for side in ("left", "right") for joint in ("hip", "shoulder")}
+_JOINT_CLEARANCE |= {"left_ankle": 0.09, "right_ankle": 0.09}
+_MAX_STANDING_HEIGHT = 0.06  # metres: nearer, a captured person stands or lies on the floor (tiptoe lifts the ankle)
+_BLOCK_FRAMES = 1024  # frames at a time
 
 
 def grounded(
@@ -35,23 +35,25 @@ def grounded(
 
 def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, " frame"]:
     """How far a captured person (H36M17, metres) is off the floor: 0 while any part of it is on the floor."""
-    flesh = np.array([_FLESH[joint] for joint in H36M17.joints])
-    return np.maximum((xyz[..., 2] - flesh).min(1) - floor_height(xyz) - _SLACK, 0.0)
+    clearance = np.array([_JOINT_CLEARANCE[joint] for joint in H36M17.joints])
+    return np.maximum((xyz[..., 2] - clearance).min(1) - floor_height(xyz) - _MAX_STANDING_HEIGHT, 0.0)
 
 
 def floor_height(xyz: Float64[np.ndarray, "frame joint 3"]) -> float:
-    """z of the floor under a captured person: where the ankles are lowest in the clip (5th percentile) less their height.
+    """z of the floor under a captured person: the 5th percentile of the lower ankle less its height.
 
-    At most 0.4 m from the z = 0 that the motion claims: who only hangs and climbs has no foot on the floor.
+    At most 0.4 m from the z = 0 that the motion claims: a person who only hangs and climbs has no foot on the floor.
     """
     ankles = [H36M17.index("left_ankle"), H36M17.index("right_ankle")]
-    return float(np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5) - _FLESH["left_ankle"], -0.4, 0.4))
+    return float(np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5) - _JOINT_CLEARANCE["left_ankle"], -0.4, 0.4))
 
 
 def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, " frame"]:
     """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest)."""
     rows = pose[:, :, 2].reshape(len(pose), -1)
-    return np.concatenate([(block @ _heights(body)).min(1) for block in np.array_split(rows, len(rows) // _BLOCK + 1)])
+    return np.concatenate(
+        [(block @ _heights(body)).min(1) for block in np.array_split(rows, len(rows) // _BLOCK_FRAMES + 1)]
+    )
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
-"""Textures made up on the spot: cloth, walls, floors and whatever else must never look the same twice.
+"""Random textures (domain randomisation): cloth, walls and floors that never look the same twice.
 
-A network that has seen a million different shirts learns that the shirt does not matter. So beauty is not the aim here,
-variety is: plain colours, stripes, checks, dots, blotches, and heaps of shapes, in any colours. All textures tile.
+A network that was trained on a million different shirts becomes invariant to the shirt. So the aim is not realism but
+variety: plain colours, stripes, checks, dots, blotches, and heaps of shapes, in any colours. All textures tile.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def smooth_noise(rng: np.random.Generator, size: int, cells: int, octaves: int =
 
 
 def random_pattern(rng: np.random.Generator, size: int, plain: float = 0.35) -> Texture:
-    """A random texture of random colours; a share ``plain`` of them has one colour, uneven as real cloth and paint are."""
+    """A random texture of random colours; a share ``plain`` of them has one colour, uneven as real cloth is."""
     kinds = (_stripes, _checks, _dots, _blotches, _shapes)
     first, second = random_colour(rng), random_colour(rng)
     kind: Callable = _plain if rng.random() < plain else kinds[rng.integers(len(kinds))]

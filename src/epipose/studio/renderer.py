@@ -1,8 +1,8 @@
-"""Images of a posed, dressed person in a room, as a calibrated camera sees them, on the GPU or without one.
+"""OpenGL renderer of a posed, dressed person in a room, seen by a calibrated camera, with or without a GPU.
 
 OpenGL through EGL: no window, no display; where there is no graphics card Mesa's llvmpipe does the same on the
-processor. The body goes to the card once, per image only its bones follow. A joint that `Camera.project` puts at a
-pixel is drawn at that pixel: the shaders use the same lens model, and pixel centres lie at integers.
+processor. The body is uploaded once, per image only its bones. A joint that `Camera.project` puts at a
+pixel is drawn at that pixel: the shaders use the same distortion model, and pixel centres lie at integers.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 
 from epipose.camera import Camera
-from epipose.errors import EpiposeError, optional
+from epipose.errors import InputError, MissingExtraError, optional
 from epipose.studio import shaders
 from epipose.studio.appearance import Look
 from epipose.studio.bodies import Body
 from epipose.studio.clothing import dressed, face_of, simplified
 from epipose.studio.room import Light, Room
 
-_MOST_BONES = 256
-_GRID = 16  # cells along each side of the image within which rays are interpolated
+_MAX_BONES = 256
+_GRID_CELLS = 16  # cells along each side of the image within which rays are interpolated
 _SHADOW_SIZE, _SHADOW_HALF = 128, 2.2  # pixels; metres
-_REACH = (0.2, 60.0)  # metres before the camera that are drawn
+_DEPTH_RANGE = (0.2, 60.0)  # metres before the camera that are drawn
 
 
 class Renderer:
@@ -35,7 +35,7 @@ class Renderer:
     def __init__(self, samples: int = 4) -> None:
         """``samples`` per pixel (0 or 4): with four, outlines are smooth, at twice the time without a graphics card.
 
-        Raises EpiposeError where moderngl, or the system's EGL, is missing.
+        Raises MissingExtraError where moderngl, or the system's EGL, is missing.
         """
         self._samples = samples
         self._gl = gl_context()
@@ -46,7 +46,7 @@ class Renderer:
         self._shadow = gl.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT)
         self._patch = gl.program(vertex_shader=shaders.FLOOR_VERTEX, fragment_shader=shaders.FLOOR_FRAGMENT)
         self._room = gl.program(vertex_shader=shaders.ROOM_VERTEX, fragment_shader=shaders.ROOM_FRAGMENT)
-        self._bones = gl.buffer(reserve=_MOST_BONES * 48)
+        self._bones = gl.buffer(reserve=_MAX_BONES * 48)
         self._bones.bind_to_uniform_block(0)
         self._shade = gl.texture((_SHADOW_SIZE, _SHADOW_SIZE), 1)
         self._shade.repeat_x = self._shade.repeat_y = False
@@ -71,19 +71,19 @@ class Renderer:
         self.close()
 
     def close(self) -> None:
-        """Give everything on the card back."""
+        """Release all GPU resources."""
         self._gl.release()
 
     @property
-    def card(self) -> str:
-        """What draws: the name of the graphics card, or llvmpipe, which is the processor."""
+    def device(self) -> str:
+        """The OpenGL renderer: the name of the graphics card, or llvmpipe, which is the processor."""
         return self._gl.info["GL_RENDERER"]
 
     def dress(self, body: Body, look: Look, detail: float = 0.0) -> None:
-        """Take this person, dressed like this, from now on; ``detail`` (metres) is the least that still has to show."""
+        """Draw this person in this look from now on; ``detail`` (metres): smaller features may be dropped."""
         _release(self._of_body)
-        if len(body.bones) > _MOST_BONES:
-            raise EpiposeError(f"This body has {len(body.bones)} bones; the renderer takes up to {_MOST_BONES}.")
+        if len(body.bones) > _MAX_BONES:
+            raise InputError(f"This body has {len(body.bones)} bones; the renderer takes up to {_MAX_BONES}.")
         clothes = dressed(body, look)
         vertices = np.zeros(len(body.vertices), _VERTEX)
         vertices["position"], vertices["rest"], vertices["normal"] = clothes.vertices, body.vertices, body.normals
@@ -141,7 +141,7 @@ class Renderer:
         return np.frombuffer(reading.read(components=3, alignment=1), np.uint8).reshape(height, width, 3)
 
     def _throw_shadow(self, light: Light, skinning: Float32[np.ndarray, "bone 3 4"]) -> None:
-        """Which points of a patch of floor around the person the lamp does not see."""
+        """Render the shadow map of a patch of floor around the person."""
         patch = np.array([*skinning[:, :2, 3].mean(0), _SHADOW_HALF])  # any middle near the person will do
         _set(self._shadow, to_light=light.direction, patch_of_floor=patch)
         _set(self._patch, patch_of_floor=patch, depth_of_shadow=light.shadow_on_floor, blur=light.blur)
@@ -151,7 +151,7 @@ class Renderer:
         self._shade.build_mipmaps()
 
     def _look_through(self, camera: Camera) -> None:
-        """Send a camera's numbers, and the ray of every grid corner, to the card."""
+        """Upload a camera's parameters, and the ray of every grid corner."""
         self._camera = camera
         size = camera.size.numpy().astype(float)
         pixels = self._grid * size - 0.5
@@ -163,8 +163,9 @@ class Renderer:
         matrix[:3, :3], matrix[:3, 3] = camera.R.numpy(), camera.t.numpy()
         for program in (self._person, self._patch):
             _set(
-                program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], lens=camera.distortion.numpy(), size=size,
-                widest=1.3 * float((rays_cam**2).sum(-1).max()), reach=np.array(_REACH), eye=centre,
+                program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], size=size,
+                distortion=camera.distortion.numpy(), widest=1.3 * float((rays_cam**2).sum(-1).max()),
+                reach=np.array(_DEPTH_RANGE), eye=centre,
             )  # fmt: skip
         _set(self._room, size=size, eye=centre)
 
@@ -193,25 +194,26 @@ _VERTEX = np.dtype(
 
 
 def gl_context() -> Any:
-    """An OpenGL context without a window; raises EpiposeError that says what to install where there is none."""
+    """An OpenGL context without a window; MissingExtraError says what to install where there is none."""
     moderngl = optional("moderngl", "studio")
     os.environ.setdefault("LP_NUM_THREADS", "0")  # llvmpipe draws in this process: the studio runs one on each core
     try:
         without_window: dict[str, Any] = {"standalone": True, "backend": "egl"}
         return moderngl.create_context(**without_window)
     except Exception as error:  # moderngl and glcontext raise bare Exceptions
-        raise EpiposeError(
+        raise MissingExtraError(
             f"No OpenGL without a window ({error}). The studio needs EGL and a driver: on Debian and Ubuntu "
-            "apt install libegl1 libgl1-mesa-dri (they draw on the processor, or on the graphics card where there is one)."
+            "apt install libegl1 libgl1-mesa-dri (they draw on the processor, or on the graphics card "
+            "where there is one)."
         ) from error
 
 
 def _grid() -> tuple[Float[np.ndarray, "corner 2"], np.ndarray]:
     """Corners over the image in [0, 1] and the triangles between them."""
-    steps = np.linspace(0, 1, _GRID + 1)
+    steps = np.linspace(0, 1, _GRID_CELLS + 1)
     corners = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
-    first = (np.arange(_GRID)[:, None] * (_GRID + 1) + np.arange(_GRID)).reshape(-1, 1)
-    squares = first + np.array([0, 1, _GRID + 1, _GRID + 1, 1, _GRID + 2])
+    first = (np.arange(_GRID_CELLS)[:, None] * (_GRID_CELLS + 1) + np.arange(_GRID_CELLS)).reshape(-1, 1)
+    squares = first + np.array([0, 1, _GRID_CELLS + 1, _GRID_CELLS + 1, 1, _GRID_CELLS + 2])
     return corners, squares.astype("u4")
 
 

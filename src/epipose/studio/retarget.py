@@ -1,6 +1,7 @@
-"""A motion played by a body: the directions of the limbs are kept, the lengths are the body's own.
+"""Motion retargeting to a body: the directions of the limbs are kept, the lengths are the body's own.
 
-People of other proportions can not be in the same places, but they can bend alike. Pelvis and chest are turned as the
+People of other proportions cannot have the same joint positions, but they can have the same joint angles. Pelvis and
+chest are rotated as the
 captured person's (hip line and lower spine, shoulder line and upper spine), the spine between them shares the
 difference; upper limbs point where the captured ones do and are twisted so that elbow or knee bends in the captured
 plane; lower limbs follow. Steps are as long as the body's legs make them. Then the body is lifted or lowered, frame by
@@ -15,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from epipose.motion.motion import Motion
-from epipose.motion.rotations import about, axes_of, part_of, shortest, unit
+from epipose.motion.rotations import axes_of, fraction_of, from_axis_angle, rotation_between, unit
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import Body, Skinning
 from epipose.studio.grounding import captured_clearance, floor_height, grounded
@@ -23,11 +24,17 @@ from epipose.studio.grounding import captured_clearance, floor_height, grounded
 Turns = Float64[np.ndarray, "frame 3 3"]
 
 _FORWARD, _UP, _LEFT = -np.eye(3)[1], np.eye(3)[2], np.eye(3)[0]
-_STRAIGHT, _BENT = 0.15, 0.5  # sine of the angle at an elbow or knee: below the first its plane says nothing
-_SHRUG = np.radians(30)  # of the collar bone when the arm points up (Inman, Saunders & Abbott 1944)
-_HAND, _FLAT_HAND = 0.2, 0.04  # metres: length of a hand, and height of the wrist over one that lies on the floor
-_TOES = 0.15  # metres: how far the toes of a foot on tiptoe are below its ankle
-_CURL = np.radians(20)  # of every joint of a relaxed finger
+_MIN_BEND_SINE, _FULL_BEND_SINE = (
+    0.15,
+    0.5,
+)  # sine of the angle at an elbow or knee: below the first its plane is unknown
+_MAX_SHRUG = np.radians(30)  # of the collar bone when the arm points up (Inman, Saunders & Abbott 1944)
+_HAND_LENGTH, _FLAT_HAND_HEIGHT = (
+    0.2,
+    0.04,
+)  # metres; of the wrist over a hand flat on the floor
+_TIPTOE_DROP = 0.15  # metres: how far the toes of a foot on tiptoe are below its ankle
+_FINGER_CURL = np.radians(20)  # of every joint of a relaxed finger
 
 
 def retarget(body: Body, motion: Motion) -> Skinning:
@@ -58,7 +65,7 @@ def _trunk(joint: dict[str, np.ndarray], rest: dict[str, np.ndarray]) -> dict[st
 
     pelvis = turned("left_hip", "right_hip", "pelvis", "spine")
     chest = turned("left_shoulder", "right_shoulder", "spine", "thorax")
-    low, high = part_of(np.swapaxes(pelvis, -1, -2) @ chest, (1 / 3, 2 / 3))
+    low, high = fraction_of(np.swapaxes(pelvis, -1, -2) @ chest, (1 / 3, 2 / 3))
     return {"Root": pelvis, "pelvis": pelvis, "spine_01": pelvis @ low, "spine_02": pelvis @ high, "spine_03": chest}
 
 
@@ -68,13 +75,13 @@ def _head(
     chest: Turns,
     face: Float64[np.ndarray, "frame 2 3"] | None,
 ) -> dict[str, Turns]:
-    """Where the face looks; the neck goes half of the way."""
+    """Head and neck from the direction of the face; the neck takes half of the rotation."""
     if face is not None:
         head = axes_of(face[:, 0], face[:, 1]) @ axes_of(_FORWARD, _UP).T
     else:
         posed, still = (axes_of(p["neck_nose"] - p["head"], p["head"] - p["thorax"]) for p in (joint, rest))
         head = posed @ still.T
-    return {"neck_01": chest @ part_of(np.swapaxes(chest, -1, -2) @ head, 0.5), "head": head}
+    return {"neck_01": chest @ fraction_of(np.swapaxes(chest, -1, -2) @ head, 0.5), "head": head}
 
 
 def _arm(
@@ -87,8 +94,8 @@ def _arm(
     # The collar bone rises with the arm, from a sixth of a circle on.
     height = ((joint[names[1]] - joint[names[0]]) * (chest @ _UP)).sum(-1)
     raised = np.arcsin(np.clip(height / np.linalg.norm(joint[names[1]] - joint[names[0]], axis=-1), -1, 1))
-    shrug = _SHRUG * np.clip((raised + np.pi / 3) / (5 * np.pi / 6), 0, 1) ** 2
-    turns = {f"clavicle_{end}": chest @ about(_FORWARD, sign * shrug), f"upperarm_{end}": upper}
+    shrug = _MAX_SHRUG * np.clip((raised + np.pi / 3) / (5 * np.pi / 6), 0, 1) ** 2
+    turns = {f"clavicle_{end}": chest @ from_axis_angle(_FORWARD, sign * shrug), f"upperarm_{end}": upper}
     return turns | {f"lowerarm_{end}": lower}
 
 
@@ -99,15 +106,15 @@ def _hand(body: Body, end: str, forearm: Turns, height: Float64[np.ndarray, " fr
     """
     place = dict(zip(body.bones, body.heads, strict=True))
     along = forearm @ unit(place[f"middle_01_{end}"] - place[f"hand_{end}"])
-    room = np.clip((height - _FLAT_HAND) / _HAND, 0, 1)  # sine of how far the hand may point down
+    room = np.clip((height - _FLAT_HAND_HEIGHT) / _HAND_LENGTH, 0, 1)  # sine of how far the hand may point down
     back = np.maximum(np.arcsin(np.clip(-along[:, 2], -1, 1)) - np.arcsin(room), 0)
-    hand = about(np.cross(along, _UP), back) @ forearm
+    hand = from_axis_angle(np.cross(along, _UP), back) @ forearm
     turns = {f"hand_{end}": hand}
     knuckles = place[f"index_01_{end}"] - place[f"pinky_01_{end}"]
     for finger in ("index", "middle", "ring", "pinky", "thumb"):
         for number in (1, 2, 3):
-            curl = number * _CURL * (0.3 if finger == "thumb" else 1.0) * (1 if end == "l" else -1)
-            turns[f"{finger}_0{number}_{end}"] = hand @ about(knuckles, curl)
+            curl = number * _FINGER_CURL * (0.3 if finger == "thumb" else 1.0) * (1 if end == "l" else -1)
+            turns[f"{finger}_0{number}_{end}"] = hand @ from_axis_angle(knuckles, curl)
     return turns
 
 
@@ -127,10 +134,10 @@ def _limb(
     """
     upper, lower = (unit(joint[end] - joint[start]) for start, end in (names[:2], names[1:]))
     upper_rest, lower_rest = (rest[end] - rest[start] for start, end in (names[:2], names[1:]))
-    carried = shortest(base @ unit(upper_rest), upper) @ base @ unit(hinge)
+    carried = rotation_between(base @ unit(upper_rest), upper) @ base @ unit(hinge)
     normal = np.cross(upper, lower)
     sine = np.linalg.norm(normal, axis=-1, keepdims=True)
-    share = np.clip((sine - _STRAIGHT) / (_BENT - _STRAIGHT), 0, 1)
+    share = np.clip((sine - _MIN_BEND_SINE) / (_FULL_BEND_SINE - _MIN_BEND_SINE), 0, 1)
     posed = share * unit(normal) + (1 - share) * carried
     turns = [axes_of(a, posed) @ axes_of(b, hinge).T for a, b in ((upper, upper_rest), (lower, lower_rest))]
     return turns[0], turns[1]
@@ -149,9 +156,9 @@ def _foot(
         along = upright * unit(np.cross(left, _UP)) + (1 - upright) * along
     else:
         pitch = np.full(len(toes), _standing_pitch(height, toes, fps))
-        along = (about(np.cross(_UP, toes) + 1e-9 * left, pitch) @ unit(toes)[..., None])[..., 0]
-    # Near the floor the toes can not point down; who kneels stretches the foot backward along the shank.
-    room = np.clip((height[:, None] - 0.03) / _TOES, 0, 1)
+        along = (from_axis_angle(np.cross(_UP, toes) + 1e-9 * left, pitch) @ unit(toes)[..., None])[..., 0]
+    # Near the floor the toes can not point down; a kneeling foot is stretched backward along the shank.
+    room = np.clip((height[:, None] - 0.03) / _TIPTOE_DROP, 0, 1)
     level = unit((along + (1 - upright) * back) * [1, 1, 0])
     along = np.where(-along[:, 2:] > room, np.sqrt(1 - room**2) * level - room * _UP, along)
     lateral = upright * unit(np.cross(_UP, along)) + (1 - upright) * left

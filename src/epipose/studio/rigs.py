@@ -1,7 +1,7 @@
-"""Where cameras stand: real rigs, rings round the person, phones on tripods.
+"""Random camera rigs: real rigs, rings round the person, phones on tripods.
 
 The world of a studio scene has its origin on the floor in the middle of what the cameras see. Every rig is metric and
-upright. Lenses have distortion, and their numbers are as uneven as those of real ones.
+upright. Cameras have lens distortion, and intrinsics as irregular as those of real ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Camera, Rig, stack_cameras
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.formats.rig_json import h36m_rig, read_rigs
 
 RigKind = Literal["ring", "phones", "h36m"]
@@ -26,7 +26,7 @@ def random_rig(rng: np.random.Generator, kind: RigKind | Path, views: int, size:
     """A rig of that kind, or one of a file's (`read_rigs`), with ``views`` cameras; ``size`` is (width, height).
 
     Without a size, rings have 640 x 640, phones 720 x 1280 (or lying), and rigs from files their own. Raises
-    EpiposeError where a rig has fewer cameras than were asked for.
+    InputError where a rig has fewer cameras than were asked for.
     """
     if kind == "ring":
         return _ring(rng, views, size or (640, 640))
@@ -35,7 +35,7 @@ def random_rig(rng: np.random.Generator, kind: RigKind | Path, views: int, size:
     rigs = [h36m_rig()] if kind == "h36m" else read_rigs(Path(kind))
     rig = rigs[int(rng.integers(len(rigs)))]
     if views > len(rig.names):
-        raise EpiposeError(f"{views} views were asked for, but this rig has {len(rig.names)} cameras. Ask for fewer.")
+        raise InputError(f"{views} views were asked for, but this rig has {len(rig.names)} cameras. Ask for fewer.")
     rig = centred(rig).select(tuple(rig.names[i] for i in sorted(rng.permutation(len(rig.names))[:views])))
     if size is not None:
         rig = Rig(rig.names, rig.camera.resized(*size), True, True)
@@ -66,7 +66,7 @@ def _ring(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
 
 
 def _phones(rng: np.random.Generator, views: int, size: tuple[int, int]) -> Rig:
-    """Phones on tripods, upright or lying, wherever there was room: at least 20 degrees apart."""
+    """Phones on tripods, upright or lying, at random angles, at least 20 degrees apart."""
     azimuths = np.array([rng.uniform(0, 2 * math.pi)])
     while len(azimuths) < views:
         another = rng.uniform(0, 2 * math.pi)
@@ -93,7 +93,7 @@ def _aimed(
     size: tuple[int, int],
     roll: float,
 ) -> Camera:
-    """A camera on the floor plan at (azimuth, distance) from the middle, that looks about at the hips of who is there."""
+    """A camera on the floor plan at (azimuth, distance) from the middle, aimed about at the person's hips."""
     eye = np.array([distance * math.cos(azimuth), distance * math.sin(azimuth), height])
     target = np.array([0.0, 0.0, 0.95]) + rng.normal(0, 0.06, 3)
     K = np.array(

@@ -1,6 +1,6 @@
-"""Where the person stands: a room with random surfaces, or a photo behind them; and the light.
+"""Random room and light: surfaces with random textures, or a photo behind the person.
 
-The room is a box round all cameras: floor, ceiling and two kinds of walls, each with a texture of its own, made up
+The room is a box round all cameras: floor, ceiling and two kinds of walls, each with a texture of its own, random
 (see `patterns`) and littered with shapes, or cut out of a photo. In a share of scenes one image fills the whole view
 instead, as if the person had been cut out and pasted; the shadow falls on the floor all the same.
 """
@@ -16,12 +16,13 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from epipose.errors import EpiposeError
-from epipose.io.video import IMAGE_SUFFIXES, read_image
+from epipose.errors import InputError
+from epipose.io.files import AnyPath
+from epipose.io.images import IMAGE_SUFFIXES, read_image
 from epipose.studio.patterns import Texture, draw_shape, random_colour, random_pattern, uneven
 
 SURFACES = ("floor", "ceiling", "wall_x", "wall_y", "backdrop")
-_SIZE = 256
+_TEXTURE_SIZE = 256
 _BACKDROP_SHARE = 0.3  # scenes with one image behind the person, where there are no photos
 _BACKDROP_SHARE_PHOTOS = 0.6
 
@@ -91,11 +92,12 @@ def random_room(rng: np.random.Generator, reach: float, photos: Sequence[Path] =
     )
 
 
-def photos_in(folder: Path) -> tuple[Path, ...]:
-    """The images of a folder and its subfolders, sorted; raises EpiposeError where there are none."""
+def photos_in(folder: AnyPath) -> tuple[Path, ...]:
+    """The images of a folder and its subfolders, sorted; raises InputError where there are none."""
+    folder = Path(folder)
     found = tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES))
     if not found:
-        raise EpiposeError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
+        raise InputError(f"The folder {folder} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
     return found
 
 
@@ -103,12 +105,12 @@ def _surface(rng: np.random.Generator, photos: Sequence[Path], name: str) -> Tex
     if photos and rng.random() < (1.0 if name == "backdrop" else 0.4):
         return _cut_out(rng, read_image(photos[int(rng.integers(len(photos)))]))
     if name in ("floor", "ceiling"):
-        return _faded(rng, random_pattern(rng, _SIZE, plain=0.5))
-    return _faded(rng, _littered(rng) if rng.random() < 0.8 else random_pattern(rng, _SIZE))
+        return _faded(rng, random_pattern(rng, _TEXTURE_SIZE, plain=0.5))
+    return _faded(rng, _littered(rng) if rng.random() < 0.8 else random_pattern(rng, _TEXTURE_SIZE))
 
 
 def _faded(rng: np.random.Generator, texture: Texture) -> Texture:
-    """With less contrast, as the surroundings mostly have: people do not stand before camouflage."""
+    """With less contrast, as most surroundings have."""
     mean = texture.mean((0, 1))
     return (mean + rng.uniform(0.25, 0.9) * (texture - mean)).astype(np.uint8)
 
@@ -118,17 +120,19 @@ def _cut_out(rng: np.random.Generator, photo: UInt8[np.ndarray, "height width 3"
     shorter = min(photo.shape[:2])
     side = max(1, int(shorter * rng.uniform(0.5, 1.0)))
     top, left = (int(rng.integers(0, length - side + 1)) for length in photo.shape[:2])
-    return cv2.resize(photo[top : top + side, left : left + side], (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+    return cv2.resize(
+        photo[top : top + side, left : left + side], (_TEXTURE_SIZE, _TEXTURE_SIZE), interpolation=cv2.INTER_AREA
+    )
 
 
 def _littered(rng: np.random.Generator) -> Texture:
     """A wall with things on and before it: shapes of all sizes over a gradient or a pattern."""
     if rng.random() < 0.5:
-        ramp = np.linspace(0, 1, _SIZE)[:, None, None]
+        ramp = np.linspace(0, 1, _TEXTURE_SIZE)[:, None, None]
         image = random_colour(rng) + ramp * (random_colour(rng) - random_colour(rng))
-        image = np.ascontiguousarray(np.broadcast_to(image, (_SIZE, _SIZE, 3)), np.float32)
+        image = np.ascontiguousarray(np.broadcast_to(image, (_TEXTURE_SIZE, _TEXTURE_SIZE, 3)), np.float32)
     else:
-        image = random_pattern(rng, _SIZE).astype(np.float32)
+        image = random_pattern(rng, _TEXTURE_SIZE).astype(np.float32)
     for _ in range(rng.integers(0, 25)):
         draw_shape(rng, image, random_colour(rng))
     return uneven(rng, image, rng.uniform(0, 0.3))

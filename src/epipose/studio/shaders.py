@@ -1,10 +1,10 @@
-"""The programs that run on the graphics card, or on Mesa's llvmpipe where there is none.
+"""GLSL shaders of the renderer, for a graphics card or Mesa's llvmpipe.
 
-``PERSON`` bends the rest vertices by the bones (linear blend skinning), sends them through the very lens model of
-`epipose.camera.Camera` and lights them. ``SHADOW`` throws the same vertices along the light onto a patch of the floor,
-and ``FLOOR`` darkens that patch in the image. ``ROOM`` draws what is behind: each corner of a fine grid over the
-image carries the exact ray of that pixel, undistorted beforehand, and every pixel asks where its ray meets the box
-of the room. On a processor every texture that a pixel reads costs, so each reads one.
+``PERSON`` moves the rest vertices by the bones (linear blend skinning), projects them with the distortion model of
+`epipose.camera.Camera` and lights them. ``SHADOW`` projects the same vertices along the light onto a patch of the
+floor, and ``FLOOR`` darkens that patch in the image. ``ROOM`` draws what is behind: each corner of a fine grid over the
+image carries the exact ray of that pixel, undistorted beforehand, and every pixel intersects its ray with the box of
+the room. On a processor every texture that a pixel reads costs, so each reads one.
 
 Pixel rows run downwards in memory and GL's rows upwards, so pixel row v is GL's row v: no image is ever flipped.
 """
@@ -33,16 +33,16 @@ void blended(out vec4 x, out vec4 y, out vec4 z) {
 _CAMERA = """
 uniform mat4 cam_from_world;
 uniform vec3 row_u, row_v;     // the rows of K
-uniform float lens[5];         // k1 k2 p1 p2 k3
-uniform float widest;          // r^2 beyond which the lens model is not followed: it may fold back there
+uniform float distortion[5];         // k1 k2 p1 p2 k3
+uniform float widest;          // r^2 beyond which the distortion model is clamped: it may fold back there
 uniform vec2 size;             // pixels
 uniform vec2 reach;            // nearest and farthest depth, metres
 
 vec2 distorted(vec2 p) {  // epipose.camera.distort
     float r2 = min(dot(p, p), widest);
-    float radial = 1.0 + r2 * (lens[0] + r2 * (lens[1] + r2 * lens[4]));
-    return p * radial + vec2(2.0 * lens[2] * p.x * p.y + lens[3] * (r2 + 2.0 * p.x * p.x),
-                             lens[2] * (r2 + 2.0 * p.y * p.y) + 2.0 * lens[3] * p.x * p.y);
+    float radial = 1.0 + r2 * (distortion[0] + r2 * (distortion[1] + r2 * distortion[4]));
+    return p * radial + vec2(2.0 * distortion[2] * p.x * p.y + distortion[3] * (r2 + 2.0 * p.x * p.x),
+                             distortion[2] * (r2 + 2.0 * p.y * p.y) + 2.0 * distortion[3] * p.x * p.y);
 }
 
 vec4 seen(vec3 world) {

@@ -19,10 +19,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.clip import Clip
-from epipose.datasets.base import Choice, PeopleReader
+from epipose.datasets.base import PeopleReader, Selection
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError, InputError
-from epipose.io.video import frame_files, read_image
+from epipose.io.images import frame_files, read_image
 from epipose.network.crops import box_around, crop_from_pixels, crop_image
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeleton import Skeleton
@@ -94,7 +94,7 @@ def _annotated(folder: Path) -> _KeypointSet:
         raise InputError(f"There is no file {folder / 'poses2d.npz'} (run: epipose detect), and {error}") from error
     if not isinstance(reader, PeopleReader):
         raise InputError(f"{folder} is {name}, a dataset of takes; --images-2d reads datasets of people in images.")
-    people = reader.people(folder, Choice(split="train"))
+    people = reader.people(folder, Selection(split="train"))
     order = people.image.argsort(stable=True)
     paths = [people.images[number] for number in people.image[order].tolist()]
     return _KeypointSet(people.xy[None, order], people.conf[None, order], people.skeleton, partial(_read_rows, paths))

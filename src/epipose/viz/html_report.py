@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from epipose.io.files import AnyPath, replacing
-from epipose.io.video import read_image
+from epipose.io.images import read_image
 
 Trust = Literal["good", "fair", "poor"]
 
