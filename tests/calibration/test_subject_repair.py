@@ -28,7 +28,7 @@ def misplaced(cameras):
 
 
 def whom(crowd, poses):
-    return crowd.truth_of(poses)[:, :, 0]
+    return crowd.ground_truth_of(poses)[:, :, 0]
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_another_person_for_a_while_only():
     (change,) = changes[scene.rig.names[VIEW]]
     assert abs(change["first"] - 40) <= 3
     assert abs(change["last"] - 89) <= 3
-    kept = crowd().truth_of(poses)[VIEW, 45:85, 1]  # the two change places: nobody is lost
+    kept = crowd().ground_truth_of(poses)[VIEW, 45:85, 1]  # the two change places: nobody is lost
     assert not bool((kept == 0).any())
 
 
