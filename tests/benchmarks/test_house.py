@@ -217,12 +217,14 @@ def test_check_names_what_offends_and_writes_nothing(tmp_path, monkeypatch, caps
     assert set(written["counted"]) <= set(written)
 
 
+@pytest.mark.slow
 def test_the_documented_tables_come_from_the_result():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert tables.with_tables(text) == (text, [])
     assert "<!-- table: house -->" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", ["upward_imports", "import_cycles"])
 def test_imports_of_epipose_run_one_way(count):
     assert house.structure(ROOT / "src" / "epipose", house.LAYERS)["offenders"][count] == []

@@ -36,6 +36,7 @@ def test_a_misspelt_option_names_the_nearest(tmp_path: Path) -> None:
         refine([tmp_path], tmp_path / "out", step=3)
 
 
+@pytest.mark.slow
 def test_the_record_is_the_options_that_decide_what_is_learned(tmp_path: Path) -> None:
     folder = clip_folder(tmp_path / "clip", frames=2, views=2)
     train(str(folder), str(tmp_path / "out"), TINY, device="cpu")  # strings, and one folder alone
