@@ -43,3 +43,9 @@ def test_another_name_is_an_attribute_error():
 def test_nothing_heavy_is_imported_with_it(code):
     check = "import sys; assert not {'torch', 'cv2', 'numpy', 'cattrs'} & set(sys.modules), sorted(sys.modules)"
     subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True)
+
+
+def test_training_makes_missing_labels_as_on_the_command_line():
+    from epipose.pipeline.train_clips import train_clips
+
+    assert epipose.train is train_clips

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from epipose.evaluation.evaluate import evaluate
     from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
     from epipose.exporters import export
-    from epipose.inference.predict import Prediction, predict
+    from epipose.inference.predict import predict
+    from epipose.inference.prediction import Prediction
     from epipose.network.posenet import PoseNet, TrainedPoseNet
     from epipose.pipeline.calibrate import calibrate
     from epipose.pipeline.detect import DetectedClip, detect, synchronise
@@ -54,7 +55,8 @@ _HOME = {
     "epipose.evaluation.evaluate": ("evaluate",),
     "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
     "epipose.exporters": ("export",),
-    "epipose.inference.predict": ("Prediction", "predict"),
+    "epipose.inference.predict": ("predict",),
+    "epipose.inference.prediction": ("Prediction",),
     "epipose.network.posenet": ("PoseNet", "TrainedPoseNet"),
     "epipose.pipeline.calibrate": ("calibrate",),
     "epipose.pipeline.detect": ("DetectedClip", "detect", "synchronise"),
@@ -67,6 +69,7 @@ _HOME = {
     "epipose.viz.viewer": ("view",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_NAME_THERE = {"train": "train_clips"}  # where it is another than the public one
 
 __all__ = [  # a test holds it equal to the names above
     "BLAZEPOSE33",
@@ -116,7 +119,7 @@ __all__ = [  # a test holds it equal to the names above
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"epipose has no '{name}'")
-    return getattr(importlib.import_module(_MODULE_OF[name]), name)
+    return getattr(importlib.import_module(_MODULE_OF[name]), _NAME_THERE.get(name, name))
 
 
 def __dir__() -> list[str]:
