@@ -63,7 +63,7 @@ def test_it_is_stable_over_seeds(xyz: torch.Tensor) -> None:
 
 def test_many_poses_at_once(xyz: torch.Tensor, score: PoseStructureScore, monkeypatch) -> None:
     whole = score.kinds(xyz.reshape(2, 300, 17, 3))
-    monkeypatch.setattr("epipose.evaluation.structure_score._CHUNK", 64)
+    monkeypatch.setattr("epipose.evaluation.structure_score._POSES_AT_A_TIME", 64)
     assert torch.equal(score.kinds(xyz), whole.flatten())
 
 

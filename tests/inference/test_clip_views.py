@@ -9,7 +9,7 @@ import torch
 
 from epipose.cli.main import main
 from epipose.errors import EpiposeError
-from epipose.evaluation.pairs import recordings
+from epipose.evaluation.pairs import paired_views
 from epipose.inference.clip_views import predict_clip, predict_views
 from epipose.io.files import read_json, read_npz, write_json, write_record
 from epipose.poses import Poses2D, Poses3D
@@ -42,9 +42,9 @@ def test_from_the_command_line_to_the_table(clip: Path, model: Path, tmp_path: P
     assert main(arguments) == 0
     found = read_json(tmp_path / "table.json")
     assert found["all"]["poses"] == 12
-    assert found["states"]["views"] == "2 of 2, of 1 takes"
-    assert found["states"]["crop"] == "boxes from: given joints"
-    assert "true (the dataset's)" in found["states"]["used of the truth"]
+    assert found["statement"]["views"] == "2 of 2, of 1 takes"
+    assert found["statement"]["crop"] == "boxes from: given joints"
+    assert "true (the dataset's)" in found["statement"]["ground_truth_used_for"]
     assert main(["predict", str(clip), "--detector", "pretrained"]) == 2
     assert "brings its own joints and lenses" in capsys.readouterr().err
 
@@ -93,11 +93,11 @@ def test_joints_of_the_pretrained_finder_prove_nothing_to_a_refiner(clip: Path, 
 
 def test_labels_and_predictions_are_found_in_the_clip_itself(clip: Path, model: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(clip, tmp_path / "clips" / "take")
-    (one, other) = recordings(folder, folder)
+    (one, other) = paired_views(folder, folder)
     assert one.made_with["made by"] == "triangulation"
     assert one.answered
     assert other.answered
     torch.testing.assert_close(one.predicted, one.true)
     Poses3D.load(folder / "poses3d.npz")
     predict_views(folder, model, folder)
-    assert recordings(folder, folder)[0].made_with["model"] == model.name
+    assert paired_views(folder, folder)[0].made_with["model"] == model.name

@@ -1,10 +1,10 @@
-"""The errors that results are reported in, as the papers define them. Root = pelvis; p is predicted, q is true.
+"""Pose metrics as the papers define them: MPJPE, NMPJPE, PMPJPE, MPJVE, PCK, AUC, CPS, bone lengths.
 
-Everything 3D is one idea: align p with q as far as the metric forgives (`Alignment`), take the distance of every joint,
-and summarise. Batched over any leading axes; a value per pose. Joints of weight 0 are missing and left out of every
-mean; a pose of which nothing counts has the value 0, so average with the weights of `poses_that_count`. Inputs are
-metres (or any unit where the alignment takes the scale off and the truth is metric); results are millimetres, hence the
-names.
+Root = pelvis; p is predicted, q is the ground truth. Everything 3D is one idea: align p with q as far as the metric
+allows (`Alignment`), take the distance of every joint, and summarise. Batched over any leading axes; a value per pose.
+Joints of weight 0 are missing and left out of every mean; a pose of which nothing counts has the value 0, so average
+with the weights of `poses_that_count`. Inputs are metres (or any unit where the alignment includes the scale and the
+ground truth is metric); results are millimetres, hence the names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CPS_LIMITS = 300  # 1, 2, ..., 300 mm
 def distances_mm(
     predicted: Pose, true: Pose, root: int, alignment: Alignment = "root", weight: Weight | None = None
 ) -> PerJoint:
-    """How far every joint is from the truth after the alignment.
+    """Distance of every joint from the ground truth after the alignment.
 
     "root": both roots at the origin (MPJPE). "scale": then p times <p, q> / <p, p> (NMPJPE; Rhodin et al., ECCV 2018,
     section 3). "similarity": rotation, scale and shift by Procrustes, and NOT re-rooted afterwards (PMPJPE, protocol 2
@@ -55,7 +55,7 @@ def mpjpe_mm(predicted: Pose, true: Pose, root: int, weight: Weight | None = Non
 
 
 def nmpjpe_mm(predicted: Pose, true: Pose, root: int, weight: Weight | None = None) -> PerPose:
-    """MPJPE after the prediction is scaled to the truth (see `distances_mm`)."""
+    """MPJPE after the prediction is scaled to the ground truth (see `distances_mm`)."""
     return mean_over_joints(distances_mm(predicted, true, root, "scale", weight), weight)
 
 
@@ -84,7 +84,7 @@ def pck(distance: PerJoint, weight: Weight | None = None, limit: float | Float[T
     """Share of joints within a limit (inclusive), the same for all or one per pose.
 
     On `distances_mm` with "root" this is PCK, with "scale" NPCK (at 150 mm; Mehta et al., 3DV 2017; Rhodin et al., ECCV
-    2018). The root is at 0 then and counts, unless its weight is 0: published figures differ in that. On pixels, with
+    2018). The root is at 0 then and counts, unless its weight is 0: published numbers differ in that. On pixels, with
     half the head's size as the limit, it is PCKh@0.5 (Andriluka et al., CVPR 2014).
     """
     bound = torch.as_tensor(limit, dtype=distance.dtype, device=distance.device)

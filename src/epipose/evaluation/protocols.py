@@ -1,7 +1,7 @@
-"""The protocols that papers report by, each written down whole: which frames, which joints, which alignment, which metric.
+"""Evaluation protocols of the field: which frames, which joints, which alignment, which metrics.
 
-A figure without these says nothing, and papers differ in every one of them. What a protocol leaves open is decided here
-and said with every table.
+A number without these says nothing, and papers differ in every one of them. What a protocol leaves open is decided here
+and stated with every table.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from epipose.evaluation import metrics
 from epipose.skeleton import Skeleton
 
 ProtocolName = Literal["h36m-p1", "h36m-p2", "3dhp", "free"]
-LEAST_JOINTS = 10  # that a pose must have to count: a similarity makes a few points fit whatever they are
+MIN_JOINTS = 10  # that a pose must have to count: a similarity transform fits a few points whatever they are
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """``measures`` are names of ``MEASURES``; the first is the one that joints are listed by.
+class EvaluationProtocol:
+    """Metrics (names of ``METRICS``), and the frames, subjects and joints that count.
 
     ``subjects``: those that count (empty: all). ``every``: one frame in so many of the recording (None: those there
     are). ``joints``: those that count, by name (empty: all).
     """
 
-    words: str
-    measures: tuple[str, ...]
+    label: str
+    metrics: tuple[str, ...]
     subjects: tuple[str, ...] = ()
     every: int | None = None
     joints: tuple[str, ...] = ()
 
 
-PROTOCOLS: dict[ProtocolName, Protocol] = {
-    "h36m-p1": Protocol("Human3.6M, protocol 1", ("mpjpe_mm", "nmpjpe_mm"), ("S9", "S11"), 64),
-    "h36m-p2": Protocol("Human3.6M, protocol 2", ("pmpjpe_mm",), ("S9", "S11"), 64),
-    "3dhp": Protocol("MPI-INF-3DHP", ("pck_150", "npck_150", "auc", "mpjpe_mm"), joints=PCK_JOINTS),
-    "free": Protocol(
+PROTOCOLS: dict[ProtocolName, EvaluationProtocol] = {
+    "h36m-p1": EvaluationProtocol("Human3.6M, protocol 1", ("mpjpe_mm", "nmpjpe_mm"), ("S9", "S11"), 64),
+    "h36m-p2": EvaluationProtocol("Human3.6M, protocol 2", ("pmpjpe_mm",), ("S9", "S11"), 64),
+    "3dhp": EvaluationProtocol("MPI-INF-3DHP", ("pck_150", "npck_150", "auc", "mpjpe_mm"), joints=PCK_JOINTS),
+    "free": EvaluationProtocol(
         "free: every metric, every frame",
         (
             "mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm", "pck_150", "npck_150", "auc", "cps", "mpjve_mm", "bone_length_error_mm",
@@ -53,10 +53,10 @@ PROTOCOLS: dict[ProtocolName, Protocol] = {
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Poses of consecutive frames and the truth, metres; every alignment is computed once, however many metrics ask.
+class ComparedPoses:
+    """Predictions and ground truth of consecutive frames, metres; every alignment is computed once for all metrics.
 
-    ``weight`` 0: the joint is missing or does not count; ``rooted``: the root is there on both sides.
+    ``weight`` 0: the joint is missing or does not count; ``rooted``: both sides have the root.
     """
 
     predicted: Float[Tensor, "frame joint 3"]
@@ -72,12 +72,12 @@ class Compared:
 
     @cached_property
     def scale(self) -> Float[Tensor, "frame joint"]:
-        """Distances after the scale is taken off, too."""
+        """Distances after root and scale are aligned, mm."""
         return self._distances("scale")
 
     @cached_property
     def similarity(self) -> Float[Tensor, "frame joint"]:
-        """Distances after Procrustes."""
+        """Distances after the best similarity (Procrustes), mm."""
         return self._distances("similarity")
 
     def _distances(self, alignment: metrics.Alignment) -> Tensor:
@@ -85,18 +85,18 @@ class Compared:
 
     @cached_property
     def enough(self) -> Bool[Tensor, " frame"]:
-        """Poses with as many joints as it takes."""
-        return (self.weight > 0).sum(-1) >= LEAST_JOINTS
+        """Poses with `MIN_JOINTS` joints or more."""
+        return (self.weight > 0).sum(-1) >= MIN_JOINTS
 
     @cached_property
     def rooted_enough(self) -> Bool[Tensor, " frame"]:
-        """Those that have a root, too."""
+        """Poses with `MIN_JOINTS` joints or more and a root."""
         return self.enough & self.rooted
 
     @property
     def moving(self) -> Bool[Tensor, " frame"]:
-        """Frames that, like the one before, have a root, and share as many joints with it as it takes."""
-        both = ((self.weight[1:] > 0) & (self.weight[:-1] > 0)).sum(-1) >= LEAST_JOINTS
+        """Frames that have a root, as the one before, and share `MIN_JOINTS` joints or more with it."""
+        both = ((self.weight[1:] > 0) & (self.weight[:-1] > 0)).sum(-1) >= MIN_JOINTS
         return torch.nn.functional.pad(both & self.rooted[1:] & self.rooted[:-1], (1, 0))
 
     @property
@@ -121,56 +121,72 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Measure:
-    """A metric in words, the alignment it allows itself, its value per pose, and the poses that have one.
+class Metric:
+    """A metric: its label, the alignment it is taken after, its value per pose, and the poses that have one.
 
     ``per_joint``: the same of each joint alone, where that means something.
     """
 
-    words: str
+    label: str
     alignment: str
-    per_pose: Callable[[Compared], Tensor]
-    counted: Callable[[Compared], Tensor]
-    per_joint: Callable[[Compared], Tensor] | None = None
+    per_pose: Callable[[ComparedPoses], Tensor]
+    counted: Callable[[ComparedPoses], Tensor]
+    per_joint: Callable[[ComparedPoses], Tensor] | None = None
 
 
-def _rooted(c: Compared) -> Tensor:
+def _rooted(c: ComparedPoses) -> Tensor:
     return c.rooted_enough
 
 
-def _enough(c: Compared) -> Tensor:
+def _enough(c: ComparedPoses) -> Tensor:
     return c.enough
 
 
-_ROOT, _SCALE = "roots at the origin", "roots at the origin, scaled to the truth"
+_ROOT, _SCALE = "roots at the origin", "roots at the origin, scaled to the ground truth"
 _SIMILARITY, _NONE = "best similarity (Procrustes)", "none"
-MEASURES: dict[str, Measure] = {
-    "mpjpe_mm": Measure(
+METRICS: dict[str, Metric] = {
+    "mpjpe_mm": Metric(
         "MPJPE mm", _ROOT, lambda c: metrics.mean_over_joints(c.root, c.weight), _rooted, lambda c: c.root
     ),
-    "nmpjpe_mm": Measure(
+    "nmpjpe_mm": Metric(
         "NMPJPE mm", _SCALE, lambda c: metrics.mean_over_joints(c.scale, c.weight), _rooted, lambda c: c.scale
     ),
-    "pmpjpe_mm": Measure(
+    "pmpjpe_mm": Metric(
         "PMPJPE mm", _SIMILARITY, lambda c: metrics.mean_over_joints(c.similarity, c.weight), _enough,
         lambda c: c.similarity,
     ),
-    "pck_150": Measure(
+    "pck_150": Metric(
         "PCK@150mm", _ROOT, lambda c: metrics.pck(c.root, c.weight), _rooted,
         lambda c: (c.root <= metrics.PCK_MM).to(c.root),
     ),
-    "npck_150": Measure(
+    "npck_150": Metric(
         "NPCK@150mm", _SCALE, lambda c: metrics.pck(c.scale, c.weight), _rooted,
         lambda c: (c.scale <= metrics.PCK_MM).to(c.scale),
     ),
-    "auc": Measure("AUC", _ROOT, lambda c: metrics.auc(c.root, c.weight), _rooted),
-    "cps": Measure("CPS", _SIMILARITY, lambda c: metrics.cps(c.similarity, c.weight), _enough),
-    "mpjve_mm": Measure("MPJVE mm/frame", _ROOT, lambda c: c.velocity, lambda c: c.moving),
-    "bone_length_error_mm": Measure(
+    "auc": Metric("AUC", _ROOT, lambda c: metrics.auc(c.root, c.weight), _rooted),
+    "cps": Metric("CPS", _SIMILARITY, lambda c: metrics.cps(c.similarity, c.weight), _enough),
+    "mpjve_mm": Metric("MPJVE mm/frame", _ROOT, lambda c: c.velocity, lambda c: c.moving),
+    "bone_length_error_mm": Metric(
         "bone length mm", _NONE,
         lambda c: metrics.bone_length_error_mm(c.predicted, c.true, c.skeleton, c.weight), lambda c: c.boned,
     ),
-    "symmetry_error_mm": Measure(
+    "symmetry_error_mm": Metric(
         "symmetry mm", _NONE, lambda c: metrics.symmetry_error_mm(c.predicted, c.skeleton, c.weight), lambda c: c.paired
     ),
 }  # fmt: skip
+
+_OTHER_LABELS = {"pckh_50": "PCKh@0.5"}  # beside those in METRICS; pss_K is PSS@K
+
+
+def metric_label(name: str) -> str:
+    """A metric's name as tables print it."""
+    if name in METRICS:
+        return METRICS[name].label
+    return _OTHER_LABELS.get(name, name.upper().replace("_", "@"))
+
+
+def formatted(name: str, value: float | None) -> str:
+    """A metric's value with the digits that it deserves; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.{1 if name.endswith('_mm') or name == 'cps' else 3}f}"

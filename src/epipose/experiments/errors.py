@@ -13,7 +13,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
-from epipose.evaluation.protocols import LEAST_JOINTS
+from epipose.evaluation.protocols import MIN_JOINTS
 from epipose.geometry.align import similarity_between
 from epipose.geometry.rotation import angle_between
 from epipose.poses import poses_that_count
@@ -45,7 +45,7 @@ def pose_errors(
     root: int,
 ) -> dict[str, float]:
     """The three errors, averaged over poses in which the root and at least ten joints count."""
-    enough = poses_that_count(counted, root, LEAST_JOINTS)
+    enough = poses_that_count(counted, root, MIN_JOINTS)
     if not bool(enough.any()):
         raise EpiposeError("No pose has enough joints to be compared.")
     p, q, w = predicted[enough], true[enough], counted[enough]

@@ -23,7 +23,7 @@ from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import EpiposeError
-from epipose.evaluation.protocols import LEAST_JOINTS
+from epipose.evaluation.protocols import MIN_JOINTS
 from epipose.experiments.errors import camera_errors, pose_errors
 from epipose.experiments.paper_recipe import paper_recipe
 from epipose.geometry.align import similarity_between
@@ -120,7 +120,7 @@ def label_errors(made: Sequence[Made]) -> dict[str, float | int | None]:
         cameras = [camera_errors(one.rig, true_rig(one.clip).select(one.rig.names)) for one in made]
         row["rotation_deg_median"] = median(camera["rotation_deg_median"] for camera in cameras)
         row["rotation_deg_worst"] = max(camera["rotation_deg_max"] for camera in cameras)
-    if not any(bool(poses_that_count(part.weight, H36M17.root, LEAST_JOINTS).any()) for part in parts):
+    if not any(bool(poses_that_count(part.weight, H36M17.root, MIN_JOINTS).any()) for part in parts):
         return {**row, "joint_share": 0.0}
     p, q, w = (torch.cat(field) for field in list(zip(*parts, strict=True))[:3])
     errors = pose_errors(p, q, w, H36M17.root)
@@ -152,7 +152,7 @@ def _against_truth(one: Made) -> _Part:
     truth = Poses3D.load(one.clip / "truth" / "poses3d.npz").mapped_to(H36M17)
     known = (truth.conf[:, 0] > 0).float()
     weight = (one.labels.conf[:, 0] > 0) * known
-    enough = weight.sum(-1) >= LEAST_JOINTS
+    enough = weight.sum(-1) >= MIN_JOINTS
     p, q, w = one.labels.xyz[enough, 0].float(), truth.xyz[enough, 0].float(), weight[enough]
     error = 1000 * (similarity_between(p, q, w).apply(p) - q).norm(dim=-1)[w > 0]
     said = in_camera_frames(one.labels, one.rig)[:, :, 0].flatten(0, 1)

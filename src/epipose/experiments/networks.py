@@ -21,7 +21,7 @@ from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.evaluation.bootstrap import bootstrap_mean
 from epipose.evaluation.metrics import distances_mm, nmpjpe_mm, pck
-from epipose.evaluation.protocols import LEAST_JOINTS
+from epipose.evaluation.protocols import MIN_JOINTS
 from epipose.evaluation.structure_score import fit_structure_score
 from epipose.experiments.errors import pose_errors
 from epipose.experiments.labels import NO_GATE, lenses, true_rig
@@ -181,7 +181,7 @@ class Examiner:
     def errors(self, said: Float[Tensor, "image joint 3"], metric: bool = True) -> dict[str, Any]:
         """All joints count, the root too. The interval is of NMPJPE, by clip."""
         root = H36M17.root
-        chosen = self.found & poses_that_count(self.known, root, LEAST_JOINTS)
+        chosen = self.found & poses_that_count(self.known, root, MIN_JOINTS)
         p, q, w = said[chosen], self.true[chosen], self.known[chosen]
         interval = bootstrap_mean(nmpjpe_mm(p, q, root, w), self.clip_of[chosen])
         whole = (w > 0).all(-1)

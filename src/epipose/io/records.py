@@ -9,12 +9,13 @@ classmethod ``_from_json(cls, content)`` makes the record again, which may raise
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from epipose.errors import DamagedFileError
-from epipose.io.files import read_json, write_json
+from epipose.io.files import AnyPath, read_json, write_json
 
 T = TypeVar("T")
 
@@ -39,14 +40,25 @@ def from_json(cls: type[T], content: Any, source: str | Path) -> T:
         raise DamagedFileError(f"{source} does not hold what was expected ({cls.__name__}): {wrong}.") from error
 
 
-def write_dataclass(path: Path, record: object) -> None:
+def checked(content: Any, kind: Any) -> Any:
+    """JSON content as any type, such as ``dict[str, float | None]``; for ``_from_json``. Raises what cattrs raises."""
+    return _converter().structure(content, kind)
+
+
+def without_absent(record: Any) -> dict[str, object]:
+    """The fields of a dataclass that are not None, by name, as JSON: for records with fields that may not apply."""
+    values = ((each.name, getattr(record, each.name)) for each in fields(record))
+    return {name: as_json(value) for name, value in values if value is not None}
+
+
+def write_dataclass(path: AnyPath, record: object) -> None:
     """Write a dataclass as JSON, whole or not at all."""
     write_json(path, as_json(record))
 
 
-def read_dataclass(cls: type[T], path: Path) -> T:
+def read_dataclass(cls: type[T], path: AnyPath) -> T:
     """Read a dataclass from JSON. Raises EpiposeError for a missing file, DamagedFileError for a damaged one."""
-    return from_json(cls, read_json(path), path)
+    return from_json(cls, read_json(path), Path(path))
 
 
 @cache

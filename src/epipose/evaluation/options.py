@@ -1,0 +1,22 @@
+"""Options of an evaluation: command line, keyword arguments and saved record at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Group = Literal["take", "subject"]
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How predictions are compared with the ground truth."""
+
+    protocol: Literal["h36m-p1", "h36m-p2", "3dhp", "mpii", "free"] = "free"
+    """h36m-p1: MPJPE and NMPJPE, h36m-p2: PMPJPE, both of subjects S9 and S11, every 64th frame. 3dhp: PCK and AUC of
+    14 joints. mpii: PCKh@0.5. free: every metric of every frame."""
+    structure: Path | None = None
+    """Centres of the Pose Structure Score (see docs/metrics.md), to report PSS, too."""
+    interval: Group = "take"
+    """What the bootstrap of the confidence intervals draws anew."""
