@@ -19,21 +19,17 @@ from epipose.experiments import clips as footage_module
 from epipose.experiments import labels as labels_module
 from epipose.experiments import networks as networks_module
 from epipose.experiments import run as run_module
+from epipose.experiments import trainer as trainer_module
 from epipose.experiments.cameras import camera_rows, chosen_views, views_of
-from epipose.experiments.clips import Footage, dataset_footage, detected, split, usable, with_views
-from epipose.experiments.labels import Made, Recovered, label_errors, label_rows
-from epipose.experiments.networks import (
-    SELF_RUNS,
-    Examiner,
-    Trainer,
-    frames_of,
-    label_as_paper,
-    one_subject,
-    true_poses,
-)
+from epipose.experiments.clips import ExperimentClips, dataset_clips, detected, split, usable, with_views
+from epipose.experiments.labels import LabelledClip, RecoveredCameras, label_errors, label_rows
+from epipose.experiments.network_evaluator import NetworkEvaluator, ground_truth_poses
 from epipose.experiments.published import SELF
-from epipose.experiments.result import option_table, rounded, table
+from epipose.experiments.result import ExperimentResult, FootageSource
+from epipose.experiments.rows import LabelRow
 from epipose.experiments.run import bench
+from epipose.experiments.tables import camera_table, collapse_table, label_table, option_table, self_table, table
+from epipose.experiments.trainer import SELF_RUNS, Trainer, frames_of, label_as_paper, one_subject
 from epipose.io.files import read_json, write_record
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS
@@ -88,36 +84,34 @@ def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
     monkeypatch.setattr(labels_module, "paper_recipe", lambda poses, lenses: next(answers))
     rows = label_rows(clips)
     noisy, ours = rows["detector, true cameras"], rows["detector, recovered"]
-    assert (
-        rows["true 2D, true cameras"]["pmpjpe_mm"] < noisy["pmpjpe_mm"] < 40
-    )  # bones of these figures are not constant
-    assert noisy["rotation_deg_worst"] < 1e-3
-    assert ours["nmpjpe_mm"] == pytest.approx(noisy["nmpjpe_mm"], rel=0.01)
-    assert "mpjpe_mm" in noisy
-    assert "mpjpe_mm" not in ours, "recovered cameras know no scale"
-    assert ours["verdicts"] == {"trust": 1, "reject": 1}
-    assert rows["detector, recovered, not rejected"]["clips"] == 1
-    assert rows["detector, true cameras, not rejected"]["poses"] == noisy["poses"] / 2
-    assert rows["detector, paper's recipe"]["clips"] == 1, "one clip has no cameras"
-    assert rows["detector, paper's recipe, not rejected"] == {"clips": 0, "joint_share": 0.0}
-    assert rows["gate 1.5"]["joint_share"] <= rows["gate 1e+06"]["joint_share"]
-    text = table({"bench": "labels", "rows": rounded(rows)})
+    assert rows["true 2D, true cameras"].pmpjpe_mm < noisy.pmpjpe_mm < 40  # bones of these figures are not constant
+    assert noisy.rotation_deg_worst < 1e-3
+    assert ours.nmpjpe_mm == pytest.approx(noisy.nmpjpe_mm, rel=0.01)
+    assert noisy.mpjpe_mm is not None
+    assert ours.mpjpe_mm is None, "recovered cameras know no scale"
+    assert ours.verdicts == {"trust": 1, "reject": 1}
+    assert rows["detector, recovered, not rejected"].clips == 1
+    assert rows["detector, true cameras, not rejected"].poses == noisy.poses / 2
+    assert rows["detector, paper's recipe"].clips == 1, "one clip has no cameras"
+    assert rows["detector, paper's recipe, not rejected"] == LabelRow(0)
+    assert rows["gate 1.5"].joint_share <= rows["gate 1e+06"].joint_share
+    text = label_table(rows)
     assert text.count("\n") == 1 + 12
-    assert "no gate" in option_table(rounded(rows))
+    assert "no gate" in option_table(rows)
 
 
 def test_errors_of_labels_are_those_of_every_view(clips: list[Path]) -> None:
     poses, rig = Poses2D.load(clips[0] / "poses2d.npz"), Rig.load(clips[0] / "truth" / "rig.json")
     labels = label_poses(poses, rig)
-    found = label_errors([Made(clips[0], labels, rig)])
+    found = label_errors([LabelledClip(clips[0], labels, rig)])
     p = rig.camera.spread(2).into_frame(labels.xyz[:, 0].double())
     q = rig.camera.spread(2).into_frame(Poses3D.load(clips[0] / "truth" / "poses3d.npz").xyz[:, 0].double())
     weight = (labels.conf[:, 0] > 0).double().expand(p.shape[:-1])
-    assert found["nmpjpe_mm"] == pytest.approx(float(nmpjpe_mm(p, q, H36M17.root, weight).mean()), rel=1e-3)
-    assert found["poses"] == 3 * 12
-    assert found["joint_share"] == pytest.approx(float(weight.mean()))
+    assert found.nmpjpe_mm == pytest.approx(float(nmpjpe_mm(p, q, H36M17.root, weight).mean()), rel=1e-3)
+    assert found.poses == 3 * 12
+    assert found.joint_share == pytest.approx(float(weight.mean()))
     nothing = Poses3D(labels.xyz, labels.conf * 0, H36M17)
-    assert label_errors([Made(clips[0], nothing, rig)])["joint_share"] == 0
+    assert label_errors([LabelledClip(clips[0], nothing, rig)]).joint_share == 0
 
 
 @pytest.mark.slow
@@ -134,16 +128,18 @@ def test_cameras_are_chosen_by_the_angle_between_them(clips: list[Path], monkeyp
     assert list(chosen_views(drawn_clips.rig(2))) == ["2 adjacent"]
 
     def found(clip, poses):
-        return Recovered(drawn_clips.rig(3).select(poses.views), poses, "check" if clip == clips[0] else "reject")
+        return RecoveredCameras(
+            drawn_clips.rig(3).select(poses.views), poses, "check" if clip == clips[0] else "reject"
+        )
 
     monkeypatch.setattr(cameras_module, "recovered", found)
     rows = camera_rows(clips)
-    assert rows["3, true cameras"]["nmpjpe_mm"] < rows["2 adjacent, true cameras"]["nmpjpe_mm"]
-    assert rows["3"]["nmpjpe_mm"] == pytest.approx(rows["3, true cameras"]["nmpjpe_mm"])
-    assert rows["2 opposite"]["verdicts"] == {"check": 1, "reject": 1}
-    assert rows["2 opposite"]["clips"] == 1
-    assert rows["2 adjacent"]["angle_deg"] == pytest.approx(51.6, abs=0.1)
-    assert "2 opposite" in table({"bench": "cameras", "rows": rounded(rows)})
+    assert rows["3, true cameras"].nmpjpe_mm < rows["2 adjacent, true cameras"].nmpjpe_mm
+    assert rows["3"].nmpjpe_mm == pytest.approx(rows["3, true cameras"].nmpjpe_mm)
+    assert rows["2 opposite"].verdicts == {"check": 1, "reject": 1}
+    assert rows["2 opposite"].clips == 1
+    assert rows["2 adjacent"].angle_deg == pytest.approx(51.6, abs=0.1)
+    assert "2 opposite" in camera_table(rows)
     poses = Poses2D.load(clips[0] / "poses2d.npz")
     assert torch.equal(views_of(poses, ("cam3", "cam1")).xy, poses.xy[[2, 0]])
 
@@ -210,20 +206,20 @@ def test_a_dataset_is_split_by_subjects(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(footage_module, "reader_for", lambda root: ("h36m", TwoSubjects()))
     monkeypatch.setattr("epipose.datasets.to_clip.import_take", imported)
     how = {"every": 5, "quick": False}
-    found = dataset_footage(tmp_path, tmp_path / "work", None, **how, testing=True)
+    found = dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=True)
     assert asked == [("S1-Eating", 5), ("S1-Walking", 5), ("S9-Eating", 64), ("S9-Walking", 64)]
     assert found.test == [tmp_path / "work" / "test" / "S9-Eating", tmp_path / "work" / "test" / "S9-Walking"]
     assert found.train == [tmp_path / "work" / "train" / "S1-Eating"], "one bad take does not stop the others"
-    assert found.about["not_imported"] == ["train/S1-Walking: images are missing"]
-    assert found.about["test_subjects"] == ["S9"]
+    assert found.source.not_imported == ("train/S1-Walking: images are missing",)
+    assert found.source.test_subjects == ("S9",)
     monkeypatch.setattr(TwoSubjects, "subjects", ("S1",))
     with pytest.raises(EpiposeError, match="others to test on"):
-        dataset_footage(tmp_path, tmp_path / "work", None, **how, testing=True)
-    alone = dataset_footage(tmp_path, tmp_path / "work", None, **how, testing=False)
+        dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=True)
+    alone = dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=False)
     assert (len(alone.train), alone.test) == (1, []), "labels need nobody to test on"
     monkeypatch.setattr(TwoSubjects, "takes", lambda self, root, choice: [])
     with pytest.raises(EpiposeError, match="the subjects none"):
-        dataset_footage(tmp_path, tmp_path / "work", None, **how, testing=False)
+        dataset_clips(tmp_path, tmp_path / "work", None, **how, testing=False)
 
 
 def test_one_subject_has_as_many_steps(clips: list[Path], tmp_path: Path) -> None:
@@ -249,18 +245,18 @@ def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> Non
         asked.append([str(folder.relative_to(clips[0].parent)) for folder in labels])
         shutil.copyfile(pretrained_model() / WEIGHTS, out / WEIGHTS)
 
-    monkeypatch.setattr(networks_module, "refine", refine)
-    rows = networks_module.self_rows(trainer, Examiner(clips, clips, 0), ())
+    monkeypatch.setattr(trainer_module, "refine", refine)
+    rows = networks_module.self_rows(trainer, NetworkEvaluator(clips, clips, 0), ())
     assert set(SELF_RUNS) < set(rows)
     assert {"full, refined", "self, refined", "mean pose", "pretrained", "pretrained, alone"} < set(rows)
     assert asked == [["clip0/labels/full", "clip1/labels/full"], ["clip0", "clip1"]]
-    assert rows["full"]["ratio_to_full"] == 1
-    assert rows["self"]["nmpjpe_mm"] != rows["full"]["nmpjpe_mm"]
-    assert rows["self, refined"]["nmpjpe_mm"] != rows["self"]["nmpjpe_mm"]
-    low, high = rows["self"]["nmpjpe_interval_mm"]
-    assert low <= rows["self"]["nmpjpe_mm"] <= high
+    assert rows["full"].ratio_to_full == 1
+    assert rows["self"].nmpjpe_mm != rows["full"].nmpjpe_mm
+    assert rows["self, refined"].nmpjpe_mm != rows["self"].nmpjpe_mm
+    low, high = rows["self"].nmpjpe_interval_mm
+    assert low <= rows["self"].nmpjpe_mm <= high
     assert len(trainer.log("self, one subject")) == 2, "half the images, twice the epochs"
-    text = table({"bench": "self", "rows": rounded(rows)})
+    text = self_table(rows)
     assert "NMPJPE 78.8" in text.splitlines()[5]
     assert "MPJPE 60.5 (3D labels used)" in text
     assert "MPJPE 51.8, PMPJPE 45" in text
@@ -269,29 +265,30 @@ def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> Non
 
 @pytest.mark.slow
 def test_the_collapse(clips: list[Path], trainer: Trainer) -> None:
-    rows = networks_module.collapse_rows(trainer, Examiner(clips, clips, 0))
-    assert len(rows["unfrozen"]["spread"]) == 1
-    assert rows["unfrozen"]["nmpjpe_mm"] != rows["frozen"]["nmpjpe_mm"]
-    assert "not frozen" in table({"bench": "collapse", "rows": rounded(rows)})
+    rows = networks_module.collapse_rows(trainer, NetworkEvaluator(clips, clips, 0))
+    assert len(rows["unfrozen"].spread) == 1
+    assert rows["unfrozen"].nmpjpe_mm != rows["frozen"].nmpjpe_mm
+    assert "not frozen" in collapse_table(rows)
 
 
-def test_the_examiner_compares_view_by_view(clips: list[Path], tmp_path: Path) -> None:
-    examiner = Examiner(clips, clips, 0)
-    assert examiner.true.shape == (2 * 3 * 12, 17, 3)
-    perfect = examiner.errors(examiner.true * 1.3)
-    assert perfect["nmpjpe_mm"] == pytest.approx(0, abs=1e-2)
-    assert perfect["mpjpe_mm"] > 10
-    assert not {"mpjpe_mm", "pck_150"} & set(examiner.errors(examiner.true, metric=False)), "millimetres of what?"
-    assert examiner.errors(examiner.true)["pss_50"] == 1
-    assert examiner.mean_pose()["nmpjpe_mm"] > 10
+def test_the_evaluator_compares_view_by_view(clips: list[Path], tmp_path: Path) -> None:
+    evaluator = NetworkEvaluator(clips, clips, 0)
+    assert evaluator.true.shape == (2 * 3 * 12, 17, 3)
+    perfect = evaluator.errors(evaluator.true * 1.3)
+    assert perfect.nmpjpe_mm == pytest.approx(0, abs=1e-2)
+    assert perfect.mpjpe_mm > 10
+    unscaled = evaluator.errors(evaluator.true, metric=False)
+    assert unscaled.mpjpe_mm is unscaled.pck_150 is None, "millimetres of what?"
+    assert evaluator.errors(evaluator.true).pss == 1
+    assert evaluator.mean_pose().nmpjpe_mm > 10
     unseen = shutil.copytree(clips[0], tmp_path / "unseen")
     poses = Poses2D.load(unseen / "poses2d.npz")
     poses.conf[0] = 0
     poses.save(unseen / "poses2d.npz")
-    row = Examiner([unseen], clips, 0).mean_pose()
-    assert (row["poses"], row["found_share"]) == (24, pytest.approx(2 / 3))
-    torch.testing.assert_close(true_poses(clips[0])[0], examiner.true[:36])
-    assert examiner.detector() is None, "2D alone has no 3D of its own"
+    row = NetworkEvaluator([unseen], clips, 0).mean_pose()
+    assert (row.poses, row.found_share) == (24, pytest.approx(2 / 3))
+    torch.testing.assert_close(ground_truth_poses(clips[0])[0], evaluator.true[:36])
+    assert evaluator.detector() is None, "2D alone has no 3D of its own"
 
 
 def test_what_the_truth_lacks_does_not_count(clips: list[Path], tmp_path: Path) -> None:
@@ -301,23 +298,24 @@ def test_what_the_truth_lacks_does_not_count(clips: list[Path], tmp_path: Path) 
     conf[:6], xyz[:6] = 0, 0  # half the frames are invalid
     conf[6:, :, 10], xyz[6:, :, 10] = 0, 7.0  # and nobody knows where heads are
     Poses3D(xyz, conf, H36M17, "world", True).save(folder / "truth" / "poses3d.npz")
-    examiner = Examiner([folder], [clips[1]], 0)
-    said = examiner.true.clone()
+    evaluator = NetworkEvaluator([folder], [clips[1]], 0)
+    said = evaluator.true.clone()
     said[:, 10] = 0
-    row = examiner.errors(said)
-    assert row["poses"] == 18
-    assert row["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-    assert row["pck_150"] == 1
-    assert row["pss_36"] is None, "no pose is whole"
-    with pytest.raises(EpiposeError, match="true place for every joint"):
-        Examiner([folder], [folder], 0)
+    row = evaluator.errors(said)
+    assert row.poses == 18
+    assert row.mpjpe_mm == pytest.approx(0, abs=1e-3)
+    assert row.pck_150 == 1
+    assert row.pss is None, "no pose is whole"
+    assert row.pss_kinds == 36
+    with pytest.raises(EpiposeError, match="ground truth for every joint"):
+        NetworkEvaluator([folder], [folder], 0)
 
 
 def test_the_papers_labels_follow_the_joints(clips: list[Path], tmp_path: Path, monkeypatch) -> None:
     folder = shutil.copytree(clips[0], tmp_path / "clip")
     shutil.rmtree(folder / "paper", ignore_errors=True)
     rigs = iter([drawn_clips.rig(3), drawn_clips.rig(3), None])
-    monkeypatch.setattr(networks_module, "paper_recipe", lambda poses, lenses: next(rigs))
+    monkeypatch.setattr(trainer_module, "paper_recipe", lambda poses, lenses: next(rigs))
     out = label_as_paper(folder)
     first = Poses3D.load(out / "poses3d.npz").xyz
     assert label_as_paper(folder) == out, "not made again: there is one more rig to give"
@@ -330,8 +328,8 @@ def test_the_papers_labels_follow_the_joints(clips: list[Path], tmp_path: Path, 
 
 @pytest.mark.slow
 def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monkeypatch, capsys) -> None:
-    about = {"footage": "drawn figures"}
-    monkeypatch.setattr(run_module, "studio_footage", lambda *a, **k: Footage(clips, clips[:1], (), about))
+    source = FootageSource("drawn figures")
+    monkeypatch.setattr(run_module, "studio_clips", lambda *a, **k: ExperimentClips(clips, clips[:1], (), source))
     monkeypatch.setattr(
         run_module, "detected", lambda folders, detector: (folders[:1], [f"a/b: {tmp_path}/quick/x is bad"])
     )
@@ -344,8 +342,8 @@ def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monke
     assert result["config"]["footage"] == "drawn figures"
     assert (result["config"]["clips"], result["config"]["clips_made"]) == (1, 2)
     said = capsys.readouterr().out
-    assert table(read_json(tmp_path / "cameras.json")) in said
-    assert "these figures mean nothing" in said
+    assert table(ExperimentResult.load(tmp_path / "cameras.json")) in said
+    assert "its results mean nothing" in said
     assert str(tmp_path) not in json.dumps(result), "nobody wants to know our folders"
     single = known_clip(tmp_path / "single", frames=12, views=3)
     for name in ("cam2", "cam3"):

@@ -1,7 +1,8 @@
-"""How many cameras, and which: labels and recovered cameras from two neighbours, two that face each other, three, four.
+"""Number and choice of cameras: labels and recovered cameras from two adjacent, two opposite, three and four views.
 
-The joints are the detector's, the same for all; only views are left out. "Adjacent" are the two cameras with the least
-angle between their optical axes, "opposite" those with the largest; three and four are those that are spread most.
+The keypoints are the detector's, the same for all; only views are left out. "Adjacent" are the two cameras with the
+least angle between their optical axes, "opposite" those with the largest; three and four are those that are spread
+most.
 """
 
 from __future__ import annotations
@@ -11,40 +12,44 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.experiments.labels import Made, label_errors, recovered, true_rig
+from epipose.experiments.labels import LabelledClip, ground_truth_rig, label_errors, recovered
+from epipose.experiments.rows import LabelRow, Outcome
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
 
-_MOST = 4  # cameras in a choice
+_MAX_CAMERAS = 4  # in a choice
 
 
-def camera_rows(clips: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Errors by the choice of views over detected clips: of those not rejected, with recovered and with true cameras.
+def camera_rows(clips: Sequence[Path]) -> dict[str, LabelRow]:
+    """Errors of labels by the choice of views over detected clips, with recovered and with true cameras.
 
-    The verdicts are those of all clips.
+    The errors are those of clips that calibration does not reject; the verdicts are those of all clips.
     """
-    rows: dict[str, dict[str, Any]] = {}
-    choices = {clip: chosen_views(true_rig(clip)) for clip in clips}
+    rows: dict[str, LabelRow] = {}
+    choices = {clip: chosen_views(ground_truth_rig(clip)) for clip in clips}
     for choice in dict.fromkeys(name for chosen in choices.values() for name in chosen):
-        ours, known, verdicts, angles = [], [], [], []
+        ours, known, angles = [], [], []
+        verdicts: list[Outcome] = []
         for clip in (clip for clip in clips if choice in choices[clip]):
             names = choices[clip][choice]
-            poses, rig = views_of(Poses2D.load(clip / "poses2d.npz").subject(), names), true_rig(clip).select(names)
+            poses, rig = (
+                views_of(Poses2D.load(clip / "poses2d.npz").subject(), names),
+                ground_truth_rig(clip).select(names),
+            )
             angles.append(float(axis_angles(rig).max()))
             found = recovered(clip, poses)
             verdicts.append("refused" if found is None else found.verdict)
             if found is not None and found.verdict != "reject":
-                ours.append(Made(clip, label_poses(found.poses, found.rig), found.rig))
-                known.append(Made(clip, label_poses(poses, rig), rig))
-        about = {"angle_deg": sum(angles) / len(angles), "verdicts": dict(Counter(verdicts))}
-        rows[choice] = {**label_errors(ours), **about}
+                ours.append(LabelledClip(clip, label_poses(found.poses, found.rig), found.rig))
+                known.append(LabelledClip(clip, label_poses(poses, rig), rig))
+        row, angle = label_errors(ours), sum(angles) / len(angles)
+        rows[choice] = replace(row, angle_deg=angle, verdicts=dict(Counter(verdicts)))
         rows[f"{choice}, true cameras"] = label_errors(known)
     return rows
 
@@ -60,7 +65,9 @@ def chosen_views(rig: Rig) -> dict[str, tuple[str, ...]]:
     choices = {"2 adjacent": min(combinations(everyone, 2), key=least)}
     if len(everyone) > 2:
         choices["2 opposite"] = max(combinations(everyone, 2), key=least)
-    choices |= {f"{n}": max(combinations(everyone, n), key=least) for n in range(3, min(_MOST, len(everyone)) + 1)}
+    choices |= {
+        f"{n}": max(combinations(everyone, n), key=least) for n in range(3, min(_MAX_CAMERAS, len(everyone)) + 1)
+    }
     return {name: tuple(rig.names[i] for i in chosen) for name, chosen in choices.items()}
 
 

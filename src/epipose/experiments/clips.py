@@ -1,28 +1,34 @@
-"""What the experiments run on: clip folders with the truth beside them, to train on and to test on.
+"""Clip folders for the experiments, with ground truth beside them, to train on and to test on.
 
-Without a dataset the studio films them: people who never were, another rig, other bodies, clothes, rooms and, where
+Without a dataset the studio renders them: synthetic people, and another rig, other bodies, clothes, rooms and, where
 motion capture is given, other motions for the test. With one, its takes are imported. From there on all is the same: a
-real detector finds the joints, cameras are recovered, labels made, and ``truth/`` is opened to compare alone.
+real detector finds the keypoints, cameras are recovered, labels made, and ``truth/`` is opened to compare alone.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from epipose.clip import Clip
 from epipose.datasets.base import Choice, Take, TakeReader
 from epipose.datasets.registry import reader_for
-from epipose.errors import EpiposeError
+from epipose.errors import EpiposeError, InputError
+from epipose.experiments.result import FootageSource
 from epipose.motion import motion_files
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.studio.film import Order, film
 from epipose.studio.rigs import RigKind
 from epipose.training.supervision import Mode
 
+_LOG = logging.getLogger(__name__)
+
 HELD_OUT_EVERY = 5  # of the motions, by name
-_KINDS: tuple[tuple[RigKind, tuple[int, int], int], ...] = (("ring", (480, 480), 9), ("phones", (360, 640), 8))
+# Rigs of the training clips: kind, width and height of the images, number of clips.
+_TRAIN_RIGS: tuple[tuple[RigKind, tuple[int, int], int], ...] = (("ring", (480, 480), 9), ("phones", (360, 640), 8))
 _FRAMES, _FPS = 56, 8.0
 _TEST_CLIPS, _TEST_FRAMES, _TEST_FPS = 13, 40, 4.0
 _TEST_SUBJECTS = {"h36m": ("S9", "S11"), "h36m-processed": ("S9", "S11")}
@@ -30,27 +36,28 @@ _TEST_EVERY = 64  # frames: Human3.6M's protocol
 LABELLED: tuple[Mode, ...] = ("full", "self", "self+rig", "true2d")
 
 
-class Footage(NamedTuple):
-    """Clip folders; ``test`` is empty where nothing is tested. ``motions`` may be learned from, ``about`` says all."""
+@dataclass(frozen=True)
+class ExperimentClips:
+    """Clip folders; ``test`` is empty where nothing is tested. ``motions``: files that a refiner may learn from."""
 
     train: list[Path]
     test: list[Path]
     motions: tuple[Path, ...]
-    about: dict[str, Any]
+    source: FootageSource
 
 
-def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, testing: bool) -> Footage:
-    """Film (what is there already is left alone). ``quick`` is for a smoke run: two short clips, and one for the test.
+def studio_clips(work: Path, mocap: Path | None, *, seed: int, quick: bool, testing: bool) -> ExperimentClips:
+    """Clips that the studio renders (those that exist are kept). ``quick``: two short clips, and one for the test.
 
-    Raises EpiposeError for motion capture of which nothing can be kept for the test.
+    Raises InputError for motion capture of which nothing can be kept for the test.
     """
     seen, unseen = split(mocap) if mocap is not None else ((), ())
     if mocap is not None and not unseen:
-        raise EpiposeError(
+        raise InputError(
             f"{mocap} has {len(seen)} motions; {HELD_OUT_EVERY} or more are needed, to keep some for tests."
         )
     train = []
-    for number, (kind, size, count) in enumerate(_KINDS[:1] if quick else _KINDS):
+    for number, (kind, size, count) in enumerate(_TRAIN_RIGS[:1] if quick else _TRAIN_RIGS):
         order = Order(
             24 if quick else _FRAMES, 4, _FPS, size, kind, seen, (), 1000 * seed + 100 + number, full_chance_s=0.0
         )
@@ -60,16 +67,16 @@ def studio_footage(work: Path, mocap: Path | None, *, seed: int, quick: bool, te
         frames, count = (8, 1) if quick else (_TEST_FRAMES, _TEST_CLIPS)
         order = Order(frames, 4, _TEST_FPS, (500, 500), "h36m", unseen, (), 1000 * seed + 200, full_chance_s=0.0)
         test = film(work / "test-h36m", count, order, workers=1)
-    about = {
-        "footage": "studio: drawn people, simulated; the detector is real",
-        "motions": "invented"
-        if mocap is None
-        else f"{len(seen)} files of motion capture, {len(unseen)} others for the test",
-    }
-    return Footage(train, test, seen, about)
+    motions = f"{len(seen)} files of motion capture, {len(unseen)} others for the test"
+    source = FootageSource(
+        "studio: drawn people, simulated; the detector is real", "invented" if mocap is None else motions
+    )
+    return ExperimentClips(train, test, seen, source)
 
 
-def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, quick: bool, testing: bool) -> Footage:
+def dataset_clips(
+    root: Path, work: Path, mocap: Path | None, *, every: int, quick: bool, testing: bool
+) -> ExperimentClips:
     """Import takes of a dataset: every so many frames of the recordings to train on, every 64th of the test subjects.
 
     The test subjects are S9 and S11 of Human3.6M, or else the last subject. ``quick``: two takes, and one for the test.
@@ -77,34 +84,34 @@ def dataset_footage(root: Path, work: Path, mocap: Path | None, *, every: int, q
     root = root.resolve()
     name, reader = reader_for(root)
     if not isinstance(reader, TakeReader):
-        raise EpiposeError(f"{root} is the dataset {name}, which has no takes with 3D truth. Give one that has.")
+        raise InputError(f"{root} is the dataset {name}, which has no takes with 3D ground truth. Give one that has.")
     choice = Choice()
     takes = reader.takes(root, choice)
     subjects = sorted({take.subject for take in takes})
     held_out = tuple(s for s in _TEST_SUBJECTS.get(name, subjects[-1:]) if s in subjects) if testing else ()
     if not takes or (testing and (not held_out or len(held_out) == len(subjects))):
-        raise EpiposeError(
+        raise InputError(
             f"{root} has the subjects {', '.join(subjects) or 'none'}; some to train on and others to test on are needed."
         )
     learned = [take for take in takes if take.subject not in held_out]
     tested = [take for take in takes if take.subject in held_out]
     options = {"dataset": name, "true_scale": choice.true_scale, "known_bad": choice.known_bad}
 
-    def brought(some: list[Take], folder: str, step: int) -> tuple[list[Path], list[str]]:
+    def imported(some: list[Take], folder: str, step: int) -> tuple[list[Path], list[str]]:
         folders = {work / folder / take.name: take for take in some}
         return _that_allow(list(folders), lambda out: _import(folders[out], out, step, options))
 
-    train, without = brought(learned[:2] if quick else learned, "train", every)
-    test, more = brought(tested[:1] if quick else tested, "test", _TEST_EVERY) if testing else ([], [])
-    about = {
-        "footage": f"{name}: real images, the dataset's own truth",
-        "training_subjects": sorted({take.subject for take in (learned[:2] if quick else learned)}),
-        "test_subjects": sorted({take.subject for take in (tested[:1] if quick else tested)}),
-        "every": every,
-        "test_every": _TEST_EVERY,
-        "not_imported": without + more,
-    }
-    return Footage(train, test, tuple(motion_files(mocap)) if mocap is not None else (), about)
+    train, without = imported(learned[:2] if quick else learned, "train", every)
+    test, more = imported(tested[:1] if quick else tested, "test", _TEST_EVERY) if testing else ([], [])
+    source = FootageSource(
+        f"{name}: real images, the dataset's own ground truth",
+        training_subjects=tuple(sorted({take.subject for take in (learned[:2] if quick else learned)})),
+        test_subjects=tuple(sorted({take.subject for take in (tested[:1] if quick else tested)})),
+        every=every,
+        test_every=_TEST_EVERY,
+        not_imported=(*without, *more),
+    )
+    return ExperimentClips(train, test, tuple(motion_files(mocap)) if mocap is not None else (), source)
 
 
 def _import(take: Take, out: Path, every: int, options: dict[str, Any]) -> None:
@@ -126,7 +133,7 @@ def _name(path: Path) -> str:
 
 
 def detected(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
-    """The clips in which the detector sees somebody in every view, and for the others a sentence."""
+    """The clips in which the detector finds the person in every view, and for the others a sentence."""
     return _that_allow(folders, lambda folder: _detect(folder, detector))
 
 
@@ -136,7 +143,7 @@ def with_views(folders: list[Path], least: int = 2) -> tuple[list[Path], list[st
     def enough(folder: Path) -> None:
         views = len(Clip.load(folder).views)
         if views < least:
-            raise EpiposeError(f"the take has {views} view; labels need {least}")
+            raise InputError(f"the take has {views} view; labels need {least}")
 
     return _that_allow(folders, enough)
 
@@ -158,7 +165,7 @@ def usable(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:
 
 def _detect(folder: Path, detector: str) -> None:
     if not (folder / "truth" / "poses3d.npz").exists():
-        raise EpiposeError("the dataset has no pose of this take")
+        raise InputError("the dataset has no pose of this take")
     detect_clip([folder], folder, detector=detector, sync="none")
 
 
@@ -170,7 +177,7 @@ def _that_allow(folders: list[Path], work: Callable[[Path], None]) -> tuple[list
             kept.append(folder)
         except EpiposeError as error:
             left_out.append(f"{folder.parent.name}/{folder.name}: {error}")
-            print(f"left out: {left_out[-1]}", flush=True)
+            _LOG.info("left out: %s", left_out[-1])
     if not kept:
-        raise EpiposeError("No clip is left: " + " ".join(left_out))
+        raise InputError("No clip is left: " + " ".join(left_out))
     return kept, left_out

@@ -1,7 +1,7 @@
-"""Cameras as the paper finds them: F from one frame's joints, E = K^T F K (Kocabas et al., CVPR 2019, section 3.2).
+"""Extrinsics by the paper's recipe: F from a single frame, E = K^T F K (Kocabas et al., CVPR 2019, section 3.2).
 
-It stands beside our own in every comparison of labels. Of all frames' answers the one nearest to all others is taken,
-which is kinder than the paper. What other ways to cameras start from, too, is here: all joints of all frames in a row.
+It stands beside our own in every comparison of labels. Of all frames' solutions the medoid is taken, which is kinder
+than the paper. The input of other methods is here, too: the keypoints of all frames in a row.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from epipose.geometry.rotation import angle_between
 from epipose.poses import Poses2D
 
 MIN_CONF = 0.3
-_FRAMES = 60  # the recipe is tried on so many: its answers differ by tens of degrees anyway
+_MAX_FRAMES = 60  # that the recipe is tried on: its solutions differ by tens of degrees anyway
 Pose = tuple[np.ndarray, np.ndarray]  # R (3, 3), t (3,) of b_from_a
 
 
 class Pooled(NamedTuple):
-    """All joints of all frames in a row, as pixels of lenses without distortion."""
+    """Keypoints of all frames in a row, as pixels without lens distortion."""
 
     pixels: Float[Tensor, "view point 2"]
     seen: Bool[Tensor, "view point"]
     K: Float[Tensor, "view 3 3"]
-    error: float  # expected of a joint, in pixels
+    error: float  # expected of a keypoint, in pixels
     rig: Rig
 
 
 def pooled(poses: Poses2D, intrinsics: Rig) -> Pooled:
-    """What every rival starts from."""
+    """The input of the recipe and of the methods that it is compared with."""
     camera = intrinsics.camera.to(torch.float64)
     pixels = camera.spread(2).undistort(poses.xy[:, :, 0].double())
     seen = (poses.conf[:, :, 0] >= MIN_CONF) & pixels.isfinite().all(-1) & (pixels.abs() < 1e5).all(-1)
@@ -45,14 +45,17 @@ def pooled(poses: Poses2D, intrinsics: Rig) -> Pooled:
 
 
 def paper_recipe(poses: Poses2D, intrinsics: Rig) -> Rig | None:
-    """F from one frame at a time; consecutive cameras chained, distances from the joints both pairs see."""
+    """The rig by F from one frame at a time: consecutive cameras chained, scales from the joints that both pairs see.
+
+    None where a pair has no solution.
+    """
     p = pooled(poses, intrinsics)
     frames, joints = poses.xy.shape[1], poses.xy.shape[3]
     pixels, seen = p.pixels.reshape(-1, frames, joints, 2), p.seen.reshape(-1, frames, joints)
     found: list[Pose] = []
     for a, b in zip(range(len(pixels) - 1), range(1, len(pixels)), strict=True):
         answers = []
-        for frame in range(0, frames, max(1, frames // _FRAMES)):
+        for frame in range(0, frames, max(1, frames // _MAX_FRAMES)):
             both = seen[a, frame] & seen[b, frame]
             answer = relative_pose_from_one_frame(pixels[a, frame, both], pixels[b, frame, both], p.K[a], p.K[b])
             if answer is not None:
@@ -67,7 +70,7 @@ def paper_recipe(poses: Poses2D, intrinsics: Rig) -> Rig | None:
 
 
 def _chained(p: Pooled, pairs: list[Pose]) -> Rig | None:
-    """Consecutive relative poses as one rig; each distance such that joints keep their depth."""
+    """Consecutive relative poses as one rig; each baseline such that joints keep their depth."""
     R, t = [np.eye(3)], [np.zeros(3)]
     depths: dict[int, float] = {}
     for b, (R_ba, t_ba) in enumerate(pairs, 1):
@@ -89,13 +92,13 @@ def _chained(p: Pooled, pairs: list[Pose]) -> Rig | None:
 
 
 def normalised(p: Pooled, view: int, index: Tensor) -> np.ndarray:
-    """Joints of a view on the plane z = 1, one a row."""
+    """Keypoints of a view on the plane z = 1, one a row."""
     pixels = torch.nn.functional.pad(p.pixels[view, index], (0, 1), value=1.0)
     return np.ascontiguousarray(torch.linalg.solve(p.K[view], pixels.mT).mT[:, :2].numpy())
 
 
 def triangulated(p: Pooled, a: int, b: int, pose_a: Pose, pose_b: Pose) -> tuple[np.ndarray, Tensor]:
-    """Points in front of both cameras by OpenCV's linear method, and which joints they are."""
+    """Points in front of both cameras by OpenCV's linear method, and the indices of their keypoints."""
     both = (p.seen[a] & p.seen[b]).nonzero()[:, 0]
     P_a, P_b = (np.column_stack(pose) for pose in (pose_a, pose_b))
     points = cv2.triangulatePoints(P_a, P_b, normalised(p, a, both).T, normalised(p, b, both).T)

@@ -1,6 +1,6 @@
-"""What papers report on Human3.6M, to stand beside what is measured, and never to be mixed up with it.
+"""Published results on Human3.6M, to stand beside what is measured, and never to be mixed up with it.
 
-Only figures that were read in the papers, or in papers that cite them; millimetres. Subjects 1, 5, 6, 7, 8 for
+Only numbers that were read in the papers, or in papers that cite them; millimetres. Subjects 1, 5, 6, 7, 8 for
 training, 9 and 11 for the test.
 """
 

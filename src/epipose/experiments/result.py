@@ -1,146 +1,133 @@
-"""What an experiment leaves behind: one JSON with rows, settings, seed and published figures, and its tables."""
+"""Result of an experiment: rows, settings, seed and published numbers, in one JSON file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from epipose.experiments import published
+from epipose.experiments.options import Experiment
+from epipose.experiments.rows import LabelRow, NetworkRow
+from epipose.io.files import AnyPath
+from epipose.io.records import as_json, checked, from_fields, from_json, read_dataclass, without_absent, write_dataclass
+from epipose.io.summary import html_table, one_line
 
-Rows = Mapping[str, Mapping[str, Any]]
+
+@dataclass(frozen=True)
+class FootageSource:
+    """Origin of the clips, for the record of an experiment. None: does not apply to the studio, or to a dataset."""
+
+    footage: str
+    motions: str | None = None
+    training_subjects: tuple[str, ...] | None = None
+    test_subjects: tuple[str, ...] | None = None
+    every: int | None = None
+    test_every: int | None = None
+    not_imported: tuple[str, ...] | None = None
+
+    def _as_json(self) -> dict[str, object]:
+        return without_absent(self)
+
+
+@dataclass(frozen=True)
+class ExperimentConfig:
+    """What an experiment ran on and how; ``settings`` are those of the training, its weights and its test images.
+
+    In JSON the settings, and the fields of ``source``, stand beside the other fields.
+    """
+
+    epipose: str
+    source: FootageSource
+    detector: str
+    seed: int
+    quick: bool
+    clips_made: int
+    clips: int
+    left_out: tuple[str, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def _as_json(self) -> dict[str, object]:
+        content = without_absent(self)
+        del content["settings"], content["source"]
+        return {**as_json(self.source), **content, **as_json(self.settings)}
+
+    @classmethod
+    def _from_json(cls, content: Any) -> ExperimentConfig:
+        known = {each.name for kind in (cls, FootageSource) for each in fields(kind)}
+        settings = {name: value for name, value in content.items() if name not in known}
+        return from_fields(cls, {**content, "source": content, "settings": settings})
+
+
+@dataclass(frozen=True)
+class PublishedResults:
+    """Results of the paper beside those of an experiment: metrics in mm by row, and notes by row."""
+
+    source: str
+    rows: dict[str, dict[str, float]]
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """One experiment: its rows by name, in the order of its table, and what they rest on.
+
+    ``label_rows``: of the experiments labels and cameras; ``network_rows``: of self and collapse. In JSON both are
+    ``rows``, numbers rounded to four decimals.
+    """
+
+    bench: Experiment
+    config: ExperimentConfig
+    label_rows: dict[str, LabelRow] = field(default_factory=dict)
+    network_rows: dict[str, NetworkRow] = field(default_factory=dict)
+    published: PublishedResults | None = None
+
+    def rounded(self) -> ExperimentResult:
+        """The result as its file has it: numbers to four decimals."""
+        return from_json(ExperimentResult, rounded(as_json(self)), "the result")
+
+    def save(self, path: AnyPath) -> None:
+        """Write it as JSON."""
+        write_dataclass(path, self.rounded())
+
+    @classmethod
+    def load(cls, path: AnyPath) -> ExperimentResult:
+        """Read what `save` wrote. Raises DamagedFileError for another file."""
+        return read_dataclass(cls, path)
+
+    def __repr__(self) -> str:
+        errors = {name: row.nmpjpe_mm for name, row in self._rows().items() if row.nmpjpe_mm is not None}
+        ends = [
+            f"{errors[name]:.1f} ({name})" for name in sorted(errors, key=errors.__getitem__)[:: len(errors) - 1 or 1]
+        ]
+        facts = {"clips": str(self.config.clips), "rows": str(len(self._rows())), "NMPJPE mm": " to ".join(ends) or "-"}
+        return one_line("ExperimentResult", {"": self.bench, **facts, **self._warning()})
+
+    def _repr_html_(self) -> str:
+        errors = {name: "-" if row.nmpjpe_mm is None else f"{row.nmpjpe_mm:.1f}" for name, row in self._rows().items()}
+        return html_table(f"ExperimentResult: {self.bench}, NMPJPE mm", {**self._warning(), **errors})
+
+    def _rows(self) -> dict[str, LabelRow | NetworkRow]:
+        return {**self.label_rows, **self.network_rows}
+
+    def _warning(self) -> dict[str, str]:
+        return {"smoke run:": "its results mean nothing"} if self.config.quick else {}
+
+    def _as_json(self) -> dict[str, object]:
+        rows = as_json(self._rows())
+        published = {} if self.published is None else {"published": as_json(self.published)}
+        return {"bench": self.bench, "config": as_json(self.config), "rows": rows, **published}
+
+    @classmethod
+    def _from_json(cls, content: Any) -> ExperimentResult:
+        bench = checked(content["bench"], Experiment)
+        kind = "label_rows" if bench in ("labels", "cameras") else "network_rows"
+        return from_fields(cls, {**content, kind: content["rows"]})
 
 
 def rounded(value: Any) -> Any:
-    """Figures to four places, all the way down."""
+    """JSON content with all numbers to four decimals."""
     if isinstance(value, Mapping):
         return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [rounded(part) for part in value]
     return round(value, 4) if isinstance(value, float) else value
-
-
-def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, numbers to the right."""
-    lines = [headers, ["---"] + ["---:"] * (len(headers) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def number(value: float | int | None, digits: int) -> str:
-    """A figure; a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def table(result: Mapping[str, Any]) -> str:
-    """The table of a result."""
-    return _TABLES[result["bench"]](result["rows"])
-
-
-def label_table(rows: Rows) -> str:
-    """Where 2D and cameras come from: over all clips, and over those that calibration does not reject."""
-    columns = {"clips": 0, "mpjpe_mm": 1, "nmpjpe_mm": 1, "pmpjpe_mm": 1, "joint_share": 3, **_ROTATION}
-    words = {
-        f"{source}, {cameras}{which}": f"{source}, {cameras}{which}"
-        for which in ("", ", not rejected")
-        for source in ("true 2D", "detector")
-        for cameras in ("true cameras", "recovered", "paper's recipe")
-    }
-    headers = ("clips", "MPJPE mm", "NMPJPE mm", "PMPJPE mm", "joints labelled", "rotation, median deg", "worst deg")
-    return markdown(("2D, cameras", *headers), _lines(rows, words, columns))
-
-
-def option_table(rows: Rows) -> str:
-    """What gates, smoothing and confidence are worth, for the detector's joints and recovered cameras."""
-    columns = {"joint_mm": 1, "joint_mm_weighted": 1, "rank_correlation": 2, "joint_share": 3}
-    words = {
-        "detector, recovered, not rejected": "as it is: gate 2.5, no smoothing",
-        **{key: key if key != "gate 1e+06" else "no gate" for key in rows if key.startswith(("gate", "smoothness"))},
-    }
-    headers = (
-        "error of a joint mm",
-        "weighted by confidence",
-        "rank correlation with confidence",
-        "share of joints labelled",
-    )
-    return markdown(("labels", *headers), _lines(rows, words, columns))
-
-
-def self_table(rows: Rows) -> str:
-    """Every way to supervise; the last column is the paper's, on another dataset."""
-    columns = {"mpjpe_mm": 0, "nmpjpe_mm": 0, "pmpjpe_mm": 0, "npck_150": 3, "pss_50": 3, "ratio_to_full": 3}
-    lines = [
-        [*line, _published(key)]
-        for key, line in zip((k for k in _SELF if k in rows), _lines(rows, _SELF, columns), strict=True)
-    ]
-    headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "NPCK@150", "PSS@50", "NMPJPE over full's")
-    return markdown(("labels from", *headers, "published, Human3.6M"), lines)
-
-
-def collapse_table(rows: Rows) -> str:
-    """The frozen 2D branch, and not."""
-    words = {"frozen": "frozen: a detector's joints", "unfrozen": "not frozen: the network's own joints, in every step"}
-    lines = [
-        [words[key], *(number(row.get(name), 0) for name in ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm")),
-         number(row["spread"][0], 4), number(row["spread"][-1], 4)]
-        for key, row in rows.items()
-    ]  # fmt: skip
-    headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "spread, first epoch", "spread, last epoch")
-    return markdown(("2D that labels come from", *headers), lines)
-
-
-def camera_table(rows: Rows) -> str:
-    """Number and choice of cameras; beside the recovered ones what true cameras give."""
-    lines = []
-    for key, row in rows.items():
-        if key.endswith("true cameras"):
-            continue
-        known, verdicts = rows[f"{key}, true cameras"], row["verdicts"]
-        figures = {"angle_deg": 0, "clips": 0, **_ROTATION}
-        lines.append(
-            [key, *(number(row.get(column), digits) for column, digits in figures.items())]
-            + [number(of.get("nmpjpe_mm"), 1) for of in (row, known)]
-            + [number(of.get("joint_share"), 3) for of in (row, known)]
-            + [" / ".join(str(verdicts.get(word, 0)) for word in ("trust", "check", "reject", "refused"))]
-        )
-    headers = (
-        "cameras", "widest angle deg", "clips not rejected", "rotation, median deg", "worst deg", "labels, NMPJPE mm",
-        "with true cameras", "joints labelled", "with true cameras", "trust / check / reject / refused",
-    )  # fmt: skip
-    return markdown(headers, lines)
-
-
-def _lines(rows: Rows, words: Mapping[str, str], columns: Mapping[str, int]) -> list[list[str]]:
-    return [
-        [words[key], *(number(rows[key].get(column), digits) for column, digits in columns.items())]
-        for key in words
-        if key in rows
-    ]
-
-
-def _published(row: str) -> str:
-    known = published.SELF.get(row, {})
-    figures = ", ".join(f"{key.removesuffix('_mm').upper()} {value:g}" for key, value in known.items())
-    return f"{figures} ({published.NOTES[row]})" if row in published.NOTES else figures or "-"
-
-
-_ROTATION = {"rotation_deg_median": 2, "rotation_deg_worst": 1}
-_SELF = {
-    "full": "true 3D (`full`)",
-    "true2d": "true 2D, true cameras (`true2d`)",
-    "self+rig": "detector, true cameras (`self+rig`)",
-    "self": "detector, recovered cameras (`self`)",
-    "self, unweighted": "- every label counted alike",
-    "self, one subject": "- one subject only, as many steps",
-    "self, refined": "- with a refiner, from these labels and motion capture",
-    "full, refined": "true 3D, with a refiner",
-    "paper's recipe": "detector, the paper's recipe for cameras",
-    "mean pose": "no looking: the mean of all true training poses",
-    "pretrained": "for comparison: the pretrained network",
-    "pretrained, alone": "- without its refiner",
-    "detector's own 3D": "the detector's own 3D",
-}
-_TABLES: dict[str, Callable[[Rows], str]] = {
-    "labels": label_table,
-    "self": self_table,
-    "collapse": collapse_table,
-    "cameras": camera_table,
-}

@@ -45,6 +45,13 @@ def checked(content: Any, kind: Any) -> Any:
     return _converter().structure(content, kind)
 
 
+def from_fields(cls: type[T], content: Any) -> T:
+    """A dataclass from its fields as they are, for the ``_from_json`` of a class that only renames some of them."""
+    from cattrs.gen import make_dict_structure_fn
+
+    return cast(T, make_dict_structure_fn(cls, _converter())(content, cls))
+
+
 def without_absent(record: Any) -> dict[str, object]:
     """The fields of a dataclass that are not None, by name, as JSON: for records with fields that may not apply."""
     values = ((each.name, getattr(record, each.name)) for each in fields(record))

@@ -1,0 +1,33 @@
+"""Options of the experiments: command line, keyword arguments and saved record at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Experiment = Literal["labels", "self", "collapse", "cameras"]
+Size = Literal["small", "paper"]
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """On what an experiment runs, and with which network and detector."""
+
+    data: Path | None = None
+    """A dataset with 3D ground truth and images (see epipose datasets); default: clips of the studio, which needs
+    epipose[studio]."""
+    every: int = 10
+    """With --data: one frame in so many of the recording is trained on."""
+    mocap: Path | None = None
+    """Folder of motion capture for the refiner, and for the studio, which keeps a fifth of the files for the test."""
+    init: Path | None = None
+    """Model folder at which every network begins; default: a pre-training in 2D on the same images."""
+    network: Size = "small"
+    """small: learns on a processor in minutes. paper: ResNet-50, 256 x 256, 140 epochs."""
+    detector: str = "blazepose"
+    """As for detect."""
+    quick: bool = False
+    """A smoke run on a few short clips; its results mean nothing."""
+    seed: int = 0
+    """Seed of footage and training."""
