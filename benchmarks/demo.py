@@ -1,10 +1,10 @@
-"""The whole path on real footage, measured: `make demo`.
+"""Demo on real footage, from the videos to the adapted network, measured: `make demo`.
 
 Four videos of one man (100 frames, 60 per second), cameras recovered from his motion with their poses hidden, labels,
 and the pretrained network before and after it adapted to them, also with a camera held out
-(demo_network.py says how). The laboratory's wand calibration is the reference; there is no marker-based 3D truth.
+(see demo_network.py). The laboratory's wand calibration is the reference; there is no marker-based 3D ground truth.
 Everything is real footage, nothing is simulated. Writes report.html, report.json and view.html; --results keeps a copy
-of the JSON for the documentation, and puts the figures that stand for it into studio.json beside that copy.
+of the JSON for the documentation, and puts the main results into studio.json beside that copy.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from epipose.datasets.sample import sample
 from epipose.detection.blazepose_weights import best_cached
 from epipose.experiments.errors import camera_errors
 from epipose.io.files import read_json, write_json
+from epipose.io.records import as_json
 from epipose.network.pretrained import PRETRAINED, pretrained_sizes
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train_clips import train_clips
@@ -94,7 +95,7 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
     poses, rig = Poses2D.load(clip / "poses2d.npz"), Rig.load(clip / "rig.json")
     report = read_json(clip / "calibration.json")
     return {
-        **camera_errors(rig, reference),
+        **as_json(camera_errors(rig, reference)),
         **label_errors(Poses3D.load(clip / "poses3d.npz"), label_poses(poses, reference)),
         "verdict": report["verdict"],
         "reprojection": {camera["name"]: camera for camera in report["cameras"]},
@@ -118,7 +119,7 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     network = network_results(full, models, held_out, reference)
     clock.done("predict")
     rig = Rig.load(three / "rig.json")
-    network["held_out_camera"]["cameras"] = camera_errors(rig, reference.select(rig.names))
+    network["held_out_camera"]["cameras"] = as_json(camera_errors(rig, reference.select(rig.names)))
     plain = {key: value for key, value in options.items() if key != "init"}
     return {
         **headline(network),

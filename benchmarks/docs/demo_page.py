@@ -1,4 +1,4 @@
-"""The demo's page, report.html: every number with what it means and how far to trust it."""
+"""The demo's page, report.html: every number with its meaning and its limits."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:
     clip = out / "full"
     report = Report(
         "Four uncalibrated videos in, 3D pose from a single image out",
-        "One man balances on a beam, filmed by four cameras for 1.7 seconds. epipose was told the lenses, not where the "
-        "cameras stood. Here is what it made of that, compared with the laboratory's own calibration. Everything on "
+        "One man balances on a beam, filmed by four cameras for 1.7 seconds. epipose was given the intrinsics, not the "
+        "extrinsics. Here is its result, compared with the laboratory's own calibration. Everything on "
         "this page was measured on this machine just now; nothing is simulated. "
         f"It took {result['demo_seconds'] / 60:.1f} minutes and {result['peak_rss_mb']} MB of memory.",
     )
@@ -64,7 +64,7 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 "Camera positions, mean error",
                 f"{result['center_mm_mean']:.0f}",
                 "mm",
-                "After the best common rotation, shift and scale: the scale of the scene cannot be known from images.",
+                "After the best common rotation, shift and scale: images do not determine the scale of the scene.",
                 "good" if result["center_mm_mean"] <= 50 else "fair",
             ),
             KeyNumber(
@@ -72,8 +72,8 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
                 f"{result['label_pmpjpe_mm']:.1f}",
                 "mm",
                 "Between joints triangulated with the recovered cameras and with the reference cameras, from the same "
-                "2D joints (PMPJPE). This is the price of not calibrating. It is not the error of the labels: that also "
-                "has the 2D detector's mistakes in it, which both share.",
+                "keypoints (PMPJPE). This is the price of not calibrating. It is not the error of the labels: that also "
+                "includes the detector's errors, which both share.",
                 "good" if result["label_pmpjpe_mm"] <= 15 else "fair",
             ),
         ]
@@ -86,7 +86,7 @@ def _reference_section(report: Report, result: dict[str, Any]) -> None:
     report.table(
         ["cameras from", "median degrees", "worst pair"],
         rows,
-        "Rotation error between cameras, the same 2D joints for each detector.",
+        "Rotation error between cameras, the same keypoints for each detector.",
     )
 
 
@@ -97,14 +97,13 @@ def _degrees(errors: dict[str, Any]) -> list[str]:
 def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
         "3D from a single image",
-        "epipose comes with a network that learned poses from drawn people alone, after learning to name the objects in "
-        "ordinary photographs (ImageNet). Nobody had told it the pose of a real person. A second small network, the "
-        "refiner, compares what it read with the joints that BlazePose saw in the image; it learned from motion capture "
-        "how people move. "
-        f"Here both went on learning for a few minutes, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
-        f"above, without a single 3D label. It is judged on frames {TEST[0]}-{TEST[1]}, one image at a time: the same "
-        "man before the same cameras, a third of a second later. After adaptation they know this man and this room "
-        "better than anybody else's.",
+        "epipose comes with a network trained on drawn people alone, from ImageNet weights; it has seen no pose of a real "
+        "person. A second small network, the refiner, combines its prediction with the keypoints that BlazePose found in "
+        "the image; it was trained on motion capture. "
+        f"Here both were trained for a few minutes more, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
+        f"above, without a single 3D label. It is evaluated on frames {TEST[0]}-{TEST[1]}, one image at a time: the same "
+        "man before the same cameras, a third of a second later. After adaptation they fit this man and this room "
+        "better than others.",
     )
     before, after = found["pretrained"]["pmpjpe_mm"], found["adapted"]["pmpjpe_mm"]
     report.key_numbers(
@@ -114,7 +113,7 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
                 f"{before:.0f}",
                 "mm PMPJPE",
                 f"Mean joint error on {found['pretrained']['poses']} images after the best rotation, shift and scale, "
-                "against labels made with the reference cameras. This is what to expect on a photo of a stranger.",
+                "against labels made with the reference cameras. Expect this on a photo of another person.",
             ),
             KeyNumber(
                 "Adapted",
@@ -129,19 +128,21 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
                 "mm PMPJPE",
                 "World landmarks of the same images, same joints, same alignment. BlazePose was trained on very many "
                 "people and works on strangers; its joints are also defined a little differently from triangulated "
-                "ones, which counts against neither but moves both numbers.",
+                "ones, which affects both numbers.",
             ),
             KeyNumber(
-                "Without looking",
+                "Mean pose",
                 f"{found['mean_training_pose']['pmpjpe_mm']:.0f}",
                 "mm PMPJPE",
-                "Each camera's average pose over the training frames, given as the answer to every image. A network "
+                "Each camera's average pose over the training frames, as the prediction for every image. A network "
                 "that scores worse than this has memorised the poses it saw and does not yet generalise to new ones.",
             ),
         ]
     )
     images = _read(out / "full", out / "model")
-    report.image(contact_sheet(images, columns=2), f"Frame {TEST[1]} read by the adapted network, camera by camera.")
+    report.image(
+        contact_sheet(images, columns=2), f"Frame {TEST[1]} predicted by the adapted network, camera by camera."
+    )
 
 
 def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
@@ -149,9 +150,9 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
         "A camera that training never saw",
         f"The same again without {camera}: synchronised, calibrated and labelled from the other three videos alone, "
-        f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then asked about the images of {camera}. That camera gave "
-        "nothing to training. Only the test uses it: its images, the joints detected in them, which say where the man "
-        "is, its lens, and its part in the reference, which is triangulated from all four videos with the laboratory's "
+        f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then evaluated on the images of {camera}. That camera "
+        "contributed nothing to training. Only the test uses it: its images, the keypoints detected in them, which give "
+        "the box, its intrinsics, and its part in the reference, which is triangulated from all four videos with the laboratory's "
         "cameras.",
     )
     metrics = ("pmpjpe_mm", "nmpjpe_mm", "mpjpe_mm")
@@ -163,11 +164,11 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
         f"{metric}, {frames}" for frames in ("new frames", "all frames") for metric in ("PMPJPE", "NMPJPE", "MPJPE")
     ]
     report.table(
-        ["answer", *headers],
+        ["prediction", *headers],
         rows,
         f"Millimetres, against the reference; images of {camera} alone: frames {TEST[0]}-{TEST[1]} "
-        f"({new['adapted']['poses']} images) and all frames ({every['adapted']['poses']}). The mean pose is told how the "
-        "camera stands to the man, which nobody else is.",
+        f"({new['adapted']['poses']} images) and all frames ({every['adapted']['poses']}). The mean pose uses "
+        "the camera's extrinsics, which the other predictions do not.",
     )
     view = Clip.load(out / "full").names.index(camera)
     images = [_read(out / "full", model)[view] for model in (PRETRAINED, out / "model_three")]
@@ -175,7 +176,7 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
 
 
 def _read(folder: Path, model: Path) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """The last test frame of every camera with what a network makes of it, drawn over it."""
+    """The last test frame of every camera with the prediction of a network drawn over it."""
     clip, trained = Clip.load(folder), TrainedPoseNet.load(model)
     xyz, conf, uv = predict_clip(folder, trained, (TEST[1], TEST[1]))
     return [

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from epipose.experiments.result import markdown, number
+from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
 
-# What gives an answer to an image, in words; the keys are those of `demo_network.network_results`.
+# What predicts the pose in an image, in words; the keys are those of `demo_network.network_results`.
 ANSWERS = {
     "pretrained": "the pretrained network",
     "pretrained_alone": "- without its refiner",
     "adapted": "the same, adapted to this footage",
     "adapted_alone": "- without its refiner",
     "blazepose_world_landmarks": "BlazePose full, world landmarks",
-    "mean_training_pose": "mean pose of the training frames (no looking)",
+    "mean_training_pose": "mean pose of the training frames, for every image",
 }
 _METRICS = {"pmpjpe_mm": "PMPJPE mm", "nmpjpe_mm": "NMPJPE mm", "mpjpe_mm": "MPJPE mm"}
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from epipose.experiments.result import markdown, number
+from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
 

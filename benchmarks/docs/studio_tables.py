@@ -1,19 +1,19 @@
-"""The tables of benchmarks/results/studio.json, as Markdown; several scripts put their part of the figures there.
+"""The tables of benchmarks/results/studio.json, as Markdown; several scripts put their part there.
 
-Each function takes the whole JSON and returns one table, with a dash where a figure has not been measured.
+Each function takes the whole JSON and returns one table, with a dash for what has not been measured.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from epipose.experiments.result import markdown, number
+from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
 
 
 def footage(result: Result) -> str:
-    """Images per second of the studio, and how well a detector finds its people (benchmarks.network.studio_footage)."""
+    """Images per second of the studio, and how many of its people a detector finds (benchmarks.network.studio_footage)."""
     rows = [
         [f"{words} (`{key}`)", number(result.get(key), digits), goal]
         for key, words, digits, goal in (
@@ -22,14 +22,14 @@ def footage(result: Result) -> str:
             ("detector_found_share", "share of people that BlazePose finds", 3, ">= 0.95"),
             ("detector_found_share_upright", "the same of people who are upright", 3, "-"),
             ("detector_px_median", "its error, pixels at 384 x 384, median", 2, "<= 4"),
-            ("detector_px_p90", "its error, pixels, nine in ten below", 2, "-"),
+            ("detector_px_p90", "its error, pixels, 90th percentile", 2, "-"),
         )
     ]
     return markdown(("the studio's images", "measured", "goal"), rows)
 
 
 def finder(result: Result) -> str:
-    """How well the pretrained network finds people, by the least score that counts (benchmarks/network/finder.py)."""
+    """Detections and false alarms of the pretrained network by the least score that counts (benchmarks/network/finder.py)."""
     found = result.get("finder", {})
     parts = [found.get(name, {}) for name in ("studio", "clip")]
     limits = list(parts[0].get("found", {}))
@@ -37,7 +37,7 @@ def finder(result: Result) -> str:
         [limit, *(number(part.get(key, {}).get(limit), 3) for part in parts for key in ("found", "false_alarms"))]
         for limit in limits
     ]
-    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "somebody beside them")]
+    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "false alarms beside them")]
     return markdown(("least score", *headers), rows)
 
 

@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no figure is typed by hand.
+"""Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no number is typed by hand.
 
 What docs/datasets.md says of files and licences comes from the readers themselves, in the same way.
 
@@ -19,8 +19,8 @@ from benchmarks.docs import demo_tables, geometry_tables, house, modules, studio
 from epipose.datasets.catalogue import described
 from epipose.datasets.registry import READERS, reader_named
 from epipose.errors import EpiposeError
-from epipose.experiments import result
-from epipose.experiments.result import markdown
+from epipose.experiments.result import ExperimentResult
+from epipose.experiments.tables import markdown, option_table, table
 from epipose.io.files import read_json
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -144,6 +144,10 @@ def _of(name: str, table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results(name))
 
 
+def _experiment(name: str, table: Callable[[ExperimentResult], str]) -> Callable[[], str]:
+    return lambda: table(ExperimentResult.load(_RESULTS / f"bench_{name}.json"))
+
+
 def _studio(table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     """Of the JSON to which several scripts put their part: what is missing is a dash."""
     return lambda: table(_results("studio") if (_RESULTS / "studio.json").exists() else {})
@@ -157,11 +161,11 @@ _TABLES: dict[str, Callable[[], str]] = {
     "studio_footage": _studio(studio_tables.footage),
     "studio_inference": _studio(studio_tables.inference),
     "studio_finder": _studio(studio_tables.finder),
-    "bench_labels": _of("bench_labels", result.table),
-    "bench_options": _of("bench_labels", lambda found: result.option_table(found["rows"])),
-    "bench_self": _of("bench_self", result.table),
-    "bench_collapse": _of("bench_collapse", result.table),
-    "bench_cameras": _of("bench_cameras", result.table),
+    "bench_labels": _experiment("labels", table),
+    "bench_options": _experiment("labels", lambda found: option_table(found.label_rows)),
+    "bench_self": _experiment("self", table),
+    "bench_collapse": _experiment("collapse", table),
+    "bench_cameras": _experiment("cameras", table),
     "structure": _structure,
     "metrics": _metrics,
     "dataset_index": _dataset_index,

@@ -26,6 +26,7 @@ from epipose.formats.qualisys import read_qualisys
 from epipose.geometry import observations
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.io.files import write_json
+from epipose.io.records import as_json
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
 
@@ -111,7 +112,7 @@ def measured(name: str, poses: Poses2D, reference: Rig, as_calibrated: Rig) -> d
         rig = calibrate_rig(poses, intrinsics, fps=60.0, **_VARIANTS.get(name, {})).rig
         seconds = time.perf_counter() - started
         labels = label_poses(poses, rig), label_poses(poses, reference)
-    row = {**camera_errors(rig, reference), **label_errors(*labels), "seconds": round(seconds, 1)}
+    row = {**as_json(camera_errors(rig, reference)), **label_errors(*labels), "seconds": round(seconds, 1)}
     return {column: row[column] for column in _COLUMNS}
 
 

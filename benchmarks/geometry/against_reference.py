@@ -48,11 +48,11 @@ def label_errors(labels: Poses3D, reference_labels: Poses3D) -> dict[str, float]
     """Labels from recovered cameras against labels from reference cameras on the same 2D, where both exist."""
     counted = ((labels.conf > 0) & (reference_labels.conf > 0)).float()
     errors = pose_errors(labels.xyz, reference_labels.xyz, counted, labels.skeleton.root)
-    return {"label_pmpjpe_mm": errors["pmpjpe_mm"], "label_poses": errors["poses"]}
+    return {"label_pmpjpe_mm": errors.pmpjpe_mm, "label_poses": errors.poses}
 
 
 def truth_error(poses: Poses2D, rig: Rig, xyz: Float[Tensor, "frame joint 3"]) -> float:
     """PMPJPE (mm) of the labels that a rig gives, against true joints."""
     labels = label_poses(poses, rig)
     counted = (labels.conf[:, 0] > 0).double()
-    return pose_errors(labels.xyz[:, 0].double(), xyz, counted, labels.skeleton.root)["pmpjpe_mm"]
+    return pose_errors(labels.xyz[:, 0].double(), xyz, counted, labels.skeleton.root).pmpjpe_mm

@@ -37,6 +37,7 @@ from epipose.experiments.errors import camera_errors
 from epipose.geometry.observations import observe
 from epipose.geometry.triangulate import vector_median_of_pairs
 from epipose.io.files import read_json, write_json
+from epipose.io.records import as_json
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
 
@@ -139,7 +140,7 @@ def _measured(method: Rival, poses: Poses2D, given: Rig, clip: Simulated, true_l
         return {"found": False, "seconds": round(seconds, 2)}
     errors = camera_errors(rig, clip.rig)
     result: Result = {"found": True, "seconds": round(seconds, 2)}
-    result |= {key: errors[key] for key in ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")}
+    result |= {key: getattr(errors, key) for key in ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")}
     try:
         result["label_pmpjpe_mm"] = truth_error(clip.poses, rig, clip.xyz)
         result["label_gap_mm"] = result["label_pmpjpe_mm"] - true_labels
@@ -203,7 +204,7 @@ def sample_part(arguments: argparse.Namespace) -> Result:
                 rig, seconds = timed(method, poses, given)
                 row: Result = {"found": rig is not None, "seconds": round(seconds, 2)}
                 if rig is not None:
-                    row |= camera_errors(rig, reference)
+                    row |= as_json(camera_errors(rig, reference))
                     with suppress(EpiposeError):  # cameras so wrong that no label survives
                         row |= label_errors(label_poses(poses, rig), reference_labels)
                 table[detector][name] = row

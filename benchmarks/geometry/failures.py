@@ -256,7 +256,7 @@ def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     except EpiposeError as error:
         return {**record, "rotation_deg_max": None, "refused": str(error)}
     errors = camera_errors(found.rig, clip.rig)
-    return {**record, "rotation_deg_max": errors["rotation_deg_max"], "report": {"evidence": as_json(found.evidence)}}
+    return {**record, "rotation_deg_max": errors.rotation_deg_max, "report": {"evidence": as_json(found.evidence)}}
 
 
 def main() -> None:

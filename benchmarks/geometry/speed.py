@@ -69,8 +69,8 @@ def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
         "ours_seconds": median(ours),
         "ceres_seconds": median(ceres),
         **{f"{name}_cost": _cost(*pose, *start[3:]) for name, pose in reached.items()},
-        **{f"{name}_rotation_deg_median": error["rotation_deg_median"] for name, error in errors.items()},
-        **{f"{name}_center_mm_mean": error["center_mm_mean"] for name, error in errors.items()},
+        **{f"{name}_rotation_deg_median": error.rotation_deg_median for name, error in errors.items()},
+        **{f"{name}_center_mm_mean": error.center_mm_mean for name, error in errors.items()},
     }
 
 

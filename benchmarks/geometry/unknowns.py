@@ -41,8 +41,8 @@ def _errors(found: Rig, clip: Simulated) -> dict[str, float]:
     of_found, of_true = (truth_error(clip.poses, rig, clip.xyz) for rig in (found, clip.rig))
     errors = camera_errors(found, clip.rig)
     return {
-        "rotation_deg_median": errors["rotation_deg_median"],
-        "center_mm_mean": errors["center_mm_mean"],
+        "rotation_deg_median": errors.rotation_deg_median,
+        "center_mm_mean": errors.center_mm_mean,
         "label_gap_mm": of_found - of_true,
     }
 
@@ -90,7 +90,11 @@ def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
     errors = camera_errors(found, reference)
     labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
     keys = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")
-    return {**{key: errors[key] for key in keys}, **labels, "focal_error_pct": focal_error_pct(found, reference)}
+    return {
+        **{key: getattr(errors, key) for key in keys},
+        **labels,
+        "focal_error_pct": focal_error_pct(found, reference),
+    }
 
 
 def sample_offsets(poses: Poses2D, given: Rig, cuts: int = 10) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The four experiments of `epipose bench` on the studio's clips, as docs/benchmarks.md shows them.
+"""The four experiments of `epipose bench` on the studio's clips, for docs/benchmarks.md.
 
 Training: clips of rings and phones, four views each. Test: another rig (Human3.6M's own), other bodies, clothes, rooms,
 and motions that no training has seen, neither here nor in the pre-training. Every network begins at the same
@@ -18,8 +18,9 @@ from typing import get_args
 import torch
 
 from benchmarks.network.studio_results import STUDIO, merge_results
-from epipose.experiments.result import table
-from epipose.experiments.run import Bench, bench
+from epipose.experiments.options import Experiment
+from epipose.experiments.run import bench
+from epipose.experiments.tables import table
 
 
 def main() -> None:
@@ -29,21 +30,18 @@ def main() -> None:
     parser.add_argument("--nets", type=Path, required=True, help="folder in which pretrained.py trained")
     parser.add_argument("--work", type=Path, required=True, help="folder for clips and networks")
     arguments = parser.parse_args()
-    name: Bench
-    for name in get_args(Bench):
+    name: Experiment
+    for name in get_args(Experiment):
         start = arguments.nets / "pretrained" if name in ("self", "collapse") else None
         out = STUDIO.with_name(f"bench_{name}.json")
         result = bench(name, arguments.work, out, mocap=arguments.mocap, init=start)
         print(table(result), flush=True)
         if name == "self":
-            rows = result["rows"]
+            rows = result.network_rows
             ratios = {"full": rows["full"], "selfrig": rows["self+rig"]}
             merge_results(
                 STUDIO,
-                {
-                    f"ratio_self_{key}": round(rows["self"]["nmpjpe_mm"] / row["nmpjpe_mm"], 4)
-                    for key, row in ratios.items()
-                },
+                {f"ratio_self_{key}": round(rows["self"].nmpjpe_mm / row.nmpjpe_mm, 4) for key, row in ratios.items()},
             )
 
 

@@ -1,21 +1,21 @@
-"""The demo's two questions to the pretrained network: what does it gain when it adapts to some footage?
+"""Adaptation of the pretrained network to some footage: errors before and after, on known cameras and on a new one.
 
-Labels come from the videos alone: detected joints and recovered cameras, no 3D label. The network learns from them on
-frames 0-69; what is read, one image at a time, before and after, is
+Labels come from the videos alone: detected keypoints and recovered cameras, no 3D label. The network learns from them
+on frames 0-69; what is predicted, one image at a time, before and after, is
 
 - frames 80-99 of the same four cameras: the same man and viewpoints, a third of a second later;
-- the last camera, after an adaptation that knew only the three others. Their starts, the choice of the subject, their
-  places, the labels and the images are made from three videos, as if the fourth had not been there (`clip_without`;
-  only the detector's run is shared, which looks at each video for itself). The held-out camera contributes to the test
-  alone: its images; the joints that the detector sees in them, which say where the person is; its lens; and its part
-  in the reference. Frames 80-99 are new in camera and time, all frames in camera only.
+- the last camera, after an adaptation that knew only the three others. Their time offsets, the subject,
+  the extrinsics, the labels and the images are made from three videos, as if the fourth did not exist (`clip_without`;
+  only the detector's run is shared, which reads each video on its own). The held-out camera contributes to the test
+  alone: its images; the keypoints that the detector finds in them, which give the box; its intrinsics; and its part in
+  the reference. Frames 80-99 are new in camera and time, all frames in camera only.
 
-Each network is asked with its refiner, which is how it is used, and alone. The refiner also reads the joints that the
-detector saw in the image; it was adapted on the same labels, seen by virtual cameras.
+Each network is evaluated with its refiner, which is how it is used, and alone. The refiner also reads the keypoints
+that the detector found in the image; it was adapted on the same labels, seen by virtual cameras.
 
-Every answer is compared with the same reference: joints triangulated from all four videos with the laboratory's
+Every prediction is compared with the same reference: joints triangulated from all four videos with the laboratory's
 cameras. Beside the network stand BlazePose's own 3D of the same images, and the mean pose of frames 0-69 as each
-camera sees it: the answer that never looks, and yet is told the reference and where the camera stands.
+camera sees it: a prediction that does not use the image, but the reference and its extrinsics.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.experiments.errors import pose_errors
-from epipose.experiments.networks import detectors_own
+from epipose.experiments.network_evaluator import detectors_own
+from epipose.experiments.rows import PoseErrors
 from epipose.inference.clip_views import predict_clip
+from epipose.io.records import as_json
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.poses import Poses2D, in_camera_frames
@@ -72,34 +74,34 @@ def network_results(folder: Path, models: dict[str, Path], held_out: str, refere
     poses = Poses2D.load(folder / "poses2d.npz")
     known, views = reference_poses(poses, reference), poses.views
     everything = (0, poses.xy.shape[1] - 1)
-    pretrained = answers_of(models["pretrained"], folder, known, views, everything)
+    pretrained = predictions_of(models["pretrained"], folder, known, views, everything)
     others = {"blazepose_world_landmarks": detectors_own(poses), "mean_training_pose": mean_pose(known, TRAIN)}
-    four = _named(pretrained, answers_of(models["adapted"], folder, known, views, TEST)) | others
-    without = answers_of(models["adapted_without"], folder, known, (held_out,), everything)
+    four = _named(pretrained, predictions_of(models["adapted"], folder, known, views, TEST)) | others
+    without = predictions_of(models["adapted_without"], folder, known, (held_out,), everything)
     alone = _named(pretrained, without) | others
     view = [views.index(held_out)]
     return {
-        "four_cameras": errors(four, known, range(len(poses.views)), TEST),
+        "four_cameras": as_json(errors(four, known, range(len(poses.views)), TEST)),
         "held_out_camera": {
             "camera": held_out,
-            "new_frames": errors(alone, known, view, TEST),
-            "all_frames": errors(alone, known, view, everything),
+            "new_frames": as_json(errors(alone, known, view, TEST)),
+            "all_frames": as_json(errors(alone, known, view, everything)),
         },
     }
 
 
-def answers_of(
+def predictions_of(
     model: Path, folder: Path, known: Reference, views: tuple[str, ...], frames: tuple[int, int]
 ) -> dict[str, Poses]:
-    """What a model says with its refiner ("refined") and without ("alone"); 0 for the images that it was not asked."""
+    """Predictions of a model with its refiner ("refined") and without ("alone"); 0 for the other images."""
     trained, clip = TrainedPoseNet.load(model), Clip.load(folder)
     rows = [clip.names.index(name) for name in views]
-    answers = {}
+    predictions = {}
     for name, reader in {"refined": trained, "alone": replace(trained, refiner=None)}.items():
-        answers[name] = torch.zeros_like(known.xyz)
+        predictions[name] = torch.zeros_like(known.xyz)
         xyz = predict_clip(folder, reader, frames, views=views)[0]
-        answers[name][rows, frames[0] : frames[1] + 1] = xyz.to(known.xyz)
-    return answers
+        predictions[name][rows, frames[0] : frames[1] + 1] = xyz.to(known.xyz)
+    return predictions
 
 
 def _named(pretrained: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str, Poses]:
@@ -112,7 +114,7 @@ def _named(pretrained: dict[str, Poses], adapted: dict[str, Poses]) -> dict[str,
 
 
 def headline(network: dict[str, Any]) -> dict[str, float]:
-    """The figures on the held-out camera that the documentation quotes: frames 80-99, and all frames."""
+    """The errors on the held-out camera that the documentation quotes: frames 80-99, and all frames."""
     short = {
         "pretrained": "pretrained",
         "adapted": "adapted",
@@ -134,7 +136,7 @@ def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
 
 
 def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
-    """Each camera's mean pose over some frames (first, last), weighted by confidence: one answer to every image."""
+    """Each camera's mean pose over some frames (first, last), weighted by confidence, as the prediction for every image."""
     root, part = H36M17.root, slice(frames[0], frames[1] + 1)
     conf = known.conf[part]
     weight = (conf * conf[:, root, None]).clamp(min=1e-9)[..., None]
@@ -143,11 +145,11 @@ def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
 
 
 def errors(
-    answers: dict[str, Poses], known: Reference, views: range | list[int], frames: tuple[int, int]
-) -> dict[str, dict[str, float]]:
-    """`pose_errors` of every answer on the same images: some views, frames (first, last); joints with a reference."""
+    predictions: dict[str, Poses], known: Reference, views: range | list[int], frames: tuple[int, int]
+) -> dict[str, PoseErrors]:
+    """`pose_errors` of every prediction on the same images: some views, frames (first, last); joints with a reference."""
     part = slice(frames[0], frames[1] + 1)
     chosen = list(views)
     true = known.xyz[chosen, part]
     counted = (known.conf[part] > 0).float().expand(true.shape[:-1])
-    return {name: pose_errors(xyz[chosen, part], true, counted, H36M17.root) for name, xyz in answers.items()}
+    return {name: pose_errors(xyz[chosen, part], true, counted, H36M17.root) for name, xyz in predictions.items()}

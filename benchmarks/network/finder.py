@@ -1,9 +1,9 @@
-"""How well the pretrained network finds people, and how often it finds somebody where nobody is.
+"""Person detection by the pretrained network: share of people found and of false alarms, by the least score.
 
-Images of the studio with rigs and motions of its own choice, whose truth is known, and from each the largest part
-that shows nobody; `--clip FOLDER` adds a clip folder, with what its detector said for the truth. A person is found
-where the box round the joints and the true one overlap by half (intersection over union). The table has both shares for
-several limits of the score: that is what `MIN_SCORE` in detect/pretrained.py is to be chosen by.
+Images of the studio with rigs and motions of its own choice, with ground truth, and from each the largest part
+without a person; `--clip FOLDER` adds a clip folder, with its detector's keypoints as ground truth. A person is found
+where the box round the keypoints and the one of the ground truth overlap by half (intersection over union). The table
+has both shares for several limits of the score: that is what `MIN_SCORE` in detection/network_detector.py is to be chosen by.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.finder --work FOLDER [--mocap FOLDER] [--model MODEL] [--clip FOLDER]
 """
@@ -29,18 +29,18 @@ from epipose.skeletons import H36M17
 from epipose.studio.film import Order, film
 
 _LIMITS = (0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6)
-_LEAST_PART = 100  # pixels; parts without a person that are narrower are left out
+_MIN_PART_PX = 100  # parts without a person that are narrower are left out
 
 
 def main() -> None:
-    """Film, search, print and write the table."""
+    """Render, detect, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for the studio's clips")
     parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
     parser.add_argument("--model", type=Path, default=PRETRAINED)
     parser.add_argument("--clip", type=Path, help="a clip folder with poses2d.npz")
     parser.add_argument("--clips", type=int, default=40, help="clips of the studio, of 2 views and 2 frames each")
-    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
+    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the results")
     arguments = parser.parse_args()
     finder = NetworkDetector(TrainedPoseNet.load(arguments.model), min_score=0.0)
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
@@ -56,10 +56,10 @@ def main() -> None:
             print(f"  from {limit:5s} found {rows['found'][limit]:.3f}  false alarms {rows['false_alarms'][limit]:.3f}")
 
 
-def table(finder: NetworkDetector, clips: list[tuple[Path, Path, int]]) -> dict:
-    """Shares of people found, and of images of nobody in which somebody was, by the least score.
+def table(finder: NetworkFinder, clips: list[tuple[Path, Path, int]]) -> dict:
+    """Shares of people found, and of images without a person that have a detection, by the least score.
 
-    ``clips``: folder, the file of its true poses, and of how many frames one is used.
+    ``clips``: folder, the file of its ground truth, and of how many frames one is used.
     """
     right, empty = [], []
     for folder, truth, every in clips:
@@ -67,7 +67,7 @@ def table(finder: NetworkDetector, clips: list[tuple[Path, Path, int]]) -> dict:
             score, found = _found(finder, image)
             right.append(score if _overlap(found, box) >= 0.5 else 0.0)
             part = _beside(image, box)
-            if min(part.shape[:2]) >= _LEAST_PART:
+            if min(part.shape[:2]) >= _MIN_PART_PX:
                 empty.append(_found(finder, part)[0])
     return {
         "images": len(right),

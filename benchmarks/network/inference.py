@@ -1,11 +1,11 @@
-"""Images per second on a processor: the pretrained network, beside one of the paper's size.
+"""Inference speed on a processor: the pretrained network beside one of the paper's size.
 
 The paper's network is a ResNet-50 that reads 256 x 256 pixels, with three deconvolutions of 256 channels and a volume
 of 64 x 64 x 64 per joint; its weights are random here, for they do not change the time. Both are run by PyTorch and by
 ONNX Runtime on all cores, one image at a time and 16 together. What is timed is the reading of crops (bytes to joints
 and confidence), as `epipose predict` does it; finding the person and cutting the crop out are not in it. The
-contenders take turns, and the medians over the rounds are reported, the ratios within a round as well: what else the
-machine does meets all alike.
+networks take turns, and the medians over the rounds are reported, the ratios within a round as well: so that other load
+on the machine affects all alike.
 
     python -m benchmarks.network.inference
 """
@@ -38,12 +38,12 @@ BATCHES = {"": 16, "_batch1": 1}  # ending of the keys -> images at once
 
 
 def main() -> None:
-    """Measure, put the figures into the JSON, print them."""
+    """Measure, put the results into the JSON, print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=PRETRAINED, help="model folder; default: the one in the package")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="least time of one turn")
-    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the figures")
+    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the results")
     arguments = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(cores)
@@ -56,7 +56,7 @@ def main() -> None:
         }
         found: dict[str, Any] = {"inference_threads": cores, "inference_load_average": round(os.getloadavg()[0], 1)}
         for ending, batch in BATCHES.items():
-            found |= figures(rates(readers, batch, arguments.rounds, arguments.seconds), ending)
+            found |= summary(rates(readers, batch, arguments.rounds, arguments.seconds), ending)
     merge_results(arguments.out, found)
     for name, value in found.items():
         print(f"{name:40s} {value}")
@@ -80,7 +80,7 @@ def in_onnx(network: TrainedPoseNet, work: Path, threads: int) -> OnnxPoseNet:
 
 
 def rates(readers: Mapping[str, PoseReader], batch: int, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Images per second of every reader in every round; a round lets each have a turn."""
+    """Images per second of every reader in every round; in a round, each reader is timed once."""
     generator = torch.Generator().manual_seed(0)
     crops = {
         name: torch.randint(0, 256, (batch, reader.input_size, reader.input_size, 3), generator=generator).byte()
@@ -104,7 +104,7 @@ def rate(reader: PoseReader, crops: UInt8[Tensor, "image size size 3"], seconds:
     return count / past
 
 
-def figures(found: dict[str, list[float]], ending: str) -> dict[str, float]:
+def summary(found: dict[str, list[float]], ending: str) -> dict[str, float]:
     """Medians over the rounds, and of the ratios within a round: how many times as fast ours is."""
     medians = {f"inference_{name}_per_s{ending}": round(median(each), 2) for name, each in found.items()}
     ratios = {

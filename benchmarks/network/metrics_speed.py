@@ -1,9 +1,9 @@
-"""All metrics over a million poses: how fast, beside a plain NumPy loop over poses, and in how much memory.
+"""Speed and memory of all metrics over a million poses, beside a plain NumPy loop over poses.
 
     python -m benchmarks.network.metrics_speed
 
 The poses are a moving skeleton with errors of 60 mm, one joint in twenty missing. Both ways compute the same list of
-metrics; the loop computes a part of the poses, in turns with ours, and its answers must be the same. Poses go through
+metrics; the loop computes a part of the poses, in turns with ours, and its values must be the same. Poses go through
 in parts, so that memory does not grow with their number.
 """
 

@@ -1,4 +1,4 @@
-"""How faithfully bodies play motion capture: every clip of a folder, each on several random bodies.
+"""Retargeting errors of motion capture: every clip of a folder on several random bodies.
 
     python -m benchmarks.network.retarget --mocap DIR
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def measured(body: Body, motion: Motion, every: int) -> dict[str, float]:
-    """The figures of one clip on one body."""
+    """The errors of one clip on one body."""
     skinning = retarget(body, motion)
     on_floor = captured_clearance(motion.xyz)[::every] == 0
     low = np.array([body.posed(pose)[:, 2].min() for pose in skinning[::every]])

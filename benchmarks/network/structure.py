@@ -1,8 +1,7 @@
-"""The Pose Structure Score's own stability: how much of a score is its clustering's seed; and what its kinds look like.
+"""Stability of the Pose Structure Score over seeds of its clustering, and a drawing of its clusters.
 
 Kinds are fitted on motion capture played by the studio's bodies, seen by cameras all round, with every fifth motion
-kept for the test. There, true poses are spoiled by independent errors of every joint, and scored by centres of ten
-seeds.
+kept for the test. Its ground truth gets independent errors of every joint, and is scored by centres of ten seeds.
 
     python -m benchmarks.network.structure --mocap FOLDER
 """
@@ -46,8 +45,8 @@ def main() -> None:
     for kinds in _KINDS:
         scores = [fit_structure_score(train, H36M17, kinds, seed=seed) for seed in _SEEDS]
         for error in _ERRORS_MM:
-            said = test + error / 1000 / math.sqrt(3) * noise
-            found = torch.stack([score.score(said, test).float().mean() for score in scores])
+            noisy = test + error / 1000 / math.sqrt(3) * noise
+            found = torch.stack([score.score(noisy, test).float().mean() for score in scores])
             rows[f"PSS@{kinds}, {error} mm"] = {
                 "mean": float(found.mean()), "spread": float(found.std()),
                 "least": float(found.min()), "most": float(found.max()),
@@ -70,7 +69,7 @@ def from_all_sides(motions: tuple[Path, ...], people: int, seed: int) -> Float[T
 
 
 def draw(score: PoseStructureScore, path: Path, side: int = 150) -> None:
-    """The centres as figures, seen by the camera: left limbs red, right limbs blue, the trunk grey."""
+    """The centres as stick figures, seen by the camera: left limbs red, right limbs blue, the trunk grey."""
     images = []
     for centre in score.centres:
         image = np.full((side, side, 3), 255, np.uint8)

@@ -1,12 +1,12 @@
-"""What the studio's footage is worth: images per second, and whether a real detector takes its people for people.
+"""Quality of the studio's footage: images per second, and the share of its people that a real detector finds.
 
 Speed: the stream of training samples at 256 x 256, everything included (bodies, motion, drawing, faults of the camera),
-by one process on each core. Belief: clips are filmed at 384 x 384 as `epipose studio` films them, and BlazePose reads
-each image on its own. A person is found where the median distance of the detector's joints from the true ones is
-below a fifth of the person's extent; the error is that of shoulders, elbows, wrists, hips, knees and ankles that are in
-the image and not behind an occluder, of people found. BlazePose is made for people who are upright, and motion
-capture has cartwheels and crawling in it: beside the share of all people stands that of people whose trunk is within 60
-degrees of upright.
+by one process on each core. Detection: clips are rendered at 384 x 384 as `epipose studio` renders them, and BlazePose
+reads each image on its own. A person is found where the median distance of the detector's keypoints from the ground
+truth is below a fifth of the person's extent; the error is that of shoulders, elbows, wrists, hips, knees and ankles
+that are in the image and not behind an occluder, of people found. BlazePose is made for people who are upright, and
+motion capture has cartwheels and crawling in it: beside the share of all people stands that of people whose trunk is
+within 60 degrees of upright.
 
     python -m benchmarks.network.studio_footage --mocap FOLDER --work FOLDER
 """
@@ -41,7 +41,7 @@ def main() -> None:
     """Measure, write the JSON and the contact sheet, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
-    parser.add_argument("--work", type=Path, required=True, help="folder for the clips that the detector is shown")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the clips that the detector reads")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure the speed")
     parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the numbers")
@@ -49,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     motions = tuple(motion_files(arguments.mocap)) if arguments.mocap else ()
     write_sheet(arguments.sheet, motions)
-    results = speed(motions, arguments.seconds) | belief(arguments.work, motions, arguments.images)
+    results = speed(motions, arguments.seconds) | detection(arguments.work, motions, arguments.images)
     merge_results(arguments.out, results)
     for name, value in results.items():
         print(f"{name:32s} {value}")
@@ -84,10 +84,10 @@ def speed(motions: tuple[Path, ...], seconds: float, side: int = 256) -> dict:
     }
 
 
-def belief(
+def detection(
     work: Path, motions: tuple[Path, ...], images: int, side: int = 384, views: int = 2, frames: int = 4
 ) -> dict:
-    """How many people BlazePose finds, and how far from the true joints it sees theirs."""
+    """Share of people that BlazePose finds, and the errors of its keypoints."""
     kinds = ("ring", "phones", "h36m")
     clips = -(-images // (views * frames * len(kinds)))
     found, upright, errors = [], [], []
@@ -119,7 +119,7 @@ def belief(
 
 
 def _error(seen: list[np.ndarray], xy: np.ndarray, conf: np.ndarray) -> np.ndarray | None:
-    """Distances of the visible joints of whoever is nearest to the truth, in pixels; None where nobody is near."""
+    """Keypoint errors of the detection nearest to the ground truth, in pixels; None where none is near."""
     ours, theirs = [H36M17.index(name) for name in _JOINTS], [BLAZEPOSE33.index(name) for name in _JOINTS]
     visible = conf[ours] > 0
     if not visible.any():

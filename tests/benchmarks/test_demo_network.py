@@ -62,14 +62,14 @@ def test_errors_are_of_the_views_and_frames_asked_for() -> None:
     known = _known(3, 6)
     answer = known.xyz.clone()
     answer[1, 4:] += torch.randn(2, 17, 3, generator=torch.Generator().manual_seed(2))
-    assert errors({"it": answer}, known, [0, 2], (0, 5))["it"]["pmpjpe_mm"] < 0.01
-    assert errors({"it": answer}, known, [1], (0, 3))["it"]["pmpjpe_mm"] < 0.01
+    assert errors({"it": answer}, known, [0, 2], (0, 5))["it"].pmpjpe_mm < 0.01
+    assert errors({"it": answer}, known, [1], (0, 3))["it"].pmpjpe_mm < 0.01
     found = errors({"it": answer}, known, [1], (4, 5))["it"]
-    assert found["pmpjpe_mm"] > 100
-    assert found["poses"] == 2
+    assert found.pmpjpe_mm > 100
+    assert found.poses == 2
     hidden = known.conf.clone()
     hidden[5] = 0
-    assert errors({"it": answer}, Reference(known.xyz, hidden), range(3), (4, 5))["it"]["poses"] == 3
+    assert errors({"it": answer}, Reference(known.xyz, hidden), range(3), (4, 5))["it"].poses == 3
 
 
 @pytest.mark.slow

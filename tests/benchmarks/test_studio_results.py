@@ -1,4 +1,4 @@
-"""Figures of several scripts in one JSON, and the tables made from them."""
+"""Results of several scripts in one JSON, and the tables made from them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from benchmarks.docs import demo_tables, studio_tables, tables
-from benchmarks.network.inference import figures, rates
+from benchmarks.network.inference import rates, summary
 from benchmarks.network.studio_results import merge_results
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
@@ -48,7 +48,7 @@ def test_readers_take_turns() -> None:
 
 def test_ratios_are_of_the_same_round() -> None:
     ours, theirs = [10.0, 40.0, 30.0], [1.0, 8.0, 2.0]
-    found = figures({"torch": ours, "onnx": theirs, "resnet50_torch": theirs, "resnet50_onnx": theirs}, "_batch1")
+    found = summary({"torch": ours, "onnx": theirs, "resnet50_torch": theirs, "resnet50_onnx": theirs}, "_batch1")
     assert found["inference_torch_per_s_batch1"] == 30
     assert found["inference_resnet50_torch_per_s_batch1"] == 2
     assert found["inference_torch_over_resnet50_batch1"] == 10

@@ -178,7 +178,7 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     seen = in_camera_frames(Poses3D.load(clip / "truth" / "poses3d.npz"), rig(2))[0, :, 0].numpy()
     saved(tmp_path / "said" / "a" / "cam1" / "predictions.npz", seen, space="camera", metric=True)
     found = paired_views(tmp_path / "said", tmp_path / "clips")
-    assert [(one.view, one.answered) for one in found] == [("cam1", True), ("cam2", False)]
+    assert [(one.view, one.has_prediction) for one in found] == [("cam1", True), ("cam2", False)]
     with pytest.raises(EpiposeError, match=r"subjects S9, S11.* there are S1"):
         evaluate(tmp_path / "said", tmp_path / "clips", protocol="h36m-p1")
     truth_of(tmp_path / "clips2" / "a", q, rig(2), "S9", every=48)
@@ -367,7 +367,7 @@ def test_axes_units_and_records_are_checked(tmp_path: Path) -> None:
         evaluate(said, saved(tmp_path / "q.npz", q, space="camera"))
     nobody = Poses3D(torch.zeros(12, 0, 17, 3), torch.zeros(12, 0, 17), H36M17, "camera", True)
     nobody.save(tmp_path / "nobody.npz")
-    with pytest.raises(EpiposeError, match=r"nobody\.npz holds nobody"):
+    with pytest.raises(EpiposeError, match=r"nobody\.npz holds no person"):
         evaluate(tmp_path / "nobody.npz", saved(tmp_path / "q.npz", q, space="camera", metric=True))
     assert evaluate(said, tmp_path / "q.npz", protocol="h36m-p1").all.poses == 12, (
         "files are not thinned: nobody knows of what"

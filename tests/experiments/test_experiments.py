@@ -12,7 +12,7 @@ from epipose.camera import Rig
 from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.datasets.base import Take, Truth
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError
 from epipose.evaluation.metrics import nmpjpe_mm
 from epipose.experiments import cameras as cameras_module
 from epipose.experiments import clips as footage_module
@@ -30,7 +30,7 @@ from epipose.experiments.rows import LabelRow
 from epipose.experiments.run import bench
 from epipose.experiments.tables import camera_table, collapse_table, label_table, option_table, self_table, table
 from epipose.experiments.trainer import SELF_RUNS, Trainer, frames_of, label_as_paper, one_subject
-from epipose.io.files import read_json, write_record
+from epipose.io.files import read_json, write_json, write_record
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS
 from epipose.pipeline.stages import label_clip
@@ -357,3 +357,18 @@ def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monke
         bench("self", tmp_path, tmp_path / "x.json", init=tmp_path / "nowhere")
     with pytest.raises(EpiposeError, match="seed -1"):
         bench("labels", tmp_path, tmp_path / "x.json", seed=-1)
+
+
+@pytest.mark.parametrize("name", ["labels", "self", "collapse", "cameras"])
+def test_results_come_back_from_their_files(name: str, tmp_path: Path) -> None:
+    file = Path(__file__).parents[2] / "benchmarks" / "results" / f"bench_{name}.json"
+    result = ExperimentResult.load(file)
+    result.save(tmp_path / "again.json")
+    assert read_json(tmp_path / "again.json") == read_json(file)
+    assert ExperimentResult.load(tmp_path / "again.json") == result
+    assert repr(result).startswith(f"ExperimentResult({name}, clips {result.config.clips}, rows ")
+    assert result._repr_html_().count("<tr>") == len(result.label_rows) + len(result.network_rows)
+    content = read_json(file)
+    write_json(tmp_path / "bad.json", {**content, "rows": {"full": {"clips": "many"}}})
+    with pytest.raises(DamagedFileError, match=r"bad\.json"):
+        ExperimentResult.load(tmp_path / "bad.json")

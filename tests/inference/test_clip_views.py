@@ -95,7 +95,7 @@ def test_labels_and_predictions_are_found_in_the_clip_itself(clip: Path, model: 
     folder = shutil.copytree(clip, tmp_path / "clips" / "take")
     (one, other) = paired_views(folder, folder)
     assert one.made_with["made by"] == "triangulation"
-    assert one.answered
+    assert one.has_prediction
     assert other.answered
     torch.testing.assert_close(one.predicted, one.true)
     Poses3D.load(folder / "poses3d.npz")

@@ -67,10 +67,10 @@ def _chosen(found: Sequence[PairedView], rules: EvaluationProtocol, predicted: P
     chosen = [
         subsampled(one, rules.every) for one in found if not rules.subjects or one.subject in ("", *rules.subjects)
     ]
-    if not any(one.answered for one in chosen):
+    if not any(one.has_prediction for one in chosen):
         raise InputError(
             f"Nothing in {predicted} is of the subjects {', '.join(rules.subjects)}, which {rules.label} is about; there "
-            f"are {', '.join(sorted({one.subject for one in found if one.answered}))}. Another protocol: --protocol free."
+            f"are {', '.join(sorted({one.subject for one in found if one.has_prediction}))}. Another protocol: --protocol free."
         )
     return chosen
 
@@ -111,10 +111,10 @@ def _left_out(chosen: Sequence[PairedView], joint_weight: Float[Tensor, " joint"
     weight = torch.cat([one.weight * joint_weight for one in chosen])
     there, some = (annotated > 0).any(-1), (weight > 0).any(-1)
     rooted = torch.cat([one.weight[:, root] for one in chosen]) > 0
-    takes = {one.take for one in chosen} - {one.take for one in chosen if one.answered}
+    takes = {one.take for one in chosen} - {one.take for one in chosen if one.has_prediction}
     return LeftOut(
         takes_without_prediction=len(takes),
-        views_without_prediction=sum(not one.answered for one in chosen),
+        views_without_prediction=sum(not one.has_prediction for one in chosen),
         annotated_poses=int(there.sum()),
         poses_without_prediction=int((there & ~some).sum()),
         poses_with_too_few_joints=int((some & ((weight > 0).sum(-1) < MIN_JOINTS)).sum()),
@@ -128,20 +128,20 @@ def _statement(
     rules: EvaluationProtocol, chosen: Sequence[PairedView], names: Sequence[str], metric: bool, pss: str | None
 ) -> Statement:
     """What the results rest on, in words."""
-    skeleton, answered = chosen[0].skeleton, [one for one in chosen if one.answered]
+    skeleton, with_prediction = chosen[0].skeleton, [one for one in chosen if one.has_prediction]
     joints, root = rules.joints or skeleton.joints, skeleton.joints[skeleton.root]
 
     def stated(key: str) -> str:
-        return ", ".join(sorted({one.made_with.get(key, "not stated") for one in answered}))
+        return ", ".join(sorted({one.made_with.get(key, "not stated") for one in with_prediction}))
 
     return Statement(
         protocol=rules.label,
         joints=f"{len(joints)} of {skeleton.name}: {', '.join(joints)}",
         root=f"{root}, which {'counts' if root in joints else 'does not count'} as a joint",
         alignment="; ".join(f"{METRICS[name].label}: {METRICS[name].alignment}" for name in names),
-        axes=", ".join(sorted({one.axes for one in answered})),
+        axes=", ".join(sorted({one.axes for one in with_prediction})),
         frames=f"{sum(len(one.weight) for one in chosen)}; {_steps(chosen, rules.every)}",
-        views=f"{len(answered)} of {len(chosen)}, of {len({one.take for one in answered})} takes",
+        views=f"{len(with_prediction)} of {len(chosen)}, of {len({one.take for one in with_prediction})} takes",
         subjects=", ".join(sorted({one.subject for one in chosen if one.subject})) or "not stated",
         body_sizes=f"{', '.join(sorted({one.sizes for one in chosen}))} (of the ground truth)",
         means=f"per pose, then over poses with {MIN_JOINTS} joints or more; joints without prediction or ground truth are "

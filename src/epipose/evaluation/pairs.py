@@ -29,10 +29,10 @@ from epipose.skeletons import H36M17
 class PairedView:
     """Predictions and ground truth of one view of one take, in the axes of its camera. Metres; weight 0: missing.
 
-    ``answered``: whether there is a prediction at all; ``metric``: whether its lengths are metres. ``every``: the step
-    between frames in the original recording, None where it is unknown. ``actions``: of each frame. ``sizes``: whether
-    the ground truth has people's true sizes or a dataset's universal one. ``made_with``: what the file of predictions
-    states about detector and intrinsics.
+    ``has_prediction``: whether there is a prediction at all; ``metric``: whether its lengths are metres. ``every``: the
+    step between frames in the original recording, None where it is unknown. ``actions``: of each frame. ``sizes``:
+    whether the ground truth has people's true sizes or a dataset's universal one. ``made_with``: what the file of
+    predictions states about detector and intrinsics.
     """
 
     take: str
@@ -43,7 +43,7 @@ class PairedView:
     true: Float[Tensor, "frame joint 3"]
     weight: Float[Tensor, "frame joint"]
     annotated: Float[Tensor, "frame joint"]
-    answered: bool
+    has_prediction: bool
     metric: bool
     every: int | None = None
     sizes: str = "not stated"
@@ -111,15 +111,15 @@ def _of_files(predicted: Path, ground_truth: Path, skeleton: Skeleton) -> Paired
 
 def _of_clip(predicted: Path | None, clip: Path, skeleton: Skeleton) -> list[PairedView]:
     """All views of a clip; those without predictions are missing as a whole."""
-    truth, rig = _ground_truth(clip / "truth" / "poses3d.npz", skeleton), Rig.load(clip / "truth" / "rig.json")
-    about, actions = _about(clip, len(truth.xyz))
+    known, rig = _ground_truth(clip / "truth" / "poses3d.npz", skeleton), Rig.load(clip / "truth" / "rig.json")
+    about, actions = _about(clip, len(known.xyz))
     predictions = {} if predicted is None else _predictions(predicted, rig.names, skeleton)
     sizes = {None: "not stated", True: "true", False: "universal"}.get(about.get("true_scale"), "not stated")
     found = []
-    for view, true in zip(rig.names, in_camera_frames(truth, rig)[:, :, 0], strict=True):
+    for view, true in zip(rig.names, in_camera_frames(known, rig)[:, :, 0], strict=True):
         if view in predictions and predicted is not None:
             _check_frames(predicted, predictions[view], clip, len(true))
-        one = _paired(predictions.get(view), true, truth.conf[:, 0], clip.name, view, actions)
+        one = _paired(predictions.get(view), true, known.conf[:, 0], clip.name, view, actions)
         found.append(replace(one, subject=about.get("subject", ""), every=about.get("every"), sizes=sizes))
     return found
 
@@ -175,7 +175,7 @@ def _first_person(path: Path, skeleton: Skeleton) -> Poses3D:
     """Poses of a file, of which the first person is compared."""
     poses = Poses3D.load(path).mapped_to(skeleton)
     if poses.xyz.shape[1] == 0:
-        raise InputError(f"{path} holds nobody: xyz has shape {tuple(poses.xyz.shape)} (frame, person, joint, 3).")
+        raise InputError(f"{path} holds no person: xyz has shape {tuple(poses.xyz.shape)} (frame, person, joint, 3).")
     return poses
 
 

@@ -154,14 +154,18 @@ class _LabelComparison(NamedTuple):
 
 
 def _against_ground_truth(one: LabelledClip) -> _LabelComparison:
-    truth = Poses3D.load(one.clip / "truth" / "poses3d.npz").mapped_to(H36M17)
-    known = (truth.conf[:, 0] > 0).float()
+    known_poses = Poses3D.load(one.clip / "truth" / "poses3d.npz").mapped_to(H36M17)
+    known = (known_poses.conf[:, 0] > 0).float()
     weight = (one.labels.conf[:, 0] > 0) * known
     enough = weight.sum(-1) >= MIN_JOINTS
-    p, q, w = one.labels.xyz[enough, 0].float(), truth.xyz[enough, 0].float(), weight[enough]
+    p, q, w = one.labels.xyz[enough, 0].float(), known_poses.xyz[enough, 0].float(), weight[enough]
     error = 1000 * (similarity_between(p, q, w).apply(p) - q).norm(dim=-1)[w > 0]
     labels = in_camera_frames(one.labels, one.rig)[:, :, 0].flatten(0, 1)
-    true = in_camera_frames(truth, ground_truth_rig(one.clip).select(one.rig.names))[:, :, 0].flatten(0, 1).to(labels)
+    true = (
+        in_camera_frames(known_poses, ground_truth_rig(one.clip).select(one.rig.names))[:, :, 0]
+        .flatten(0, 1)
+        .to(labels)
+    )
     views = len(one.rig.names)
     conf = one.labels.conf[enough, 0][w > 0]
     return _LabelComparison(labels, true, weight.repeat(views, 1), error, conf, views * float(known.sum()))

@@ -54,18 +54,18 @@ def paper_recipe(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     pixels, seen = p.pixels.reshape(-1, frames, joints, 2), p.seen.reshape(-1, frames, joints)
     found: list[Pose] = []
     for a, b in zip(range(len(pixels) - 1), range(1, len(pixels)), strict=True):
-        answers = []
+        solutions = []
         for frame in range(0, frames, max(1, frames // _MAX_FRAMES)):
             both = seen[a, frame] & seen[b, frame]
-            answer = relative_pose_from_one_frame(pixels[a, frame, both], pixels[b, frame, both], p.K[a], p.K[b])
-            if answer is not None:
-                answers.append(answer)
-        if not answers:
+            solution = relative_pose_from_one_frame(pixels[a, frame, both], pixels[b, frame, both], p.K[a], p.K[b])
+            if solution is not None:
+                solutions.append(solution)
+        if not solutions:
             return None
-        R = torch.stack([answer[0] for answer in answers])
+        R = torch.stack([solution[0] for solution in solutions])
         every = R.expand(len(R), *R.shape)
         medoid = int(angle_between(every.transpose(0, 1), every).sum(1).argmin())
-        found.append((answers[medoid][0].numpy(), answers[medoid][1].numpy()))
+        found.append((solutions[medoid][0].numpy(), solutions[medoid][1].numpy()))
     return _chained(p, found)
 
 

@@ -130,7 +130,7 @@ _SELF = {
     "self, refined": "- with a refiner, from these labels and motion capture",
     "full, refined": "true 3D, with a refiner",
     "paper's recipe": "detector, the paper's recipe for cameras",
-    "mean pose": "no looking: the mean of all true training poses",
+    "mean pose": "mean pose of the training clips, for every image",
     "pretrained": "for comparison: the pretrained network",
     "pretrained, alone": "- without its refiner",
     "detector's own 3D": "the detector's own 3D",
