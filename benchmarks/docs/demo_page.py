@@ -152,8 +152,8 @@ def _held_out_section(report: Report, out: Path, found: dict[str, Any]) -> None:
         f"The same again without {camera}: synchronised, calibrated and labelled from the other three videos alone, "
         f"adapted to their frames {TRAIN[0]}-{TRAIN[1]}, and then evaluated on the images of {camera}. That camera "
         "contributed nothing to training. Only the test uses it: its images, the keypoints detected in them, which give "
-        "the box, its intrinsics, and its part in the reference, which is triangulated from all four videos with the laboratory's "
-        "cameras.",
+        "the box, its intrinsics, and its part in the reference, which is triangulated from all four videos with the "
+        "laboratory's cameras.",
     )
     metrics = ("pmpjpe_mm", "nmpjpe_mm", "mpjpe_mm")
     rows = [

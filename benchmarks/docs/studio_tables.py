@@ -13,7 +13,7 @@ Result = dict[str, Any]
 
 
 def footage(result: Result) -> str:
-    """Images per second of the studio, and how many of its people a detector finds (benchmarks.network.studio_footage)."""
+    """Speed of the studio, and the share of its people that a detector finds (benchmarks/network/studio_footage.py)."""
     rows = [
         [f"{words} (`{key}`)", number(result.get(key), digits), goal]
         for key, words, digits, goal in (
@@ -29,7 +29,7 @@ def footage(result: Result) -> str:
 
 
 def finder(result: Result) -> str:
-    """Detections and false alarms of the pretrained network by the least score that counts (benchmarks/network/finder.py)."""
+    """Detections and false alarms of the pretrained network by the least score (benchmarks/network/finder.py)."""
     found = result.get("finder", {})
     parts = [found.get(name, {}) for name in ("studio", "clip")]
     limits = list(parts[0].get("found", {}))
@@ -37,7 +37,7 @@ def finder(result: Result) -> str:
         [limit, *(number(part.get(key, {}).get(limit), 3) for part in parts for key in ("found", "false_alarms"))]
         for limit in limits
     ]
-    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "false alarms beside them")]
+    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "false alarms")]
     return markdown(("least score", *headers), rows)
 
 

@@ -136,7 +136,7 @@ def reference_poses(poses: Poses2D, reference: Rig) -> Reference:
 
 
 def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
-    """Each camera's mean pose over some frames (first, last), weighted by confidence, as the prediction for every image."""
+    """Each camera's mean pose over some frames (first, last), weighted by confidence, for every image."""
     root, part = H36M17.root, slice(frames[0], frames[1] + 1)
     conf = known.conf[part]
     weight = (conf * conf[:, root, None]).clamp(min=1e-9)[..., None]
@@ -147,7 +147,7 @@ def mean_pose(known: Reference, frames: tuple[int, int]) -> Poses:
 def errors(
     predictions: dict[str, Poses], known: Reference, views: range | list[int], frames: tuple[int, int]
 ) -> dict[str, PoseErrors]:
-    """`pose_errors` of every prediction on the same images: some views, frames (first, last); joints with a reference."""
+    """`pose_errors` of every prediction on the same views, frames (first, last) and joints with a reference."""
     part = slice(frames[0], frames[1] + 1)
     chosen = list(views)
     true = known.xyz[chosen, part]

@@ -12,7 +12,7 @@ STUDIO = Path(__file__).parents[1] / "results" / "studio.json"
 
 
 def merge_results(path: Path, keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Put these keys into a JSON file, made if it is not there; what other scripts wrote there stays. Whole or not at all."""
+    """Put these keys into a JSON file, made if it is not there; the keys of other scripts stay. Whole or not at all."""
     before = read_json(path) if path.exists() else {}
     merged = {**before, **keys}
     write_json(path, merged)

@@ -96,7 +96,7 @@ def test_labels_and_predictions_are_found_in_the_clip_itself(clip: Path, model: 
     (one, other) = paired_views(folder, folder)
     assert one.made_with["made by"] == "triangulation"
     assert one.has_prediction
-    assert other.answered
+    assert other.has_prediction
     torch.testing.assert_close(one.predicted, one.true)
     Poses3D.load(folder / "poses3d.npz")
     predict_views(folder, model, folder)

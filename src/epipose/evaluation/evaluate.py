@@ -70,7 +70,8 @@ def _chosen(found: Sequence[PairedView], rules: EvaluationProtocol, predicted: P
     if not any(one.has_prediction for one in chosen):
         raise InputError(
             f"Nothing in {predicted} is of the subjects {', '.join(rules.subjects)}, which {rules.label} is about; there "
-            f"are {', '.join(sorted({one.subject for one in found if one.has_prediction}))}. Another protocol: --protocol free."
+            f"are {', '.join(sorted({one.subject for one in found if one.has_prediction}))}. Another protocol: --protocol "
+            "free."
         )
     return chosen
 
