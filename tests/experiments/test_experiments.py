@@ -73,14 +73,14 @@ def test_labels_by_source_and_cameras(clips: list[Path], monkeypatch) -> None:
     verdicts = iter(["trust", "check", "trust", "reject"])
 
     def calibrated(poses, lenses, fps):
-        assert torch.equal(lenses.camera.R[0], torch.eye(3, dtype=torch.float64)), "no place is given away"
+        assert torch.equal(lenses.camera.R[0], torch.eye(3, dtype=torch.float64)), "no extrinsics are given away"
         half = drawn_clips.rig(3).moved(0.5, torch.eye(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64))
         cameras = [SimpleNamespace(swapped_throughout=False)] * 3
         verdict = SimpleNamespace(word=next(verdicts))
         return SimpleNamespace(rig=Rig(half.names, half.camera, metric=False), cameras=cameras, verdict=verdict)
 
     answers = iter([None, drawn_clips.rig(3)] * 2)
-    monkeypatch.setattr(labels_module, "calibrate", calibrated)
+    monkeypatch.setattr(labels_module, "calibrate_rig", calibrated)
     monkeypatch.setattr(labels_module, "paper_recipe", lambda poses, lenses: next(answers))
     rows = label_rows(clips)
     noisy, ours = rows["detector, true cameras"], rows["detector, recovered"]
