@@ -36,7 +36,9 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import observe, person_size
+from epipose.geometry.observations import observe
+from epipose.geometry.person_size import person_size
+from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.io.files import read_json, write_json
 from epipose.poses import Poses2D
@@ -258,7 +260,7 @@ def _correlation(e: Tensor, fps: float) -> tuple[float, float]:
 
 
 def _robust_sigma(values: Tensor) -> Tensor:
-    return 1.4826 * values.abs().median(-1).values
+    return MAD_TO_SIGMA * values.abs().median(-1).values
 
 
 def _halfway(scale: Tensor) -> Tensor:

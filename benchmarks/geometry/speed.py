@@ -33,6 +33,8 @@ from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.epipolar import essential_from_pose
 from epipose.geometry.observations import observe
 from epipose.geometry.parameters import Bundle
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.robust import robust_cost
 from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
 
@@ -88,9 +90,8 @@ def _perturbed(rig: Rig, degrees: float, metres: float) -> tuple[Float[Tensor, "
 
 def _cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: Tensor) -> float:
     """The robust cost that both minimise."""
-    p = xyz @ R[:, None].mT + t[:, None, None]
-    r = (p[..., :2] / p[..., 2:] - x) / noise[..., None]
-    return float((weight * r.square().sum(-1).log1p()).sum())
+    r = (reproject(R[:, None], t[:, None, None], xyz).x - x) / noise[..., None]
+    return float(robust_cost(r.square().sum(-1), weight).sum())
 
 
 def triangulation_speed(clip: Simulated, points: int = 34_000, rounds: int = 7) -> dict[str, float]:

@@ -11,8 +11,9 @@ from epipose.calibration.initial_rig import first_rig, relative_poses, with_like
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import evenly, observe, stretches
+from epipose.geometry.observations import observe
 from epipose.geometry.rotation import angle_between
+from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17

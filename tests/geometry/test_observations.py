@@ -7,7 +7,8 @@ import torch
 
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.observations import NOISE_SHARE, VELOCITY_REACH, delayed, observe, person_size
+from epipose.geometry.observations import NOISE_SHARE, VELOCITY_REACH, delayed, observe
+from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig

@@ -23,6 +23,8 @@ from epipose.geometry.bundle import Free
 from epipose.geometry.left_right import undecided
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.reprojection import perspective
+from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.uncertainty import Uncertainty
@@ -175,8 +177,7 @@ def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
 
 def _signed_errors(observed: Observations, camera: Camera, xyz: Tensor) -> Float[Tensor, "view frame joint 2"]:
     """Seen minus observed on z = 1."""
-    p = camera.spread(2).into_frame(xyz)
-    return p[..., :2] / p[..., 2:].clamp(min=1e-6) - observed.x
+    return perspective(camera.spread(2).into_frame(xyz)) - observed.x
 
 
 def _roaming(
@@ -196,7 +197,7 @@ def _bone_spread(xyz: Tensor, trust: Tensor, skeleton: Skeleton) -> float:
             i, j = skeleton.index(f"{side}_{above}"), skeleton.index(f"{side}_{below}")
             length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(trust[:, i] > 0) & (trust[:, j] > 0)]
             if len(length) >= 10:
-                spreads.append(1.4826 * float((length - length.median()).abs().median() / length.median()))
+                spreads.append(MAD_TO_SIGMA * float((length - length.median()).abs().median() / length.median()))
     return sorted(spreads)[len(spreads) // 2] if spreads else 1.0
 
 

@@ -24,8 +24,9 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import Priors
 from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import Observations, evenly, observe
+from epipose.geometry.observations import Observations, observe
 from epipose.geometry.parameters import Sharing
+from epipose.geometry.sampling import evenly
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.scale import Scale

@@ -23,9 +23,13 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import Priors, bundle_adjust
 from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import Observations, evenly, observe, stretches
+from epipose.geometry.observations import Observations, observe
 from epipose.geometry.relative_pose import RelativePose, relative_pose
-from epipose.geometry.view_graph import reconstruct, resect, triangulate_views
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect
+from epipose.geometry.robust import mean_robust_cost
+from epipose.geometry.sampling import evenly, stretches
+from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import handedness
 from epipose.skeleton import Skeleton
@@ -151,9 +155,8 @@ def _mirrored_video(
         pose = resect(xyz, x, weight, float(noise.median()))
         if pose is None:
             return math.inf
-        p = xyz @ pose[0].mT + pose[1]
-        r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
-        return float((weight * r.square().sum(-1).log1p()).sum() / weight.sum())
+        r = (reproject(*pose, xyz).x - x) / noise[..., None]
+        return float(mean_robust_cost(r.square().sum(-1), weight))
 
     plain = cost(x, confidence)
     if flip is not None:

@@ -17,8 +17,9 @@ from torch import Tensor
 from epipose.camera import Camera, Rig
 from epipose.geometry.bundle import Bundle, Free, Priors, bundle_adjust
 from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import Observations, evenly, observe, stretches
+from epipose.geometry.observations import Observations, observe
 from epipose.geometry.parameters import Sharing
+from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
 from epipose.geometry.view_graph import triangulate_views
 from epipose.poses import Poses2D

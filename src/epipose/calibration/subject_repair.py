@@ -20,8 +20,13 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.geometry.observations import Observations, observe
+from epipose.geometry.person_size import body_spread
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect_refined
+from epipose.geometry.robust import mean_robust_cost
+from epipose.geometry.sampling import evenly_with_ends, stride_for
 from epipose.geometry.triangulate import gated
-from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST, body_spread, mean_cost
+from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST
 from epipose.poses import Poses2D
 
 KEPT = 0.3  # evidence per moment by which another candidate must be better than the one that was taken
@@ -71,7 +76,7 @@ def _repair(poses: Poses2D, rig: Rig, view: int) -> _Repair | None:
     others = [v for v in range(len(rig.names)) if v != view]
     camera = rig.camera.to(torch.float64)
     frames = poses.conf.shape[1]
-    moments = torch.arange(0, frames, max(1, frames // MOMENTS))
+    moments = torch.arange(0, frames, stride_for(frames, MOMENTS))
     candidates = [candidate.frames(moments) for candidate in candidates]
     subject = observe(poses, rig).views(others).frames(moments)
     points = gated(camera.R[others], camera.t[others], *subject.per_point())
@@ -85,7 +90,7 @@ def _repair(poses: Poses2D, rig: Rig, view: int) -> _Repair | None:
                 fit, pose = other, proposal
     taken = _best_path(fit)
     gain = float((fit[np.arange(len(fit)), taken] - fit[:, 0]).sum())
-    of_moment = np.arange(frames) // max(1, frames // MOMENTS)
+    of_moment = np.arange(frames) // stride_for(frames, MOMENTS)
     return _Repair(view, gain, taken[of_moment], fit[of_moment], pose) if bool(taken.any()) else None
 
 
@@ -93,14 +98,13 @@ def _fits(
     candidates: list[Observations], xyz: Tensor, conf: Tensor, R: Tensor, t: Tensor
 ) -> Float[np.ndarray, "frame candidate"]:
     """Evidence per frame that a candidate is who stands at ``xyz``; 0 where it is not seen or nothing is known."""
-    p = xyz @ R.mT + t
-    u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
+    u, depth = reproject(R, t, xyz)
     fits = []
     for candidate in candidates:
         x, seen, noise = candidate.x[0], candidate.weight[0], candidate.noise[0]
-        weight = seen * conf * (p[..., 2] > 0)
+        weight = seen * conf * (depth > 0)
         squared = ((u - x) / noise[..., None]).square().sum(-1) / 2
-        cost = mean_cost(squared, weight)
+        cost = mean_robust_cost(squared, weight, (-1,))
         counted = ((seen > 0) & (conf > 0)).sum(-1) >= MIN_SHARED_JOINTS
         # somebody who fills the image has large expected errors and would fit anything
         size, expected = body_spread(x, weight), body_spread(u, weight)
@@ -116,23 +120,13 @@ def _explained(fit: Float[np.ndarray, "frame candidate"]) -> float:
 
 def _resected(candidate: Observations, xyz: Tensor, conf: Tensor) -> tuple[Tensor, Tensor] | None:
     """cam_from_world (R, t) of a camera in which the points appear as this candidate, if most of them can."""
-    import cv2
-
     frame, joint = ((conf > 0.3) & (candidate.weight[0] > 0)).nonzero().T
     if len(frame) < LEAST:
         return None
-    some = torch.linspace(0, len(frame) - 1, min(len(frame), RESECTED)).long()
+    some = evenly_with_ends(len(frame), RESECTED)
     frame, joint = frame[some], joint[some]
-    world, x = xyz[frame, joint].numpy(), candidate.x[0, frame, joint].numpy()
-    tolerance = 2.5 * float(candidate.noise[0, frame, joint].median())
-    ok, turn, t, inliers = cv2.solvePnPRansac(
-        world, x, np.eye(3), None, iterationsCount=300, reprojectionError=tolerance, flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not ok or inliers is None or len(inliers) < LEAST / 2:
-        return None
-    kept = np.asarray(inliers, int)[:, 0]
-    turn, t = cv2.solvePnPRefineLM(world[kept], x[kept], np.eye(3), None, turn, t)
-    return torch.from_numpy(cv2.Rodrigues(turn)[0]), torch.from_numpy(t[:, 0])
+    max_error = 2.5 * float(candidate.noise[0, frame, joint].median())
+    return resect_refined(xyz[frame, joint], candidate.x[0, frame, joint], max_error, LEAST / 2)
 
 
 def _best_path(fit: Float[np.ndarray, "frame candidate"]) -> Int[np.ndarray, " frame"]:

@@ -27,6 +27,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.geometry.epipolar import homogeneous, two_view_depths
+from epipose.geometry.robust import robust_weight
+from epipose.geometry.sampling import stride_for
 
 LEAST_PARALLAX_DEG = 10.0
 MOST_PARALLAX_DEG = 165.0
@@ -61,7 +63,7 @@ def diagnose(
     """
     if len(a) < 8:
         return ()
-    stride = max(len(a) // _MOST_POINTS, 1)
+    stride = stride_for(len(a), _MOST_POINTS)
     a, b, group = a[::stride], b[::stride], None if group is None else group[::stride]
     angle = math.degrees(median_ray_angle(R, a, b))
     plane = off_plane(a, b) / noise
@@ -120,13 +122,16 @@ def off_plane(a: Float[Tensor, "point 2"], b: Float[Tensor, "point 2"], rounds: 
         depth = torch.where(mapped[:, 2:].abs() < 1e-9, torch.full_like(mapped[:, 2:], 1e-9), mapped[:, 2:])
         distance = (mapped[:, :2] / depth - b).norm(dim=-1)
         # The algebraic error of a point is its distance times its depth; Cauchy's weight at the median distance.
-        robust = 1 / (1 + (distance / distance.median().clamp(min=1e-12)).square())
+        robust = robust_weight((distance / distance.median().clamp(min=1e-12)).square())
         weight = robust / depth[:, 0].square().clamp(min=1e-6)
     return float(distance.median()) * scale
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, float]:
-    """Points moved to mean 0 and spread 1, and their spread before."""
+    """Hartley's normalisation (mean 0, root mean square distance 1), and that distance before.
+
+    Every point counts the same; tracks with missing keypoints are normalised with weights in time_offset.py.
+    """
     centred = x - x.mean(0)
     scale = float(centred.square().sum(-1).mean().sqrt().clamp(min=1e-12))
     return centred / scale, scale

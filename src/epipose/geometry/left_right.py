@@ -17,6 +17,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.geometry.observations import Observations
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.robust import mean_robust_cost, robust_cost
 from epipose.geometry.triangulate import triangulate_robust
 
 _CLEARLY = 0.6  # a swap must bring the cost of the frame and view below this share of what it was
@@ -85,7 +87,7 @@ def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) 
     x, weight, noise = observed.per_point()
     residual = triangulate_robust(R, t, x, weight, noise, steps=8).residual
     w = weight * ((weight > 0).sum(-1) >= 2)[..., None] * counted[:, None]
-    return (w * residual.square().log1p()).sum((1, 2)) / w.sum((1, 2)).clamp(min=1e-12)
+    return mean_robust_cost(residual.square(), w, (1, 2))
 
 
 def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
@@ -96,13 +98,12 @@ def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tup
         others = [v for v in range(views) if v != view]
         x, weight, noise = observed.views(others).per_point()
         points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
-        p = (points.xyz @ R[view].mT) + t[view]
-        u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
+        u = reproject(R[view], t[view], points.xyz).x
         reliable = ((weight > 0) & (points.inlier > 0.3)).sum(-1) >= 2
         mine = observed.weight[view]
         # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
         w = torch.minimum(mine, mine[:, flip]) * (reliable & reliable[:, flip])
         for costs, order in ((as_is, list(range(len(flip)))), (as_swapped, flip)):
             r = (observed.x[view][:, order] - u) / observed.noise[view][..., None]
-            costs.append((w * r.square().sum(-1).log1p()).sum(-1))
+            costs.append(robust_cost(r.square().sum(-1), w).sum(-1))
     return torch.stack(as_is), torch.stack(as_swapped)

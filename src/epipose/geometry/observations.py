@@ -6,7 +6,6 @@ is therefore a share of that size, not a number of pixels: it is the same for a 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from epipose.camera import Rig, distort
 from epipose.errors import EpiposeError
+from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
 
 # Expected error of a joint as a share of the person's diagonal in the image. COCO's annotators disagree by 2.5 to
@@ -133,29 +133,3 @@ def _velocity(
     spread = n * stt - st * st
     enough = spread > 1e-3
     return torch.where(enough, (n * stx - st * sx) / torch.where(enough, spread, torch.ones_like(spread)), 0.0)
-
-
-def person_size(
-    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"]
-) -> Float[Tensor, "view frame"]:
-    """Diagonal, in pixels, of the box round the seen joints: the view's 80th percentile over time where it is larger.
-
-    (A crouching or half-hidden person has a small box, but is no nearer to the detector's precision for it.)
-    """
-    seen = (weight > 0)[..., None]
-    high = torch.where(seen, xy, -torch.inf).amax(-2)
-    low = torch.where(seen, xy, torch.inf).amin(-2)
-    diagonal = torch.where(seen.any(-2)[..., 0], (high - low).norm(dim=-1), torch.nan)
-    usual = torch.nanquantile(diagonal, 0.8, dim=1, keepdim=True)
-    return torch.nan_to_num(torch.fmax(diagonal, usual), nan=1.0).clamp(min=1.0)
-
-
-def evenly(available: int, wanted: int) -> Tensor:
-    """Indices of at most ``wanted`` frames, evenly spread."""
-    count = min(available, wanted)
-    return (torch.arange(count) * available) // max(count, 1)
-
-
-def stretches(frames: int) -> Tensor:
-    """Number the stretches of time within which a detector's errors depend on each other: about twenty."""
-    return torch.arange(frames) // max(1, math.ceil(frames / 20))

@@ -32,6 +32,7 @@ from epipose.geometry.epipolar import (
     tangent_plane,
     with_equal_singular_values,
 )
+from epipose.geometry.robust import mean_robust_cost, robust_weight
 from epipose.geometry.rotation import exp, hat
 
 _MOST_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
@@ -145,11 +146,10 @@ def refine(
     R moves by exp(w) R; t moves on the unit sphere along the two directions orthogonal to it. Returns R, t and the
     mean cost in units of noise^2.
     """
-    total = weight.sum()
 
     def cost_of(R: Tensor, t: Tensor) -> float:
         r = sampson_distance(essential_from_pose(R, t), a, b) / noise
-        return float((weight * torch.log1p(r * r)).sum() / total)
+        return float(mean_robust_cost(r * r, weight))
 
     damping, cost, system = 1e-3, cost_of(R, t), None
     for _ in range(steps):
@@ -190,13 +190,13 @@ def _normal_equations(
     """
     distance, J = sampson_jacobian(R, t, a, b)
     r, J = distance / noise, J / noise
-    w = weight / (1 + r * r)
+    w = robust_weight(r * r, weight)
     return _curvature(r, weight) * (J.mT @ (w[:, None] * J)), J.mT @ (w * r)
 
 
 def _curvature(r: Tensor, weight: Tensor) -> float:
     """Mean second derivative of the Cauchy cost in units of its mean weight, kept positive."""
-    w = 1 / (1 + r * r)
+    w = robust_weight(r * r)
     return float(((weight * (2 * w * w - w)).sum() / (weight * w).sum()).clamp(min=0.2))
 
 
@@ -218,7 +218,7 @@ def pose_covariance(
     """
     distance, J = sampson_jacobian(R, t, a, b)
     r, J = distance / noise, J / noise
-    w = weight / (1 + r * r)
+    w = robust_weight(r * r, weight)
     A = _curvature(r, weight) * (J.mT @ (w[:, None] * J))
     score = (w * r)[:, None] * J
     inflation = len(score) / max(len(score) - 5, 1)

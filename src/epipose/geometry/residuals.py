@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.parameters import Bundle, Free, Priors, Sharing
+from epipose.geometry.reprojection import MIN_DEPTH, perspective
+from epipose.geometry.robust import MAD_TO_SIGMA, robust_cost, robust_weight
 from epipose.geometry.rotation import exp
 from epipose.geometry.schur import Arrow, Tree
 
@@ -67,7 +69,7 @@ class Problem:
         length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
         length = torch.where(self.bone_weight > 0, length, torch.nan)
         median = length.nanmedian(0).values
-        spread = 1.4826 * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
+        spread = MAD_TO_SIGMA * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
         median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_LEAST_SPREAD)
         if self.priors.symmetric is not None:
             mirror = list(self.priors.symmetric)
@@ -130,15 +132,15 @@ class Problem:
         """Robust cost of everything; infinite where a joint lies behind a camera that sees it."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
-        if not bool((p[..., 2] > 1e-6)[self.weight > 0].all()):
+        if not bool((p[..., 2] > MIN_DEPTH)[self.weight > 0].all()):
             return torch.inf
-        r = self._residual(state, p[..., :2] / p[..., 2:].clamp(min=1e-6))
-        total = (self.weight * r.square().sum(-1).log1p()).sum()
+        r = self._residual(state, perspective(p))
+        total = robust_cost(r.square().sum(-1), self.weight).sum()
         s, _ = self.bone(state)
-        total = total + (self.bone_weight * s.square().log1p()).sum()
+        total = total + robust_cost(s.square(), self.bone_weight).sum()
         if self.priors.smoothness is not None:
             jerk, w = self._jerk(state.xyz)
-            total = total + (w * jerk.square().sum(-1).log1p()).sum()
+            total = total + robust_cost(jerk.square().sum(-1), w).sum()
         value, sigma = self._priors(state)
         return float(total + (value / sigma).square().sum())
 
@@ -154,7 +156,7 @@ class Problem:
         """Residuals of the images with derivatives by what is free of a camera, and by the point."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
-        z = p[..., 2:].clamp(min=1e-6)
+        z = p[..., 2:].clamp(min=MIN_DEPTH)
         u = p[..., :2] / z
         r = self._residual(state, u)
         r2 = u.square().sum(-1, keepdim=True)
@@ -172,7 +174,7 @@ class Problem:
             columns += [(scale * u * r2)[..., None], (scale * u * r2 * r2)[..., None]]
         if self.free.lag:
             columns.append(-(self.velocity / self.noise[..., None])[..., None])
-        w = self.weight / (1 + r.square().sum(-1))
+        w = robust_weight(r.square().sum(-1), self.weight)
         by_point = (by_p.flatten(1, 3) @ state.R).reshape(by_p.shape)
         return Seen(r, w, torch.cat(columns, -1), by_point)
 
@@ -212,7 +214,7 @@ class Problem:
     def _add_bones(self, arrow: Arrow, state: Bundle) -> None:
         """The unknown of a bone is the logarithm of its length; every bone belongs to its child."""
         s, d = self.bone(state)
-        w = self.bone_weight / (1 + s.square())
+        w = robust_weight(s.square(), self.bone_weight)
         pull = (w * s)[..., None] * d
         arrow.shared_g.index_add_(0, self.bone_column, -(w * s).sum(0) / self.bone_sigma)
         outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
@@ -241,7 +243,7 @@ class Problem:
         """
         jerk, w = self._jerk(state.xyz)
         unit = self.priors.smoothness or 1.0
-        w = w / (1 + jerk.square().sum(-1))
+        w = robust_weight(jerk.square().sum(-1), w)
         pull, bound = w[..., None] * jerk / unit, 4 * w / unit**2
         for first, factor in ((0, 1.0), (1, -2.0), (2, 1.0)):
             rows = slice(first, first + len(w))

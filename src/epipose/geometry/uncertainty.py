@@ -20,6 +20,7 @@ from torch import Tensor
 
 from epipose.geometry.parameters import Bundle, Free, Priors
 from epipose.geometry.residuals import Problem
+from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
 
 
@@ -81,14 +82,14 @@ def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[T
     pull = pull - (by_shared.mT @ at_point[..., None])[..., 0]
     if problem.B:
         s, d = problem.bone(found)
-        ws = problem.bone_weight / (1 + s.square()) * s
+        ws = robust_weight(s.square(), problem.bone_weight) * s
         stretched = by_shared[:, problem.child] - by_shared[:, problem.parent]
         of_bone = -(stretched.mT @ (ws[..., None] * d)[..., None])[..., 0]
         bone = torch.arange(problem.B)
         of_bone[:, bone, problem.bone_column] -= ws / problem.bone_sigma
         pull.index_add_(1, problem.child, of_bone)
     # d(w r)/dr is smaller than w where the weight falls with r: for Cauchy's loss by the mean of w over itself
-    cauchy = 1 / (1 + seen.r.square().sum(-1))
+    cauchy = robust_weight(seen.r.square().sum(-1))
     curvature = float((seen.w * cauchy).sum() / seen.w.sum().clamp(min=1e-12))
     return pull, max(curvature, 0.05)
 

@@ -15,8 +15,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -25,6 +23,9 @@ from epipose.errors import EpiposeError
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect
+from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 
@@ -127,8 +128,8 @@ def _grow(
     x, weight, noise = observed.per_point()
     seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)
     w = weight * (weight > 0).sum(-1, keepdim=True).gt(1)
-    cost = float((w * seen.residual.square().log1p()).sum() / w.sum())
-    if not math.isfinite(cost):
+    cost = float(mean_robust_cost(seen.residual.square(), w))
+    if not bool((w > 0).any()) or not math.isfinite(cost):
         return None
     xyz = bundle.xyz
     if flip is not None and 2 * int(swapped.sum()) > views:  # the same cameras and person, told by the majority
@@ -152,9 +153,8 @@ def _resect_either_way(
 
 
 def _resection_cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: float) -> float:
-    p = xyz @ R.mT + t
-    squared = ((p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise).square().sum(-1)
-    return float((weight * squared.log1p()).sum() / weight.sum().clamp(min=1e-12))
+    squared = ((reproject(R, t, xyz).x - x) / noise).square().sum(-1)
+    return float(mean_robust_cost(squared, weight))
 
 
 def triangulate_views(
@@ -167,30 +167,3 @@ def triangulate_views(
     agree = ((weight > 0) & (points.residual < gate) & (depth > 1e-3)).sum(-1)
     behind = ((weight > 0) & (depth <= 1e-3)).any(-1)
     return points.xyz, ((agree >= 2) & ~behind).to(x)
-
-
-def resect(
-    xyz: Float[Tensor, "frame joint 3"],
-    x: Float[Tensor, "frame joint 2"],
-    weight: Float[Tensor, "frame joint"],
-    noise: float,
-) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]] | None:
-    """cam_from_world of a camera that sees known points at x (PnP by OpenCV's RANSAC), or None."""
-    usable = weight > 0
-    if int(usable.sum()) < 8:
-        return None
-    try:
-        found, rotation, translation, _ = cv2.solvePnPRansac(
-            np.ascontiguousarray(xyz[usable].numpy()),
-            np.ascontiguousarray(x[usable].numpy()),
-            np.eye(3),
-            np.zeros(4),
-            iterationsCount=300,
-            reprojectionError=2 * noise,
-            flags=cv2.SOLVEPNP_SQPNP,
-        )
-    except cv2.error:  # degenerate input: all points at one place, say
-        return None
-    if not found or not np.isfinite(rotation).all() or not np.isfinite(translation).all():
-        return None
-    return torch.from_numpy(cv2.Rodrigues(rotation)[0]), torch.from_numpy(translation[:, 0])
