@@ -35,7 +35,7 @@ from scipy import stats
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.left_right import unswapped
+from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.observations import observe
 from epipose.geometry.person_size import person_size
 from epipose.geometry.robust import MAD_TO_SIGMA
@@ -219,7 +219,7 @@ def fit(poses: Poses2D, reference: Rig, fps: float) -> NoiseModel:
 
 def _residuals(poses: Poses2D, reference: Rig) -> tuple[Tensor, Body, Tensor, int]:
     """Errors of H36M17 joints along the body's axes as shares of its size, what the views see, confidences, swaps."""
-    observed, swapped = unswapped(
+    observed, swapped = correct_swaps(
         observe(poses, reference, 0.0), reference.camera.R, reference.camera.t, poses.skeleton.flip
     )
     points = triangulate_robust(reference.camera.R, reference.camera.t, *observed.per_point())

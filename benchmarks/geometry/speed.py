@@ -29,7 +29,7 @@ from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.experiments.errors import camera_errors
-from epipose.geometry.bundle import bundle_adjust
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.epipolar import essential_from_pose
 from epipose.geometry.observations import observe
 from epipose.geometry.parameters import Bundle
@@ -48,11 +48,12 @@ def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
     R, t = _perturbed(clip.rig, 3.0, 0.1)
     xyz = triangulate_robust(R, t, observed.x.movedim(0, 2), weight.movedim(0, -1), noise.movedim(0, -1)).xyz
     start = (R, t, xyz, observed.x, weight, noise)
+    problem = BundleProblem(*start[3:])
     ours, ceres = list[float](), list[float]()
 
     def both() -> tuple[Bundle, Adjusted]:
         started = time.perf_counter()
-        bundle = bundle_adjust(*start, least_gain=1e-5)
+        bundle = bundle_adjust(problem, *start[:3], min_gain=1e-5)
         ours.append(time.perf_counter() - started)
         adjusted = ceres_bundle(*start, threads=1)
         ceres.append(adjusted.seconds)

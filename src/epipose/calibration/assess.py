@@ -13,14 +13,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.calibration.initial_rig import FirstRig
-from epipose.calibration.refine_rig import Adjusted
+from epipose.calibration.initial_rig import InitialRig
+from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import Calibration, CameraReport, PairReport
 from epipose.calibration.verdict import Evidence, judge
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.bundle import Free
-from epipose.geometry.left_right import undecided
+from epipose.geometry.left_right import undecided_swaps
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
 from epipose.geometry.reprojection import perspective
@@ -37,16 +37,16 @@ from epipose.skeleton import Skeleton
 _CELLS = 10  # the image is divided into 10 x 10 to say how much of it the person covered
 
 
-def known(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> Adjusted:
+def given_rig(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> RefinedRig:
     """A rig that was given rather than found, in the form of one that was adjusted, without uncertainty."""
     _, trust = triangulate_views(observed, rig.camera.R, rig.camera.t)
     views = len(rig.names)
     none = trust.new_zeros(views)
     sigma = Uncertainty(none, none, trust.new_zeros(views, views), none, trust.new_zeros(views, 2), none)
-    return Adjusted(rig, sigma, Free(), observed, swapped, trust, trust.new_zeros(views, 2))
+    return RefinedRig(rig, sigma, Free(), observed, swapped, trust, trust.new_zeros(views, 2))
 
 
-def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) -> Calibration:
+def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None) -> Calibration:
     """Measure an adjusted rig against the observations it came from; ``rig`` is the same one, moved and scaled.
 
     ``first`` is what it was adjusted from, None for a rig that was given. Raises EpiposeError for a view that never
@@ -71,7 +71,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     size = stature(points.xyz, found.trust, poses.skeleton)
     roaming = _roaming(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.trust, poses.skeleton)
     hand = handedness(points.xyz, found.trust, poses.skeleton)
-    undecided_swaps = int(undecided(observed, camera.R, camera.t, poses.skeleton.flip).sum())
+    undecided = int(undecided_swaps(observed, camera.R, camera.t, poses.skeleton.flip).sum())
     evidence = Evidence(
         cameras=len(cameras),
         worst_camera=min(cameras, key=lambda report: report.inlier_share).name,
@@ -92,7 +92,7 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         worst_lag_frames=float(found.rig.lag.abs().max()),
         mirror_cost=None if first is None else _finite(first.mirror_cost),
         handedness=hand.score if hand.sure else None,
-        undecided_share=undecided_swaps / observed.x.shape[1],
+        undecided_share=undecided / observed.x.shape[1],
         swapped_views=int(swapped.sum()),
         mirrored_video=None if first is None else _finite(first.mirrored_video),
         focal_sigma_pct=100 * float(found.sigma.focal.max()),
@@ -105,13 +105,13 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         pairs=pair_reports,
         frames_used=observed.x.shape[1],
         roaming_m=tuple((metres * roaming).tolist()),  # type: ignore[arg-type]
-        undecided_swaps=undecided_swaps,
+        undecided_swaps=undecided,
     )
 
 
 def _camera_report(
     poses: Poses2D,
-    found: Adjusted,
+    found: RefinedRig,
     view: int,
     residual: Float[Tensor, "frame joint"],
     counted: Bool[Tensor, "frame joint"],
@@ -207,7 +207,7 @@ def _beyond_doubt(focal_doubt: Float[Tensor, "view 2"]) -> float:
     return 100 * float(torch.where(change > 3 * sigma, change, torch.zeros_like(change)).max())
 
 
-def _pair_report(found: Adjusted, i: int, j: int, pair: RelativePose) -> PairReport:
+def _pair_report(found: RefinedRig, i: int, j: int, pair: RelativePose) -> PairReport:
     observed, camera = found.observed, found.rig.camera
     usable = int(((observed.weight[i] > 0) & (observed.weight[j] > 0)).sum())
     off = float(torch.rad2deg(angle_between(pair.R, camera.R[j] @ camera.R[i].mT)))

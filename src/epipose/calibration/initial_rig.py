@@ -21,8 +21,8 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.bundle import Priors, bundle_adjust
-from epipose.geometry.mirror_ambiguity import mirrored_twin
+from epipose.geometry.bundle import BundleProblem, Priors, bundle_adjust
+from epipose.geometry.mirror_ambiguity import mirrored_world
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.reprojection import reproject
@@ -42,7 +42,7 @@ _ALIKE = 0.02  # costs of a world and its mirror image that differ by less do no
 
 
 @dataclass(frozen=True)
-class FirstRig:
+class InitialRig:
     """Cameras (cam_from_world), and what was found on the way."""
 
     rig: Rig
@@ -53,15 +53,14 @@ class FirstRig:
     cost: float  # mean robust cost per observation
 
 
-def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) -> FirstRig:
-    """Cameras from the subject's joints in some frames; the poses of ``intrinsics`` are ignored.
+def initial_rig(observed: Observations, intrinsics: Rig, skeleton: Skeleton, seed: int = 0) -> InitialRig:
+    """Cameras from the subject's keypoints in some frames; the poses of ``intrinsics`` are ignored.
 
-    Raises EpiposeError when views share too few joints or agree on no rig.
+    Raises CalibrationError when views share too few keypoints or agree on no rig.
     """
-    skeleton = poses.skeleton
-    observed = observe(poses, intrinsics).frames(frames).weighted(skeleton.votes)
-    pairs = relative_poses(observed, poses.views, seed)
-    observed = observed.frames(evenly(len(frames), START_FRAMES))
+    observed = observed.weighted(skeleton.votes)
+    pairs = relative_poses(observed, intrinsics.names, seed)
+    observed = observed.frames(evenly(observed.weight.shape[1], START_FRAMES))
     found = reconstruct(observed, pairs, skeleton.flip)
     if bool(found.swapped.any()):
         observed = observed.swapped(found.swapped[:, None].expand(observed.weight.shape[:2]), skeleton.flip)
@@ -71,7 +70,7 @@ def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) ->
         _mirrored_video(observed, R, t, view, None if bool(found.swapped[view]) else skeleton.flip)
         for view in range(len(R))
     )
-    return FirstRig(rig, pairs, found.swapped, mirror_cost, mirrored_video, found.cost)
+    return InitialRig(rig, pairs, found.swapped, mirror_cost, mirrored_video, found.cost)
 
 
 def with_likely_focal(
@@ -97,7 +96,7 @@ def with_likely_focal(
         K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
         candidate = replace(intrinsics, camera=replace(camera, K=K))
         with suppress(EpiposeError):  # a lens with which nothing fits
-            found = first_rig(poses, candidate, frames, seed)
+            found = initial_rig(observe(poses, candidate).frames(frames), candidate, poses.skeleton, seed)
             if best is None or found.cost < best[0]:
                 best = (found.cost, candidate)
     if best is None:
@@ -175,11 +174,10 @@ def _unmirrored(
     xyz, trust = triangulate_views(observed, R, t)
     if not bool(trust.any()):
         return R, t, math.inf
-    weight, priors = observed.weight * trust, Priors(symmetric=skeleton.bone_flip)
-    worlds = [
-        bundle_adjust(*start, observed.x, weight, observed.noise, skeleton.bones, priors=priors, steps=15)
-        for start in ((R, t, xyz), mirrored_twin(R, t, xyz, trust))
-    ]
+    problem = BundleProblem(
+        observed.x, observed.weight * trust, observed.noise, skeleton.bones, priors=Priors(symmetric=skeleton.bone_flip)
+    )
+    worlds = [bundle_adjust(problem, *start, steps=15) for start in ((R, t, xyz), mirrored_world(R, t, xyz, trust))]
     worlds.sort(key=lambda world: world.cost)
     ratio = worlds[1].cost / max(worlds[0].cost, 1e-12)
     if ratio < 1 + _ALIKE:

@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Camera, Rig
-from epipose.geometry.bundle import Bundle, Free, Priors, bundle_adjust
-from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors, bundle_adjust
+from epipose.geometry.left_right import correct_swaps
+from epipose.geometry.observations import Observations, observe, same_rays
 from epipose.geometry.parameters import Sharing
 from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
@@ -34,7 +34,7 @@ _STILL_MOVING = 0.02  # a round must have moved a clock for another one to follo
 
 
 @dataclass(frozen=True)
-class Adjusted:
+class RefinedRig:
     """The final rig with its uncertainty (see `Uncertainty`), and what the footage was found to support."""
 
     rig: Rig
@@ -52,12 +52,18 @@ class _Task:
 
     poses: Poses2D
     given: Rig
+    observed: Observations  # of all frames, by the given intrinsics
     constant_bones: bool
     priors: Priors
 
-    @property
-    def bones(self) -> tuple[tuple[int, int], ...]:
-        return self.poses.skeleton.bones if self.constant_bones else ()
+    def rays(self, rig: Rig) -> Observations:
+        """The observations of all frames by a rig; those by the given intrinsics are there already."""
+        return self.observed if same_rays(rig, self.given) else observe(self.poses, rig)
+
+    def problem(self, raw: Observations, free: Free) -> BundleProblem:
+        """The bundle adjustment of some observations."""
+        bones = self.poses.skeleton.bones if self.constant_bones else ()
+        return BundleProblem(raw.x, raw.weight, raw.noise, bones, free, self.priors, raw.velocity)
 
 
 @dataclass(frozen=True)
@@ -74,24 +80,26 @@ class _Round:
     trust: Float[Tensor, "frame joint"]
 
 
-def adjust(
+def refine_rig(
     poses: Poses2D,
     start: Rig,
     frames: Tensor,
     *,
+    observed: Observations | None = None,
     focal: Sharing = "known",
     clocks: bool = True,
     constant_bones: bool = True,
     symmetric: bool = True,
     priors: Priors | None = None,
-) -> Adjusted:
+) -> RefinedRig:
     """Refine cameras, and lenses and clocks as far as they are unknown and the footage supports it.
 
     ``start``: intrinsics given or assumed, poses of a first rig. ``frames``: those to use. ``focal``: whether the focal
     lengths are known, shared by all cameras, or each camera's own.
     """
     priors = replace(priors or Priors(), symmetric=poses.skeleton.bone_flip if symmetric and constant_bones else None)
-    task = _Task(poses, start, constant_bones, priors)
+    observed = observe(poses, start) if observed is None else observed
+    task = _Task(poses, start, observed, constant_bones, priors)
     few = frames[evenly(len(frames), _FEW_FRAMES)]
     now = _round(task, start, few, Free(focal=focal, lag=clocks), None, _EARLY_STEPS)
     now = _round(task, now.rig, few, now.free, now.bundle, _EARLY_STEPS)
@@ -102,26 +110,24 @@ def adjust(
     now = _rounds(task, now, frames, steps=100, most=2)
     doubt = _focal_doubt(task, now) if focal == "known" else start.camera.K.new_zeros(len(start.names), 2).double()
     sigma = _sigma(task, now, now.bundle, now.free)
-    return Adjusted(now.rig, sigma, now.free, now.observed, now.swapped, now.trust, doubt)
+    return RefinedRig(now.rig, sigma, now.free, now.observed, now.swapped, now.trust, doubt)
 
 
 def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | None, steps: int = 100) -> _Round:
     """Repair left and right, triangulate, adjust: once."""
     flip, votes = task.poses.skeleton.flip, task.poses.skeleton.votes
     R, t = rig.camera.R, rig.camera.t
-    observed, swapped = unswapped(observe(task.poses, rig).frames(frames), R, t, flip)
+    observed, swapped = correct_swaps(task.rays(rig).frames(frames), R, t, flip)
     raw = observed
     if free.focal != "known":  # the adjustment wants rays by the given lenses, which it corrects
-        raw = observe(task.poses, replace(task.given, lag=rig.lag)).frames(frames).swapped(swapped, flip)
+        raw = task.rays(replace(task.given, lag=rig.lag)).frames(frames).swapped(swapped, flip)
     xyz, trust = triangulate_views(observed.weighted(votes), R, t)
     if before is not None:
         before = before._replace(lag=torch.zeros_like(before.lag))  # it is in the observations now
     raw = raw.weighted(votes)
     raw = replace(raw, weight=raw.weight * trust)
-    bundle = bundle_adjust(
-        R, t, xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors, velocity=raw.velocity,
-        start=before, steps=steps, least_gain=1e-5 if free.focal == "known" else 1e-6,
-    )  # fmt: skip
+    min_gain = 1e-5 if free.focal == "known" else 1e-6
+    bundle = bundle_adjust(task.problem(raw, free), R, t, xyz, start=before, steps=steps, min_gain=min_gain)
     rig = replace(rig, camera=_with_lens(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
     return _Round(rig, frames, bundle, free, raw, observed, swapped, trust)
 
@@ -155,10 +161,7 @@ def _with_lens(given: Camera, bundle: Bundle, free: Free) -> Camera:
 def _sigma(task: _Task, now: _Round, bundle: Bundle, free: Free) -> Uncertainty:
     joints = torch.arange(now.raw.x.shape[2])
     part = torch.minimum(joints, torch.tensor(task.poses.skeleton.flip)).unique(return_inverse=True)[1]
-    return uncertainty(
-        bundle, now.raw.x, now.raw.weight, now.raw.noise, task.bones, free=free, priors=task.priors,
-        velocity=now.raw.velocity, stretch=stretches(now.raw.x.shape[1]), part=part,
-    )  # fmt: skip
+    return uncertainty(task.problem(now.raw, free), bundle, stretch=stretches(now.raw.x.shape[1]), part=part)
 
 
 def _with_supported_clocks(task: _Task, now: _Round, frames: Tensor) -> _Round:
@@ -204,8 +207,6 @@ def _focal_doubt(task: _Task, now: _Round) -> Float[Tensor, "view 2"]:
 
 def _again(task: _Task, now: _Round, free: Free) -> Bundle:
     """Adjust once more from where a round ended, with other unknowns."""
-    raw, was = now.raw, now.bundle
-    return bundle_adjust(
-        was.R, was.t, was.xyz, raw.x, raw.weight, raw.noise, task.bones, free=free, priors=task.priors,
-        velocity=raw.velocity, start=was, bone_sigma=was.bone_sigma, steps=30,
-    )  # fmt: skip
+    was = now.bundle
+    problem = task.problem(now.raw, free)
+    return bundle_adjust(problem, was.R, was.t, was.xyz, start=was, bone_sigma=was.bone_sigma, steps=30)

@@ -25,7 +25,7 @@ _CLEARLY = 0.6  # a swap must bring the cost of the frame and view below this sh
 _SUSPICIOUS = 0.7  # mean log(1 + r^2) below which a frame needs no explanation; r = 1 throughout
 
 
-def unswapped(
+def correct_swaps(
     observed: Observations,
     R: Float[Tensor, "view 3 3"],
     t: Float[Tensor, "view 3"],
@@ -56,12 +56,12 @@ def unswapped(
     return observed.swapped(kept ^ swapped, flip), kept
 
 
-def undecided(
+def undecided_swaps(
     observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], flip: Sequence[int]
 ) -> Bool[Tensor, " frame"]:
-    """Frames in which views contradict each other about left and right, and `unswapped` cannot say which are right.
+    """Frames in which views contradict each other about left and right, and `correct_swaps` cannot say which are right.
 
-    Call it on what `unswapped` returned. A frame is undecided when swapping two views or more, up to half of them
+    Call it on what `correct_swaps` returned. A frame is undecided when swapping two views or more, up to half of them
     (one of two), brings its cost clearly down. Only frames that fit worse than usual are tried.
     """
     views, frames = observed.weight.shape[:2]

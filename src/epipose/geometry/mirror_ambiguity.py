@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class Twin(NamedTuple):
+class MirroredWorld(NamedTuple):
     """Cameras (cam_from_world) and points of the mirrored world, of the same scale."""
 
     R: Float[Tensor, "view 3 3"]
@@ -34,12 +34,12 @@ class Twin(NamedTuple):
     xyz: Float[Tensor, "frame joint 3"]
 
 
-def mirrored_twin(
+def mirrored_world(
     R: Float[Tensor, "view 3 3"],
     t: Float[Tensor, "view 3"],
     xyz: Float[Tensor, "frame joint 3"],
     conf: Float[Tensor, "frame joint"],
-) -> Twin:
+) -> MirroredWorld:
     """The world with all depths reversed about the middle of the points of confidence above 0.
 
     The middle stays at its place in every camera, and camera 0 where it was. A camera that a point would come to lie
@@ -61,4 +61,4 @@ def mirrored_twin(
         nearest = (twin[conf > 0] @ turned[:, 2].mT + moved[:, 2]).amin(0)
         back = (0.1 * seen_middle[:, 2] - nearest).clamp(min=0)
         moved = moved + (back / ray[:, 2])[:, None] * ray
-    return Twin(turned, moved, twin)
+    return MirroredWorld(turned, moved, twin)

@@ -94,6 +94,12 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) ->
     return Observations(x, weight, noise[..., None].expand_as(weight).contiguous(), _velocity(x, weight))
 
 
+def same_rays(a: Rig, b: Rig) -> bool:
+    """Whether both rigs give the same observations: equal intrinsics and lags, whatever their poses."""
+    of_a, of_b = ((rig.camera.K, rig.camera.distortion, rig.lag) for rig in (a, b))
+    return all(torch.equal(one.double(), other.double()) for one, other in zip(of_a, of_b, strict=True))
+
+
 def delayed(
     xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"], lag: Float[Tensor, " view"]
 ) -> tuple[Float[Tensor, "view frame joint 2"], Float[Tensor, "view frame joint"]]:

@@ -1,9 +1,9 @@
-"""What the evidence says about cameras and joints: every residual of bundle adjustment, with its derivatives.
+"""Residuals of bundle adjustment and their derivatives: reprojection, bone length, smoothness, priors.
 
-Four kinds: a joint seen in an image, a bone that keeps its length, a joint that moves smoothly, and what is thought
-of a lens or a clock beforehand. Each adds its part to the normal equations (arrow.py). Residuals are in units of
-their expected error, so that costs of different kinds may be added; all but the priors on lenses and clocks go
-through Cauchy's log(1 + r^2), which lets single wrong ones pass.
+Four kinds: a keypoint in an image, a bone that keeps its length, a joint that moves smoothly, and what is known of
+intrinsics and lags beforehand. Each adds its part to the normal equations (schur.py). Residuals are in units of their
+expected error, so that costs of different kinds may be added; all but the priors on intrinsics and lags go through
+Cauchy's log(1 + r^2), which lets single wrong ones pass.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.geometry.parameters import Bundle, Free, Priors, Sharing
+from epipose.geometry.parameters import Bundle, BundleProblem, Sharing
 from epipose.geometry.reprojection import MIN_DEPTH, perspective
 from epipose.geometry.robust import MAD_TO_SIGMA, robust_cost, robust_weight
 from epipose.geometry.rotation import exp
 from epipose.geometry.schur import Arrow, Tree
 
-_LEAST_SPREAD = 0.01  # no bone is held stiffer than to one per cent
+_MIN_BONE_SIGMA = 0.01  # of the logarithm of a length: no bone is held stiffer than to one per cent
 
 
-class Seen(NamedTuple):
+class ImageResiduals(NamedTuple):
     """Reprojection residuals and their derivatives."""
 
     r: Float[Tensor, "view frame joint 2"]
@@ -32,30 +32,22 @@ class Seen(NamedTuple):
     by_point: Float[Tensor, "view frame joint 2 3"]
 
 
-class Problem:
+class BundleResiduals:
     """Residuals, cost and normal equations of one bundle adjustment."""
 
     def __init__(
-        self,
-        xyz: Tensor,
-        x: Tensor,
-        weight: Tensor,
-        noise: Tensor,
-        bones: tuple[tuple[int, int], ...],
-        free: Free,
-        priors: Priors,
-        velocity: Tensor | None,
-        bone_sigma: Tensor | None = None,
-    ):
-        self.x, self.weight, self.noise, self.free, self.priors = x, weight, noise, free, priors
-        self.velocity = torch.zeros_like(x) if velocity is None else velocity
-        self.views, self.frames, self.joints = weight.shape
+        self, problem: BundleProblem, xyz: Float[Tensor, "frame joint 3"], bone_sigma: Float[Tensor, " bone"] | None
+    ) -> None:
+        self.x, self.weight, self.noise = problem.x, problem.weight, problem.noise
+        self.free, self.priors, bones = problem.free, problem.priors, problem.bones
+        self.velocity = torch.zeros_like(self.x) if problem.velocity is None else problem.velocity
+        self.views, self.frames, self.joints = self.weight.shape
         self.tree = Tree(self.joints, bones)
         self.parent = torch.tensor([parent for parent, _ in bones], dtype=torch.long)
         self.child = torch.tensor([child for _, child in bones], dtype=torch.long)
         # A bone counts in a frame when both its joints were seen by two views there.
-        self.placed = ((weight > 0).sum(0) >= 2).to(x)
-        self.bone_weight = self.placed[:, self.parent] * self.placed[:, self.child]
+        self.in_two_views = ((self.weight > 0).sum(0) >= 2).to(self.x)
+        self.bone_weight = self.in_two_views[:, self.parent] * self.in_two_views[:, self.child]
         self.start_length, measured_sigma = self._measured_bones(xyz)
         self.bone_sigma = measured_sigma if bone_sigma is None else bone_sigma
         self._number_the_unknowns()
@@ -70,7 +62,7 @@ class Problem:
         length = torch.where(self.bone_weight > 0, length, torch.nan)
         median = length.nanmedian(0).values
         spread = MAD_TO_SIGMA * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
-        median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_LEAST_SPREAD)
+        median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_BONE_SIGMA)
         if self.priors.symmetric is not None:
             mirror = list(self.priors.symmetric)
             median, spread = (median + median[mirror]) / 2, (spread + spread[mirror]) / 2
@@ -152,7 +144,7 @@ class Problem:
         at = self.x + state.lag[:, None, None, None] * self.velocity
         return (seen - at) / self.noise[..., None]
 
-    def seen(self, state: Bundle) -> Seen:
+    def images(self, state: Bundle) -> ImageResiduals:
         """Residuals of the images with derivatives by what is free of a camera, and by the point."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
@@ -176,7 +168,7 @@ class Problem:
             columns.append(-(self.velocity / self.noise[..., None])[..., None])
         w = robust_weight(r.square().sum(-1), self.weight)
         by_point = (by_p.flatten(1, 3) @ state.R).reshape(by_p.shape)
-        return Seen(r, w, torch.cat(columns, -1), by_point)
+        return ImageResiduals(r, w, torch.cat(columns, -1), by_point)
 
     def bone(self, state: Bundle) -> tuple[Float[Tensor, "frame bone"], Float[Tensor, "frame bone 3"]]:
         """s = log(|child - parent| / length) / sigma and its derivative by the child's position."""
@@ -188,19 +180,19 @@ class Problem:
     def equations(self, state: Bundle) -> Arrow:
         """The normal equations at a state."""
         arrow = Arrow(self.tree, self.frames, self.joints, self.shared + 1, self.x)
-        self._add_images(arrow, self.seen(state))
+        self._add_images(arrow, self.images(state))
         if self.B:
             self._add_bones(arrow, state)
         if self.priors.smoothness is not None:
             self._add_smoothness(arrow, state)
-        return self._without_the_bin(arrow, state)
+        return self._with_priors(arrow, state)
 
-    def _add_images(self, arrow: Arrow, seen: Seen) -> None:
-        A, P = seen.by_camera, seen.by_point
-        w = seen.w[..., None, None]
+    def _add_images(self, arrow: Arrow, images: ImageResiduals) -> None:
+        A, P = images.by_camera, images.by_point
+        w = images.w[..., None, None]
         wP = w * P
         wA = w * A
-        r = seen.r[..., None]
+        r = images.r[..., None]
         arrow.joint += _product(wP, P).sum(0)
         arrow.joint_g += (wP * r).sum((0, 3))
         blocks = wA.flatten(1, 3).mT @ A.flatten(1, 3)
@@ -233,7 +225,7 @@ class Problem:
     def _jerk(self, xyz: Tensor) -> tuple[Tensor, Tensor]:
         """Second differences of the joints' paths in units of their expected size, and their weights (F-2, J)."""
         assert self.priors.smoothness is not None
-        weight = self.placed[:-2] * self.placed[1:-1] * self.placed[2:]
+        weight = self.in_two_views[:-2] * self.in_two_views[1:-1] * self.in_two_views[2:]
         return (xyz[:-2] - 2 * xyz[1:-1] + xyz[2:]) / self.priors.smoothness, weight
 
     def _add_smoothness(self, arrow: Arrow, state: Bundle) -> None:
@@ -257,7 +249,7 @@ class Problem:
         others = value.new_tensor([self.priors.radial_sigma] * 2 + [self.priors.lag_sigma]).expand(self.views, 3)
         return value, torch.cat([focal, others], 1)
 
-    def _without_the_bin(self, arrow: Arrow, state: Bundle) -> Arrow:
+    def _with_priors(self, arrow: Arrow, state: Bundle) -> Arrow:
         """Add the priors on lenses and clocks, and drop the column of what is not free."""
         value, sigma = self._priors(state)
         column, precision = self.column[:, 6:].flatten(), sigma.flatten() ** -2

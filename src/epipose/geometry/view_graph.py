@@ -20,7 +20,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.errors import EpiposeError
-from epipose.geometry.bundle import bundle_adjust
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
 from epipose.geometry.reprojection import reproject
@@ -123,7 +123,7 @@ def _grow(
     weight = observed.weight * trust
     if int((weight > 0).sum()) < 8 * views:
         return None
-    bundle = bundle_adjust(R, t, xyz, observed.x, weight, observed.noise, steps=15)
+    bundle = bundle_adjust(BundleProblem(observed.x, weight, observed.noise), R, t, xyz, steps=15)
     # All observations count here, also those the reconstruction would rather not explain.
     x, weight, noise = observed.per_point()
     seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)
