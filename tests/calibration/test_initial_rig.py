@@ -191,7 +191,7 @@ def test_pairs_with_too_few_joints_in_common_are_left_out():
 def test_views_that_never_share_a_moment_are_an_error():
     poses = clip(some(2))
     poses.conf[0, 15:], poses.conf[1, :15] = 0, 0
-    with pytest.raises(EpiposeError, match="No two views see the same joints at the same time"):
+    with pytest.raises(EpiposeError, match="No two views see the same keypoints at the same time"):
         relative_poses(observe(poses, some(2)), some(2).names)
 
 

@@ -55,7 +55,7 @@ def worst_degrees(found, true):
     )
 
 
-def test_known_lenses_stay_bit_for_bit_and_a_first_rig_gets_better():
+def test_known_intrinsics_stay_bit_for_bit_and_an_initial_rig_gets_better():
     first = start(rig())
     found = refine_rig(clip(rig()), first, ALL)
     assert torch.equal(found.rig.camera.K, rig().camera.K)
@@ -64,7 +64,7 @@ def test_known_lenses_stay_bit_for_bit_and_a_first_rig_gets_better():
     assert not bool(found.sigma.focal.any() or found.sigma.radial.any())
     assert worst_degrees(found.rig, rig()) < 0.3 < worst_degrees(first, rig())
     assert not bool(found.swapped.any())
-    assert bool((found.trust == 1).all())
+    assert bool((found.agreed == 1).all())
 
 
 def test_views_of_one_clock_keep_a_lag_of_exactly_none():
@@ -166,7 +166,7 @@ def test_only_the_frames_asked_for_are_looked_at():
     spoiled = dataclasses.replace(poses, xy=poses.xy.clone())
     spoiled.xy[:, 1::2] += 100.0
     found = refine_rig(poses, start(rig()), some, clocks=False)
-    assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.trust) == len(some)
+    assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.agreed) == len(some)
     assert torch.allclose(found.rig.camera.R, refine_rig(spoiled, start(rig()), some, clocks=False).rig.camera.R)
 
 

@@ -89,7 +89,7 @@ class _Change(NamedTuple):
 
 
 def _change_in(people: list[Observations], skeleton: Skeleton, rig: Rig, view: int) -> _Change | None:
-    """The candidate that is the subject in one view by the others' points; None where that one was taken."""
+    """The candidates that are the subject in one view by the other views; None where those were taken already."""
     candidates = [person.views([view]) for person in people]
     if sum(bool(candidate.weight.any()) for candidate in candidates[1:]) == 0:
         return None

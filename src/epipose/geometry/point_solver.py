@@ -1,10 +1,11 @@
-"""The search behind robust triangulation: thousands of points at once, three unknowns each.
+"""Batched point solver: Levenberg-Marquardt over thousands of points at once, three unknowns each.
 
-Every point has its own small Levenberg-Marquardt problem. Solved as batches of 3 x 3 matrices that would cost far more
-in bookkeeping than in arithmetic, so everything here lies in columns: the point is the last axis, and the normal
-equations of all points are one matrix product, because a view's 2 x 3 derivative depends on the point only through
-its place in the image and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et
-al. 2000, section 4.3), which halves the number of steps, and points that have converged leave the search.
+It is the search behind robust triangulation. Solved as batches of 3 x 3 matrices that would cost far more in
+bookkeeping than in arithmetic, so everything here lies in columns: the point is the last axis, and the normal equations
+of all points are one matrix product, because a view's 2 x 3 derivative depends on the point only through its place in
+the image and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et al. 2000, section
+4.3), which halves the number of steps, and points that have converged leave the search. Projection and robust cost are
+those of reprojection.py and robust.py, written out in columns for speed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-_BEHIND_COST = 1e3  # cost of lying behind a camera that claims to see the point
+_BEHIND_COST = 1e3  # of a point behind a camera that has a keypoint for it
 
 
 class Columns(NamedTuple):
@@ -69,7 +70,7 @@ def point_cost(seen: Projected, weight: Float[Tensor, "view point"]) -> Float[Te
 
 
 def quadratic_forms(R: Float[Tensor, "view 3 3"]) -> Float[Tensor, "6 six_per_view"]:
-    """What `information` knows of the cameras: the upper triangles of R_i R_j^T + R_j R_i^T, view by view."""
+    """The cameras' part of `information`: upper triangles of products of their rotations' rows, view by view."""
     both = R[:, :, None, :, None] * R[:, None, :, None, :]  # (view, row, row, 3, 3)
     both = both + both.transpose(1, 2)
     on = (both[:, 0, 0] / 2, both[:, 0, 1], both[:, 1, 1] / 2, both[:, 0, 2], both[:, 1, 2], both[:, 2, 2] / 2)

@@ -1,10 +1,10 @@
-"""How well two views fit each other at every possible shift in time, from the joints alone.
+"""Time offset of two views by epipolar consistency, for every lag at once.
 
-At the right shift one fundamental matrix F explains all frames: x_a(k)^T F x_b(k - lag) = 0 for every joint. The
+At the right lag one fundamental matrix F explains all frames: x_a(k)^T F x_b(k - lag) = 0 for every joint. The
 eight-point method asks for the smallest eigenvalue of the 9 x 9 matrix of moments of the products x_a x_b^T, summed
-over joints and frames. Those sums, for all shifts at once, are cross-correlations of the second-order monomials of
-the two views: 36 of them, by FFT. So every shift of a clip of minutes is tried in a fraction of a second, exactly. It
-is not robust and its residual is algebraic; near the best shifts F is fitted again, robustly, to the Sampson distance.
+over joints and frames. Those sums, for all lags at once, are cross-correlations of the second-order monomials of
+the two views: 36 of them, by FFT. So every lag of a clip of minutes is tried in a fraction of a second, exactly. It
+is not robust and its residual is algebraic; near the best lags F is fitted again, robustly, to the Sampson distance.
 (Longuet-Higgins 1981; Hartley 1997; the sums by FFT are elementary.)
 """
 

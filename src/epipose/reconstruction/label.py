@@ -90,10 +90,10 @@ def triangulated(
     points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
     conf = points.confidence
     if constant_bones and bool((conf > 0).any()):
-        supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
+        inlier = (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
         problem = BundleProblem(
             observed.x,
-            observed.weight * supports,
+            observed.weight * inlier,
             observed.noise,
             skeleton.bones,
             Free(poses=False),
