@@ -1,4 +1,4 @@
-"""What each part of calibration is worth on the sample: switch it off, measure against the wand calibration.
+"""Ablation of calibration on the sample: switch a part off, measure against the wand calibration.
 
 Real footage, one clip: a difference of a tenth of a degree here means nothing elsewhere. Needs the demo's folder
 (`make demo` first); uses the heavy weights as well when they are in the cache. Writes benchmarks/results/ablation.json.

@@ -1,4 +1,4 @@
-"""How a real detector errs, as a few numbers fitted to real footage, and errors drawn from them.
+"""Noise model of a real detector: a few numbers fitted to real footage, and errors drawn from them.
 
 Independent noise is far too kind to a calibration: it averages out over the frames. What does not average out is a hip
 that is seen 2 % of the body's size too far left whenever the man turns his back. So the model has, per joint of
@@ -71,7 +71,7 @@ class NoiseModel:
 
 
 class Body(NamedTuple):
-    """How each view sees the body of H36M17 joints."""
+    """Viewing direction, image axes and self-occlusion of a body of H36M17 joints, per view."""
 
     yaw: Float[Tensor, "view frame"]  # of the camera round the trunk; 0 = it sees the front, positive = the right side
     axes: Float[Tensor, "view frame 2 2"]  # unit vectors in the image: across the trunk, along it (upwards)

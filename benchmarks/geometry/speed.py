@@ -1,4 +1,4 @@
-"""Seconds, side by side in one run: our bundle adjustment and Ceres, our triangulation and OpenCV, calibration as a whole.
+"""Run times side by side: bundle adjustment and Ceres, triangulation and OpenCV, calibration as a whole.
 
 Bundle adjustment: 4 cameras, 300 frames of 17 joints (5 100 points, no bones), the same start, the same Cauchy loss of
 the same scale, one thread each (with two both are slower at this size). Ceres is timed in its solver alone, ours from
@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.geometry.ceres import Adjusted, ceres_bundle
+from benchmarks.geometry.ceres import CeresResult, ceres_bundle
 from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
@@ -51,7 +51,7 @@ def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
     problem = BundleProblem(*start[3:])
     ours, ceres = list[float](), list[float]()
 
-    def both() -> tuple[Bundle, Adjusted]:
+    def both() -> tuple[Bundle, CeresResult]:
         started = time.perf_counter()
         bundle = bundle_adjust(problem, *start[:3], min_gain=1e-5)
         ours.append(time.perf_counter() - started)
@@ -96,7 +96,7 @@ def _cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: T
 
 
 def triangulation_speed(clip: Simulated, points: int = 34_000, rounds: int = 7) -> dict[str, float]:
-    """OpenCV's seconds over ours for optimal two-view points, medians of alternating rounds, and how far they differ."""
+    """OpenCV's seconds over ours for optimal two-view points, medians of alternating rounds, and their difference."""
     observed = observe(clip.poses, clip.rig)
     a, b = (observed.x[view].reshape(-1, 2).repeat(points, 1)[:points].contiguous() for view in (0, 1))
     camera = clip.rig.camera

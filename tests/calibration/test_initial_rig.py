@@ -1,4 +1,4 @@
-"""The first rig: mirrored videos, sides swapped throughout, the mirrored world, lenses nobody knows."""
+"""Initial rig: mirrored videos, sides swapped throughout, the mirrored world, unknown focal lengths."""
 
 import dataclasses
 import math
@@ -50,7 +50,7 @@ def with_sides_swapped(poses, view):
 
 
 def with_video_mirrored(poses, view, width):
-    """As a looking-glass shows it: the detector takes the left hand, which looks like a right one, for the right."""
+    """Horizontally flipped: the detector takes the left hand, which looks like a right one, for the right."""
     poses.xy[view, ..., 0] = width - 1 - poses.xy[view, ..., 0]
     return with_sides_swapped(poses, view)
 
@@ -119,7 +119,7 @@ def test_the_mirrored_world_is_left(views, monkeypatch):
     ("cost_of_the_mirrored", "taken"), [(1.01, "proper"), (0.99, "proper"), (0.9, "mirrored")], ids=str
 )
 def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mirrored, taken, monkeypatch):
-    """Knees and noses point forward; but they have no say where the images are clear."""
+    """Knees and noses point forward; they do not count where the images are clear."""
     adjust, cost = epipose.calibration.initial_rig.bundle_adjust, iter([1.0, cost_of_the_mirrored])
     worlds = []
 
@@ -139,7 +139,7 @@ def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mir
 
 @pytest.mark.slow
 def test_of_several_lenses_the_likeliest_is_taken():
-    """A focal length stated as a fifth too short, to within a fifth: the candidates are 0.59, 0.8 and 1.08 of the true."""
+    """A focal length stated as a fifth too short, to within a fifth: the candidates are 0.59, 0.8, 1.08 of it."""
     true = some(3)
     K = true.camera.K * torch.tensor([[0.8], [0.8], [1.0]], dtype=torch.float64)
     stated = dataclasses.replace(true, camera=dataclasses.replace(true.camera, K=K))

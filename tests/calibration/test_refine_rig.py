@@ -1,4 +1,4 @@
-"""From a first rig to the final one: lenses, distortion and clocks where they are unknown and the footage shows them."""
+"""Refined rig: focal lengths, distortion and lags where they are unknown and the footage supports them."""
 
 import dataclasses
 
@@ -40,7 +40,7 @@ def clip(cameras, lag=AT_ONCE, pixels=1.0):
 
 
 def start(cameras, focal=(1.0, 1.0, 1.0, 1.0), wrong=0.02):
-    """A first rig: cameras off by some hundredths of a radian and a metre, focal lengths by factors."""
+    """An initial rig: cameras off by some hundredths of a radian and a metre, focal lengths by factors."""
     generator = torch.Generator().manual_seed(1)
     R, t, K = cameras.camera.R.clone(), cameras.camera.t.clone(), cameras.camera.K.clone()
     R[1:] = exp(wrong * torch.randn(3, 3, generator=generator, dtype=torch.float64)) @ R[1:]

@@ -11,7 +11,7 @@ from epipose.skeletons import H36M17
 from tests.helpers.synthetic import moving_skeleton, rig
 
 FRAMES, SEEDS = 40, 8
-ALIKE = 1e-6  # how far figures may depend on the world they are told in
+ALIKE = 1e-6  # how far results may depend on the frame of the world
 PART = torch.minimum(torch.arange(17), torch.tensor(H36M17.flip)).unique(return_inverse=True)[1]
 
 

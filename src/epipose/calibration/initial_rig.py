@@ -123,8 +123,8 @@ def relative_poses(
                 pairs[i, j] = relative_pose(a, b, weight, noise, seed, stretch)
     if not pairs:
         raise CalibrationError(
-            "No two views see the same keypoints at the same time, or none gives a relative pose. Check that the videos "
-            "are synchronised and show the same person."
+            "No two views see the same keypoints at the same time, or none gives a relative pose. Check that the "
+            "videos are synchronised and show the same person."
         )
     return pairs
 

@@ -62,7 +62,7 @@ class Observations:
         return (((self.weight > 0).sum(0) >= 2).sum(-1) >= 4).nonzero()[:, 0]
 
     def busiest(self, count: int) -> Tensor:
-        """Indices of the ``count`` successive frames (fewer where there are no more) that show the subject most often."""
+        """The ``count`` successive frames (fewer where there are no more) that show the subject most: their indices."""
         total = self.weight.shape[1]
         if total <= count:
             return torch.arange(total)
