@@ -250,7 +250,7 @@ class BundleResiduals:
         return value, torch.cat([focal, others], 1)
 
     def _with_priors(self, arrow: Arrow, state: Bundle) -> Arrow:
-        """Add the priors on lenses and clocks, and drop the column of what is not free."""
+        """Add the priors on intrinsics and lags, and drop the column of what is not free."""
         value, sigma = self._priors(state)
         column, precision = self.column[:, 6:].flatten(), sigma.flatten() ** -2
         arrow.shared.diagonal().index_add_(0, column, precision)
