@@ -137,7 +137,7 @@ def test_degenerate_correspondences_give_an_error_or_a_doubtful_finite_pose(seed
 def test_the_same_image_twice_is_an_error_or_doubtful(weight):
     _, _, x, _ = scene(0, 2, 200)
     if not weight:
-        with pytest.raises(EpiposeError, match="0 joints are seen by both"):
+        with pytest.raises(EpiposeError, match="0 keypoints are seen by both"):
             relative_pose(x[:, 0], x[:, 0], weight * ones(x)[:, 0], 0.003)
         return
     found = relative_pose(x[:, 0], x[:, 0], weight * ones(x)[:, 0], 0.003)

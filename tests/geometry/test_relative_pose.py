@@ -81,7 +81,7 @@ def test_refinement_converges_from_several_degrees_away():
 def test_too_few_joints_are_an_error_that_says_how_many():
     a, b, weight, _, _ = pair(0, 1)
     weight[7:] = 0
-    with pytest.raises(EpiposeError, match="7 joints are seen by both"):
+    with pytest.raises(EpiposeError, match="7 keypoints are seen by both"):
         relative_pose(a, b, weight, noise=0.004)
 
 
