@@ -1,4 +1,4 @@
-"""What each part of calibration is worth on the sample: switch it off, measure against the wand calibration.
+"""Ablation of calibration on the sample: switch a part off, measure against the wand calibration.
 
 Real footage, one clip: a difference of a tenth of a degree here means nothing elsewhere. Needs the demo's folder
 (`make demo` first); uses the heavy weights as well when they are in the cache. Writes benchmarks/results/ablation.json.
@@ -18,7 +18,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.geometry.against_reference import label_errors
-from epipose.calibration import refine_rig as adjust_module
+from epipose.calibration import refine_rig
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.experiments.errors import camera_errors
@@ -75,14 +75,17 @@ def _switched(name: str) -> Iterator[None]:
         with patch.object(observations.Observations, "weighted", lambda self, joint: self):
             yield
     elif name == "a scale of its own for every joint":
-        with patch.object(adjust_module, "observe", _with_joint_scales):
+        with (
+            patch.object(refine_rig, "observe", _with_joint_scales),
+            patch.object(refine_rig, "same_rays", lambda *_: False),  # observed anew by the cameras of every round
+        ):
             yield
     elif name == "no repair of left and right after detection":
 
         def none_found(observed: observations.Observations, *_: Any) -> Any:
             return observed, torch.zeros(observed.weight.shape[:2], dtype=torch.bool)
 
-        with patch.object(adjust_module, "unswapped", none_found):
+        with patch.object(refine_rig, "correct_swaps", none_found):
             yield
     elif name == "expected error 0.012 instead of 0.024":
         with patch.object(observations, "NOISE_SHARE", 0.012):

@@ -1,8 +1,8 @@
-"""The geometry measured: simulated clips and the real sample, ours beside every rival, in one run.
+"""Benchmark of the geometry: simulated clips and the real sample, ours beside every rival, in one run.
 
     python -m benchmarks.geometry.all_geometry --mocap DIR --rigs FILE --humancalib DIR/bin/python
 
-writes benchmarks/results/geometry.json: the figures that docs and tests quote at the top, full tables below them. Each
+writes benchmarks/results/geometry.json: the numbers that docs and tests quote at the top, full tables below them. Each
 part can be measured again alone (--only sample); what the others found stays. Without --mocap and --rigs a generated
 walk in one rig is used, and the JSON says so. The sample needs the demo's folder (make demo).
 """
@@ -68,7 +68,7 @@ def methods(arguments: argparse.Namespace) -> dict[str, Rival]:
 
 
 def simulation_part(arguments: argparse.Namespace) -> Result:
-    """The fitted detector at 4 levels and 6 px + 3 % outliers, 5 seeds each; the quoted figures are medians at the latter.
+    """The fitted detector at 4 levels and 6 px + 3 % outliers, 5 seeds each; quoted are medians at the latter.
 
     The person walks about the room. "As captured" is the same motion left where it was, which may be on one spot.
     """
@@ -210,11 +210,11 @@ def sample_part(arguments: argparse.Namespace) -> Result:
                 table[detector][name] = row
                 print(detector, name, {key: row.get(key) for key in _COLUMNS}, flush=True)
     mine = table["full"][_OURS]
-    figures = {f"sample_{key}": mine[key] for key in ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")}
-    return {**figures, "sample": table}
+    quoted = {f"sample_{key}": mine[key] for key in ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")}
+    return {**quoted, "sample": table}
 
 
-# --- lenses and starts that are not given ---------------------------------------------------------------------------
+# --- intrinsics and offsets that are not given ----------------------------------------------------------------------
 
 
 def unknowns_part(arguments: argparse.Namespace) -> Result:
@@ -228,12 +228,12 @@ def unknowns_part(arguments: argparse.Namespace) -> Result:
 
 
 def verdict_part(arguments: argparse.Namespace) -> Result:
-    """False alarms and misses of the verdict, from runs of failures.py with seeds that chose no limit (see verdicts.py)."""
+    """False alarms and misses of the verdict: runs of failures.py with seeds that chose no limit (see verdicts.py)."""
     if not arguments.failures:
         return {}
     found = summary(read(arguments.failures))
-    figures = ("verdict_gross_rejected_share", "verdict_good_rejected_share")
-    return {**{key: found[key] for key in figures}, "verdicts": found}
+    quoted = ("verdict_gross_rejected_share", "verdict_good_rejected_share")
+    return {**{key: found[key] for key in quoted}, "verdicts": found}
 
 
 # --- speed ----------------------------------------------------------------------------------------------------------
@@ -242,15 +242,15 @@ def verdict_part(arguments: argparse.Namespace) -> Result:
 def speed_part(arguments: argparse.Namespace) -> Result:
     """Ratios in one run (see speed.py)."""
     found = speeds(arguments.mocap, arguments.rigs, quick=arguments.quick)
-    figures = {
+    quoted = {
         "ba_speed_over_ceres": found["bundle"]["ba_speed_over_ceres"],
         "triangulation_speed_over_opencv": found["triangulation"]["triangulation_speed_over_opencv"],
         "calibrate_1000_frames_s": found["calibration"]["calibrate_1000_frames_s"],
     }
-    return {**figures, "speed": found}
+    return {**quoted, "speed": found}
 
 
-# A part takes the options and returns top-level entries of the JSON: figures first, its table under its own name.
+# A part takes the options and returns top-level entries of the JSON: quoted numbers, then its table under its name.
 PARTS: dict[str, Callable[[argparse.Namespace], Result]] = {
     "simulation": simulation_part,
     "sample": sample_part,
@@ -280,9 +280,9 @@ def main() -> None:
             started = time.perf_counter()
             result |= part(arguments)
             print(f"{name}: {time.perf_counter() - started:.0f} s", flush=True)
-    figures = {key: value for key, value in result.items() if not isinstance(value, dict)}
-    write_json(arguments.out, {**figures, **result})
-    for key, value in figures.items():
+    quoted = {key: value for key, value in result.items() if not isinstance(value, dict)}
+    write_json(arguments.out, {**quoted, **result})
+    for key, value in quoted.items():
         print(f"{key}: {value:.4g}")
 
 

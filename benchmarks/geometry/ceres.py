@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class Adjusted(NamedTuple):
-    """What Ceres made of a start, and the seconds of the solver alone (not of filling its data structures)."""
+class CeresResult(NamedTuple):
+    """Ceres' result, and the seconds of the solver alone (not of filling its data structures)."""
 
     R: Float[Tensor, "view 3 3"]
     t: Float[Tensor, "view 3"]
@@ -28,7 +28,7 @@ def ceres_bundle(
     weight: Float[Tensor, "view frame joint"],
     noise: Float[Tensor, "view frame joint"],
     threads: int = 2,
-) -> Adjusted:
+) -> CeresResult:
     """COLMAP's bundle adjustment with constant intrinsics and a Cauchy loss of the median noise.
 
     COLMAP has one noise scale for all observations and no weights: an observation counts or it does not.
@@ -58,7 +58,7 @@ def ceres_bundle(
     new_xyz = xyz.reshape(-1, 3).clone()
     for point, identity in ids.items():
         new_xyz[point] = torch.from_numpy(reconstruction.point3D(identity).xyz.copy())
-    return Adjusted(
+    return CeresResult(
         torch.stack([torch.from_numpy(pose.rotation.matrix().copy()) for pose in poses]),
         torch.stack([torch.from_numpy(pose.translation.copy()) for pose in poses]),
         new_xyz.reshape(xyz.shape),

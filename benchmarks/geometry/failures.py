@@ -1,9 +1,9 @@
-"""What goes wrong when people film, as functions on simulated clips, and many calibrations of them to learn from.
+"""Failure cases of filming, as functions on simulated clips, and many calibrations of them for the verdict's limits.
 
 Every kind takes a good clip and spoils it the way it happens: the detections change, the true rig (and with it the
 intrinsics that calibration is given, where those are not what is wrong) stays for judging. The error of a run is its
-worst pair's rotation error in degrees. For "one camera moved" there are two truths: the camera is judged by where it
-stood for the larger part of the clip.
+worst pair's rotation error in degrees. For "one camera moved" there are two ground truths: the camera is judged by its
+pose in the larger part of the clip.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def videos_swapped(clip: Simulated, rng: np.random.Generator) -> Simulated:
     order = list(range(len(clip.rig.names)))
     order[i], order[j] = order[j], order[i]
     poses = replace(clip.poses, xy=clip.poses.xy[order], conf=clip.poses.conf[order])
-    # The images are of each other's cameras: whoever undoes the wrong K finds the other's place.
+    # The images are of each other's cameras: with the right K each has the other's pose.
     R, t = clip.rig.camera.R[order], clip.rig.camera.t[order]
     return replace(clip, poses=poses, rig=Rig(clip.rig.names, clip.rig.camera.with_pose(R, t), clip.rig.metric))
 
@@ -216,7 +216,7 @@ def _with_longer_lens(clip: Simulated, view: int, factor: float, rng: np.random.
 
 
 def _with_focal(clip: Simulated, factors: np.ndarray) -> Simulated:
-    """Intrinsics that are wrong by these factors; the places of the cameras stay the truth."""
+    """Intrinsics that are wrong by these factors; the poses of the cameras stay the ground truth."""
     K = clip.rig.camera.K.clone()
     K[:, :2, :2] *= torch.from_numpy(factors)[:, None, None]
     return replace(clip, rig=Rig(clip.rig.names, replace(clip.rig.camera, K=K), clip.rig.metric))

@@ -1,4 +1,4 @@
-"""How a real detector errs, as a few numbers fitted to real footage, and errors drawn from them.
+"""Noise model of a real detector: a few numbers fitted to real footage, and errors drawn from them.
 
 Independent noise is far too kind to a calibration: it averages out over the frames. What does not average out is a hip
 that is seen 2 % of the body's size too far left whenever the man turns his back. So the model has, per joint of
@@ -35,8 +35,10 @@ from scipy import stats
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.left_right import unswapped
-from epipose.geometry.observations import observe, person_size
+from epipose.geometry.left_right import correct_swaps
+from epipose.geometry.observations import observe
+from epipose.geometry.person_size import person_size
+from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.io.files import read_json, write_json
 from epipose.poses import Poses2D
@@ -69,7 +71,7 @@ class NoiseModel:
 
 
 class Body(NamedTuple):
-    """How each view sees the body of H36M17 joints."""
+    """Viewing direction, image axes and self-occlusion of a body of H36M17 joints, per view."""
 
     yaw: Float[Tensor, "view frame"]  # of the camera round the trunk; 0 = it sees the front, positive = the right side
     axes: Float[Tensor, "view frame 2 2"]  # unit vectors in the image: across the trunk, along it (upwards)
@@ -217,7 +219,7 @@ def fit(poses: Poses2D, reference: Rig, fps: float) -> NoiseModel:
 
 def _residuals(poses: Poses2D, reference: Rig) -> tuple[Tensor, Body, Tensor, int]:
     """Errors of H36M17 joints along the body's axes as shares of its size, what the views see, confidences, swaps."""
-    observed, swapped = unswapped(
+    observed, swapped = correct_swaps(
         observe(poses, reference, 0.0), reference.camera.R, reference.camera.t, poses.skeleton.flip
     )
     points = triangulate_robust(reference.camera.R, reference.camera.t, *observed.per_point())
@@ -258,7 +260,7 @@ def _correlation(e: Tensor, fps: float) -> tuple[float, float]:
 
 
 def _robust_sigma(values: Tensor) -> Tensor:
-    return 1.4826 * values.abs().median(-1).values
+    return MAD_TO_SIGMA * values.abs().median(-1).values
 
 
 def _halfway(scale: Tensor) -> Tensor:

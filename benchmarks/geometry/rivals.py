@@ -1,4 +1,4 @@
-"""Other ways to cameras from the same 2D poses and intrinsics, each as one function: (poses, intrinsics) -> Rig or None.
+"""Rival methods: cameras from the same 2D poses and intrinsics, each a function (poses, intrinsics) -> Rig or None.
 
 - the paper's recipe: F from one frame's joints, E = K^T F K (Kocabas et al., CVPR 2019); of all frames' answers the one
   nearest to all others is taken, which is kinder than the paper;
@@ -7,8 +7,8 @@
 - pycolmap: Ceres' bundle adjustment (Cauchy loss) started where ours starts;
 - humancalib: see humancalib_rival.py.
 
-All see joints of confidence 0.3 and more, all frames, without distortion, and the error we expect of a joint as their
-threshold. Nobody gets the truth.
+All see keypoints of confidence 0.3 and more, all frames, without distortion, and the error we expect of a keypoint as
+their threshold. None is given the ground truth.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A person filmed by a real rig, simulated: the true cameras and joints are known, so errors can be measured.
+"""Simulated clips of a person before a real rig, with ground truth for cameras and joints.
 
 Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise), motions are real
 motion capture (by option; a generated walk otherwise), put in the middle of the rig with a random heading and place.
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.geometry.noise_model import NoiseModel, draw
 from epipose.camera import Camera, Rig
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.rotation import exp, nearest_rotation
 from epipose.motion import motion_files, read_motion
 from epipose.poses import Poses2D
@@ -37,7 +37,7 @@ _REACH = 2.2  # metres from the middle that all cameras of these rigs still see
 
 @dataclass(frozen=True)
 class Noise:
-    """What the detector does wrong. With a model the errors are ``level`` times the model's, else pixels + outliers."""
+    """Errors of the detector. With a model the errors are ``level`` times the model's, else pixels + outliers."""
 
     pixels: float = 6.0
     outliers: float = 0.03
@@ -47,7 +47,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class Scene:
-    """Where motions and rigs come from; None: a generated walk, the rig of Human3.6M's S1."""
+    """Sources of motions and rigs; None: a generated walk, the rig of Human3.6M's S1."""
 
     mocap: Path | None = None
     rigs: Path | None = None
@@ -56,7 +56,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Simulated:
-    """One clip: what a detector saw, and the truth. ``rig`` is the rig to be judged against."""
+    """One clip: detections and their ground truth. ``rig`` is the rig to be judged against."""
 
     poses: Poses2D
     rig: Rig
@@ -104,7 +104,7 @@ def simulate(
     rig = _random_rig(rng, views, rigs)
     offsets = tuple(offsets or (0.0,) * views)
     if len(offsets) != views:
-        raise EpiposeError(f"{len(offsets)} offsets for {views} views; one per view is expected.")
+        raise InputError(f"{len(offsets)} offsets for {views} views; one per view is expected.")
     scene = Scene(mocap, rigs, motions)
     early, late = min(*offsets, 0.0), max(*offsets, 0.0)
     name, dense = _random_motion(rng, (frames + 1 + late - early) / fps, scene, roam)
@@ -178,7 +178,7 @@ def _random_rig(rng: np.random.Generator, views: int, path: Path | None) -> Rig:
     rigs = all_rigs(path)
     rig = rigs[int(rng.integers(len(rigs)))]
     if not 2 <= views <= len(rig.names):
-        raise EpiposeError(f"{views} views were asked for; these rigs have 2 to {len(rig.names)}.")
+        raise InputError(f"{views} views were asked for; these rigs have 2 to {len(rig.names)}.")
     return rig.select(tuple(np.array(rig.names)[np.sort(rng.permutation(len(rig.names))[:views])].tolist()))
 
 
@@ -194,7 +194,7 @@ def _random_motion(
         return "generated", _placed(dense, rng, roam)
     files = [path for path in motion_files(scene.mocap) if fnmatch(path.stem, scene.motions)]
     if not files:
-        raise EpiposeError(f"No motion in {scene.mocap} is called {scene.motions}.")
+        raise InputError(f"No motion in {scene.mocap} is called {scene.motions}.")
     names, pieces = [], []
     while sum(len(piece) for piece in pieces) < needed:
         motion = read_motion(files[int(rng.integers(len(files)))])

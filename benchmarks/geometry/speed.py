@@ -1,4 +1,4 @@
-"""Seconds, side by side in one run: our bundle adjustment and Ceres, our triangulation and OpenCV, calibration as a whole.
+"""Run times side by side: bundle adjustment and Ceres, triangulation and OpenCV, calibration as a whole.
 
 Bundle adjustment: 4 cameras, 300 frames of 17 joints (5 100 points, no bones), the same start, the same Cauchy loss of
 the same scale, one thread each (with two both are slower at this size). Ceres is timed in its solver alone, ours from
@@ -24,15 +24,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.geometry.ceres import Adjusted, ceres_bundle
+from benchmarks.geometry.ceres import CeresResult, ceres_bundle
 from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
 from epipose.experiments.errors import camera_errors
-from epipose.geometry.bundle import bundle_adjust
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.epipolar import essential_from_pose
 from epipose.geometry.observations import observe
 from epipose.geometry.parameters import Bundle
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.robust import robust_cost
 from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
 
@@ -46,11 +48,12 @@ def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
     R, t = _perturbed(clip.rig, 3.0, 0.1)
     xyz = triangulate_robust(R, t, observed.x.movedim(0, 2), weight.movedim(0, -1), noise.movedim(0, -1)).xyz
     start = (R, t, xyz, observed.x, weight, noise)
+    problem = BundleProblem(*start[3:])
     ours, ceres = list[float](), list[float]()
 
-    def both() -> tuple[Bundle, Adjusted]:
+    def both() -> tuple[Bundle, CeresResult]:
         started = time.perf_counter()
-        bundle = bundle_adjust(*start, least_gain=1e-5)
+        bundle = bundle_adjust(problem, *start[:3], min_gain=1e-5)
         ours.append(time.perf_counter() - started)
         adjusted = ceres_bundle(*start, threads=1)
         ceres.append(adjusted.seconds)
@@ -88,13 +91,12 @@ def _perturbed(rig: Rig, degrees: float, metres: float) -> tuple[Float[Tensor, "
 
 def _cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: Tensor) -> float:
     """The robust cost that both minimise."""
-    p = xyz @ R[:, None].mT + t[:, None, None]
-    r = (p[..., :2] / p[..., 2:] - x) / noise[..., None]
-    return float((weight * r.square().sum(-1).log1p()).sum())
+    r = (reproject(R[:, None], t[:, None, None], xyz).x - x) / noise[..., None]
+    return float(robust_cost(r.square().sum(-1), weight).sum())
 
 
 def triangulation_speed(clip: Simulated, points: int = 34_000, rounds: int = 7) -> dict[str, float]:
-    """OpenCV's seconds over ours for optimal two-view points, medians of alternating rounds, and how far they differ."""
+    """OpenCV's seconds over ours for optimal two-view points, medians of alternating rounds, and their difference."""
     observed = observe(clip.poses, clip.rig)
     a, b = (observed.x[view].reshape(-1, 2).repeat(points, 1)[:points].contiguous() for view in (0, 1))
     camera = clip.rig.camera

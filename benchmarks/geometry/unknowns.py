@@ -1,8 +1,8 @@
-"""What happens when lenses and starting times are not given: focal lengths and offsets found, against the truth.
+"""Unknown focal lengths and time offsets: what calibration and synchronisation find, against ground truth.
 
 Simulated clips at 6 px + 3 % outliers, a person who walks about; and the real sample with its focal length hidden, and
-with its videos cut at known places. Each figure is an error of the result, not of a part: the labels that unknown
-lenses cost are measured as labels.
+with its videos cut at known places. Each number is an error of the result, not of a part: what unknown
+intrinsics cost the labels is measured on the labels.
 """
 
 from __future__ import annotations

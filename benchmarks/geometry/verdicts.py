@@ -1,4 +1,4 @@
-"""How often the verdict is wrong: simulated clips, good and spoiled, with seeds that were not used to choose its limits.
+"""Error rates of the verdict: simulated clips, good and spoiled, with seeds that did not choose its limits.
 
 A run is gross when two cameras are turned against each other by more than 10 degrees wrongly, and good when by 2
 degrees at most. A camera that was moved on the way is never good: its cameras are wrong for a part of the clip,

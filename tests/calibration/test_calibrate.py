@@ -177,7 +177,7 @@ def test_a_person_who_comes_late_has_a_size(monkeypatch):
 def test_a_view_that_hardly_shows_the_person_is_named():
     poses = clip()
     poses.conf[2] = 0
-    with pytest.raises(EpiposeError, match="'cam58860488' shows only 0 joints"):
+    with pytest.raises(EpiposeError, match="'cam58860488' shows only 0 keypoints"):
         calibrate_rig(poses, rig())
 
 

@@ -1,4 +1,4 @@
-"""The first rig: mirrored videos, sides swapped throughout, the mirrored world, lenses nobody knows."""
+"""Initial rig: mirrored videos, sides swapped throughout, the mirrored world, unknown focal lengths."""
 
 import dataclasses
 import math
@@ -7,12 +7,13 @@ import pytest
 import torch
 
 import epipose.calibration.initial_rig
-from epipose.calibration.initial_rig import first_rig, relative_poses, with_likely_focal
+from epipose.calibration.initial_rig import initial_rig, relative_poses, with_likely_focal
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import evenly, observe, stretches
+from epipose.geometry.mirror_ambiguity import mirrored_world
+from epipose.geometry.observations import observe
 from epipose.geometry.rotation import angle_between
+from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
@@ -39,20 +40,24 @@ def worst_degrees(found: Rig, true: Rig):
     return float(torch.rad2deg(angle_between(*(of[:, None] @ of[None].mT for of in R))).max())
 
 
+def initial(poses, intrinsics):
+    return initial_rig(observe(poses, intrinsics), intrinsics, H36M17)
+
+
 def with_sides_swapped(poses, view):
     poses.xy[view] = poses.xy[view][:, :, FLIP]
     return poses
 
 
 def with_video_mirrored(poses, view, width):
-    """As a looking-glass shows it: the detector takes the left hand, which looks like a right one, for the right."""
+    """Horizontally flipped: the detector takes the left hand, which looks like a right one, for the right."""
     poses.xy[view, ..., 0] = width - 1 - poses.xy[view, ..., 0]
     return with_sides_swapped(poses, view)
 
 
 @pytest.mark.slow
 def test_an_honest_clip_is_neither_mirrored_nor_swapped():
-    found = first_rig(clip(rig()), rig(), ALL)
+    found = initial(clip(rig()), rig())
     assert found.mirrored_video > 2
     assert found.mirror_cost > 2
     assert not bool(found.swapped.any())
@@ -64,7 +69,7 @@ def test_an_honest_clip_is_neither_mirrored_nor_swapped():
 @pytest.mark.slow
 def test_a_mirrored_video_is_noticed():
     view = 2
-    found = first_rig(with_video_mirrored(clip(rig()), view, 1000), rig(), ALL)
+    found = initial(with_video_mirrored(clip(rig()), view, 1000), rig())
     assert found.mirrored_video < 1
     others = tuple(name for name in rig().names if name != rig().names[view])
     assert worst_degrees(found.rig.select(others), rig().select(others)) < 2
@@ -73,14 +78,14 @@ def test_a_mirrored_video_is_noticed():
 @pytest.mark.slow
 def test_sides_swapped_throughout_a_view_are_noticed_and_no_mirrored_video():
     view = 3
-    found = first_rig(with_sides_swapped(clip(rig()), view), rig(), ALL)
+    found = initial(with_sides_swapped(clip(rig()), view), rig())
     assert found.swapped.tolist() == [other == view for other in range(4)]
     assert found.mirrored_video > 1.5
     assert worst_degrees(found.rig, rig()) < 1
 
 
 def test_two_views_cannot_tell_a_mirrored_video():
-    found = first_rig(clip(some(2)), some(2), ALL)
+    found = initial(clip(some(2)), some(2))
     assert found.mirrored_video == math.inf
     assert worst_degrees(found.rig, some(2)) < 1
 
@@ -89,7 +94,7 @@ def into_the_mirror(observed, pairs, flip):
     """`reconstruct`, led astray into the mirrored world."""
     found = reconstruct(observed, pairs, flip)
     xyz, trust = triangulate_views(observed, found.R, found.t)
-    twin = mirrored_twin(found.R, found.t, xyz, trust)
+    twin = mirrored_world(found.R, found.t, xyz, trust)
     return dataclasses.replace(found, R=twin.R, t=twin.t, xyz=twin.xyz)
 
 
@@ -104,7 +109,7 @@ def test_the_mirrored_world_is_left(views, monkeypatch):
 
     monkeypatch.setattr(epipose.calibration.initial_rig, "reconstruct", led_astray)
     true = some(views)
-    found = first_rig(clip(true), true, ALL)
+    found = initial(clip(true), true)
     assert worst_degrees(Rig(true.names, true.camera.with_pose(astray[0].R, astray[0].t)), true) > 30
     assert worst_degrees(found.rig, true) < 1
     assert found.mirror_cost > 2
@@ -114,7 +119,7 @@ def test_the_mirrored_world_is_left(views, monkeypatch):
     ("cost_of_the_mirrored", "taken"), [(1.01, "proper"), (0.99, "proper"), (0.9, "mirrored")], ids=str
 )
 def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mirrored, taken, monkeypatch):
-    """Knees and noses point forward; but they have no say where the images are clear."""
+    """Knees and noses point forward; they do not count where the images are clear."""
     adjust, cost = epipose.calibration.initial_rig.bundle_adjust, iter([1.0, cost_of_the_mirrored])
     worlds = []
 
@@ -124,7 +129,7 @@ def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mir
 
     monkeypatch.setattr(epipose.calibration.initial_rig, "bundle_adjust", adjusted)
     walk, _ = walker(40, H36M17, radius=1.0)
-    found = first_rig(clip(some(3), walk), some(3), torch.arange(40))
+    found = initial(clip(some(3), walk), some(3))
     expected = worlds[0 if taken == "proper" else 1]
     assert torch.equal(found.rig.camera.R, expected.R)
     assert found.mirror_cost == pytest.approx(max(cost_of_the_mirrored, 1 / cost_of_the_mirrored), rel=1e-6) or (
@@ -134,7 +139,7 @@ def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mir
 
 @pytest.mark.slow
 def test_of_several_lenses_the_likeliest_is_taken():
-    """A focal length stated as a fifth too short, to within a fifth: the candidates are 0.59, 0.8 and 1.08 of the true."""
+    """A focal length stated as a fifth too short, to within a fifth: the candidates are 0.59, 0.8, 1.08 of it."""
     true = some(3)
     K = true.camera.K * torch.tensor([[0.8], [0.8], [1.0]], dtype=torch.float64)
     stated = dataclasses.replace(true, camera=dataclasses.replace(true.camera, K=K))
@@ -150,14 +155,14 @@ def test_lenses_that_were_guessed_are_searched_widely_and_stated_ones_kept(sigma
     """What was guessed does not matter, only the size of the image; a lens with which nothing fits is passed over."""
     tried = []
 
-    def first(poses, intrinsics, frames, seed):
+    def first(observed, intrinsics, skeleton, seed):
         tried.append(intrinsics.camera.focal / intrinsics.camera.size.max(-1).values)
         if len(tried) == 2:
             raise EpiposeError("nothing fits")
         return dataclasses.replace(honest, cost=abs(float(tried[-1][0]) - 1.1))
 
-    honest = first_rig(clip(some(2)), some(2), ALL)
-    monkeypatch.setattr(epipose.calibration.initial_rig, "first_rig", first)
+    honest = initial(clip(some(2)), some(2))
+    monkeypatch.setattr(epipose.calibration.initial_rig, "initial_rig", first)
     found = with_likely_focal(clip(some(2)), some(2), ALL, sigma)
     guessed, other = torch.stack(tried).mT.tolist()
     assert guessed == pytest.approx(epipose.calibration.initial_rig.FOCAL_RATIOS)
@@ -186,7 +191,7 @@ def test_pairs_with_too_few_joints_in_common_are_left_out():
 def test_views_that_never_share_a_moment_are_an_error():
     poses = clip(some(2))
     poses.conf[0, 15:], poses.conf[1, :15] = 0, 0
-    with pytest.raises(EpiposeError, match="No two views see the same joints at the same time"):
+    with pytest.raises(EpiposeError, match="No two views see the same keypoints at the same time"):
         relative_poses(observe(poses, some(2)), some(2).names)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from epipose import Camera, Clip, EpiposeError, Rig, View
-from epipose.calibration.intrinsics import assumed_intrinsics, intrinsics_from, known_rig_from, lens_for
+from epipose.calibration.intrinsics import assumed_intrinsics, choose_intrinsics, intrinsics_from, known_rig_from
 from epipose.io.files import read_json
 from tests.helpers.qualisys_files import qualisys_text
 
@@ -101,6 +101,6 @@ def test_a_known_rig_keeps_what_is_known_of_its_world(tmp_path):
 
 def test_focal_lengths_of_a_file_that_are_to_be_refined_are_searched_around(tmp_path):
     rig_of("a", "b").save(tmp_path / "rig.json")
-    lens = lens_for(clip_of("a", "b"), tmp_path / "rig.json", "each")
+    lens = choose_intrinsics(clip_of("a", "b"), tmp_path / "rig.json", "each")
     assert lens.focal == "each"
     assert all(sigma is not None and sigma < 0.2 for sigma in lens.sigma)

@@ -1,4 +1,4 @@
-"""From a first rig to the final one: lenses, distortion and clocks where they are unknown and the footage shows them."""
+"""Refined rig: focal lengths, distortion and lags where they are unknown and the footage supports them."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import torch
 
 import epipose.calibration.initial_rig
 from epipose.calibration.calibrate import calibrate_rig
-from epipose.calibration.refine_rig import adjust
+from epipose.calibration.refine_rig import refine_rig
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.geometry.rotation import angle_between, exp
 from epipose.poses import Poses2D
@@ -40,7 +40,7 @@ def clip(cameras, lag=AT_ONCE, pixels=1.0):
 
 
 def start(cameras, focal=(1.0, 1.0, 1.0, 1.0), wrong=0.02):
-    """A first rig: cameras off by some hundredths of a radian and a metre, focal lengths by factors."""
+    """An initial rig: cameras off by some hundredths of a radian and a metre, focal lengths by factors."""
     generator = torch.Generator().manual_seed(1)
     R, t, K = cameras.camera.R.clone(), cameras.camera.t.clone(), cameras.camera.K.clone()
     R[1:] = exp(wrong * torch.randn(3, 3, generator=generator, dtype=torch.float64)) @ R[1:]
@@ -55,20 +55,20 @@ def worst_degrees(found, true):
     )
 
 
-def test_known_lenses_stay_bit_for_bit_and_a_first_rig_gets_better():
+def test_known_intrinsics_stay_bit_for_bit_and_an_initial_rig_gets_better():
     first = start(rig())
-    found = adjust(clip(rig()), first, ALL)
+    found = refine_rig(clip(rig()), first, ALL)
     assert torch.equal(found.rig.camera.K, rig().camera.K)
     assert torch.equal(found.rig.camera.distortion, rig().camera.distortion)
     assert torch.equal(found.rig.camera.size, rig().camera.size)
     assert not bool(found.sigma.focal.any() or found.sigma.radial.any())
     assert worst_degrees(found.rig, rig()) < 0.3 < worst_degrees(first, rig())
     assert not bool(found.swapped.any())
-    assert bool((found.trust == 1).all())
+    assert bool((found.agreed == 1).all())
 
 
 def test_views_of_one_clock_keep_a_lag_of_exactly_none():
-    found = adjust(clip(rig()), start(rig()), ALL)
+    found = refine_rig(clip(rig()), start(rig()), ALL)
     assert not bool(found.rig.lag.any())
     assert not found.free.lag
     assert not bool(found.sigma.lag.any())
@@ -78,13 +78,13 @@ def test_views_of_one_clock_keep_a_lag_of_exactly_none():
 @pytest.mark.parametrize("lag", [(0.0, 0.4, 0.0, -0.3), (0.0, 0.0, 3.0, 0.0), (0.0, -2.3, 0.0, 3.4)], ids=str)
 def test_late_views_are_found_and_made_up_for(lag):
     poses, first = clip(rig(), lag), start(rig())
-    found = adjust(poses, first, ALL)
+    found = refine_rig(poses, first, ALL)
     assert torch.allclose(found.rig.lag, torch.tensor(lag, dtype=torch.float64), atol=0.06)
     assert float(found.rig.lag[0]) == 0
     assert bool((found.sigma.lag[1:] < 0.1).all() and (found.sigma.lag[1:] > 0).all())
     assert worst_degrees(found.rig, rig()) < 0.3
     if lag[2] == 3:
-        believed = adjust(poses, first, ALL, clocks=False)
+        believed = refine_rig(poses, first, ALL, clocks=False)
         assert not bool(believed.rig.lag.any())
         assert worst_degrees(believed.rig, rig()) > 3
 
@@ -92,9 +92,9 @@ def test_late_views_are_found_and_made_up_for(lag):
 @pytest.mark.slow
 def test_lags_that_were_known_before_are_gone_on_from():
     poses, lag = clip(rig(), (0.0, 0.0, 2.0, 0.0)), torch.tensor([0.0, 0.0, 2.0, 0.0], dtype=torch.float64)
-    found = adjust(poses, dataclasses.replace(start(rig()), lag=lag), ALL)
+    found = refine_rig(poses, dataclasses.replace(start(rig()), lag=lag), ALL)
     assert torch.equal(found.rig.lag, lag)
-    nearly = adjust(poses, dataclasses.replace(start(rig()), lag=lag + torch.tensor([0.0, 0.0, 0.5, 0.0])), ALL)
+    nearly = refine_rig(poses, dataclasses.replace(start(rig()), lag=lag + torch.tensor([0.0, 0.0, 0.5, 0.0])), ALL)
     assert torch.allclose(nearly.rig.lag, lag, atol=0.06)
 
 
@@ -103,7 +103,7 @@ def test_lags_that_were_known_before_are_gone_on_from():
 )
 def test_focal_lengths_that_were_assumed_are_corrected(sharing, off):
     true = through()
-    found = adjust(clip(true), start(true, off), ALL, focal=sharing)
+    found = refine_rig(clip(true), start(true, off), ALL, focal=sharing)
     error = found.rig.camera.focal / true.camera.focal - 1
     assert float(error.abs().max()) < 0.02
     assert bool((error.abs() < 4 * found.sigma.focal).all())
@@ -127,7 +127,7 @@ def lens_error(found, true):
 @pytest.mark.parametrize("given", [0.0, -0.15], ids=["none given", "half of it given"])
 def test_strong_distortion_is_estimated_where_lenses_are_unknown(given):
     true, first = through(k1=-0.3), start(through(k1=given), (0.9,) * 4)
-    found = adjust(clip(true), first, ALL, focal="shared")
+    found = refine_rig(clip(true), first, ALL, focal="shared")
     assert found.free.radial == "shared"
     assert lens_error(found.rig, true) < 0.5 * lens_error(through(k1=given), true)
     assert float((found.rig.camera.focal / true.camera.focal - 1).abs().max()) < 0.02
@@ -137,26 +137,26 @@ def test_strong_distortion_is_estimated_where_lenses_are_unknown(given):
 def test_distortion_that_was_given_holds_when_the_focal_length_turns_out_another():
     """It was measured in units of the focal length in the file."""
     true = through(k1=-0.3)
-    found = adjust(clip(true), start(through(k1=-0.3 / 0.8**2), (0.8**-1,) * 4), ALL, focal="shared")
+    found = refine_rig(clip(true), start(through(k1=-0.3 / 0.8**2), (0.8**-1,) * 4), ALL, focal="shared")
     assert lens_error(found.rig, true) < 4
 
 
 @pytest.mark.slow
 def test_a_given_focal_length_that_does_not_fit_is_doubted_and_kept():
     wrong = start(through(), (1.0, 1.15, 1.0, 1.0))
-    found = adjust(clip(through()), wrong, ALL)
+    found = refine_rig(clip(through()), wrong, ALL)
     assert torch.equal(found.rig.camera.K, wrong.camera.K)
     change, sigma = found.focal_doubt.unbind(-1)
     assert int(change.abs().argmax()) == 1
     assert float(change[1]) < -3 * float(sigma[1])
-    honest = adjust(clip(through()), start(through()), ALL).focal_doubt
+    honest = refine_rig(clip(through()), start(through()), ALL).focal_doubt
     assert bool((honest[:, 0].abs() < 4 * honest[:, 1]).all())
 
 
 def test_swapped_frames_are_repaired_and_told():
     poses, flip = clip(rig()), list(H36M17.flip)
     poses.xy[2, 10:18] = poses.xy[2, 10:18][:, :, flip]
-    found = adjust(poses, start(rig()), ALL)
+    found = refine_rig(poses, start(rig()), ALL)
     assert found.swapped.nonzero().tolist() == [[2, frame] for frame in range(10, 18)]
     assert worst_degrees(found.rig, rig()) < 0.3
 
@@ -165,9 +165,9 @@ def test_only_the_frames_asked_for_are_looked_at():
     poses, some = clip(rig()), torch.arange(0, FRAMES, 2)
     spoiled = dataclasses.replace(poses, xy=poses.xy.clone())
     spoiled.xy[:, 1::2] += 100.0
-    found = adjust(poses, start(rig()), some, clocks=False)
-    assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.trust) == len(some)
-    assert torch.allclose(found.rig.camera.R, adjust(spoiled, start(rig()), some, clocks=False).rig.camera.R)
+    found = refine_rig(poses, start(rig()), some, clocks=False)
+    assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.agreed) == len(some)
+    assert torch.allclose(found.rig.camera.R, refine_rig(spoiled, start(rig()), some, clocks=False).rig.camera.R)
 
 
 @pytest.mark.slow

@@ -37,23 +37,25 @@ def whom(crowd, poses):
 def test_another_person_or_a_reflection_all_the_time(other, views):
     scene = crowd(views)
     scene.swap(VIEW, 0, other, 0, FRAMES)
-    poses, changes = repaired_subject(scene.poses(), misplaced(scene.rig))
+    poses, repairs = repaired_subject(scene.poses(), misplaced(scene.rig))
     assert bool((whom(scene, poses) == 0).all())
-    (change,) = changes.pop(scene.rig.names[VIEW])
-    assert not changes
-    assert (change["first"], change["last"], change["candidate"]) == (0, FRAMES - 1, other)
-    assert change["fit_after"] > 0.3 > change["fit_before"]
+    (repair,) = repairs.pop(scene.rig.names[VIEW])
+    assert not repairs
+    assert (repair.first, repair.last, repair.candidate) == (0, FRAMES - 1, other)
+    assert repair.fit_before is not None
+    assert repair.fit_after is not None
+    assert repair.fit_after > 0.3 > repair.fit_before
 
 
 @pytest.mark.slow
 def test_another_person_for_a_while_only():
     scene = crowd()
     scene.swap(VIEW, 0, 1, 40, 90)
-    poses, changes = repaired_subject(scene.poses(), scene.rig)
+    poses, repairs = repaired_subject(scene.poses(), scene.rig)
     assert float((whom(scene, poses) == 0).double().mean()) > 0.99
-    (change,) = changes[scene.rig.names[VIEW]]
-    assert abs(change["first"] - 40) <= 3
-    assert abs(change["last"] - 89) <= 3
+    (repair,) = repairs[scene.rig.names[VIEW]]
+    assert abs(repair.first - 40) <= 3
+    assert abs(repair.last - 89) <= 3
     kept = crowd().ground_truth_of(poses)[VIEW, 45:85, 1]  # the two change places: nobody is lost
     assert not bool((kept == 0).any())
 
@@ -61,16 +63,16 @@ def test_another_person_for_a_while_only():
 def test_who_is_right_stays():
     scene = crowd()
     scene.hide(0, 30, 60, [VIEW])  # and where the subject is not seen nobody is put in its place
-    poses, changes = repaired_subject(scene.poses(), scene.rig)
-    assert changes == {}
+    poses, repairs = repaired_subject(scene.poses(), scene.rig)
+    assert repairs == {}
     assert torch.equal(poses.xy, scene.poses().xy)
 
 
 def test_two_views_cannot_tell():
     scene = crowd(2)
     scene.swap(VIEW, 0, 1, 0, FRAMES)
-    poses, changes = repaired_subject(scene.poses(), scene.rig)
-    assert changes == {}
+    poses, repairs = repaired_subject(scene.poses(), scene.rig)
+    assert repairs == {}
     assert torch.equal(poses.conf, scene.poses().conf)
 
 
@@ -91,9 +93,9 @@ def test_a_repaired_view_helps_to_judge_the_next():
     scene = crowd(3)
     scene.swap(VIEW, 0, 1, 0, FRAMES)
     scene.swap(2, 0, 1, 40, 80)
-    poses, changes = repaired_subject(scene.poses(), misplaced(scene.rig))
+    poses, repairs = repaired_subject(scene.poses(), misplaced(scene.rig))
     assert float((whom(scene, poses) == 0).double().mean()) > 0.97
-    assert set(changes) == {scene.rig.names[VIEW], scene.rig.names[2]}
+    assert set(repairs) == {scene.rig.names[VIEW], scene.rig.names[2]}
 
 
 def test_who_is_seen_badly_is_not_swapped_for_nobody():
@@ -114,6 +116,6 @@ def test_a_huge_detection_does_not_fit_by_its_size():
     noise = torch.randn(FRAMES, 17, 2, generator=torch.Generator().manual_seed(0)).double()
     scene.xy[VIEW, :, 0] += 12 * noise
     scene.xy[VIEW, :, 1, 16] += 3000
-    poses, changes = repaired_subject(scene.poses(), scene.rig)
-    assert changes == {}
+    poses, repairs = repaired_subject(scene.poses(), scene.rig)
+    assert repairs == {}
     assert bool((whom(scene, poses) == 0).all())

@@ -1,9 +1,11 @@
+import dataclasses
+
 import pytest
 import torch
 from scipy.optimize import least_squares, minimize
 
 from epipose.geometry.align import similarity_between
-from epipose.geometry.bundle import Free, Priors, bundle_adjust
+from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
 from epipose.geometry.rotation import angle_between, exp
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
@@ -27,7 +29,7 @@ def problem(frames=20, pixels=0.0, outliers=0.0, wrong=0.03):
 @pytest.mark.parametrize("bones", [(), H36M17.bones], ids=["points", "bones"])
 def test_exact_without_noise(bones):
     camera, xyz, x, conf, R, t, start = problem()
-    found = bundle_adjust(R, t, start, x, conf, torch.full_like(conf, 0.004), bones)
+    found = bundle_adjust(BundleProblem(x, conf, torch.full_like(conf, 0.004), bones), R, t, start)
     true_scale = (camera.center[1] - camera.center[0]).norm() / (R[1].mT @ t[1] - R[0].mT @ t[0]).norm()
     assert float(angle_between(found.R, camera.R).max()) < 1e-6
     assert float((true_scale * (found.xyz - camera.center[0]) - (xyz - camera.center[0])).norm(dim=-1).max()) < 1e-5
@@ -36,7 +38,7 @@ def test_exact_without_noise(bones):
 
 def test_camera_0_and_the_first_baseline_stay_as_they_came():
     _, _, x, conf, R, t, start = problem(pixels=3)
-    found = bundle_adjust(R, t, start, x, conf, torch.full_like(conf, 0.004), H36M17.bones)
+    found = bundle_adjust(BundleProblem(x, conf, torch.full_like(conf, 0.004), H36M17.bones), R, t, start)
     assert torch.allclose(found.R[0], R[0])
     assert torch.allclose(found.t[0], t[0])
 
@@ -51,7 +53,7 @@ def test_reaches_the_minimum_that_scipy_finds():
     """The same robust cost, minimised by SciPy over all unknowns with camera 0 fixed."""
     _, _, x, conf, R, t, start = problem(frames=3, pixels=3, wrong=0.005)
     noise = torch.full_like(conf, 0.004)
-    ours = bundle_adjust(R, t, start, x, conf, noise)
+    ours = bundle_adjust(BundleProblem(x, conf, noise), R, t, start)
 
     def residuals(flat):
         flat = torch.from_numpy(flat)
@@ -73,7 +75,7 @@ def test_constant_bones_help_when_two_cameras_see_noise():
     noise = torch.full_like(conf[two], 0.004)
 
     def error(bones):
-        found = bundle_adjust(R[two], t[two], start, x[two], conf[two], noise, bones)
+        found = bundle_adjust(BundleProblem(x[two], conf[two], noise, bones), R[two], t[two], start)
         length = (found.xyz[:, 1:] - found.xyz[:, list(H36M17.parents[1:])]).norm(dim=-1)
         return float((length.std(0) / length.mean(0)).mean())
 
@@ -83,7 +85,7 @@ def test_constant_bones_help_when_two_cameras_see_noise():
 def test_outliers_do_not_move_the_cameras():
     camera, _, x, conf, R, t, start = problem(frames=40, pixels=2, wrong=0.01)
     wild = torch.rand(conf.shape, generator=torch.Generator().manual_seed(3)) < 0.05
-    found = bundle_adjust(R, t, start, x + 0.3 * wild[..., None], conf, torch.full_like(conf, 0.002))
+    found = bundle_adjust(BundleProblem(x + 0.3 * wild[..., None], conf, torch.full_like(conf, 0.002)), R, t, start)
     assert float(torch.rad2deg(angle_between(found.R, camera.R).max())) < 0.2
 
 
@@ -106,11 +108,11 @@ def test_focal_lengths_that_are_ten_per_cent_off_are_found(sharing, bones):
     off = torch.tensor([1.1, 0.9, 1.07, 0.95] if sharing == "each" else [1.1], dtype=torch.float64).expand(4)
     x = x * off[:, None, None, None]  # rays by lenses that are this much longer than assumed
     noise = torch.full_like(conf, 0.001)
-    found = bundle_adjust(R, t, start, x, conf, noise, bones, free=Free(focal=sharing))
+    found = bundle_adjust(BundleProblem(x, conf, noise, bones, Free(focal=sharing)), R, t, start)
     assert torch.allclose(found.focal, off, rtol=2e-4)
     assert float(relative_angles(found, camera).max()) < 0.01
     assert not bool(found.radial.any() or found.lag.any())
-    believed = bundle_adjust(R, t, start, x, conf, noise, bones)
+    believed = bundle_adjust(BundleProblem(x, conf, noise, bones), R, t, start)
     assert float(relative_angles(believed, camera).max()) > 0.5
     assert bool((believed.focal == 1).all())
 
@@ -121,7 +123,7 @@ def test_a_bent_lens_is_found(sharing):
     k1 = torch.tensor([-0.2, 0.15, -0.1, 0.0] if sharing == "each" else [-0.2], dtype=torch.float64).expand(4)
     x = u * (1 + k1[:, None, None, None] * u.square().sum(-1, keepdim=True))
     free = Free(focal=sharing, radial=sharing)
-    found = bundle_adjust(R, t, start, x, conf, torch.full_like(conf, 0.001), H36M17.bones, free=free)
+    found = bundle_adjust(BundleProblem(x, conf, torch.full_like(conf, 0.001), H36M17.bones, free), R, t, start)
     assert torch.allclose(found.radial[:, 0], k1, atol=0.01)
     assert float(found.radial[:, 1].abs().max()) < 0.1
     assert torch.allclose(found.focal, torch.ones(4, dtype=torch.float64), atol=2e-3)
@@ -135,14 +137,15 @@ def test_clocks_that_differ_by_a_part_of_a_frame_are_found():
     x = p[..., :2] / p[..., 2:]
     velocity = torch.gradient(x, dim=1)[0]
     conf = torch.ones(x.shape[:-1], dtype=torch.float64)
-    arguments = (camera.R, camera.t, walk[1:-1], x, conf, torch.full_like(conf, 0.004), H36M17.bones)
-    found = bundle_adjust(*arguments, free=Free(lag=True), velocity=velocity)
+    begin = (camera.R, camera.t, walk[1:-1])
+    late_views = BundleProblem(x, conf, torch.full_like(conf, 0.004), H36M17.bones, Free(lag=True), velocity=velocity)
+    found = bundle_adjust(late_views, *begin)
     assert float(found.lag[0]) == 0
     assert torch.allclose(found.lag, lag, atol=0.03)
-    together = bundle_adjust(*arguments)
+    together = bundle_adjust(dataclasses.replace(late_views, free=Free(), velocity=None), *begin)
     assert found.cost < 0.3 * together.cost
     assert float(relative_angles(found, camera).max()) < 0.5 * float(relative_angles(together, camera).max())
-    again = bundle_adjust(*arguments, free=Free(lag=True), velocity=velocity, start=found, steps=1)
+    again = bundle_adjust(late_views, *begin, start=found, steps=1)
     assert torch.allclose(again.lag, found.lag, atol=0.01)
 
 
@@ -150,7 +153,9 @@ def test_symmetric_bones_come_out_equal():
     _, _, x, conf, R, t, start = problem(frames=20, pixels=4, wrong=0.01)
     noise, partner = torch.full_like(conf, 0.004), list(H36M17.bone_flip)
     alone, alike = (
-        bundle_adjust(R, t, start, x, conf, noise, H36M17.bones, priors=Priors(symmetric=symmetric)).bone_length
+        bundle_adjust(
+            BundleProblem(x, conf, noise, H36M17.bones, priors=Priors(symmetric=symmetric)), R, t, start
+        ).bone_length
         for symmetric in (None, H36M17.bone_flip)
     )
     assert torch.equal(alike, alike[partner])
@@ -165,7 +170,9 @@ def test_smoothness_takes_the_shaking_out():
     noise, expected = torch.full_like(conf, 0.004), float((xyz[2:] - 2 * xyz[1:-1] + xyz[:-2]).square().mean().sqrt())
     shaking, error = [], []
     for smoothness in (None, expected):
-        found = bundle_adjust(R, t, start, x, conf, noise, H36M17.bones, priors=Priors(smoothness=smoothness))
+        found = bundle_adjust(
+            BundleProblem(x, conf, noise, H36M17.bones, priors=Priors(smoothness=smoothness)), R, t, start
+        )
         shaking.append(float((found.xyz[2:] - 2 * found.xyz[1:-1] + found.xyz[:-2]).square().mean().sqrt()))
         aligned = similarity_between(found.xyz.reshape(-1, 3), xyz.reshape(-1, 3)).apply(found.xyz)
         error.append(float((aligned - xyz).norm(dim=-1).mean()))
@@ -182,7 +189,7 @@ def test_how_constant_a_bone_is_is_measured():
     neck, head = H36M17.bones[spine[0]]
     start[:, head] += stretch * (start[:, head] - start[:, neck])
     conf[1:, :, H36M17.index("left_wrist")] = 0
-    found = bundle_adjust(R, t, start, x, conf, torch.full_like(conf, 0.004), H36M17.bones, steps=1)
+    found = bundle_adjust(BundleProblem(x, conf, torch.full_like(conf, 0.004), H36M17.bones), R, t, start, steps=1)
     wrist = next(bone for bone, (_, child) in enumerate(H36M17.bones) if H36M17.joints[child] == "left_wrist")
     others = [bone for bone in range(16) if bone not in (*spine, wrist)]
     assert 0.04 < float(found.bone_sigma[spine]) < 0.12
@@ -197,9 +204,8 @@ def test_with_lens_clock_and_bones_scipy_finds_no_better_minimum():
     x, noise = 1.05 * x, torch.full_like(conf, 0.004)
     velocity = torch.gradient(x, dim=1)[0]
     free, priors = Free(focal="shared", lag=True), Priors(focal_sigma=0.1, lag_sigma=0.2)
-    found = bundle_adjust(
-        R, t, start, x, conf, noise, H36M17.bones, free=free, priors=priors, velocity=velocity, steps=300
-    )
+    whole = BundleProblem(x, conf, noise, H36M17.bones, free, priors, velocity)
+    found = bundle_adjust(whole, R, t, start, steps=300)
     parents, children = (list(of) for of in zip(*H36M17.bones, strict=True))
 
     def cost(flat):

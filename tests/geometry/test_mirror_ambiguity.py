@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epipose.camera import Rig
-from epipose.geometry.bundle import bundle_adjust
-from epipose.geometry.mirror_ambiguity import mirrored_twin
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
+from epipose.geometry.mirror_ambiguity import mirrored_world
 from epipose.geometry.rotation import angle_between, exp
 from epipose.reconstruction.anatomy import handedness
 from epipose.skeletons import H36M17
@@ -35,8 +35,9 @@ def adjusted_both(times: float, views: int, sigma: float, roam: float):
     x = rays(cameras, xyz)[:views]
     x = x + noise[..., None] * torch.randn(x.shape, generator=generator, dtype=x.dtype)
     R, t, ones = cameras.camera.R[:views], cameras.camera.t[:views], torch.ones_like(noise)
-    twin = mirrored_twin(R, t, xyz, ones[0])
-    return bundle_adjust(R, t, xyz, x, ones, noise), bundle_adjust(twin.R, twin.t, twin.xyz, x, ones, noise)
+    twin = mirrored_world(R, t, xyz, ones[0])
+    problem = BundleProblem(x, ones, noise)
+    return bundle_adjust(problem, R, t, xyz), bundle_adjust(problem, *twin)
 
 
 def relative(found) -> torch.Tensor:
@@ -50,7 +51,7 @@ def score(xyz: torch.Tensor) -> float:
 @pytest.mark.parametrize("views", [2, 4])
 def test_the_twin_has_the_same_images_in_the_limit_of_long_lenses(views):
     cameras, xyz, ones = from_afar(1e5), moving_skeleton(20), torch.ones(20, 17, dtype=torch.float64)
-    twin = mirrored_twin(cameras.camera.R[:views], cameras.camera.t[:views], xyz, ones)
+    twin = mirrored_world(cameras.camera.R[:views], cameras.camera.t[:views], xyz, ones)
     other = Rig(cameras.names[:views], cameras.camera[:views].with_pose(twin.R, twin.t))
     image, reflected = rays(cameras, xyz)[:views], rays(other, twin.xyz)
     size = float((image.amax((1, 2)) - image.amin((1, 2))).amin())
@@ -91,7 +92,7 @@ def test_any_twin_is_a_world_in_front_of_cameras(seed, views, size, missing):
     t = torch.stack(
         [size * draw(views), size * draw(views), away - (R[:, 2, None, None] * xyz).sum(-1).flatten(1).amin(1)], -1
     )
-    twin = mirrored_twin(R, t, xyz, conf)
+    twin = mirrored_world(R, t, xyz, conf)
     for field in twin:
         assert bool(field.isfinite().all())
     assert torch.allclose(torch.linalg.det(twin.R), torch.ones(views, dtype=torch.float64))
@@ -102,7 +103,7 @@ def test_any_twin_is_a_world_in_front_of_cameras(seed, views, size, missing):
 
 def test_the_twin_of_the_twin_is_the_world_itself():
     camera, xyz, ones = rig().camera, moving_skeleton(20), torch.ones(20, 17, dtype=torch.float64)
-    again = mirrored_twin(*mirrored_twin(camera.R, camera.t, xyz, ones), ones)
+    again = mirrored_world(*mirrored_world(camera.R, camera.t, xyz, ones), ones)
     for field, was in zip(again, (camera.R, camera.t, xyz), strict=True):
         assert torch.allclose(field, was, atol=1e-9)
 
@@ -111,6 +112,6 @@ def test_a_camera_too_near_is_moved_back_until_it_sees_everything():
     R, t = rig().camera.R[:2], torch.tensor([[0.0, 0.0, 4.0], [0.0, 0.0, 4.0]], dtype=torch.float64)
     xyz = torch.zeros(1, 3, 3, dtype=torch.float64)
     xyz[0, 0] = 15 * R[0, 2]  # far behind the other joints: reversed, it lies behind camera 0
-    twin = mirrored_twin(R, t, xyz, torch.ones(1, 3, dtype=torch.float64))
+    twin = mirrored_world(R, t, xyz, torch.ones(1, 3, dtype=torch.float64))
     depth = (twin.xyz @ twin.R[:, None].mT + twin.t[:, None, None])[0, 0, :, 2]
     assert float(depth.min()) == pytest.approx(0.1 * float(R[0, 2] @ xyz.mean((0, 1)) + 4), rel=1e-6)

@@ -7,7 +7,8 @@ import torch
 
 from epipose.camera import Camera, Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.observations import NOISE_SHARE, VELOCITY_REACH, delayed, observe, person_size
+from epipose.geometry.observations import NOISE_SHARE, VELOCITY_HALF_WINDOW, delayed, observe
+from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
@@ -110,7 +111,7 @@ def test_a_frame_has_no_say_in_its_own_velocity():
     assert float((after - before)[0, middle + 1, 5].norm()) > 1e-4
     reach = (after - before)[0, :, 5].norm(dim=-1) > 1e-9
     assert reach.nonzero()[:, 0].tolist() == [
-        frame for frame in range(FRAMES) if 0 < abs(frame - middle) <= VELOCITY_REACH
+        frame for frame in range(FRAMES) if 0 < abs(frame - middle) <= VELOCITY_HALF_WINDOW
     ]
 
 

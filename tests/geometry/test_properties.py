@@ -58,7 +58,7 @@ def test_any_rig_at_any_scale_is_triangulated(seed, scale, views):
     R, t, x, xyz = scene(seed, views, scale=scale)
     noise = 0.003 * ones(x)
     points = triangulate_robust(R, t, x, ones(x), noise)
-    sigma = point_covariance(R, t, points.xyz, points.inlier, noise).diagonal(dim1=-2, dim2=-1).sum(-1).sqrt()
+    sigma = point_covariance(R, t, points.xyz, points.robust_weight, noise).diagonal(dim1=-2, dim2=-1).sum(-1).sqrt()
     assert float(((points.xyz - xyz).norm(dim=-1) / sigma).max()) < 1e-3
     assert bool((sigma < 1e4 * scale).all())
     assert float((vector_median_of_pairs(R, t, x, ones(x)) - xyz).norm(dim=-1).median()) < 1e-6 * scale
@@ -137,7 +137,7 @@ def test_degenerate_correspondences_give_an_error_or_a_doubtful_finite_pose(seed
 def test_the_same_image_twice_is_an_error_or_doubtful(weight):
     _, _, x, _ = scene(0, 2, 200)
     if not weight:
-        with pytest.raises(EpiposeError, match="0 joints are seen by both"):
+        with pytest.raises(EpiposeError, match="0 keypoints are seen by both"):
             relative_pose(x[:, 0], x[:, 0], weight * ones(x)[:, 0], 0.003)
         return
     found = relative_pose(x[:, 0], x[:, 0], weight * ones(x)[:, 0], 0.003)

@@ -9,7 +9,7 @@ from epipose.geometry.degeneracy import median_ray_angle, movement, off_plane
 from epipose.geometry.epipolar import essential_from_pose, sampson_distance, tangent_plane
 from epipose.geometry.relative_pose import (
     pose_covariance,
-    refine,
+    refine_relative_pose,
     relative_pose,
     relative_pose_from_one_frame,
     sampson_jacobian,
@@ -72,7 +72,7 @@ def test_refinement_converges_from_several_degrees_away():
     a, b, weight, R, t = pair(0, 2)
     R0 = exp(torch.tensor([0.08, -0.06, 0.05], dtype=torch.float64)) @ R
     t0 = torch.nn.functional.normalize(t + torch.tensor([0.1, 0.0, -0.1], dtype=torch.float64), dim=0)
-    found_R, found_t, cost = refine(R0, t0, a, b, weight, 0.004)
+    found_R, found_t, cost = refine_relative_pose(R0, t0, a, b, weight, 0.004)
     assert float(angle_between(found_R, R)) < 1e-6
     assert float((found_t - t).norm()) < 1e-6
     assert cost < 1e-12
@@ -81,7 +81,7 @@ def test_refinement_converges_from_several_degrees_away():
 def test_too_few_joints_are_an_error_that_says_how_many():
     a, b, weight, _, _ = pair(0, 1)
     weight[7:] = 0
-    with pytest.raises(EpiposeError, match="7 joints are seen by both"):
+    with pytest.raises(EpiposeError, match="7 keypoints are seen by both"):
         relative_pose(a, b, weight, noise=0.004)
 
 
@@ -111,7 +111,7 @@ def errors_in_sigmas(noise_of, group, seeds=24, frames=60):
     for seed in range(seeds):
         generator = torch.Generator().manual_seed(seed)
         noisy = [x + noise_of(generator, frames).reshape(-1, 2) for x in (a, b)]
-        R_hat, t_hat, _ = refine(R, t, *noisy, weight, 0.005)
+        R_hat, t_hat, _ = refine_relative_pose(R, t, *noisy, weight, 0.005)
         C = pose_covariance(R_hat, t_hat, *noisy, weight, 0.005, group)
         w = torch.from_numpy(cv2.Rodrigues((R @ R_hat.mT).numpy())[0][:, 0])
         ratio.append(

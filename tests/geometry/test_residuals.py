@@ -6,8 +6,9 @@ import math
 import pytest
 import torch
 
-from epipose.geometry.bundle import bundle_adjust
-from epipose.geometry.residuals import Bundle, Free, Priors, Problem
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
+from epipose.geometry.parameters import Bundle, Free, Priors
+from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.rotation import exp
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import moving_skeleton, rig
@@ -46,17 +47,17 @@ def scene(case, pixels=0.0, missing=0.0):
     weight = 0.5 + 0.5 * torch.rand(x.shape[:-1], generator=generator, dtype=x.dtype)
     weight = weight * (torch.rand(weight.shape, generator=generator) >= missing)
     noise = NOISE * (0.5 + torch.rand(weight.shape, generator=generator, dtype=x.dtype))
-    problem = Problem(xyz, x, weight, noise, bones, free, priors, velocity)
+    problem = BundleResiduals(BundleProblem(x, weight, noise, bones, free, priors, velocity), xyz, None)
     return problem, problem.start(camera.R, camera.t, xyz, None)
 
 
-def randomly_moved(problem: Problem, state: Bundle, size: float) -> Bundle:
+def randomly_moved(problem: BundleResiduals, state: Bundle, size: float) -> Bundle:
     generator = torch.Generator().manual_seed(5)
     shared = size * torch.randn(problem.shared, generator=generator, dtype=torch.float64)
     return problem.moved(state, shared, size * torch.randn(state.xyz.shape, generator=generator, dtype=torch.float64))
 
 
-def cost_after(problem: Problem, state: Bundle, shared=None, joints=None) -> float:
+def cost_after(problem: BundleResiduals, state: Bundle, shared=None, joints=None) -> float:
     """The cost after a step of some of the unknowns."""
     shared = torch.zeros(problem.shared, dtype=torch.float64) if shared is None else shared
     return problem.cost(problem.moved(state, shared, torch.zeros_like(state.xyz) if joints is None else joints))
@@ -130,9 +131,9 @@ def test_a_lens_bends_rays_as_the_camera_does():
     pixels = dataclasses.replace(camera, K=K, distortion=distortion).spread(2).project(xyz)
     x = (pixels - K[:, None, None, :2, 2]) / assumed + 0.001
     weight = torch.ones(x.shape[:-1], dtype=torch.float64)
-    problem = Problem(xyz, x, weight, NOISE * weight, (), Free(), Priors(), None)
+    problem = BundleResiduals(BundleProblem(x, weight, NOISE * weight), xyz, None)
     state = problem.start(camera.R, camera.t, xyz, None)._replace(focal=focal, radial=radial)
-    residual = problem.seen(state).r
+    residual = problem.images(state).r
     assert torch.allclose(residual, torch.full_like(residual, -0.001 / NOISE), rtol=1e-9)
     expected = float(torch.tensor(2 * (0.001 / NOISE) ** 2).log1p()) * weight.numel()
     priors = (focal.log() / 0.5).square().sum() + (radial / 0.3).square().sum()
@@ -147,9 +148,11 @@ def test_a_late_view_is_read_further_on():
     lag = torch.tensor([0.0, 0.5, -0.25, 1.0], dtype=torch.float64)
     x = p[..., :2] / p[..., 2:] - lag[:, None, None, None] * velocity
     weight = torch.ones(x.shape[:-1], dtype=torch.float64)
-    problem = Problem(xyz, x, weight, NOISE * weight, (), Free(lag=True), Priors(), velocity)
+    problem = BundleResiduals(
+        BundleProblem(x, weight, NOISE * weight, free=Free(lag=True), velocity=velocity), xyz, None
+    )
     state = problem.start(camera.R, camera.t, xyz, None)._replace(lag=lag)
-    assert float(problem.seen(state).r.abs().max()) < 1e-9
+    assert float(problem.images(state).r.abs().max()) < 1e-9
 
 
 def test_a_joint_behind_a_camera_that_sees_it_is_impossible_and_an_unseen_one_is_not():
@@ -168,7 +171,9 @@ def test_the_cameras_stay_where_they_are_when_they_are_known():
     start = truth.xyz + 0.01 * torch.randn(truth.xyz.shape, generator=torch.Generator().manual_seed(3)).double()
     x = problem.x / 1.05
     free = Free(poses=False, focal="shared")
-    found = bundle_adjust(camera.R, camera.t, start, x, problem.weight, problem.noise, H36M17.bones, free=free)
+    found = bundle_adjust(
+        BundleProblem(x, problem.weight, problem.noise, H36M17.bones, free), camera.R, camera.t, start
+    )
     assert torch.equal(found.R, camera.R)
     assert torch.equal(found.t, camera.t)
     assert torch.allclose(found.focal, torch.full((4,), 1 / 1.05, dtype=torch.float64), atol=0.003)

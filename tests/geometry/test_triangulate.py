@@ -123,8 +123,8 @@ def test_one_wrong_view_in_four_is_outvoted_and_gets_no_weight():
     x[..., 2, :] += 0.2
     points = triangulate_robust(camera.R, camera.t, x, conf, torch.full_like(conf, 0.004))
     assert float((points.xyz - xyz).norm(dim=-1).max()) < 0.005
-    assert float(points.inlier[..., 2].max()) < 0.01
-    assert float(points.inlier[..., [0, 1, 3]].min()) > 0.9
+    assert float(points.robust_weight[..., 2].max()) < 0.01
+    assert float(points.robust_weight[..., [0, 1, 3]].min()) > 0.9
 
 
 @pytest.mark.parametrize("hidden", [(0,), (1, 3)])
@@ -140,7 +140,7 @@ def test_nothing_seen_gives_finite_points():
     camera, x, conf, _ = normalized(frames=2)
     points = triangulate_robust(camera.R, camera.t, 0 * x, 0 * conf, torch.full_like(conf, 0.004))
     assert bool(points.xyz.isfinite().all())
-    assert bool(points.inlier.isfinite().all())
+    assert bool(points.robust_weight.isfinite().all())
 
 
 def test_vector_median_ignores_the_minority():
@@ -190,7 +190,7 @@ def test_errors_are_as_large_as_the_covariance_says(views):
     R, t, x, conf = camera.R[views], camera.t[views], x[..., views, :], conf[..., views]
     noise = torch.full_like(conf, 6 / 1147)
     points = triangulate_robust(R, t, x, conf, noise)
-    covariance = point_covariance(R, t, points.xyz, conf * points.inlier, noise)
+    covariance = point_covariance(R, t, points.xyz, conf * points.robust_weight, noise)
     error = points.xyz - xyz
     squared = (error * torch.linalg.solve(covariance, error)).sum(-1) / 3
     assert 0.6 < float(squared.mean()) < 1.3
@@ -216,7 +216,9 @@ def test_single_precision_gives_the_same_points():
     assert single.xyz.dtype == torch.float32
     apart = (double.xyz - single.xyz).norm(dim=-1)
     assert float(apart.quantile(0.99)) < 1e-3
-    covariance = point_covariance(given[0].float(), given[1].float(), single.xyz, single.inlier, given[4].float())
+    covariance = point_covariance(
+        given[0].float(), given[1].float(), single.xyz, single.robust_weight, given[4].float()
+    )
     assert bool(covariance.isfinite().all())
 
 
@@ -227,8 +229,8 @@ def test_gating_excludes_what_contradicts_and_marks_what_is_left_open():
     x[15:20, :, 0] += 0.3  # two views are left, one of them wrong
     conf[15:20, :, 2:] = 0
     points = gated(camera.R, camera.t, x, conf, torch.full_like(conf, 0.004))
-    assert not bool(points.supports[:10, :, 2].any())
-    assert float(points.supports[:10][..., [0, 1, 3]].double().mean()) > 0.99
+    assert not bool(points.inlier[:10, :, 2].any())
+    assert float(points.inlier[:10][..., [0, 1, 3]].double().mean()) > 0.99
     assert float(points.confidence[:10].min()) > 0.9
     assert float((points.xyz[:10] - xyz[:10]).norm(dim=-1).max()) < 0.1
     assert float(points.confidence[10:15].max()) == 0

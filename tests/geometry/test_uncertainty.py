@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from epipose.geometry.align import similarity_between
-from epipose.geometry.bundle import Free, bundle_adjust
+from epipose.geometry.bundle import BundleProblem, Free, bundle_adjust
 from epipose.geometry.rotation import angle_between, exp
 from epipose.geometry.uncertainty import _whitening, uncertainty
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import moving_skeleton, rig
 
 FRAMES, SEEDS = 40, 8
-ALIKE = 1e-6  # how far figures may depend on the world they are told in
+ALIKE = 1e-6  # how far results may depend on the frame of the world
 PART = torch.minimum(torch.arange(17), torch.tensor(H36M17.flip)).unique(return_inverse=True)[1]
 
 
@@ -35,12 +35,12 @@ def images(frames=FRAMES, seed=0, independent=0.003, repeated=0.0, rounds=1):
 
 
 def adjusted(x, weight, noise, xyz, camera, free, bones=H36M17.bones):
-    return bundle_adjust(camera.R, camera.t, xyz, x, weight, noise, bones, free=free)
+    return bundle_adjust(BundleProblem(x, weight, noise, bones, free), camera.R, camera.t, xyz)
 
 
 def sure(found, x, weight, noise, free=None, stretch=None, part=PART, bones=H36M17.bones):
     stretch = torch.arange(x.shape[1]) * 20 // x.shape[1] if stretch is None else stretch
-    return uncertainty(found, x, weight, noise, bones, free=free, stretch=stretch, part=part)
+    return uncertainty(BundleProblem(x, weight, noise, bones, free or Free()), found, stretch=stretch, part=part)
 
 
 def errors(found, camera):
@@ -83,11 +83,9 @@ def test_a_clock_is_as_sure_as_said():
         camera, xyz, x, weight, noise = images(seed=seed)
         velocity = torch.gradient(rays(camera, xyz), dim=1)[0]
         free = Free(lag=True)
-        found = bundle_adjust(camera.R, camera.t, xyz, x, weight, noise, H36M17.bones, free=free, velocity=velocity)
-        stretch = torch.arange(FRAMES) * 20 // FRAMES
-        sigma = uncertainty(
-            found, x, weight, noise, H36M17.bones, free=free, velocity=velocity, stretch=stretch, part=PART
-        )
+        problem = BundleProblem(x, weight, noise, H36M17.bones, free, velocity=velocity)
+        found = bundle_adjust(problem, camera.R, camera.t, xyz)
+        sigma = uncertainty(problem, found, stretch=torch.arange(FRAMES) * 20 // FRAMES, part=PART)
         assert float(sigma.lag[0]) == 0
         ratio.append(found.lag[1:] / sigma.lag[1:])
     assert 0.5 < rms(ratio) < 2

@@ -7,8 +7,9 @@ from epipose.evaluation.metrics import pmpjpe_mm
 from epipose.geometry import view_graph
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose, relative_pose
+from epipose.geometry.resection import resect
 from epipose.geometry.rotation import angle_between, exp
-from epipose.geometry.view_graph import reconstruct, resect
+from epipose.geometry.view_graph import reconstruct
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 

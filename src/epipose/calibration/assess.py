@@ -1,8 +1,8 @@
-"""How well a rig explains what the cameras saw, in numbers for people and for the verdict.
+"""Assessment of a calibration: residuals, uncertainty, coverage and consistency, for people and for the verdict.
 
 A small reprojection error is necessary for good cameras and does not prove them, so the report also measures what the
 error cannot see: how uncertain every camera is, how much of the image and of the room the person covered, what each
-pair of views said on its own, whether a camera moved on the way, and whether the person came out mirrored.
+pair of views gave on its own, whether a camera moved on the way, and whether the person came out mirrored.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.calibration.initial_rig import FirstRig
-from epipose.calibration.refine_rig import Adjusted
+from epipose.calibration.initial_rig import InitialRig
+from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import Calibration, CameraReport, PairReport
 from epipose.calibration.verdict import Evidence, judge
 from epipose.camera import Camera, Rig
-from epipose.errors import EpiposeError
+from epipose.errors import CalibrationError
 from epipose.geometry.bundle import Free
-from epipose.geometry.left_right import undecided
+from epipose.geometry.left_right import undecided_swaps
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.reprojection import perspective
+from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.uncertainty import Uncertainty
@@ -35,19 +37,19 @@ from epipose.skeleton import Skeleton
 _CELLS = 10  # the image is divided into 10 x 10 to say how much of it the person covered
 
 
-def known(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> Adjusted:
-    """A rig that was given rather than found, in the form of one that was adjusted, without uncertainty."""
-    _, trust = triangulate_views(observed, rig.camera.R, rig.camera.t)
+def given_rig(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view frame"]) -> RefinedRig:
+    """A rig that was given rather than estimated, as a `RefinedRig` without uncertainty."""
+    _, agreed = triangulate_views(observed, rig.camera.R, rig.camera.t)
     views = len(rig.names)
-    none = trust.new_zeros(views)
-    sigma = Uncertainty(none, none, trust.new_zeros(views, views), none, trust.new_zeros(views, 2), none)
-    return Adjusted(rig, sigma, Free(), observed, swapped, trust, trust.new_zeros(views, 2))
+    none = agreed.new_zeros(views)
+    sigma = Uncertainty(none, none, agreed.new_zeros(views, views), none, agreed.new_zeros(views, 2), none)
+    return RefinedRig(rig, sigma, Free(), observed, swapped, agreed, agreed.new_zeros(views, 2))
 
 
-def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) -> Calibration:
-    """Measure an adjusted rig against the observations it came from; ``rig`` is the same one, moved and scaled.
+def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None) -> Calibration:
+    """Measure a refined rig against the observations it came from; ``rig`` is the same one, moved and scaled.
 
-    ``first`` is what it was adjusted from, None for a rig that was given. Raises EpiposeError for a view that never
+    ``first`` is the initial rig, None for a rig that was given. Raises CalibrationError for a view that never
     shows the subject at the same time as another.
     """
     camera, observed, views = found.rig.camera, found.observed, range(len(rig.names))
@@ -56,7 +58,9 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     counted = (observed.weight > 0) & ((observed.weight > 0).sum(0) >= 2)
     for name, any_counted in zip(rig.names, counted.flatten(1).any(1).tolist(), strict=True):
         if not any_counted:
-            raise EpiposeError(f"View '{name}' never shows the subject at the same time as another view. Leave it out.")
+            raise CalibrationError(
+                f"View '{name}' never shows the subject at the same time as another view. Leave it out."
+            )
     metres = _spread(rig.camera.center) / _spread(camera.center)
     shift = _signed_errors(observed, camera, points.xyz)
     swapped = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.swapped
@@ -66,10 +70,10 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
     )
     pairs = {} if first is None else first.pairs
     pair_reports = tuple(_pair_report(found, i, j, pair) for (i, j), pair in pairs.items())
-    size = stature(points.xyz, found.trust, poses.skeleton)
-    roaming = _roaming(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.trust, poses.skeleton)
-    hand = handedness(points.xyz, found.trust, poses.skeleton)
-    undecided_swaps = int(undecided(observed, camera.R, camera.t, poses.skeleton.flip).sum())
+    size = stature(points.xyz, found.agreed, poses.skeleton)
+    roaming = _roaming(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.agreed, poses.skeleton)
+    hand = handedness(points.xyz, found.agreed, poses.skeleton)
+    undecided = int(undecided_swaps(observed, camera.R, camera.t, poses.skeleton.flip).sum())
     evidence = Evidence(
         cameras=len(cameras),
         worst_camera=min(cameras, key=lambda report: report.inlier_share).name,
@@ -79,18 +83,18 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         worst_inlier_share=min(report.inlier_share for report in cameras),
         usual_inlier_share=sorted(report.inlier_share for report in cameras)[len(cameras) // 2],
         worst_sigma_deg=float(torch.rad2deg(found.sigma.between.max())),
-        agreed_share=float(found.trust[counted.any(0)].mean()),
+        agreed_share=float(found.agreed[counted.any(0)].mean()),
         outvoted_share=sum(pair.outvoted for pair in pair_reports) / max(len(pair_reports), 1),
         roaming=float(roaming.norm()) / size,
         least_coverage=min(report.image_coverage for report in cameras),
-        bone_spread=_bone_spread(points.xyz, found.trust, poses.skeleton),
-        focal_doubt_pct=_beyond_doubt(found.focal_doubt),
+        bone_spread=_bone_spread(points.xyz, found.agreed, poses.skeleton),
+        focal_doubt_pct=_significant_change(found.focal_doubt),
         worst_drift_mrad=max(report.drift_mrad for report in cameras),
         drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
         worst_lag_frames=float(found.rig.lag.abs().max()),
         mirror_cost=None if first is None else _finite(first.mirror_cost),
         handedness=hand.score if hand.sure else None,
-        undecided_share=undecided_swaps / observed.x.shape[1],
+        undecided_share=undecided / observed.x.shape[1],
         swapped_views=int(swapped.sum()),
         mirrored_video=None if first is None else _finite(first.mirrored_video),
         focal_sigma_pct=100 * float(found.sigma.focal.max()),
@@ -103,13 +107,13 @@ def assess(poses: Poses2D, found: Adjusted, rig: Rig, first: FirstRig | None) ->
         pairs=pair_reports,
         frames_used=observed.x.shape[1],
         roaming_m=tuple((metres * roaming).tolist()),  # type: ignore[arg-type]
-        undecided_swaps=undecided_swaps,
+        undecided_swaps=undecided,
     )
 
 
 def _camera_report(
     poses: Poses2D,
-    found: Adjusted,
+    found: RefinedRig,
     view: int,
     residual: Float[Tensor, "frame joint"],
     counted: Bool[Tensor, "frame joint"],
@@ -174,51 +178,50 @@ def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
 
 
 def _signed_errors(observed: Observations, camera: Camera, xyz: Tensor) -> Float[Tensor, "view frame joint 2"]:
-    """Seen minus observed on z = 1."""
-    p = camera.spread(2).into_frame(xyz)
-    return p[..., :2] / p[..., 2:].clamp(min=1e-6) - observed.x
+    """Reprojected minus observed keypoints on z = 1."""
+    return perspective(camera.spread(2).into_frame(xyz)) - observed.x
 
 
 def _roaming(
-    xyz: Float[Tensor, "frame joint 3"], trust: Float[Tensor, "frame joint"], skeleton: Skeleton
+    xyz: Float[Tensor, "frame joint 3"], agreed: Float[Tensor, "frame joint"], skeleton: Skeleton
 ) -> Float[Tensor, "3"]:
     """How far the middle of the hips moved along each axis, from the 5th to the 95th percentile; 0 where unseen."""
     hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
-    middle = xyz[(trust[:, hips] > 0).all(-1)][:, hips].mean(1)
+    middle = xyz[(agreed[:, hips] > 0).all(-1)][:, hips].mean(1)
     return middle.quantile(0.95, 0) - middle.quantile(0.05, 0) if len(middle) else xyz.new_zeros(3)
 
 
-def _bone_spread(xyz: Tensor, trust: Tensor, skeleton: Skeleton) -> float:
+def _bone_spread(xyz: Tensor, agreed: Tensor, skeleton: Skeleton) -> float:
     """By what share the length of a bone varies over the frames (robust): the median over thighs and shanks."""
     spreads = []
     for side in ("left", "right"):
         for above, below in (("hip", "knee"), ("knee", "ankle")):
             i, j = skeleton.index(f"{side}_{above}"), skeleton.index(f"{side}_{below}")
-            length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(trust[:, i] > 0) & (trust[:, j] > 0)]
+            length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(agreed[:, i] > 0) & (agreed[:, j] > 0)]
             if len(length) >= 10:
-                spreads.append(1.4826 * float((length - length.median()).abs().median() / length.median()))
+                spreads.append(MAD_TO_SIGMA * float((length - length.median()).abs().median() / length.median()))
     return sorted(spreads)[len(spreads) // 2] if spreads else 1.0
 
 
-def _beyond_doubt(focal_doubt: Float[Tensor, "view 2"]) -> float:
+def _significant_change(focal_doubt: Float[Tensor, "view 2"]) -> float:
     """The largest change of a given focal length that the footage asks for by more than three standard deviations."""
     change, sigma = focal_doubt.abs().unbind(-1)
     return 100 * float(torch.where(change > 3 * sigma, change, torch.zeros_like(change)).max())
 
 
-def _pair_report(found: Adjusted, i: int, j: int, pair: RelativePose) -> PairReport:
+def _pair_report(found: RefinedRig, i: int, j: int, pair: RelativePose) -> PairReport:
     observed, camera = found.observed, found.rig.camera
     usable = int(((observed.weight[i] > 0) & (observed.weight[j] > 0)).sum())
     off = float(torch.rad2deg(angle_between(pair.R, camera.R[j] @ camera.R[i].mT)))
-    alone = float(torch.rad2deg(torch.tensor(pair.rotation_sigma)))
+    own_sigma = float(torch.rad2deg(torch.tensor(pair.rotation_sigma)))
     return PairReport(
         views=(found.rig.names[i], found.rig.names[j]),
         correspondences=usable,
         inlier_share=float(pair.inlier.double().mean()),
         in_front_share=pair.in_front,
         rotation_from_rig_deg=off,
-        rotation_sigma_deg=min(alone, 180.0),
+        rotation_sigma_deg=min(own_sigma, 180.0),
         sigma_in_rig_deg=float(torch.rad2deg(found.sigma.between[i, j])),
-        outvoted=off > max(10.0, 3 * min(alone, 30.0)),
+        outvoted=off > max(10.0, 3 * min(own_sigma, 30.0)),
         findings=pair.warnings,
     )

@@ -1,10 +1,10 @@
-"""A first rig from a few frames: good enough to start from, and in the right world.
+"""Initial rig from a few frames: relative poses, view graph, mirror ambiguity, and focal lengths where unknown.
 
-Pairs of views give relative poses from the pooled joints (geometry/relative_pose.py); the view graph makes one rig of
-them even when a pair is wrong (geometry/view_graph.py). The mirrored world, in which all depths are reversed, explains
-the images nearly as well when the cameras are far away (geometry/mirror.py), and estimation may end there: so it is
-tried, and the better of the two is kept. Where the lenses are not known either, the same is done for several focal
-lengths, and the one that explains the images best is the start.
+Pairs of views give relative poses from the pooled keypoints (geometry/relative_pose.py); the view graph makes one rig
+of them even when a pair is wrong (geometry/view_graph.py). The mirrored world, in which all depths are reversed,
+explains the images nearly as well when the cameras are far away (geometry/mirror_ambiguity.py), and estimation may end
+there: so it is tried, and the better of the two is kept. Where the focal lengths are not known either, the same is done
+for several of them, and those that explain the images best are the start.
 """
 
 from __future__ import annotations
@@ -20,26 +20,30 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
-from epipose.geometry.bundle import Priors, bundle_adjust
-from epipose.geometry.mirror_ambiguity import mirrored_twin
-from epipose.geometry.observations import Observations, evenly, observe, stretches
+from epipose.errors import CalibrationError, EpiposeError
+from epipose.geometry.bundle import BundleProblem, Priors, bundle_adjust
+from epipose.geometry.mirror_ambiguity import mirrored_world
+from epipose.geometry.observations import Observations, observe
 from epipose.geometry.relative_pose import RelativePose, relative_pose
-from epipose.geometry.view_graph import reconstruct, resect, triangulate_views
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect
+from epipose.geometry.robust import mean_robust_cost
+from epipose.geometry.sampling import evenly, stretches
+from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import handedness
 from epipose.skeleton import Skeleton
 
-START_FRAMES = 60  # enough to find a rig; the adjustment that follows uses more
+RECONSTRUCTION_FRAMES = 60  # enough to find a rig; the adjustment that follows uses more
 # Focal lengths over the longer side of the image that are tried where nothing is known: from the wide lenses of
 # action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
 FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
-_ALIKE = 0.02  # costs of a world and its mirror image that differ by less do not tell them apart
+_MIN_COST_DIFFERENCE = 0.02  # share, between a world and its mirror image, that tells them apart
 
 
 @dataclass(frozen=True)
-class FirstRig:
-    """Cameras (cam_from_world), and what was found on the way."""
+class InitialRig:
+    """Cameras (cam_from_world), the relative poses behind them, and tests for swaps and mirrored videos."""
 
     rig: Rig
     pairs: dict[tuple[int, int], RelativePose]
@@ -49,15 +53,14 @@ class FirstRig:
     cost: float  # mean robust cost per observation
 
 
-def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) -> FirstRig:
-    """Cameras from the subject's joints in some frames; the poses of ``intrinsics`` are ignored.
+def initial_rig(observed: Observations, intrinsics: Rig, skeleton: Skeleton, seed: int = 0) -> InitialRig:
+    """Cameras from the subject's keypoints in some frames; the poses of ``intrinsics`` are ignored.
 
-    Raises EpiposeError when views share too few joints or agree on no rig.
+    Raises CalibrationError when views share too few keypoints or agree on no rig.
     """
-    skeleton = poses.skeleton
-    observed = observe(poses, intrinsics).frames(frames).weighted(skeleton.votes)
-    pairs = relative_poses(observed, poses.views, seed)
-    observed = observed.frames(evenly(len(frames), START_FRAMES))
+    observed = observed.weighted(skeleton.votes)
+    pairs = relative_poses(observed, intrinsics.names, seed)
+    observed = observed.frames(evenly(observed.weight.shape[1], RECONSTRUCTION_FRAMES))
     found = reconstruct(observed, pairs, skeleton.flip)
     if bool(found.swapped.any()):
         observed = observed.swapped(found.swapped[:, None].expand(observed.weight.shape[:2]), skeleton.flip)
@@ -67,7 +70,7 @@ def first_rig(poses: Poses2D, intrinsics: Rig, frames: Tensor, seed: int = 0) ->
         _mirrored_video(observed, R, t, view, None if bool(found.swapped[view]) else skeleton.flip)
         for view in range(len(R))
     )
-    return FirstRig(rig, pairs, found.swapped, mirror_cost, mirrored_video, found.cost)
+    return InitialRig(rig, pairs, found.swapped, mirror_cost, mirrored_video, found.cost)
 
 
 def with_likely_focal(
@@ -76,10 +79,10 @@ def with_likely_focal(
     """The intrinsics with the focal lengths that explain the images best, out of a few.
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is a mere
-    guess. Where every view has a figure, that is the range that is searched; else all lenses are tried, the same field
-    of view for all that were guessed.
+    guess. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the same
+    field of view for all that were guessed.
     """
-    frames = frames[evenly(len(frames), START_FRAMES)]
+    frames = frames[evenly(len(frames), RECONSTRUCTION_FRAMES)]
     camera = intrinsics.camera.to(torch.float64)
     if all(sigma is not None for sigma in focal_sigma):
         widest = max(sigma or 0.0 for sigma in focal_sigma)
@@ -92,12 +95,12 @@ def with_likely_focal(
         K = camera.K.clone()
         K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
         candidate = replace(intrinsics, camera=replace(camera, K=K))
-        with suppress(EpiposeError):  # a lens with which nothing fits
-            found = first_rig(poses, candidate, frames, seed)
+        with suppress(EpiposeError):  # a focal length with which nothing fits
+            found = initial_rig(observe(poses, candidate).frames(frames), candidate, poses.skeleton, seed)
             if best is None or found.cost < best[0]:
                 best = (found.cost, candidate)
     if best is None:
-        raise EpiposeError(
+        raise CalibrationError(
             "No focal length makes the views agree on a rig. Check that all cameras show the same person at the same "
             "moment, or give the cameras' intrinsics."
         )
@@ -119,9 +122,9 @@ def relative_poses(
             with suppress(EpiposeError):  # a pair without an answer is left out; the others decide
                 pairs[i, j] = relative_pose(a, b, weight, noise, seed, stretch)
     if not pairs:
-        raise EpiposeError(
-            "No two views see the same joints at the same time, or none gives a relative pose. Check that the videos "
-            "are synchronised and show the same person."
+        raise CalibrationError(
+            "No two views see the same keypoints at the same time, or none gives a relative pose. Check that the "
+            "videos are synchronised and show the same person."
         )
     return pairs
 
@@ -133,7 +136,7 @@ def _mirrored_video(
     view: int,
     flip: Sequence[int] | None,
 ) -> float:
-    """Cost of a view, placed by the other views' points, when its image is mirrored, over its cost as it is.
+    """Cost of a view, resected by the other views' points, with its image mirrored, over its cost as it is.
 
     In a mirrored video a detector takes left for right: ``flip`` undoes that, None where it was undone already. Where
     the image is not mirrored and left and right are swapped all the same, it is taken with that undone. A mirrored
@@ -143,17 +146,16 @@ def _mirrored_video(
     if len(R) < 3:
         return math.inf
     others = [other for other in range(len(R)) if other != view]
-    xyz, trust = triangulate_views(observed.views(others), R[others], t[others])
+    xyz, agreed = triangulate_views(observed.views(others), R[others], t[others])
     x, confidence, noise = observed.x[view], observed.weight[view], observed.noise[view]
 
     def cost(x: Tensor, confidence: Tensor) -> float:
-        weight = confidence * trust
+        weight = confidence * agreed
         pose = resect(xyz, x, weight, float(noise.median()))
         if pose is None:
             return math.inf
-        p = xyz @ pose[0].mT + pose[1]
-        r = (p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise[..., None]
-        return float((weight * r.square().sum(-1).log1p()).sum() / weight.sum())
+        r = (reproject(*pose, xyz).x - x) / noise[..., None]
+        return float(mean_robust_cost(r.square().sum(-1), weight))
 
     plain = cost(x, confidence)
     if flip is not None:
@@ -161,26 +163,29 @@ def _mirrored_video(
         plain = min(plain, cost(x, confidence))
     mirrored = cost(x * x.new_tensor([-1.0, 1.0]), confidence)
     if not math.isfinite(plain):
-        return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to tell by
+        return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to compare
     return mirrored / max(plain, 1e-12)
 
 
 def _unmirrored(
     observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], skeleton: Skeleton
 ) -> tuple[Tensor, Tensor, float]:
-    """The better of a rig and its mirrored twin, both adjusted, and the cost of the other over its own."""
-    xyz, trust = triangulate_views(observed, R, t)
-    if not bool(trust.any()):
+    """The better of a rig and its mirrored world, both adjusted, and the cost of the other over its own."""
+    xyz, agreed = triangulate_views(observed, R, t)
+    if not bool(agreed.any()):
         return R, t, math.inf
-    weight, priors = observed.weight * trust, Priors(symmetric=skeleton.bone_flip)
-    worlds = [
-        bundle_adjust(*start, observed.x, weight, observed.noise, skeleton.bones, priors=priors, steps=15)
-        for start in ((R, t, xyz), mirrored_twin(R, t, xyz, trust))
-    ]
+    problem = BundleProblem(
+        observed.x,
+        observed.weight * agreed,
+        observed.noise,
+        skeleton.bones,
+        priors=Priors(symmetric=skeleton.bone_flip),
+    )
+    worlds = [bundle_adjust(problem, *start, steps=15) for start in ((R, t, xyz), mirrored_world(R, t, xyz, agreed))]
     worlds.sort(key=lambda world: world.cost)
     ratio = worlds[1].cost / max(worlds[0].cost, 1e-12)
-    if ratio < 1 + _ALIKE:
-        person = [handedness(world.xyz, trust, skeleton) for world in worlds]
+    if ratio < 1 + _MIN_COST_DIFFERENCE:
+        person = [handedness(world.xyz, agreed, skeleton) for world in worlds]
         if person[0].sure and person[0].score < 0 < person[1].score:
             worlds.reverse()
             ratio = 1 / ratio

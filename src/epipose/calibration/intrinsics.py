@@ -1,6 +1,7 @@
-"""Intrinsics from a file, matched to the views of a clip: the one thing calibration is told about the cameras.
+"""Intrinsics of a clip's views: from a file, from what the videos state about their lens, or assumed.
 
-Where there is no such file, what the videos themselves state about their lens (`epipose.io.lens_metadata`) is a start.
+They are the one thing calibration is given about the cameras. Where there is no file, the lens metadata of the videos
+(`epipose.io.lens_metadata`) is a start.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ import torch
 
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
 from epipose.geometry.parameters import Sharing
 from epipose.io.files import AnyPath
 from epipose.io.lens_metadata import focal_from
 
 FocalChoice = Literal["auto", "known", "shared", "each"]
-_FILE_SIGMA = 0.1  # relative error of the focal lengths in a file that a user does not take at its word
+_FILE_SIGMA = 0.1  # relative error of focal lengths in a file that are to be estimated all the same
 
 
 def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
     """K, distortion and size of every view in the order of the clip, at the origin, and how they were matched.
 
     Reads epipose's JSON (R and t are ignored) or a Qualisys ``.qca.txt``. Cameras go by name; where no name matches
-    but the counts agree, by order, and the second value says so (it is empty otherwise). Raises EpiposeError for
+    but the counts agree, by order, and the second value says so (it is empty otherwise). Raises InputError for
     another number of cameras, other names, or another resolution than the video has: a file for another resolution
     is never rescaled in silence, for nothing says whether the video was scaled, cropped or padded.
     """
@@ -39,13 +40,13 @@ def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
         pairs = ", ".join(f"{view} = {camera}" for view, camera in zip(clip.names, rig.names, strict=True))
         note = f"No camera of {path} has the name of a view, so they were matched by order: {pairs}."
     else:
-        raise EpiposeError(
+        raise InputError(
             f"{path} has {len(rig.names)} cameras ({', '.join(rig.names)}); the clip has {len(clip.names)} views "
             f"({', '.join(clip.names)}). Give a file with one camera per view, under the same names."
         )
     for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
         if size != [view.width, view.height]:
-            raise EpiposeError(
+            raise InputError(
                 f"{path}: camera '{camera}' was calibrated at {size[0]}x{size[1]} pixels; the video of view "
                 f"'{view.name}' has {view.width}x{view.height}. Give a file for the video's resolution: scale, crop or "
                 "pad K and size as the video was (epipose.Camera has resized and cropped)."
@@ -55,7 +56,7 @@ def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
 
 
 def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
-    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; their clocks are not: ``lag`` is 0."""
+    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; ``lag`` is not, and comes as 0."""
     intrinsics, note = intrinsics_from(path, clip)
     rig = _read(path, intrinsics_only=False)
     known = rig.select(clip.names) if set(clip.names) <= set(rig.names) else rig
@@ -64,10 +65,10 @@ def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
 
 
 def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
-    """A lens for every view from what its file says, else an ordinary one; and what is known of it.
+    """Intrinsics for every view from what its video states, else those of an ordinary lens; and their uncertainty.
 
     The second value says in words where each focal length comes from; the third is its relative standard deviation per
-    view, None where the file says nothing.
+    view, None where the video states nothing.
     """
     cameras, sources, sigmas = [], [], []
     for view in clip.views:
@@ -96,8 +97,8 @@ def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
     return Rig(clip.names, stack_cameras(cameras)), " ".join(words), tuple(sigmas)
 
 
-class Lens(NamedTuple):
-    """Intrinsics to begin with, what is to be estimated of them, how well they are known, and what to tell the user."""
+class IntrinsicsChoice(NamedTuple):
+    """Intrinsics to begin with, which focal lengths to estimate, their relative sigma, and a note for the user."""
 
     rig: Rig
     focal: Sharing
@@ -105,20 +106,20 @@ class Lens(NamedTuple):
     note: str
 
 
-def lens_for(clip: Clip, path: Rig | AnyPath | None, focal: FocalChoice) -> Lens:
+def choose_intrinsics(clip: Clip, path: Rig | AnyPath | None, focal: FocalChoice) -> IntrinsicsChoice:
     """Intrinsics from a file, or else from what the videos say, or assumed; and which focal lengths to estimate.
 
-    "auto" takes a file at its word; without one it estimates one focal length where all videos have the same size
+    "auto" takes a file as known; without one it estimates one focal length where all videos have the same size
     (upright or on its side), and one for each camera otherwise.
     """
     if path is not None:
         rig, note = intrinsics_from(path, clip)
-        return Lens(rig, "known" if focal == "auto" else focal, (_FILE_SIGMA,) * len(clip.views), note)
+        return IntrinsicsChoice(rig, "known" if focal == "auto" else focal, (_FILE_SIGMA,) * len(clip.views), note)
     rig, note, sigma = assumed_intrinsics(clip)
     if focal == "auto":
         one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1
         focal = "shared" if one_size and len({round(f) for f in rig.camera.focal.tolist()}) == 1 else "each"
-    return Lens(rig, focal, sigma, note)
+    return IntrinsicsChoice(rig, focal, sigma, note)
 
 
 def _read(source: Rig | AnyPath, intrinsics_only: bool = True) -> Rig:
@@ -126,13 +127,13 @@ def _read(source: Rig | AnyPath, intrinsics_only: bool = True) -> Rig:
         return source
     path = Path(source)
     if not path.exists():
-        raise EpiposeError(f"There is no file {path}.")
+        raise InputError(f"There is no file {path}.")
     with path.open("rb") as file:
         start = file.read(200).lstrip(b"\xef\xbb\xbf \r\n\t")
     if start.startswith(b"{"):
         return Rig.load(path, intrinsics_only)
     if start.startswith(b"<"):
         return read_qualisys(path)
-    raise EpiposeError(
+    raise DamagedFileError(
         f'{path} is no camera file: expected epipose\'s JSON ({{"cameras": ...}}) or a Qualisys .qca.txt (XML).'
     )

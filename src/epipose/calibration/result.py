@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from epipose.calibration.subject_repair import SubjectRepair
 from epipose.calibration.verdict import Evidence, Verdict
 from epipose.camera import Rig
 from epipose.io.files import AnyPath, read_json, write_json
@@ -70,7 +70,7 @@ class CalibrationReport:
     undecided_swaps: int  # frames in which left and right contradict each other and no majority decides
     up_sigma_deg: float | None = None
     scale: Scale | None = None
-    repairs: dict[str, Any] = field(default_factory=dict)
+    repairs: dict[str, tuple[SubjectRepair, ...]] = field(default_factory=dict)  # of a view
     remarks: tuple[str, ...] = ()  # on what calibration was given: intrinsics, synchronisation, subject
 
 

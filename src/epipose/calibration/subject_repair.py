@@ -1,17 +1,17 @@
-"""The subject put right in a view where somebody else had been taken for it, once there is a first rig.
+"""Subject repair: the subject's detections in one view checked against the points of the other views.
 
 Before the cameras are known the subject is chosen by its motion (`epipose.people.subject`), and a reflection, or a
 person who imitates another, moves as the subject does. Once the other views have placed the subject in space, the
 choice in a view can be checked: only the subject itself is where they say. The camera of that view may have been placed
-by the wrong person's joints, so it is not believed: each candidate proposes a camera (resection from the other views'
-points), and the camera and candidate that explain most frames win. Calibrate, repair, and calibrate again.
+by the wrong person's keypoints, so it is not relied on: each candidate proposes a camera (resection from the other
+views' points), and the camera and candidate that explain most frames win. Calibrate, repair, and calibrate again.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,87 +20,111 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.geometry.observations import Observations, observe
+from epipose.geometry.person_size import body_spread
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect_refined
+from epipose.geometry.robust import mean_robust_cost
+from epipose.geometry.sampling import evenly_with_ends, stride_for
 from epipose.geometry.triangulate import gated
-from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST, body_spread, mean_cost
+from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST
 from epipose.poses import Poses2D
+from epipose.skeleton import Skeleton
 
-KEPT = 0.3  # evidence per moment by which another candidate must be better than the one that was taken
+MIN_EVIDENCE_GAIN = 0.3  # per moment, by which another candidate must be better than the one that was taken
 MOMENTS = 600  # at which the candidates are compared, evenly spread
-MIND = 15.0  # moments of evidence that a change of candidate, in the middle of the clip, must be worth
-BETTER = 1.3  # a proposed camera must explain this many times as much as the rig's own
-RESECTED = 2000  # joints that a proposal is made from, at most
-LEAST = 50  # and at least
+CHANGE_COST = 15.0  # moments of evidence that a change of candidate, in the middle of the clip, must be worth
+MIN_EVIDENCE_RATIO = 1.3  # of a proposed camera over the rig's own
+MAX_RESECTION_POINTS = 2000
+MIN_RESECTION_POINTS = 50
+MAX_INLIER_SIGMAS = 2.5  # expected errors within which a keypoint is an inlier of a proposed camera
+MIN_POINT_CONFIDENCE = 0.3  # of the points that a proposal is made from
 
 
-def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, Any]]:
+@dataclass(frozen=True)
+class SubjectRepair:
+    """A stretch of frames of a view in which another candidate is the subject now.
+
+    ``candidate``: its number until now. ``fit_before`` and ``fit_after``: evidence per frame for being the subject, of
+    the one that was taken and of the candidate, from -1 to about 0.7; None where nobody was seen.
+    """
+
+    first: int  # frame
+    last: int
+    candidate: int
+    fit_before: float | None
+    fit_after: float | None
+
+
+def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, tuple[SubjectRepair, ...]]]:
     """Replace person 0 by another candidate in the views and frames where only that one fits the other views.
 
-    Also returns, for every view that was changed, a list of what was done: ``first`` and ``last`` frame, ``candidate``
-    (its number until now), ``fit_before`` and ``fit_after`` (evidence per frame for being the subject, from -1 to
-    about 0.7; None where nobody was seen). Needs three views: with two nothing is changed.
+    Also returns what was replaced, by view. Needs three views: with two nothing is changed.
     """
-    changes: dict[str, Any] = {}
+    repairs: dict[str, tuple[SubjectRepair, ...]] = {}
     if len(rig.names) < 3:
-        return poses, changes
-    for _ in rig.names:  # the surest first, because it helps to judge the others
-        found = [repair for view in range(len(rig.names)) if (repair := _repair(poses, rig, view)) is not None]
+        return poses, repairs
+    for _ in rig.names:  # the clearest first, because it helps to judge the others
+        people = [observe(poses, rig, person=person) for person in range(poses.conf.shape[2])]
+        found = [
+            change
+            for view in range(len(rig.names))
+            if (change := _change_in(people, poses.skeleton, rig, view)) is not None
+        ]
         if not found:
             break
-        best = max(found, key=lambda repair: repair.gain)
-        if rig.names[best.view] in changes:
+        best = max(found, key=lambda change: change.gain)
+        if rig.names[best.view] in repairs:
             break
-        changes[rig.names[best.view]] = _listed(best)
+        repairs[rig.names[best.view]] = _listed(best)
         poses, rig = _swapped(poses, best), _replaced(rig, best)
-    return poses, changes
+    return poses, repairs
 
 
-class _Repair(NamedTuple):
+class _Change(NamedTuple):
     view: int
     gain: float  # moments of evidence
     taken: Int[np.ndarray, " frame"]  # which candidate is the subject
     fit: Float[np.ndarray, "frame candidate"]
-    pose: tuple[Tensor, Tensor]  # of the camera, where the others say that it is
+    pose: tuple[Tensor, Tensor]  # of the camera, by the other views' points
 
 
-def _repair(poses: Poses2D, rig: Rig, view: int) -> _Repair | None:
-    """Who the subject is in one view according to the others, or None where that is who was taken."""
-    people = poses.conf.shape[2]
-    candidates = [observe(poses, rig, person=person).views([view]) for person in range(people)]
+def _change_in(people: list[Observations], skeleton: Skeleton, rig: Rig, view: int) -> _Change | None:
+    """The candidates that are the subject in one view by the other views; None where those were taken already."""
+    candidates = [person.views([view]) for person in people]
     if sum(bool(candidate.weight.any()) for candidate in candidates[1:]) == 0:
         return None
     others = [v for v in range(len(rig.names)) if v != view]
     camera = rig.camera.to(torch.float64)
-    frames = poses.conf.shape[1]
-    moments = torch.arange(0, frames, max(1, frames // MOMENTS))
+    frames = people[0].weight.shape[1]
+    moments = torch.arange(0, frames, stride_for(frames, MOMENTS))
     candidates = [candidate.frames(moments) for candidate in candidates]
-    subject = observe(poses, rig).views(others).frames(moments)
+    subject = people[0].views(others).frames(moments)
     points = gated(camera.R[others], camera.t[others], *subject.per_point())
-    xyz, conf = points.xyz, points.confidence * poses.skeleton.votes.to(points.xyz)
+    xyz, conf = points.xyz, points.confidence * skeleton.votes.to(points.xyz)
     pose = camera.R[view], camera.t[view]
     fit = _fits(candidates, xyz, conf, *pose)
     for proposal in [_resected(candidate, xyz, conf) for candidate in candidates]:
         if proposal is not None:
             other = _fits(candidates, xyz, conf, *proposal)
-            if _explained(other) > BETTER * _explained(fit):
+            if _explained(other) > MIN_EVIDENCE_RATIO * _explained(fit):
                 fit, pose = other, proposal
     taken = _best_path(fit)
     gain = float((fit[np.arange(len(fit)), taken] - fit[:, 0]).sum())
-    of_moment = np.arange(frames) // max(1, frames // MOMENTS)
-    return _Repair(view, gain, taken[of_moment], fit[of_moment], pose) if bool(taken.any()) else None
+    of_moment = np.arange(frames) // stride_for(frames, MOMENTS)
+    return _Change(view, gain, taken[of_moment], fit[of_moment], pose) if bool(taken.any()) else None
 
 
 def _fits(
     candidates: list[Observations], xyz: Tensor, conf: Tensor, R: Tensor, t: Tensor
 ) -> Float[np.ndarray, "frame candidate"]:
-    """Evidence per frame that a candidate is who stands at ``xyz``; 0 where it is not seen or nothing is known."""
-    p = xyz @ R.mT + t
-    u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
+    """Evidence per frame that a candidate is the person at ``xyz``; 0 where it is not seen or nothing is known."""
+    u, depth = reproject(R, t, xyz)
     fits = []
     for candidate in candidates:
         x, seen, noise = candidate.x[0], candidate.weight[0], candidate.noise[0]
-        weight = seen * conf * (p[..., 2] > 0)
+        weight = seen * conf * (depth > 0)
         squared = ((u - x) / noise[..., None]).square().sum(-1) / 2
-        cost = mean_cost(squared, weight)
+        cost = mean_robust_cost(squared, weight, (-1,))
         counted = ((seen > 0) & (conf > 0)).sum(-1) >= MIN_SHARED_JOINTS
         # somebody who fills the image has large expected errors and would fit anything
         size, expected = body_spread(x, weight), body_spread(u, weight)
@@ -116,34 +140,24 @@ def _explained(fit: Float[np.ndarray, "frame candidate"]) -> float:
 
 def _resected(candidate: Observations, xyz: Tensor, conf: Tensor) -> tuple[Tensor, Tensor] | None:
     """cam_from_world (R, t) of a camera in which the points appear as this candidate, if most of them can."""
-    import cv2
-
-    frame, joint = ((conf > 0.3) & (candidate.weight[0] > 0)).nonzero().T
-    if len(frame) < LEAST:
+    frame, joint = ((conf > MIN_POINT_CONFIDENCE) & (candidate.weight[0] > 0)).nonzero().T
+    if len(frame) < MIN_RESECTION_POINTS:
         return None
-    some = torch.linspace(0, len(frame) - 1, min(len(frame), RESECTED)).long()
+    some = evenly_with_ends(len(frame), MAX_RESECTION_POINTS)
     frame, joint = frame[some], joint[some]
-    world, x = xyz[frame, joint].numpy(), candidate.x[0, frame, joint].numpy()
-    tolerance = 2.5 * float(candidate.noise[0, frame, joint].median())
-    ok, turn, t, inliers = cv2.solvePnPRansac(
-        world, x, np.eye(3), None, iterationsCount=300, reprojectionError=tolerance, flags=cv2.SOLVEPNP_SQPNP
-    )
-    if not ok or inliers is None or len(inliers) < LEAST / 2:
-        return None
-    kept = np.asarray(inliers, int)[:, 0]
-    turn, t = cv2.solvePnPRefineLM(world[kept], x[kept], np.eye(3), None, turn, t)
-    return torch.from_numpy(cv2.Rodrigues(turn)[0]), torch.from_numpy(t[:, 0])
+    max_error = MAX_INLIER_SIGMAS * float(candidate.noise[0, frame, joint].median())
+    return resect_refined(xyz[frame, joint], candidate.x[0, frame, joint], max_error, MIN_RESECTION_POINTS / 2)
 
 
 def _best_path(fit: Float[np.ndarray, "frame candidate"]) -> Int[np.ndarray, " frame"]:
     """The candidate per frame with the largest sum of evidence, changes paid for (Viterbi)."""
     gain = fit.copy()
-    gain[:, 1:] = np.where(fit[:, 1:] > 0, fit[:, 1:] - KEPT, -1)  # nobody is never better than somebody
+    gain[:, 1:] = np.where(fit[:, 1:] > 0, fit[:, 1:] - MIN_EVIDENCE_GAIN, -1)  # nobody is never better than somebody
     total, came_from = gain[0], np.zeros(fit.shape, int)
     for frame in range(1, len(fit)):
-        change = total.max() - MIND > total
+        change = total.max() - CHANGE_COST > total
         came_from[frame] = np.where(change, total.argmax(), np.arange(len(total)))
-        total = np.where(change, total.max() - MIND, total) + gain[frame]
+        total = np.where(change, total.max() - CHANGE_COST, total) + gain[frame]
     path = np.zeros(len(fit), int)
     path[-1] = total.argmax()
     for frame in range(len(fit) - 1, 0, -1):
@@ -151,25 +165,25 @@ def _best_path(fit: Float[np.ndarray, "frame candidate"]) -> Int[np.ndarray, " f
     return path
 
 
-def _replaced(rig: Rig, repair: _Repair) -> Rig:
-    """The rig with the repaired view's camera where its right subject says it is."""
+def _replaced(rig: Rig, change: _Change) -> Rig:
+    """The rig with the repaired view's camera at the pose that its right subject gave."""
     camera = rig.camera.to(torch.float64)
     R, t = camera.R.clone(), camera.t.clone()
-    R[repair.view], t[repair.view] = repair.pose
+    R[change.view], t[change.view] = change.pose
     return replace(rig, camera=camera.with_pose(R, t))
 
 
-def _swapped(poses: Poses2D, repair: _Repair) -> Poses2D:
-    """The poses with person 0 and the candidate in each other's place."""
+def _swapped(poses: Poses2D, change: _Change) -> Poses2D:
+    """The poses with person 0 and the candidate exchanged."""
     fields = [poses.xy.clone(), poses.conf.clone(), None if poses.xyz is None else poses.xyz.clone()]
-    frames = torch.arange(len(repair.taken))
-    taken = torch.from_numpy(repair.taken)
+    frames = torch.arange(len(change.taken))
+    taken = torch.from_numpy(change.taken)
     for field in fields:
         if field is not None:
-            subject = field[repair.view, frames, 0].clone()
-            field[repair.view, frames, 0] = field[repair.view, frames, taken]
-            field[repair.view, frames, taken] = torch.where(
-                (taken == 0).reshape(-1, *[1] * (subject.ndim - 1)), field[repair.view, frames, taken], subject
+            subject = field[change.view, frames, 0].clone()
+            field[change.view, frames, 0] = field[change.view, frames, taken]
+            field[change.view, frames, taken] = torch.where(
+                (taken == 0).reshape(-1, *[1] * (subject.ndim - 1)), field[change.view, frames, taken], subject
             )
     xy, conf, xyz = fields
     assert xy is not None
@@ -177,18 +191,16 @@ def _swapped(poses: Poses2D, repair: _Repair) -> Poses2D:
     return replace(poses, xy=xy, conf=conf, xyz=xyz)
 
 
-def _listed(repair: _Repair) -> list[dict[str, Any]]:
-    """Every stretch of frames in which somebody else is now the subject."""
-    bounds = [0, *(np.flatnonzero(np.diff(repair.taken)) + 1).tolist(), len(repair.taken)]
+def _listed(change: _Change) -> tuple[SubjectRepair, ...]:
+    """Every stretch of frames in which another candidate is the subject now."""
+    bounds = [0, *(np.flatnonzero(np.diff(change.taken)) + 1).tolist(), len(change.taken)]
     listed = []
     for start, end in pairwise(bounds):
-        candidate, fit = int(repair.taken[start]), repair.fit[start:end]
+        candidate, fit = int(change.taken[start]), change.fit[start:end]
         if candidate:
             before, after = (_mean_fit(fit[:, person]) for person in (0, candidate))
-            listed.append(
-                {"first": start, "last": end - 1, "candidate": candidate, "fit_before": before, "fit_after": after}
-            )
-    return listed
+            listed.append(SubjectRepair(start, end - 1, candidate, before, after))
+    return tuple(listed)
 
 
 def _mean_fit(fit: Float[np.ndarray, " frame"]) -> float | None:

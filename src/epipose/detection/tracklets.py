@@ -171,7 +171,10 @@ def _distance(xy_a: np.ndarray, conf_a: np.ndarray, xy_b: np.ndarray, conf_b: np
 
 
 def body_size(xy: Float[np.ndarray, "*batch joint 2"], conf: Float[np.ndarray, "*batch joint"]) -> np.ndarray:
-    """Root of the summed variances of the joints in pixels (about a quarter of the body's height); 0 where unseen."""
+    """Root of the summed variances of the joints in pixels (about a quarter of the body's height); 0 where unseen.
+
+    `epipose.geometry.person_size.body_spread` for NumPy arrays, which detections are.
+    """
     weight = conf[..., None] / np.maximum(conf.sum(-1), 1e-9)[..., None, None]
     mean = (weight * xy).sum(-2, keepdims=True)
     return np.asarray(np.sqrt((weight * (xy - mean) ** 2).sum((-1, -2))))

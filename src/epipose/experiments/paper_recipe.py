@@ -15,9 +15,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.observations import NOISE_SHARE, person_size
+from epipose.geometry.observations import NOISE_SHARE
+from epipose.geometry.person_size import person_size
 from epipose.geometry.relative_pose import relative_pose_from_one_frame
 from epipose.geometry.rotation import angle_between
+from epipose.geometry.sampling import stride_for
 from epipose.poses import Poses2D
 
 MIN_CONF = 0.3
@@ -55,7 +57,7 @@ def paper_recipe(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     found: list[Pose] = []
     for a, b in zip(range(len(pixels) - 1), range(1, len(pixels)), strict=True):
         solutions = []
-        for frame in range(0, frames, max(1, frames // _MAX_FRAMES)):
+        for frame in range(0, frames, stride_for(frames, _MAX_FRAMES)):
             both = seen[a, frame] & seen[b, frame]
             solution = relative_pose_from_one_frame(pixels[a, frame, both], pixels[b, frame, both], p.K[a], p.K[b])
             if solution is not None:

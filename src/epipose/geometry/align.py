@@ -1,7 +1,7 @@
-"""Similarity alignment of point sets, in closed form.
+"""Similarity alignment of point sets, in closed form (Umeyama).
 
 Everything that is known only up to scale, or up to a frame, is compared after this alignment: cameras with a
-reference calibration, poses with the truth (PMPJPE).
+reference calibration, poses with the ground truth (PMPJPE).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why a pair of views may be wrong although it fits: geometry that leaves the pose open.
+"""Degeneracy of two-view geometry: when a relative pose may be wrong although it fits.
 
 A covariance describes the neighbourhood of the answer that was found. It does not see that another answer far away
 fits as well, and it takes the noise for the only trouble. Four situations are known to make that happen, each is
@@ -12,7 +12,7 @@ measured here with one number, and each number has a threshold:
 The thresholds come from simulated pairs 5 m from a person (300 frames, 6 px of noise at 1147 px of focal length, 3 %
 outliers, and per joint and view a bias of 3 px that never changes). 60 degrees apart, the direction of t errs by 0.3
 degrees when the person walks about. It errs ten times as much below 10 degrees of parallax. Pairs failed by tens of
-degrees when one homography explained the images to within 2 noise scales; a person who moved by less than a
+degrees when one homography explained the images to within 2 expected errors; a person who moved by less than a
 third of their own size cost a factor of 3 to 4. Facing cameras did no harm there while the person walked about; they
 are named because then the fault shows least in the residuals.
 """
@@ -27,17 +27,19 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.geometry.epipolar import homogeneous, two_view_depths
+from epipose.geometry.robust import robust_weight
+from epipose.geometry.sampling import stride_for
 
-LEAST_PARALLAX_DEG = 10.0
-MOST_PARALLAX_DEG = 165.0
-LEAST_OFF_PLANE = 2.2  # median distance from the best homography in units of the noise
-LEAST_MOVEMENT = 0.35  # spread of the body's centre over the spread of the body
-_MOST_POINTS = 2000
+MIN_RAY_ANGLE_DEG = 10.0
+MAX_RAY_ANGLE_DEG = 165.0
+MIN_OFF_PLANE = 2.2  # median distance from the best homography in expected errors
+MIN_MOVEMENT = 0.35  # spread of the body's centre over the spread of the body
+_MAX_POINTS = 2000
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One number of the diagnosis, what it should not cross, and what it means in words."""
+class PairFinding:
+    """One measure of degeneracy, its threshold, and what crossing it means in words."""
 
     name: str
     value: float
@@ -53,38 +55,38 @@ def diagnose(
     b: Float[Tensor, "point 2"],
     noise: float,
     group: Int[Tensor, " point"] | None = None,
-) -> tuple[Finding, ...]:
-    """The findings for b_from_a = (R, t) and the correspondences that agree with it, good and bad ones.
+) -> tuple[PairFinding, ...]:
+    """The measures for b_from_a = (R, t) and its inlier correspondences, those within their threshold too.
 
-    ``group``: stretch of frames that each correspondence belongs to; without it nothing is said about movement. Fewer
+    ``group``: stretch of frames that each correspondence belongs to; without it movement is not measured. Fewer
     than 8 correspondences give no findings.
     """
     if len(a) < 8:
         return ()
-    stride = max(len(a) // _MOST_POINTS, 1)
+    stride = stride_for(len(a), _MAX_POINTS)
     a, b, group = a[::stride], b[::stride], None if group is None else group[::stride]
     angle = math.degrees(median_ray_angle(R, a, b))
     plane = off_plane(a, b) / noise
     findings = [
-        Finding(
+        PairFinding(
             "parallax_deg",
             angle,
-            LEAST_PARALLAX_DEG,
-            angle < LEAST_PARALLAX_DEG,
+            MIN_RAY_ANGLE_DEG,
+            angle < MIN_RAY_ANGLE_DEG,
             f"The two cameras see the joints from nearly the same side (median angle {angle:.1f} degrees).",
         ),
-        Finding(
+        PairFinding(
             "facing_deg",
             angle,
-            MOST_PARALLAX_DEG,
-            angle > MOST_PARALLAX_DEG,
+            MAX_RAY_ANGLE_DEG,
+            angle > MAX_RAY_ANGLE_DEG,
             f"The two cameras face each other (median angle {angle:.0f} degrees), and joints between them can slide.",
         ),
-        Finding(
+        PairFinding(
             "off_plane",
             plane,
-            LEAST_OFF_PLANE,
-            plane < LEAST_OFF_PLANE,
+            MIN_OFF_PLANE,
+            plane < MIN_OFF_PLANE,
             f"The joints lie close to one plane, or the cameras at one place (one homography explains both images "
             f"to within {plane:.1f} times the noise).",
         ),
@@ -92,7 +94,7 @@ def diagnose(
     if group is not None:
         moved = movement(R, t, a, b, group)
         words = f"The person hardly moved (the body's centre by {moved:.2f} of the body's own spread)."
-        findings.append(Finding("movement", moved, LEAST_MOVEMENT, moved < LEAST_MOVEMENT, words))
+        findings.append(PairFinding("movement", moved, MIN_MOVEMENT, moved < MIN_MOVEMENT, words))
     return tuple(findings)
 
 
@@ -120,13 +122,16 @@ def off_plane(a: Float[Tensor, "point 2"], b: Float[Tensor, "point 2"], rounds: 
         depth = torch.where(mapped[:, 2:].abs() < 1e-9, torch.full_like(mapped[:, 2:], 1e-9), mapped[:, 2:])
         distance = (mapped[:, :2] / depth - b).norm(dim=-1)
         # The algebraic error of a point is its distance times its depth; Cauchy's weight at the median distance.
-        robust = 1 / (1 + (distance / distance.median().clamp(min=1e-12)).square())
+        robust = robust_weight((distance / distance.median().clamp(min=1e-12)).square())
         weight = robust / depth[:, 0].square().clamp(min=1e-6)
     return float(distance.median()) * scale
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, float]:
-    """Points moved to mean 0 and spread 1, and their spread before."""
+    """Hartley's normalisation (mean 0, root mean square distance 1), and that distance before.
+
+    Every point counts the same; tracks with missing keypoints are normalised with weights in time_offset.py.
+    """
     centred = x - x.mean(0)
     scale = float(centred.square().sum(-1).mean().sqrt().clamp(min=1e-12))
     return centred / scale, scale
@@ -139,7 +144,7 @@ def movement(
     b: Float[Tensor, "point 2"],
     group: Int[Tensor, " point"],
 ) -> float:
-    """How far the body's centre moved between groups of frames, over the spread of the points within a group.
+    """Movement of the body's centre between groups of frames, over the spread of the points within a group.
 
     Both in space, by medians, from the two-view points in front of camera a. 0 where there is one group only.
     """

@@ -1,4 +1,4 @@
-"""What one view says about another: the essential matrix and the distance of a correspondence from obeying it.
+"""Epipolar geometry of two views: essential matrix, Sampson distance, cheirality.
 
 A joint seen at a in one camera lies on a line in the other: b^T E a = 0, with a and b on the plane z = 1 (undistorted,
 K removed) and E = [t]x R for b_from_a = (R, t). The raw product has no unit; Sampson's correction turns it into the
@@ -47,7 +47,7 @@ def sampson(E: Float[Tensor, "3 3"], a: Float[Tensor, "*points 2"], b: Float[Ten
 def sampson_distance(
     E: Float[Tensor, "3 3"], a: Float[Tensor, "*points 2"], b: Float[Tensor, "*points 2"]
 ) -> Float[Tensor, " *points"]:
-    """The distance alone, for those who do not minimise it."""
+    """Signed Sampson distances without their derivatives."""
     return _sampson(E, a, b)[0]
 
 

@@ -1,4 +1,4 @@
-"""What the geometry sees of 2D poses: rays instead of pixels, with a confidence and an expected error each.
+"""Observations: 2D keypoints as undistorted rays, with a confidence and an expected error each.
 
 A detector looks at a crop of the person, so its error grows with the person's size in the image. The expected error
 is therefore a share of that size, not a number of pixels: it is the same for a phone and for a 4K camera.
@@ -6,7 +6,6 @@ is therefore a share of that size, not a number of pixels: it is the same for a 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,24 +14,25 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig, distort
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
+from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
 
-# Expected error of a joint as a share of the person's diagonal in the image. COCO's annotators disagree by 2.5 to
+# Expected error of a keypoint as a share of the person's diagonal in the image. COCO's annotators disagree by 2.5 to
 # 10.7 per cent of the root of a person's area, depending on the joint (the constants of its keypoint score), on average
 # by about this share of the diagonal; a detector trained on such annotations is not more certain than they are.
 NOISE_SHARE = 0.024
-VELOCITY_REACH = 8  # frames before and after over which a joint's velocity in the image is measured
+VELOCITY_HALF_WINDOW = 8  # frames before and after, over which a keypoint's velocity in the image is measured
 
 
 @dataclass(frozen=True)
 class Observations:
-    """One person's joints in every view: ``x`` on z = 1 (undistorted, float64), ``noise`` in the same unit."""
+    """One person's keypoints per view: ``x`` on z = 1 (undistorted, float64), ``noise`` their expected error there."""
 
     x: Float[Tensor, "view frame joint 2"]
     weight: Float[Tensor, "view frame joint"]  # confidence, 0 = missing
     noise: Float[Tensor, "view frame joint"]
-    velocity: Float[Tensor, "view frame joint 2"] | None = None  # of x, per frame, smoothed over `VELOCITY_REACH`
+    velocity: Float[Tensor, "view frame joint 2"] | None = None  # of x, per frame, smoothed over `VELOCITY_HALF_WINDOW`
 
     def frames(self, index: Tensor) -> Observations:
         """The observations of some frames."""
@@ -62,7 +62,7 @@ class Observations:
         return (((self.weight > 0).sum(0) >= 2).sum(-1) >= 4).nonzero()[:, 0]
 
     def busiest(self, count: int) -> Tensor:
-        """Indices of the ``count`` successive frames (fewer where there are no more) that show the subject most."""
+        """The ``count`` successive frames (fewer where there are no more) that show the subject most: their indices."""
         total = self.weight.shape[1]
         if total <= count:
             return torch.arange(total)
@@ -72,7 +72,7 @@ class Observations:
         return int((seen[count:] - seen[:-count]).argmax()) + torch.arange(count)
 
     def per_point(self) -> tuple[Tensor, Tensor, Tensor]:
-        """x, weight and noise with the view behind frame and joint, as triangulation wants them."""
+        """x, weight and noise with the view axis behind frame and joint, as triangulation takes them."""
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
@@ -83,7 +83,7 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) ->
     that is late (``rig.lag``) is read between its frames.
     """
     if poses.views != rig.names:
-        raise EpiposeError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
+        raise InputError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
     xy, conf = poses.xy[:, :, person].double(), poses.conf[:, :, person].double()
     xy, weight = delayed(xy, torch.where(conf >= min_conf, conf, torch.zeros_like(conf)), rig.lag)
     camera = rig.camera.to(torch.float64).spread(2)
@@ -94,12 +94,18 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) ->
     return Observations(x, weight, noise[..., None].expand_as(weight).contiguous(), _velocity(x, weight))
 
 
+def same_rays(a: Rig, b: Rig) -> bool:
+    """Whether both rigs give the same observations: equal intrinsics and lags, whatever their poses."""
+    of_a, of_b = ((rig.camera.K, rig.camera.distortion, rig.lag) for rig in (a, b))
+    return all(torch.equal(one.double(), other.double()) for one, other in zip(of_a, of_b, strict=True))
+
+
 def delayed(
     xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"], lag: Float[Tensor, " view"]
 ) -> tuple[Float[Tensor, "view frame joint 2"], Float[Tensor, "view frame joint"]]:
     """Every view read ``lag`` frames later, linearly between its frames; weight 0 beyond its ends.
 
-    Between two frames a joint is as sure as the less sure of them.
+    Between two frames a keypoint has the smaller of their confidences.
     """
     if not bool(lag.any()):
         return xy, weight
@@ -119,12 +125,12 @@ def _velocity(
 ) -> Float[Tensor, "view frame joint 2"]:
     """Slope of the weighted line through a joint's neighbouring frames; 0 where too few of them show it.
 
-    The frame itself has no say in its own slope (the neighbours' weights are antisymmetric where all are seen), so the
-    slope's error is independent of the error of the place.
+    The frame itself does not count in its own slope (the neighbours' weights are antisymmetric where all are seen), so
+    the slope's error is independent of the error of the place.
     """
     frames = x.shape[1]
     n = sx = st = stt = stx = torch.zeros((), dtype=x.dtype)
-    for step in range(-VELOCITY_REACH, VELOCITY_REACH + 1):
+    for step in range(-VELOCITY_HALF_WINDOW, VELOCITY_HALF_WINDOW + 1):
         index = torch.arange(frames) + step
         inside = ((index >= 0) & (index < frames)).to(x)
         w = (weight[:, index.clamp(0, frames - 1)] * inside[:, None])[..., None]
@@ -133,29 +139,3 @@ def _velocity(
     spread = n * stt - st * st
     enough = spread > 1e-3
     return torch.where(enough, (n * stx - st * sx) / torch.where(enough, spread, torch.ones_like(spread)), 0.0)
-
-
-def person_size(
-    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"]
-) -> Float[Tensor, "view frame"]:
-    """Diagonal, in pixels, of the box round the seen joints: the view's 80th percentile over time where it is larger.
-
-    (A crouching or half-hidden person has a small box, but is no nearer to the detector's precision for it.)
-    """
-    seen = (weight > 0)[..., None]
-    high = torch.where(seen, xy, -torch.inf).amax(-2)
-    low = torch.where(seen, xy, torch.inf).amin(-2)
-    diagonal = torch.where(seen.any(-2)[..., 0], (high - low).norm(dim=-1), torch.nan)
-    usual = torch.nanquantile(diagonal, 0.8, dim=1, keepdim=True)
-    return torch.nan_to_num(torch.fmax(diagonal, usual), nan=1.0).clamp(min=1.0)
-
-
-def evenly(available: int, wanted: int) -> Tensor:
-    """Indices of at most ``wanted`` frames, evenly spread."""
-    count = min(available, wanted)
-    return (torch.arange(count) * available) // max(count, 1)
-
-
-def stretches(frames: int) -> Tensor:
-    """Number the stretches of time within which a detector's errors depend on each other: about twenty."""
-    return torch.arange(frames) // max(1, math.ceil(frames / 20))

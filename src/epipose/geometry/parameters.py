@@ -1,4 +1,8 @@
-"""What bundle adjustment is asked to find, what is thought of it beforehand, and what it finds."""
+"""Bundle adjustment's data: observations, free parameters, priors, and the result.
+
+`BundleProblem` is what `bundle_adjust` solves and what `uncertainty` measures the answer against; both take the same
+one, so that standard deviations are those of the estimate that was made.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ Sharing = Literal["known", "shared", "each"]
 
 @dataclass(frozen=True)
 class Free:
-    """What is estimated besides joints and bone lengths; of lenses one figure for all cameras, or each its own."""
+    """What is estimated besides joints and bone lengths; of intrinsics one value for all cameras, or each its own."""
 
     poses: bool = True  # of the cameras
     focal: Sharing = "known"
-    radial: Sharing = "known"  # k1 and k2 of the lens
+    radial: Sharing = "known"  # k1 and k2 of the distortion
     lag: bool = False  # fractions of a frame by which a view is late, relative to view 0
 
 
@@ -32,10 +36,27 @@ class Priors:
     lag_sigma: float = 1.0  # frames
 
 
-class Bundle(NamedTuple):
-    """Cameras (cam_from_world), lenses, clocks, points and bone lengths; ``cost`` is the robust cost that was reached.
+@dataclass(frozen=True)
+class BundleProblem:
+    """Observations on z = 1 (by the focal length known or assumed, undistorted as far as the lens is known).
 
-    A lens is told relative to the one the observations were made with: u is seen at focal * u (1 + k1 r^2 + k2 r^4).
+    ``weight`` is 0 where a keypoint is missing; ``noise`` is its expected error, ``velocity`` its motion per frame in
+    the unit of ``x``, needed where lags are free. ``bones``: (parent, child) pairs, a forest, that keep one length.
+    """
+
+    x: Float[Tensor, "view frame joint 2"]
+    weight: Float[Tensor, "view frame joint"]
+    noise: Float[Tensor, "view frame joint"]
+    bones: tuple[tuple[int, int], ...] = ()
+    free: Free = Free()
+    priors: Priors = Priors()
+    velocity: Float[Tensor, "view frame joint 2"] | None = None
+
+
+class Bundle(NamedTuple):
+    """Cameras (cam_from_world), intrinsics, lags, points and bone lengths; ``cost`` is the robust cost reached.
+
+    Intrinsics are relative to those the observations were made with: u is seen at focal * u (1 + k1 r^2 + k2 r^4).
     """
 
     R: Float[Tensor, "view 3 3"]

@@ -1,10 +1,11 @@
-"""The search behind robust triangulation: thousands of points at once, three unknowns each.
+"""Batched point solver: Levenberg-Marquardt over thousands of points at once, three unknowns each.
 
-Every point has its own small Levenberg-Marquardt problem. Solved as batches of 3 x 3 matrices that would cost far more
-in bookkeeping than in arithmetic, so everything here lies in columns: the point is the last axis, and the normal
-equations of all points are one matrix product, because a view's 2 x 3 derivative depends on the point only through
-its place in the image and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et
-al. 2000, section 4.3), which halves the number of steps, and points that have converged leave the search.
+It is the search behind robust triangulation. Solved as batches of 3 x 3 matrices that would cost far more in
+bookkeeping than in arithmetic, so everything here lies in columns: the point is the last axis, and the normal equations
+of all points are one matrix product, because a view's 2 x 3 derivative depends on the point only through its place in
+the image and its depth. The curvature of the robust cost is kept as far as it is positive (Triggs et al. 2000, section
+4.3), which halves the number of steps, and points that have converged leave the search. Projection and robust cost are
+those of reprojection.py and robust.py, written out in columns for speed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-_BEHIND = 1e3  # cost of lying behind a camera that claims to see the point
+_BEHIND_COST = 1e3  # of a point behind a camera that has a keypoint for it
 
 
 class Columns(NamedTuple):
@@ -42,8 +43,8 @@ class Columns(NamedTuple):
         return Columns(self.x[..., index], self.weight[:, index], self.noise[:, index])
 
 
-class Seen(NamedTuple):
-    """Points as the views see them, and the residuals in units of the noise."""
+class Projected(NamedTuple):
+    """Points projected into all views, and the residuals in units of the noise."""
 
     image: Float[Tensor, "view 2 point"]
     depth: Float[Tensor, "view point"]  # kept away from 0
@@ -54,22 +55,22 @@ class Seen(NamedTuple):
 
 def look(
     xyz: Float[Tensor, "3 point"], R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], columns: Columns
-) -> Seen:
+) -> Projected:
     """Project world points into all views and compare them with the observations."""
     p = R @ xyz + t[..., None]
     z = torch.where(p[:, 2].abs() < 1e-6, torch.full_like(p[:, 2], 1e-6), p[:, 2])
     u = p[:, :2] / z[:, None]
     r = (u - columns.x) / columns.noise[:, None]
-    return Seen(u, z, p[:, 2] > 0, r, r[:, 0] ** 2 + r[:, 1] ** 2)
+    return Projected(u, z, p[:, 2] > 0, r, r[:, 0] ** 2 + r[:, 1] ** 2)
 
 
-def robust_cost(seen: Seen, weight: Float[Tensor, "view point"]) -> Float[Tensor, " point"]:
+def point_cost(seen: Projected, weight: Float[Tensor, "view point"]) -> Float[Tensor, " point"]:
     """Weighted Cauchy cost of every point over its views."""
-    return (weight * (seen.squared.log1p() + _BEHIND * ~seen.in_front)).sum(0)
+    return (weight * (seen.squared.log1p() + _BEHIND_COST * ~seen.in_front)).sum(0)
 
 
 def quadratic_forms(R: Float[Tensor, "view 3 3"]) -> Float[Tensor, "6 six_per_view"]:
-    """What `information` knows of the cameras: the upper triangles of R_i R_j^T + R_j R_i^T, view by view."""
+    """The cameras' part of `information`: upper triangles of products of their rotations' rows, view by view."""
     both = R[:, :, None, :, None] * R[:, None, :, None, :]  # (view, row, row, 3, 3)
     both = both + both.transpose(1, 2)
     on = (both[:, 0, 0] / 2, both[:, 0, 1], both[:, 1, 1] / 2, both[:, 0, 2], both[:, 1, 2], both[:, 2, 2] / 2)
@@ -78,7 +79,7 @@ def quadratic_forms(R: Float[Tensor, "view 3 3"]) -> Float[Tensor, "6 six_per_vi
 
 
 def information(
-    seen: Seen,
+    seen: Projected,
     forms: Float[Tensor, "6 six_per_view"],
     weight: Float[Tensor, "view point"],
     noise: Float[Tensor, "view point"],
@@ -138,15 +139,15 @@ def state_of(
     w = columns.weight / (1 + seen.squared)
     bend = torch.minimum(2 / (1 + seen.squared), 0.9 / seen.squared)
     matrix = information(seen, quadratic_forms(R) if forms is None else forms, w, noise, bend)
-    return torch.cat([xyz, robust_cost(seen, columns.weight)[None], _gradient(seen, R, w, noise), matrix])
+    return torch.cat([xyz, point_cost(seen, columns.weight)[None], _gradient(seen, R, w, noise), matrix])
 
 
-def _gradient(seen: Seen, R: Tensor, w: Tensor, noise: Tensor) -> Tensor:
+def _gradient(seen: Projected, R: Tensor, w: Tensor, noise: Tensor) -> Tensor:
     """Half the gradient of the cost by the world point (3, point)."""
     return R.flatten(0, 1).T @ (w[:, None] * _pull(seen, noise)).flatten(0, 1)
 
 
-def _pull(seen: Seen, noise: Tensor) -> Tensor:
+def _pull(seen: Projected, noise: Tensor) -> Tensor:
     """Derivative of half the squared residual by the point, in the camera's axes (view, 3, point)."""
     r, u = seen.residual, seen.image
     return torch.cat([r, -(u * r).sum(1, keepdim=True)], 1) / (seen.depth * noise)[:, None]
@@ -204,7 +205,7 @@ def polished(
     """
     for _ in range(3):
         new = newton(xyz, R, t, columns)
-        lower = robust_cost(look(new, R, t, columns), columns.weight) < robust_cost(
+        lower = point_cost(look(new, R, t, columns), columns.weight) < point_cost(
             look(xyz, R, t, columns), columns.weight
         )
         xyz = torch.where(lower, new, xyz)

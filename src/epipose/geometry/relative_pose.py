@@ -1,12 +1,12 @@
-"""Where one camera stood relative to another, from the joints both saw.
+"""Relative pose of two cameras from pooled keypoints: robust start, refinement, covariance.
 
 One frame's 17 joints say almost nothing about the cameras: they lie within a person's width, and the detector errs
 by several pixels. The joints of ALL frames, pooled, fill the space the person moved through, and there the answer
 is sharp. So: pool; find a robust start with the five-point method on calibrated points; then refine the five degrees
 of freedom on every correspondence, because RANSAC's answer rests on five points and the refined one on thousands.
 The robust cost has several minima, hence several starts: each is refined on some of the points, and the best of
-them on all. The spread of the residuals says how sure the answer is, in the first order round this minimum; whether
-it is the right minimum is for the diagnosis, the other views and the cheirality check to say.
+them on all. The spread of the residuals gives the covariance, in the first order round this minimum; whether it is the
+right minimum is for the diagnosis (degeneracy.py), the other views and the cheirality check to say.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.geometry.degeneracy import Finding, diagnose
+from epipose.errors import CalibrationError
+from epipose.geometry.degeneracy import PairFinding, diagnose
 from epipose.geometry.epipolar import (
     essential_from_pose,
     homogeneous,
@@ -32,18 +32,19 @@ from epipose.geometry.epipolar import (
     tangent_plane,
     with_equal_singular_values,
 )
+from epipose.geometry.robust import mean_robust_cost, robust_weight
 from epipose.geometry.rotation import exp, hat
 
-_MOST_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
-_MOST_SIGMA = math.pi  # an angle is never less certain than this
-_LEAST_NOISE = 0.1  # nor is a detector so much better than expected
+_MAX_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
+_MAX_SIGMA = math.pi  # radians, of an angle
+_MIN_NOISE_RATIO = 0.1  # of a detector's error over the expected one
 
 
 @dataclass(frozen=True)
 class RelativePose:
-    """b_from_a with |t| = 1, how well the correspondences support it, and how sure it is.
+    """b_from_a with |t| = 1, the correspondences that are its inliers, and its covariance.
 
-    ``covariance``: of (w, s), radians, where the true pose is exp(w) R and normalize(t + s @ tangent_plane(t)): a
+    ``covariance``: of (w, s), radians, where the real pose is exp(w) R and normalize(t + s @ tangent_plane(t)): a
     rotation in camera b's frame and a move of the direction t. ``diagnosis``: what makes poses uncertain in ways that
     a covariance does not show, each with its number, its threshold and plain words.
     """
@@ -51,24 +52,24 @@ class RelativePose:
     R: Float[Tensor, "3 3"]
     t: Float[Tensor, "3"]
     inlier: Bool[Tensor, " point"]
-    cost: float  # mean robust cost per unit of weight; 0 is perfect, 1 is a residual of one noise scale everywhere
+    cost: float  # mean robust cost; 0 is perfect, log 2 is a residual of one expected error everywhere
     in_front: float  # share of the inliers' weight that lies in front of both cameras
     covariance: Float[Tensor, "5 5"] | None = None  # None: not estimated (a pose from elsewhere)
-    diagnosis: tuple[Finding, ...] = ()
+    diagnosis: tuple[PairFinding, ...] = ()
 
     @property
     def rotation_sigma(self) -> float:
-        """Expected angle (root mean square, radians) between this rotation and the true one."""
+        """Expected angle (root mean square, radians) between this rotation and the real one."""
         return math.inf if self.covariance is None else float(self.covariance[:3, :3].trace()) ** 0.5
 
     @property
     def translation_sigma(self) -> float:
-        """Expected angle (root mean square, radians) between this direction of t and the true one."""
+        """Expected angle (root mean square, radians) between this direction of t and the real one."""
         return math.inf if self.covariance is None else float(self.covariance[3:, 3:].trace()) ** 0.5
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The findings of the diagnosis that crossed their threshold, in words."""
+        """The measures of degeneracy that crossed their threshold, in words."""
         return tuple(finding.words for finding in self.diagnosis if finding.bad)
 
 
@@ -85,22 +86,24 @@ def relative_pose(
     ``a``, ``b``: undistorted coordinates on z = 1 (float64). ``weight``: confidence, 0 = ignore. ``noise``: expected
     error in the same unit (pixels / focal length). ``group``: index of each correspondence's stretch of frames; the
     errors within a stretch may depend on each other (a detector repeats its errors from frame to frame), those of two
-    stretches may not. Without it all errors count as independent, which is too confident about real video. Raises
-    EpiposeError with fewer than 8 usable correspondences or when no start can be found.
+    stretches may not. Without it all errors count as independent, which is overconfident about real video. Raises
+    CalibrationError with fewer than 8 usable correspondences or when no start can be found.
     """
     usable = weight > 0
     if int(usable.sum()) < 8:
-        raise EpiposeError(
-            f"{int(usable.sum())} joints are seen by both cameras; at least 8 are needed, better hundreds."
+        raise CalibrationError(
+            f"{int(usable.sum())} keypoints are seen by both cameras; at least 8 are needed, better hundreds."
         )
     points = (a[usable], b[usable], weight[usable])
-    some = torch.randperm(len(points[0]), generator=torch.Generator().manual_seed(seed))[:_MOST_START_POINTS]
+    some = torch.randperm(len(points[0]), generator=torch.Generator().manual_seed(seed))[:_MAX_START_POINTS]
     few = (points[0][some], points[1][some], points[2][some])
-    starts = [refine(R, t, *few, noise, steps=15) for R, t in _starts(*points, noise, seed)]
+    starts = [refine_relative_pose(R, t, *few, noise, steps=15) for R, t in _starts(*points, noise, seed)]
     if not starts:
-        raise EpiposeError("No relative pose fits the joints of these two views; they may not show the same person.")
+        raise CalibrationError(
+            "No relative pose fits the joints of these two views; they may not show the same person."
+        )
     R, t, _ = min(starts, key=lambda start: start[2])
-    R, t, cost = refine(R, t, *points, noise)
+    R, t, cost = refine_relative_pose(R, t, *points, noise)
     E = essential_from_pose(R, t)
     inlier = usable & (sampson_distance(E, a, b).abs() < 2 * noise)
     Rs, ts = poses_from_essential(E)
@@ -115,7 +118,7 @@ def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> li
     """Five-point RANSAC at several thresholds on the most confident points, drawn evenly when there are many."""
     generator = torch.Generator().manual_seed(seed)
     confident = (weight >= weight.median()).nonzero()[:, 0]
-    chosen = confident[torch.randperm(len(confident), generator=generator)[:_MOST_START_POINTS]]
+    chosen = confident[torch.randperm(len(confident), generator=generator)[:_MAX_START_POINTS]]
     chosen_a, chosen_b = (np.ascontiguousarray(points[chosen].numpy()) for points in (a, b))
     starts = []
     for factor in (0.25, 0.5, 1.0):
@@ -131,7 +134,7 @@ def _starts(a: Tensor, b: Tensor, weight: Tensor, noise: float, seed: int) -> li
     return starts
 
 
-def refine(
+def refine_relative_pose(
     R: Float[Tensor, "3 3"],
     t: Float[Tensor, "3"],
     a: Float[Tensor, "point 2"],
@@ -145,11 +148,10 @@ def refine(
     R moves by exp(w) R; t moves on the unit sphere along the two directions orthogonal to it. Returns R, t and the
     mean cost in units of noise^2.
     """
-    total = weight.sum()
 
     def cost_of(R: Tensor, t: Tensor) -> float:
         r = sampson_distance(essential_from_pose(R, t), a, b) / noise
-        return float((weight * torch.log1p(r * r)).sum() / total)
+        return float(mean_robust_cost(r * r, weight))
 
     damping, cost, system = 1e-3, cost_of(R, t), None
     for _ in range(steps):
@@ -190,13 +192,13 @@ def _normal_equations(
     """
     distance, J = sampson_jacobian(R, t, a, b)
     r, J = distance / noise, J / noise
-    w = weight / (1 + r * r)
+    w = robust_weight(r * r, weight)
     return _curvature(r, weight) * (J.mT @ (w[:, None] * J)), J.mT @ (w * r)
 
 
 def _curvature(r: Tensor, weight: Tensor) -> float:
     """Mean second derivative of the Cauchy cost in units of its mean weight, kept positive."""
-    w = 1 / (1 + r * r)
+    w = robust_weight(r * r)
     return float(((weight * (2 * w * w - w)).sum() / (weight * w).sum()).clamp(min=0.2))
 
 
@@ -218,7 +220,7 @@ def pose_covariance(
     """
     distance, J = sampson_jacobian(R, t, a, b)
     r, J = distance / noise, J / noise
-    w = weight / (1 + r * r)
+    w = robust_weight(r * r, weight)
     A = _curvature(r, weight) * (J.mT @ (w[:, None] * J))
     score = (w * r)[:, None] * J
     inflation = len(score) / max(len(score) - 5, 1)
@@ -233,10 +235,10 @@ def pose_covariance(
     B = inflation * (score.mT @ score)
     inverse = torch.linalg.inv(A + (1e-12 * A.trace() + 1e-12) * torch.eye(5, dtype=t.dtype))
     # Where nothing determines the pose, A and B both vanish: the noise is never below a tenth of what is expected.
-    covariance = inverse @ B @ inverse + _LEAST_NOISE**2 * inverse
+    covariance = inverse @ B @ inverse + _MIN_NOISE_RATIO**2 * inverse
     value, axes = torch.linalg.eigh((covariance + covariance.mT) / 2)
     value = value.clamp(min=0)
-    return (axes * (value * _MOST_SIGMA**2 / (value + _MOST_SIGMA**2))) @ axes.mT
+    return (axes * (value * _MAX_SIGMA**2 / (value + _MAX_SIGMA**2))) @ axes.mT
 
 
 def relative_pose_from_one_frame(

@@ -1,9 +1,9 @@
-"""What the evidence says about cameras and joints: every residual of bundle adjustment, with its derivatives.
+"""Residuals of bundle adjustment and their derivatives: reprojection, bone length, smoothness, priors.
 
-Four kinds: a joint seen in an image, a bone that keeps its length, a joint that moves smoothly, and what is thought
-of a lens or a clock beforehand. Each adds its part to the normal equations (arrow.py). Residuals are in units of
-their expected error, so that costs of different kinds may be added; all but the priors on lenses and clocks go
-through Cauchy's log(1 + r^2), which lets single wrong ones pass.
+Four kinds: a keypoint in an image, a bone that keeps its length, a joint that moves smoothly, and what is known of
+intrinsics and lags beforehand. Each adds its part to the normal equations (schur.py). Residuals are in units of their
+expected error, so that costs of different kinds may be added; all but the priors on intrinsics and lags go through
+Cauchy's log(1 + r^2), which lets single wrong ones pass.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.geometry.parameters import Bundle, Free, Priors, Sharing
+from epipose.geometry.parameters import Bundle, BundleProblem, Sharing
+from epipose.geometry.reprojection import MIN_DEPTH, perspective
+from epipose.geometry.robust import MAD_TO_SIGMA, robust_cost, robust_weight
 from epipose.geometry.rotation import exp
 from epipose.geometry.schur import Arrow, Tree
 
-_LEAST_SPREAD = 0.01  # no bone is held stiffer than to one per cent
+_MIN_BONE_SIGMA = 0.01  # of the logarithm of a length: no bone is held stiffer than to one per cent
 
 
-class Seen(NamedTuple):
+class ImageResiduals(NamedTuple):
     """Reprojection residuals and their derivatives."""
 
     r: Float[Tensor, "view frame joint 2"]
@@ -30,30 +32,22 @@ class Seen(NamedTuple):
     by_point: Float[Tensor, "view frame joint 2 3"]
 
 
-class Problem:
+class BundleResiduals:
     """Residuals, cost and normal equations of one bundle adjustment."""
 
     def __init__(
-        self,
-        xyz: Tensor,
-        x: Tensor,
-        weight: Tensor,
-        noise: Tensor,
-        bones: tuple[tuple[int, int], ...],
-        free: Free,
-        priors: Priors,
-        velocity: Tensor | None,
-        bone_sigma: Tensor | None = None,
-    ):
-        self.x, self.weight, self.noise, self.free, self.priors = x, weight, noise, free, priors
-        self.velocity = torch.zeros_like(x) if velocity is None else velocity
-        self.views, self.frames, self.joints = weight.shape
+        self, problem: BundleProblem, xyz: Float[Tensor, "frame joint 3"], bone_sigma: Float[Tensor, " bone"] | None
+    ) -> None:
+        self.x, self.weight, self.noise = problem.x, problem.weight, problem.noise
+        self.free, self.priors, bones = problem.free, problem.priors, problem.bones
+        self.velocity = torch.zeros_like(self.x) if problem.velocity is None else problem.velocity
+        self.views, self.frames, self.joints = self.weight.shape
         self.tree = Tree(self.joints, bones)
         self.parent = torch.tensor([parent for parent, _ in bones], dtype=torch.long)
         self.child = torch.tensor([child for _, child in bones], dtype=torch.long)
         # A bone counts in a frame when both its joints were seen by two views there.
-        self.placed = ((weight > 0).sum(0) >= 2).to(x)
-        self.bone_weight = self.placed[:, self.parent] * self.placed[:, self.child]
+        self.in_two_views = ((self.weight > 0).sum(0) >= 2).to(self.x)
+        self.bone_weight = self.in_two_views[:, self.parent] * self.in_two_views[:, self.child]
         self.start_length, measured_sigma = self._measured_bones(xyz)
         self.bone_sigma = measured_sigma if bone_sigma is None else bone_sigma
         self._number_the_unknowns()
@@ -67,8 +61,8 @@ class Problem:
         length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
         length = torch.where(self.bone_weight > 0, length, torch.nan)
         median = length.nanmedian(0).values
-        spread = 1.4826 * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
-        median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_LEAST_SPREAD)
+        spread = MAD_TO_SIGMA * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
+        median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_BONE_SIGMA)
         if self.priors.symmetric is not None:
             mirror = list(self.priors.symmetric)
             median, spread = (median + median[mirror]) / 2, (spread + spread[mirror]) / 2
@@ -130,15 +124,15 @@ class Problem:
         """Robust cost of everything; infinite where a joint lies behind a camera that sees it."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
-        if not bool((p[..., 2] > 1e-6)[self.weight > 0].all()):
+        if not bool((p[..., 2] > MIN_DEPTH)[self.weight > 0].all()):
             return torch.inf
-        r = self._residual(state, p[..., :2] / p[..., 2:].clamp(min=1e-6))
-        total = (self.weight * r.square().sum(-1).log1p()).sum()
+        r = self._residual(state, perspective(p))
+        total = robust_cost(r.square().sum(-1), self.weight).sum()
         s, _ = self.bone(state)
-        total = total + (self.bone_weight * s.square().log1p()).sum()
+        total = total + robust_cost(s.square(), self.bone_weight).sum()
         if self.priors.smoothness is not None:
             jerk, w = self._jerk(state.xyz)
-            total = total + (w * jerk.square().sum(-1).log1p()).sum()
+            total = total + robust_cost(jerk.square().sum(-1), w).sum()
         value, sigma = self._priors(state)
         return float(total + (value / sigma).square().sum())
 
@@ -150,11 +144,11 @@ class Problem:
         at = self.x + state.lag[:, None, None, None] * self.velocity
         return (seen - at) / self.noise[..., None]
 
-    def seen(self, state: Bundle) -> Seen:
+    def images(self, state: Bundle) -> ImageResiduals:
         """Residuals of the images with derivatives by what is free of a camera, and by the point."""
         rotated = state.xyz @ state.R[:, None].mT
         p = rotated + state.t[:, None, None]
-        z = p[..., 2:].clamp(min=1e-6)
+        z = p[..., 2:].clamp(min=MIN_DEPTH)
         u = p[..., :2] / z
         r = self._residual(state, u)
         r2 = u.square().sum(-1, keepdim=True)
@@ -172,9 +166,9 @@ class Problem:
             columns += [(scale * u * r2)[..., None], (scale * u * r2 * r2)[..., None]]
         if self.free.lag:
             columns.append(-(self.velocity / self.noise[..., None])[..., None])
-        w = self.weight / (1 + r.square().sum(-1))
+        w = robust_weight(r.square().sum(-1), self.weight)
         by_point = (by_p.flatten(1, 3) @ state.R).reshape(by_p.shape)
-        return Seen(r, w, torch.cat(columns, -1), by_point)
+        return ImageResiduals(r, w, torch.cat(columns, -1), by_point)
 
     def bone(self, state: Bundle) -> tuple[Float[Tensor, "frame bone"], Float[Tensor, "frame bone 3"]]:
         """s = log(|child - parent| / length) / sigma and its derivative by the child's position."""
@@ -186,19 +180,19 @@ class Problem:
     def equations(self, state: Bundle) -> Arrow:
         """The normal equations at a state."""
         arrow = Arrow(self.tree, self.frames, self.joints, self.shared + 1, self.x)
-        self._add_images(arrow, self.seen(state))
+        self._add_images(arrow, self.images(state))
         if self.B:
             self._add_bones(arrow, state)
         if self.priors.smoothness is not None:
             self._add_smoothness(arrow, state)
-        return self._without_the_bin(arrow, state)
+        return self._with_priors(arrow, state)
 
-    def _add_images(self, arrow: Arrow, seen: Seen) -> None:
-        A, P = seen.by_camera, seen.by_point
-        w = seen.w[..., None, None]
+    def _add_images(self, arrow: Arrow, images: ImageResiduals) -> None:
+        A, P = images.by_camera, images.by_point
+        w = images.w[..., None, None]
         wP = w * P
         wA = w * A
-        r = seen.r[..., None]
+        r = images.r[..., None]
         arrow.joint += _product(wP, P).sum(0)
         arrow.joint_g += (wP * r).sum((0, 3))
         blocks = wA.flatten(1, 3).mT @ A.flatten(1, 3)
@@ -212,7 +206,7 @@ class Problem:
     def _add_bones(self, arrow: Arrow, state: Bundle) -> None:
         """The unknown of a bone is the logarithm of its length; every bone belongs to its child."""
         s, d = self.bone(state)
-        w = self.bone_weight / (1 + s.square())
+        w = robust_weight(s.square(), self.bone_weight)
         pull = (w * s)[..., None] * d
         arrow.shared_g.index_add_(0, self.bone_column, -(w * s).sum(0) / self.bone_sigma)
         outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
@@ -231,7 +225,7 @@ class Problem:
     def _jerk(self, xyz: Tensor) -> tuple[Tensor, Tensor]:
         """Second differences of the joints' paths in units of their expected size, and their weights (F-2, J)."""
         assert self.priors.smoothness is not None
-        weight = self.placed[:-2] * self.placed[1:-1] * self.placed[2:]
+        weight = self.in_two_views[:-2] * self.in_two_views[1:-1] * self.in_two_views[2:]
         return (xyz[:-2] - 2 * xyz[1:-1] + xyz[2:]) / self.priors.smoothness, weight
 
     def _add_smoothness(self, arrow: Arrow, state: Bundle) -> None:
@@ -241,7 +235,7 @@ class Problem:
         """
         jerk, w = self._jerk(state.xyz)
         unit = self.priors.smoothness or 1.0
-        w = w / (1 + jerk.square().sum(-1))
+        w = robust_weight(jerk.square().sum(-1), w)
         pull, bound = w[..., None] * jerk / unit, 4 * w / unit**2
         for first, factor in ((0, 1.0), (1, -2.0), (2, 1.0)):
             rows = slice(first, first + len(w))
@@ -255,8 +249,8 @@ class Problem:
         others = value.new_tensor([self.priors.radial_sigma] * 2 + [self.priors.lag_sigma]).expand(self.views, 3)
         return value, torch.cat([focal, others], 1)
 
-    def _without_the_bin(self, arrow: Arrow, state: Bundle) -> Arrow:
-        """Add the priors on lenses and clocks, and drop the column of what is not free."""
+    def _with_priors(self, arrow: Arrow, state: Bundle) -> Arrow:
+        """Add the priors on intrinsics and lags, and drop the column of what is not free."""
         value, sigma = self._priors(state)
         column, precision = self.column[:, 6:].flatten(), sigma.flatten() ** -2
         arrow.shared.diagonal().index_add_(0, column, precision)

@@ -1,10 +1,11 @@
-"""Normal equations of cameras and people, solved in time linear in the number of joints.
+"""Block-arrowhead normal equations and their Schur complement, in time linear in the number of joints.
 
 The joints of a frame hang together like the skeleton, a tree of bones, and meet other frames only through a few
-shared unknowns: cameras, lenses, bone lengths. Ordered that way the matrix is an arrow: a wide border for the shared
-unknowns, and along the diagonal one tree per frame. A tree is eliminated from its leaves to its root without any
-fill-in (as in the dynamics of robots: Featherstone 2008, section 6.5), all frames and all joints of one depth at once.
-What remains is a small dense system for the shared unknowns, the Schur complement (Triggs et al. 2000, section 6.1).
+shared unknowns: extrinsics, intrinsics, lags, bone lengths. Ordered that way the matrix is an arrow: a wide border for
+the shared unknowns, and along the diagonal one tree per frame. A tree is eliminated from its leaves to its root without
+any fill-in (as in the dynamics of robots: Featherstone 2008, section 6.5), all frames and all joints of one depth at
+once. What remains is a small dense system for the shared unknowns, the Schur complement (Triggs et al. 2000, section
+6.1).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 class Tree:
     """The joints of a frame as a forest; joints without a bone are trees of their own."""
 
-    def __init__(self, joints: int, bones: Sequence[tuple[int, int]]):
+    def __init__(self, joints: int, bones: Sequence[tuple[int, int]]) -> None:
         parent = [-1] * joints
         for above, below in bones:
             parent[below] = above
@@ -36,9 +37,9 @@ class Tree:
 
 
 class Arrow:
-    """H and g of the linear system H delta = -g; see the fields' shapes. Filled in by whoever knows the residuals."""
+    """H and g of the linear system H delta = -g; see the fields' shapes. `BundleResiduals` fills them in."""
 
-    def __init__(self, tree: Tree, frames: int, joints: int, shared: int, like: Tensor):
+    def __init__(self, tree: Tree, frames: int, joints: int, shared: int, like: Tensor) -> None:
         self.tree = tree
         self.shared: Float[Tensor, "shared shared"] = like.new_zeros(shared, shared)
         self.shared_g: Float[Tensor, " shared"] = like.new_zeros(shared)
@@ -83,11 +84,11 @@ class Arrow:
 
 
 class Eliminated:
-    """An arrow without its joints: the Schur complement, and what it takes to get the joints back."""
+    """The Schur complement of an arrow, and what back substitution of the joints needs."""
 
     def __init__(
         self, tree: Tree, to_parent: Tensor, inverse: Tensor, border: Tensor, shared: Tensor, shared_g: Tensor
-    ):
+    ) -> None:
         self.tree, self.to_parent, self.inverse, self.border = tree, to_parent, inverse, border
         self.shared: Float[Tensor, "shared shared"] = shared
         self.shared_g: Float[Tensor, " shared"] = shared_g

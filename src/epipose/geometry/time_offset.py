@@ -1,10 +1,10 @@
-"""How well two views fit each other at every possible shift in time, from the joints alone.
+"""Time offset of two views by epipolar consistency, for every lag at once.
 
-At the right shift one fundamental matrix F explains all frames: x_a(k)^T F x_b(k - lag) = 0 for every joint. The
+At the right lag one fundamental matrix F explains all frames: x_a(k)^T F x_b(k - lag) = 0 for every joint. The
 eight-point method asks for the smallest eigenvalue of the 9 x 9 matrix of moments of the products x_a x_b^T, summed
-over joints and frames. Those sums, for all shifts at once, are cross-correlations of the second-order monomials of
-the two views: 36 of them, by FFT. So every shift of a clip of minutes is tried in a fraction of a second, exactly. It
-is not robust and its residual is algebraic; near the best shifts F is fitted again, robustly, to the Sampson distance.
+over joints and frames. Those sums, for all lags at once, are cross-correlations of the second-order monomials of
+the two views: 36 of them, by FFT. So every lag of a clip of minutes is tried in a fraction of a second, exactly. It
+is not robust and its residual is algebraic; near the best lags F is fitted again, robustly, to the Sampson distance.
 (Longuet-Higgins 1981; Hartley 1997; the sums by FFT are elementary.)
 """
 
@@ -102,7 +102,10 @@ def _eight_point(p: Tensor, q: Tensor, weight: Tensor) -> Tensor:
 
 
 def _normalised(xy: Tensor, conf: Tensor) -> Tensor:
-    """Hartley's normalisation (mean 0, mean squared coordinate 1) over the whole track; 0 where unseen."""
+    """Hartley's normalisation (mean 0, mean squared coordinate 1) over the whole track; 0 where unseen.
+
+    Weighted, so that missing keypoints do not count; the homography in degeneracy.py has none and takes the plain mean.
+    """
     total = conf.sum().clamp_min(1e-9)
     mean = (conf[..., None] * xy).sum((0, 1)) / total
     scale = ((conf[..., None] * (xy - mean) ** 2).sum() / (2 * total)).sqrt().clamp_min(1e-9)
@@ -122,7 +125,11 @@ def _monomials(xy: Tensor, conf: Tensor) -> Tensor:
 
 
 def _sampson(F: Tensor, p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
-    """Signed Sampson distance of p^T F q and the squared gradient it was divided by."""
+    """Signed Sampson distance of p^T F q and the squared gradient it was divided by.
+
+    That of epipolar.py again, on homogeneous rows: here the design matrix of the eight-point method needs those anyway,
+    and the gradient is a weight of its equations.
+    """
     line_a, line_b = q @ F.mT, p @ F
     gradient = (line_a[..., :2] ** 2).sum(-1) + (line_b[..., :2] ** 2).sum(-1)
     return (p * line_a).sum(-1) / gradient.clamp_min(1e-12).sqrt(), gradient

@@ -1,7 +1,7 @@
-"""A joint's place in space from the views that saw it.
+"""Triangulation: optimal for two views, robust for more, with covariance and gating.
 
 Two views have a closed-form optimum. With more, single views are often wrong by a limb's length (occlusion, left and
-right swapped), and a least-squares mean of right and wrong helps nobody. So every pair of views votes with its own
+right swapped), and a least-squares mean of right and wrong is wrong. So every pair of views votes with its own
 optimal point, the vector median of the votes is the start (it ignores the minority), and a robust refinement over all
 views does the rest. Views are the second to last axis, observations lie on z = 1 (undistorted, K removed).
 """
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.errors import EpiposeError
+from epipose.errors import InputError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
 from epipose.geometry.point_solver import (
     Columns,
@@ -95,7 +95,7 @@ def vector_median_of_pairs(
 ) -> Float[Tensor, "*points 3"]:
     """World points: the vector median of the optimal points of all pairs of views."""
     if len(R) < 2:
-        raise EpiposeError(f"A joint's place in space needs two views or more; got {len(R)}.")
+        raise InputError(f"Triangulation needs two views or more; got {len(R)}.")
     i, j = (list(index) for index in zip(*combinations(range(len(R)), 2), strict=True))
     R_ba = R[j] @ R[i].mT
     t_ba = t[j] - (R_ba @ t[i, :, None])[..., 0]
@@ -108,16 +108,16 @@ def vector_median_of_pairs(
 def depth_in_views(
     R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], xyz: Float[Tensor, "*points 3"]
 ) -> Float[Tensor, "*points view"]:
-    """How far world points lie in front of every view; negative behind it."""
+    """Depth of world points in every view; negative behind it."""
     return (R[:, 2] @ xyz[..., None])[..., 0] + t[:, 2]
 
 
 class Triangulated(NamedTuple):
-    """World points, the robust weight each view ended with (0 to 1, before confidence), and its residual."""
+    """World points, and each view's robust weight (0 to 1, without its confidence) and residual."""
 
     xyz: Float[Tensor, "*points 3"]
-    inlier: Float[Tensor, "*points view"]
-    residual: Float[Tensor, "*points view"]  # length of the reprojection error in units of the noise
+    robust_weight: Float[Tensor, "*points view"]
+    residual: Float[Tensor, "*points view"]  # length of the reprojection error in expected errors
 
 
 def triangulate_robust(
@@ -182,11 +182,11 @@ def point_covariance(
 
 
 class Gated(NamedTuple):
-    """Robust world points and how far to trust each; confidence 0 where fewer than two views agree on it."""
+    """Robust world points with a confidence each: 0 where fewer than two views are inliers."""
 
     xyz: Float[Tensor, "*points 3"]
     confidence: Float[Tensor, " *points"]  # 0 to 1
-    supports: Bool[Tensor, "*points view"]  # the views that agree; the others are occluded there, or mistaken
+    inlier: Bool[Tensor, "*points view"]  # within the gate; the other views are occluded there, or wrong
     residual: Float[Tensor, "*points view"]
 
 
@@ -199,30 +199,30 @@ def gated(
     gate: float = 2.5,
     min_parallax: float = 0.087,
 ) -> Gated:
-    """Robust points with the observations that contradict them ruled out, and a confidence each.
+    """Robust points, their inlier views within a gate, and a confidence each.
 
-    An observation supports a point when it lies in front of the camera and errs by less than ``gate`` noise scales. A
-    point's confidence is the sum over its supporting views of weight times robust weight, less one, clipped to
-    [0, 1]: one view alone is worth nothing, two perfect ones are worth 1. It is 0 where all supporting rays lie
-    within ``min_parallax`` radians of one line.
+    A view is an inlier of a point in front of it when it errs by less than ``gate`` expected errors. A point's
+    confidence is the sum over its inlier views of weight times robust weight, less one, clipped to [0, 1]: one view
+    alone is worth nothing, two perfect ones are worth 1. It is 0 where all their rays lie within ``min_parallax``
+    radians of one line.
     """
     points = triangulate_robust(R, t, x, weight, noise)
-    supports = (weight > 0) & (points.residual < gate) & (depth_in_views(R, t, points.xyz) > 0)
-    support = (supports * weight * points.inlier).sum(-1)
-    wide = widest_parallax(points.xyz, -(R.mT @ t[..., None])[..., 0], supports) > min_parallax
-    confidence = (support - 1).clamp(0, 1) * (supports.sum(-1) >= 2) * wide
-    return Gated(points.xyz, confidence, supports, points.residual)
+    inlier = (weight > 0) & (points.residual < gate) & (depth_in_views(R, t, points.xyz) > 0)
+    total = (inlier * weight * points.robust_weight).sum(-1)
+    wide = widest_parallax(points.xyz, -(R.mT @ t[..., None])[..., 0], inlier) > min_parallax
+    confidence = (total - 1).clamp(0, 1) * (inlier.sum(-1) >= 2) * wide
+    return Gated(points.xyz, confidence, inlier, points.residual)
 
 
 def widest_parallax(
-    xyz: Float[Tensor, "*points 3"], center: Float[Tensor, "view 3"], supports: Bool[Tensor, "*points view"]
+    xyz: Float[Tensor, "*points 3"], center: Float[Tensor, "view 3"], inlier: Bool[Tensor, "*points view"]
 ) -> Float[Tensor, " *points"]:
-    """Largest angle (radians, at most pi/2) between the lines of two supporting rays; 0 with fewer than two.
+    """Largest angle (radians, at most pi/2) between the rays of two inlier views, as lines; 0 with fewer than two.
 
     Cameras that face each other see a joint between them along one line, which fixes its depth as little as cameras
     side by side do.
     """
     ray = torch.nn.functional.normalize(center - xyz[..., None, :], dim=-1)
     cosine = (ray @ ray.mT).abs().clamp(max=1)
-    both = supports[..., :, None] & supports[..., None, :]
+    both = inlier[..., :, None] & inlier[..., None, :]
     return torch.where(both, cosine, torch.ones_like(cosine)).amin((-2, -1)).acos()

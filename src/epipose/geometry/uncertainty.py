@@ -1,16 +1,15 @@
-"""How sure bundle adjustment is of every camera, when the errors of a detector repeat.
+"""Uncertainty of bundle adjustment: a cluster-robust covariance, for detectors that repeat their errors.
 
 The textbook covariance, the inverse of the normal equations, holds for independent errors. A detector that sees a hip
-too far left does so in every frame, and a second of video is hardly more than one look: formal figures come out many
-times too small. So the spread of the answer is measured from how much the answer pulls differ between groups of
-residuals that err together (the cluster-robust sandwich of Liang & Zeger 1986), clustered both by stretches of time
+too far left does so in every frame, and a second of video is hardly more than one look: formal standard deviations
+come out many times too small. So the spread of the answer is measured from how much the gradients differ between groups
+of residuals that err together (the cluster-robust sandwich of Liang & Zeger 1986), clustered both by stretches of time
 and by joints (Cameron, Gelbach & Miller 2011, equation 2.10). The points and the bones are eliminated as in the
-adjustment itself, so that the figures hold for the cameras with everything else free.
+adjustment itself, so that the results hold for the cameras with everything else free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import pi
 from typing import NamedTuple
 
@@ -18,8 +17,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from epipose.geometry.parameters import Bundle, Free, Priors
-from epipose.geometry.residuals import Problem
+from epipose.geometry.parameters import Bundle, BundleProblem
+from epipose.geometry.residuals import BundleResiduals
+from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
 
 
@@ -39,57 +39,47 @@ class Uncertainty(NamedTuple):
 
 
 def uncertainty(
-    found: Bundle,
-    x: Float[Tensor, "view frame joint 2"],
-    weight: Float[Tensor, "view frame joint"],
-    noise: Float[Tensor, "view frame joint"],
-    bones: Sequence[tuple[int, int]] = (),
-    *,
-    free: Free | None = None,
-    priors: Priors | None = None,
-    velocity: Float[Tensor, "view frame joint 2"] | None = None,
-    stretch: Int[Tensor, " frame"],
-    part: Int[Tensor, " joint"],
+    problem: BundleProblem, found: Bundle, *, stretch: Int[Tensor, " frame"], part: Int[Tensor, " joint"]
 ) -> Uncertainty:
-    """Standard deviations of what `bundle_adjust` found from the same arguments.
+    """Standard deviations of what `bundle_adjust` found for the same problem.
 
     ``stretch`` numbers the stretches of time, and ``part`` the groups of joints, whose errors are not independent.
     """
-    problem = Problem(
-        found.xyz, x, weight, noise, tuple(bones), free or Free(), priors or Priors(), velocity, found.bone_sigma
-    )
-    eliminated = problem.equations(found).damped(0.0).eliminate()
-    scores, curvature = _scores(problem, found, eliminated.by_shared())
-    gauge = _gauge(problem, found)
+    residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
+    eliminated = residuals.equations(found).damped(0.0).eliminate()
+    scores, curvature = _scores(residuals, found, eliminated.by_shared())
+    gauge = _gauge(residuals, found)
     unit = eliminated.shared.diagonal().sum() / gauge.square().sum()
     whiten = _whitening(eliminated.shared + unit * gauge @ gauge.mT)
     covariance = whiten @ _meat(scores @ whiten, stretch, part) @ whiten.mT / curvature**2
-    return _read_off(problem, found, covariance, gauge)
+    return _read_off(residuals, found, covariance, gauge)
 
 
-def _scores(problem: Problem, found: Bundle, by_shared: Tensor) -> tuple[Float[Tensor, "frame joint shared"], float]:
-    """How every joint in every frame pulls at the shared unknowns, and the curvature of the loss over its weights."""
-    seen = problem.seen(found)
-    wr = seen.w[..., None] * seen.r
-    frames, joints = problem.frames, problem.joints
-    pull = wr.new_zeros(frames, joints, problem.shared + 1)
-    by_view = (seen.by_camera.mT @ wr[..., None])[..., 0]
-    for view, column in enumerate(problem.column[:, problem.active]):
+def _scores(
+    residuals: BundleResiduals, found: Bundle, by_shared: Tensor
+) -> tuple[Float[Tensor, "frame joint shared"], float]:
+    """Gradient of every joint in every frame by the shared unknowns, and the curvature of the loss over its weights."""
+    images = residuals.images(found)
+    wr = images.w[..., None] * images.r
+    frames, joints = residuals.frames, residuals.joints
+    pull = wr.new_zeros(frames, joints, residuals.shared + 1)
+    by_view = (images.by_camera.mT @ wr[..., None])[..., 0]
+    for view, column in enumerate(residuals.column[:, residuals.active]):
         pull.index_add_(2, column, by_view[view])
     pull = pull[..., :-1]
-    at_point = (seen.by_point.mT @ wr[..., None])[..., 0].sum(0)
+    at_point = (images.by_point.mT @ wr[..., None])[..., 0].sum(0)
     pull = pull - (by_shared.mT @ at_point[..., None])[..., 0]
-    if problem.B:
-        s, d = problem.bone(found)
-        ws = problem.bone_weight / (1 + s.square()) * s
-        stretched = by_shared[:, problem.child] - by_shared[:, problem.parent]
+    if residuals.B:
+        s, d = residuals.bone(found)
+        ws = robust_weight(s.square(), residuals.bone_weight) * s
+        stretched = by_shared[:, residuals.child] - by_shared[:, residuals.parent]
         of_bone = -(stretched.mT @ (ws[..., None] * d)[..., None])[..., 0]
-        bone = torch.arange(problem.B)
-        of_bone[:, bone, problem.bone_column] -= ws / problem.bone_sigma
-        pull.index_add_(1, problem.child, of_bone)
+        bone = torch.arange(residuals.B)
+        of_bone[:, bone, residuals.bone_column] -= ws / residuals.bone_sigma
+        pull.index_add_(1, residuals.child, of_bone)
     # d(w r)/dr is smaller than w where the weight falls with r: for Cauchy's loss by the mean of w over itself
-    cauchy = 1 / (1 + seen.r.square().sum(-1))
-    curvature = float((seen.w * cauchy).sum() / seen.w.sum().clamp(min=1e-12))
+    cauchy = robust_weight(images.r.square().sum(-1))
+    curvature = float((images.w * cauchy).sum() / images.w.sum().clamp(min=1e-12))
     return pull, max(curvature, 0.05)
 
 
@@ -116,20 +106,20 @@ def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "share
     return vector * value.clamp(min=0) @ vector.mT
 
 
-def _gauge(problem: Problem, found: Bundle) -> Float[Tensor, "shared 7"]:
+def _gauge(residuals: BundleResiduals, found: Bundle) -> Float[Tensor, "shared 7"]:
     """The seven directions that no image sees: turning, shifting and scaling the whole world."""
-    V = problem.views
-    gauge = found.R.new_zeros(problem.shared, 7)
+    V = residuals.views
+    gauge = found.R.new_zeros(residuals.shared, 7)
     camera = gauge[: 6 * V].reshape(V, 6, 7)
     camera[:, :3, :3] = -found.R
     camera[:, 3:, 3:6] = -found.R
     camera[:, 3:, 6] = found.t
-    gauge[problem.bone_column, 6] = 1.0
+    gauge[residuals.bone_column, 6] = 1.0
     return gauge
 
 
-def _read_off(problem: Problem, found: Bundle, covariance: Tensor, gauge: Tensor) -> Uncertainty:
-    V, R = problem.views, found.R
+def _read_off(residuals: BundleResiduals, found: Bundle, covariance: Tensor, gauge: Tensor) -> Uncertainty:
+    V, R = residuals.views, found.R
     # (turn, shift) of the cameras' axes to (turn, move of the centre) in the world; the centre is -R^T t
     to_world = R.new_zeros(V, 6, V, 6)
     view = torch.arange(V)
@@ -149,7 +139,7 @@ def _read_off(problem: Problem, found: Bundle, covariance: Tensor, gauge: Tensor
     both = turns[view, view][None, :] + j_from_i @ turns[view, view][:, None] @ j_from_i.mT
     cross = j_from_i @ turns
     between = (both - cross - cross.mT).diagonal(dim1=-2, dim2=-1).sum(-1).clamp(min=0).sqrt().clamp(max=pi)
-    others = torch.cat([covariance.diagonal(), covariance.new_zeros(1)]).clamp(min=0).sqrt()[problem.column[:, 6:]]
+    others = torch.cat([covariance.diagonal(), covariance.new_zeros(1)]).clamp(min=0).sqrt()[residuals.column[:, 6:]]
     return Uncertainty(
         rotation=(own[:, :3].sum(-1).sqrt() / span).clamp(max=pi),
         center=own[:, 3:].sum(-1).sqrt(),

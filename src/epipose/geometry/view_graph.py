@@ -1,12 +1,11 @@
-"""From relative poses of pairs to one rig, when some pairs may be wrong.
+"""View graph: one rig from the relative poses of pairs, some of which may be wrong.
 
 A pair of views that face each other, or whose detector failed, can be off by tens of degrees while its residual looks
 fine. Averaging would spread that error over all cameras. So every pair is tried as the seed of a reconstruction: its
-joints are triangulated, every further camera is placed where it sees those joints (resection), and the whole is
-adjusted a little. A wrong seed cannot explain the other views; the reconstruction that explains them best wins. As
-soon as one explains them and most of the other pairs, which know nothing of each other, say the same, it is right and
-the rest need not be tried. A view whose left and right are swapped throughout fits nowhere
-as it is; each view is therefore resected both ways.
+joints are triangulated, every further camera is added by resection, and the whole is adjusted a little. A wrong seed
+cannot explain the other views; the reconstruction that explains them best wins. As soon as one explains them and most
+of the other pairs, which are independent of each other, agree with it, it is right and the rest need not be tried. A
+view whose left and right are swapped throughout fits nowhere as it is; each view is therefore resected both ways.
 """
 
 from __future__ import annotations
@@ -15,23 +14,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.errors import EpiposeError
-from epipose.geometry.bundle import bundle_adjust
+from epipose.errors import CalibrationError
+from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
+from epipose.geometry.reprojection import reproject
+from epipose.geometry.resection import resect
+from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 
-_MOST_SEEDS = 12
-_AGREE = math.radians(3)  # rotations this near, or within three standard deviations, are the same
-_EXPLAINED = 1.0  # mean log(1 + r^2) of a rig that explains the observations; noise as expected gives about this
-_CLEARLY = 0.6  # share of its cost to which swapping left and right must bring a view
+_MAX_SEEDS = 12
+_MAX_ANGLE = math.radians(3)  # between rotations that agree; or three standard deviations
+_MAX_COST = 1.0  # mean log(1 + r^2) of a rig that explains the observations; noise as expected gives about this
+_MAX_COST_RATIO = 0.6  # of a view's cost with left and right swapped over its cost as it is
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Reconstruction:
 def reconstruct(
     observed: Observations, pairs: dict[tuple[int, int], RelativePose], flip: Sequence[int] | None = None
 ) -> Reconstruction:
-    """The best reconstruction over the seed pairs; raises EpiposeError when no pair leads to one.
+    """The best reconstruction over the seed pairs; raises CalibrationError when no pair leads to one.
 
     ``flip``: index of every joint's mirror partner; given, views that are swapped throughout are found (with three
-    views or more; at most half of them, as nobody knows which half is right). The cameras are then those of
+    views or more; at most half of them, as either half may be right). The cameras are then those of
     ``observed.swapped``.
     """
-    promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MOST_SEEDS]
+    promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MAX_SEEDS]
     best: Reconstruction | None = None
     for pair in promising:
         found = _grow(observed, pair, pairs[pair], flip)
@@ -65,10 +65,10 @@ def reconstruct(
             continue
         if best is None or _rank(found) < _rank(best):
             best = found
-        if found.cost < _EXPLAINED and _confirmed(found, pair, pairs):
+        if found.cost < _MAX_COST and _confirmed(found, pair, pairs):
             break
     if best is None:
-        raise EpiposeError(
+        raise CalibrationError(
             "No pair of views leads to a rig that all views agree with. Check that all cameras show the same person "
             "at the same moment and that the intrinsics belong to these cameras."
         )
@@ -76,7 +76,7 @@ def reconstruct(
 
 
 def _rank(found: Reconstruction) -> float:
-    """Cost, with a little on top for every view that had to be swapped: of two equal stories the plain one wins."""
+    """Cost, with a little on top for every view that had to be swapped: of two equal costs that without swaps wins."""
     return found.cost * (1 + 0.05 * int(found.swapped.sum()))
 
 
@@ -84,21 +84,21 @@ def _confirmed(found: Reconstruction, seed: tuple[int, int], pairs: dict[tuple[i
     """Whether two of the other pairs or more, and most of them, gave the rotations of this reconstruction."""
     others = [pair for pair in pairs if pair != seed]
     agreeing = sum(
-        float(angle_between(found.R[j] @ found.R[i].mT, pairs[i, j].R)) < max(_AGREE, 3 * _sigma(pairs[i, j]))
+        float(angle_between(found.R[j] @ found.R[i].mT, pairs[i, j].R)) < max(_MAX_ANGLE, 3 * _sigma(pairs[i, j]))
         for i, j in others
     )
     return agreeing >= 2 and 2 * agreeing > len(others)
 
 
 def _sigma(pose: RelativePose) -> float:
-    """The rotation's standard deviation as far as it may excuse a difference."""
-    return min(pose.rotation_sigma, _AGREE) if pose.covariance is not None else 0.0
+    """The rotation's standard deviation, `_MAX_ANGLE` at most."""
+    return min(pose.rotation_sigma, _MAX_ANGLE) if pose.covariance is not None else 0.0
 
 
 def _grow(
     observed: Observations, pair: tuple[int, int], start: RelativePose, flip: Sequence[int] | None
 ) -> Reconstruction | None:
-    """Seed with a pair, add the camera that shares most joints until all are placed, adjust."""
+    """Seed with a pair, resect the camera that shares most joints until all have poses, adjust."""
     views, frames = observed.weight.shape[:2]
     R = torch.eye(3, dtype=torch.float64).repeat(views, 1, 1)
     t = torch.zeros(views, 3, dtype=torch.float64)
@@ -106,12 +106,12 @@ def _grow(
     placed = list(pair)
     swapped = torch.zeros(views, dtype=torch.bool)
     while True:
-        xyz, trust = triangulate_views(observed.views(placed), R[placed], t[placed])
+        xyz, agreed = triangulate_views(observed.views(placed), R[placed], t[placed])
         missing = [view for view in range(views) if view not in placed]
         if not missing:
             break
-        view = max(missing, key=lambda v: float((observed.weight[v] * trust).sum()))
-        pose, other_way = _resect_either_way(observed, view, xyz, trust, flip)
+        view = max(missing, key=lambda v: float((observed.weight[v] * agreed).sum()))
+        pose, other_way = _resect_either_way(observed, view, xyz, agreed, flip)
         if pose is None:
             return None
         if other_way and flip is not None:
@@ -119,78 +119,52 @@ def _grow(
             observed = observed.swapped((torch.arange(views) == view)[:, None].expand(views, frames), flip)
         R[view], t[view] = pose
         placed.append(view)
-    weight = observed.weight * trust
+    weight = observed.weight * agreed
     if int((weight > 0).sum()) < 8 * views:
         return None
-    bundle = bundle_adjust(R, t, xyz, observed.x, weight, observed.noise, steps=15)
-    # All observations count here, also those the reconstruction would rather not explain.
+    bundle = bundle_adjust(BundleProblem(observed.x, weight, observed.noise), R, t, xyz, steps=15)
+    # All observations count here, also those that the reconstruction does not explain.
     x, weight, noise = observed.per_point()
     seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)
     w = weight * (weight > 0).sum(-1, keepdim=True).gt(1)
-    cost = float((w * seen.residual.square().log1p()).sum() / w.sum())
-    if not math.isfinite(cost):
+    cost = float(mean_robust_cost(seen.residual.square(), w))
+    if not bool((w > 0).any()) or not math.isfinite(cost):
         return None
     xyz = bundle.xyz
-    if flip is not None and 2 * int(swapped.sum()) > views:  # the same cameras and person, told by the majority
+    if (
+        flip is not None and 2 * int(swapped.sum()) > views
+    ):  # the same cameras and person, with the sides of the majority
         swapped, xyz = ~swapped, xyz[:, list(flip)]
     return Reconstruction(bundle.R, bundle.t, xyz, cost, swapped)
 
 
 def _resect_either_way(
-    observed: Observations, view: int, xyz: Tensor, trust: Tensor, flip: Sequence[int] | None
+    observed: Observations, view: int, xyz: Tensor, agreed: Tensor, flip: Sequence[int] | None
 ) -> tuple[tuple[Tensor, Tensor] | None, bool]:
     """The pose of a view among points, and whether its left and right must be swapped for it."""
     noise = float(observed.noise[view].median())
     found = []
     for order in (list(range(observed.weight.shape[2])), *([list(flip)] if flip is not None else [])):
-        x, weight = observed.x[view][:, order], observed.weight[view][:, order] * trust
+        x, weight = observed.x[view][:, order], observed.weight[view][:, order] * agreed
         pose = resect(xyz, x, weight, noise)
         cost = math.inf if pose is None else _resection_cost(*pose, xyz, x, weight, noise)
         found.append((pose, cost))
-    other_way = len(found) == 2 and found[1][1] < _CLEARLY * found[0][1]
+    other_way = len(found) == 2 and found[1][1] < _MAX_COST_RATIO * found[0][1]
     return found[other_way][0], other_way
 
 
 def _resection_cost(R: Tensor, t: Tensor, xyz: Tensor, x: Tensor, weight: Tensor, noise: float) -> float:
-    p = xyz @ R.mT + t
-    squared = ((p[..., :2] / p[..., 2:].clamp(min=1e-6) - x) / noise).square().sum(-1)
-    return float((weight * squared.log1p()).sum() / weight.sum().clamp(min=1e-12))
+    squared = ((reproject(R, t, xyz).x - x) / noise).square().sum(-1)
+    return float(mean_robust_cost(squared, weight))
 
 
 def triangulate_views(
     observed: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], gate: float = 4.0
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
-    """Robust points and a trust of 1 where two views or more agree within ``gate`` noise scales in front of them."""
+    """Robust points, and 1 where two views or more agree on them within ``gate`` expected errors (0 elsewhere)."""
     x, weight, noise = observed.per_point()
     points = triangulate_robust(R, t, x, weight, noise)
     depth = depth_in_views(R, t, points.xyz)
     agree = ((weight > 0) & (points.residual < gate) & (depth > 1e-3)).sum(-1)
     behind = ((weight > 0) & (depth <= 1e-3)).any(-1)
     return points.xyz, ((agree >= 2) & ~behind).to(x)
-
-
-def resect(
-    xyz: Float[Tensor, "frame joint 3"],
-    x: Float[Tensor, "frame joint 2"],
-    weight: Float[Tensor, "frame joint"],
-    noise: float,
-) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]] | None:
-    """cam_from_world of a camera that sees known points at x (PnP by OpenCV's RANSAC), or None."""
-    usable = weight > 0
-    if int(usable.sum()) < 8:
-        return None
-    try:
-        found, rotation, translation, _ = cv2.solvePnPRansac(
-            np.ascontiguousarray(xyz[usable].numpy()),
-            np.ascontiguousarray(x[usable].numpy()),
-            np.eye(3),
-            np.zeros(4),
-            iterationsCount=300,
-            reprojectionError=2 * noise,
-            flags=cv2.SOLVEPNP_SQPNP,
-        )
-    except cv2.error:  # degenerate input: all points at one place, say
-        return None
-    if not found or not np.isfinite(rotation).all() or not np.isfinite(translation).all():
-        return None
-    return torch.from_numpy(cv2.Rodrigues(rotation)[0]), torch.from_numpy(translation[:, 0])

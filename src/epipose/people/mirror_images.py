@@ -18,7 +18,9 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.geometry.observations import Observations
-from epipose.people.tracklet_matching import MIN_SHARED_JOINTS, NEUTRAL_COST, mean_cost
+from epipose.geometry.reprojection import perspective
+from epipose.geometry.robust import mean_robust_cost
+from epipose.people.tracklet_matching import MIN_SHARED_JOINTS, NEUTRAL_COST
 
 MIN_COST_GAP = 0.7  # by which the person at other moments must fit worse; else nothing moved enough to tell
 MIN_COMMON_FRAMES = 20  # in which both are seen
@@ -74,13 +76,12 @@ def is_reflection(
 
     def cost(points: Tensor, known: Tensor) -> float:
         p = rig.camera.to(torch.float64).spread(2).into_frame(points)
-        u = p[..., :2] / p[..., 2:].clamp(min=1e-6)
-        squared = ((u - image.x) / image.noise[..., None]).square().sum(-1) / 2
+        squared = ((perspective(p) - image.x) / image.noise[..., None]).square().sum(-1) / 2
         weight = image.weight * known * (p[..., 2] > 0)
         counted = (weight > 0).sum(-1) >= MIN_SHARED_JOINTS
         if int(counted.any(0).sum()) < MIN_COMMON_FRAMES:
             return float("nan")
-        return float(mean_cost(squared, weight)[counted].median())
+        return float(mean_robust_cost(squared, weight, (-1,))[counted].median())
 
     now = cost(reflected, known)
     half = len(xyz) // 2

@@ -23,6 +23,8 @@ from epipose.camera import Rig
 from epipose.errors import NoPersonError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
 from epipose.geometry.observations import Observations, observe
+from epipose.geometry.person_size import body_spread
+from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.triangulate import correct_pair
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
@@ -86,7 +88,7 @@ def epipolar_evidence(rays: TrackletRays, rig: Rig, skeleton: Skeleton) -> Float
     looseness = _looseness(errors, rays.view)
     result = np.zeros((count, count, frames), np.float32)
     for (a, b), found in errors.items():
-        cost = mean_cost(found.squared / looseness**2, found.weight)
+        cost = mean_robust_cost(found.squared / looseness**2, found.weight, (-1,))
         cost = torch.where(found.fitting, cost, torch.full_like(cost, 10.0))
         evidence = (NEUTRAL_COST - cost).clamp(-1.0, 1.0) * found.counted
         result[a, b] = result[b, a] = evidence.float().numpy()
@@ -124,7 +126,9 @@ def _epipolar_errors(rays: TrackletRays, rig: Rig, skeleton: Skeleton, a: int, b
         fitting |= _median(along, weight) > COLLINEAR_COS
         hypotheses.append(_EpipolarErrors(squared, weight, (weight > 0).sum(-1) >= MIN_SHARED_JOINTS, fitting))
     as_is, swapped = hypotheses
-    swap = mean_cost(swapped.squared, swapped.weight) < 0.6 * mean_cost(as_is.squared, as_is.weight)
+    swap = mean_robust_cost(swapped.squared, swapped.weight, (-1,)) < 0.6 * mean_robust_cost(
+        as_is.squared, as_is.weight, (-1,)
+    )
     swap &= swapped.counted
     squared, weight, counted, fitting = (
         torch.where(swap.reshape(-1, *[1] * (one.ndim - 1)), other, one)
@@ -133,22 +137,9 @@ def _epipolar_errors(rays: TrackletRays, rig: Rig, skeleton: Skeleton, a: int, b
     return _EpipolarErrors(squared.float(), weight.float(), counted, fitting)  # there may be hundreds of pairs
 
 
-def mean_cost(
-    squared: Float[Tensor, "*batch joint"], weight: Float[Tensor, "*batch joint"]
-) -> Float[Tensor, " *batch"]:
-    """Weighted mean over the joints of log(1 + squared error in expected errors), to compare with `NEUTRAL_COST`."""
-    return (weight * squared.log1p()).sum(-1) / weight.sum(-1).clamp(min=1e-9)
-
-
 def _median(depth: Tensor, weight: Tensor) -> Tensor:
     """Median over the shared joints; 0 where there are none."""
     return torch.where(weight > 0, depth, torch.nan).nanmedian(-1).values.nan_to_num(0.0)
-
-
-def body_spread(x: Float[Tensor, "*batch joint 2"], weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, " *batch"]:
-    """Root of the weighted variance of the joints about their mean, in the unit of ``x``; 0 without any."""
-    share = (weight / weight.sum(-1, keepdim=True).clamp(min=1e-9))[..., None]
-    return (share * (x - (share * x).sum(-2, keepdim=True)).square()).sum((-1, -2)).sqrt()
 
 
 def _looseness(errors: dict[tuple[int, int], _EpipolarErrors], view: tuple[int, ...]) -> float:

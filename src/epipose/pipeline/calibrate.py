@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from epipose.calibration.calibrate import calibrate_rig, check_rig
-from epipose.calibration.intrinsics import known_rig_from, lens_for
+from epipose.calibration.intrinsics import choose_intrinsics, known_rig_from
 from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.errors import InputError
@@ -39,7 +39,7 @@ def calibrate(
         result = check_rig(poses, rig, max_frames=options.max_frames)
     else:
         measure = scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
-        lens = lens_for(clip, intrinsics, options.focal)
+        lens = choose_intrinsics(clip, intrinsics, options.focal)
         note = lens.note
         result = calibrate_rig(
             poses, lens.rig, fps=clip.fps, focal=lens.focal, focal_sigma=lens.sigma, clocks=options.clocks,

@@ -15,8 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.camera import Rig
-from epipose.geometry.bundle import Free, Priors, bundle_adjust
-from epipose.geometry.left_right import unswapped
+from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
+from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.triangulate import gated
 from epipose.poses import Poses2D, Poses3D
@@ -86,16 +86,20 @@ def triangulated(
     (``constant_bones``).
     """
     camera = rig.camera.to(torch.float64)
-    observed, _ = unswapped(observed, camera.R, camera.t, skeleton.flip)
+    observed, _ = correct_swaps(observed, camera.R, camera.t, skeleton.flip)
     points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
     conf = points.confidence
     if constant_bones and bool((conf > 0).any()):
-        supports = (points.supports & (conf > 0)[..., None]).movedim(-1, 0)
-        priors = Priors(symmetric=skeleton.bone_flip, smoothness=smoothness)
-        xyz = bundle_adjust(
-            camera.R, camera.t, points.xyz, observed.x, observed.weight * supports, observed.noise, skeleton.bones,
-            free=Free(poses=False), priors=priors, steps=15,
-        ).xyz  # fmt: skip
+        inlier = (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
+        problem = BundleProblem(
+            observed.x,
+            observed.weight * inlier,
+            observed.noise,
+            skeleton.bones,
+            Free(poses=False),
+            Priors(symmetric=skeleton.bone_flip, smoothness=smoothness),
+        )
+        xyz = bundle_adjust(problem, camera.R, camera.t, points.xyz, steps=15).xyz
     else:
         xyz = points.xyz
     return torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz)), conf

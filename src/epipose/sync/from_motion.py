@@ -135,6 +135,7 @@ def _common_frames(a: Tracklet, b: Tracklet, offset: int, reach: int, most: int 
 
 
 def _evenly(frames: np.ndarray, most: int) -> Tensor:
+    # Both ends included and in double precision, unlike `epipose.geometry.sampling`: the search rests on these frames.
     return torch.from_numpy(frames[np.unique(np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int))])
 
 

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.observations import evenly, observe
+from epipose.geometry.observations import observe
+from epipose.geometry.sampling import evenly
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.world_frame import up_direction
