@@ -253,10 +253,10 @@ class People:
     def check(self, root):
         return []
 
-    def people(self, root, choice):
+    def people(self, root, selection):
         from epipose.datasets.base import People2D
 
-        assert choice.split == "val"
+        assert selection.split == "val"
         xy = torch.zeros(3, 16, 2)
         conf = torch.ones(3, 16)
         conf[1, MPII16.index("left_knee")] = 0
