@@ -53,7 +53,7 @@ class PoseStructureScore:
         """Whether both are of the same kind; the mean of it is PSS@K. Every joint is needed: leave out other poses."""
         return self.kinds(predicted) == self.kinds(true)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the centres and their definition to an npz."""
         write_npz(
             path,
