@@ -31,6 +31,7 @@ lint: .venv/ready  ## style and types
 
 docs: .venv/ready  ## whether tables, links and code blocks of the documents are right
 	$(BIN)/python -m benchmarks.docs.tables --check
+	$(BIN)/python -m benchmarks.docs.errors --check
 	$(BIN)/python -m pytest tests/docs
 
 format: .venv/ready

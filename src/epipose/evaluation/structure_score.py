@@ -11,7 +11,6 @@ a score without its centres means nothing: two sets of centres give two scores.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError, optional
-from epipose.io.files import read_npz, write_npz
+from epipose.io.files import AnyPath, read_npz, write_npz
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 
@@ -53,7 +52,7 @@ class PoseStructureScore:
         """Whether both are of the same kind; the mean of it is PSS@K. Every joint is needed: leave out other poses."""
         return self.kinds(predicted) == self.kinds(true)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the centres and their definition to an npz."""
         write_npz(
             path,
@@ -66,7 +65,7 @@ class PoseStructureScore:
         )
 
     @staticmethod
-    def load(path: Path) -> PoseStructureScore:
+    def load(path: AnyPath) -> PoseStructureScore:
         """Read what `save` wrote. Raises DamagedFileError for another file, and for centres of another definition."""
         keys = ("centres", "skeleton", "definition", "seed", "starts", "poses")
         file = read_npz(path, keys, "PoseStructureScore.save")
