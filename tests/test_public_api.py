@@ -9,6 +9,7 @@ import pytest
 import epipose
 
 PUBLIC = """
+    CalibrateOptions DetectOptions LabelOptions RefineOptions TrainOptions PredictOptions EvaluateOptions Evaluation
     BLAZEPOSE33 BODY25 COCO17 Calibration CalibrationError Camera Clip DamagedFileError DetectedClip EpiposeError H36M17
     InputError MPII16 MissingExtraError NoPersonError PANOPTIC19 PoseNet Poses2D Poses3D Prediction RejectedError Rig
     Skeleton TrainedPoseNet Verdict View __version__ calibrate detect evaluate export label load_clip mpjpe_mm nmpjpe_mm

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.docs import demo_tables, geometry_tables, house, modules, studio_tables
+from epipose.calibration.verdict_rules import RULES
 from epipose.datasets.catalogue import describe
 from epipose.datasets.registry import READERS, reader_named
 from epipose.errors import EpiposeError
@@ -33,6 +34,7 @@ _PAGES = (
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
+    "docs/verdict.md",
 )
 
 
@@ -153,7 +155,16 @@ def _studio(table: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     return lambda: table(_results("studio") if (_RESULTS / "studio.json").exists() else {})
 
 
+def _verdict_rules() -> str:
+    """Every rule of the verdict: name, word, limit, message (with the fields of the evidence in braces)."""
+    names = re.compile(r"{([a-z_]+):[^}]*}")
+    messages = [names.sub(r"{\1}", rule.message) for rule in RULES]
+    rows = [f"| {r.name} | {r.word} | {r.limit} | {message} |" for r, message in zip(RULES, messages, strict=True)]
+    return "\n".join(["| rule | word | limit | message |", "| --- | --- | --- | --- |", *rows])
+
+
 _TABLES: dict[str, Callable[[], str]] = {
+    "verdict_rules": _verdict_rules,
     "demo_cameras": _of("demo", demo_tables.cameras),
     "demo_network": _of("demo", demo_tables.network),
     "demo_held_out": _of("demo", demo_tables.held_out),

@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from epipose.calibration.verdict import Evidence, judge
+from epipose.calibration.evidence import Evidence
+from epipose.calibration.verdict import judge
 
 GROSS_DEG, GOOD_DEG = 10.0, 2.0
 NEVER_GOOD = ("one camera moved",)

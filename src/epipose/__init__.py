@@ -26,17 +26,22 @@ if TYPE_CHECKING:
     )
     from epipose.evaluation.evaluate import evaluate
     from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
+    from epipose.evaluation.options import EvaluateOptions
+    from epipose.evaluation.result import Evaluation
     from epipose.exporters import export
+    from epipose.inference.options import PredictOptions
     from epipose.inference.predict import predict
     from epipose.inference.prediction import Prediction
     from epipose.network.posenet import PoseNet, TrainedPoseNet
     from epipose.pipeline.calibrate import calibrate
     from epipose.pipeline.detect import DetectedClip, detect, synchronise
     from epipose.pipeline.label import label
+    from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
     from epipose.pipeline.train_clips import train_clips as train
     from epipose.poses import Poses2D, Poses3D
     from epipose.skeleton import Skeleton
     from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, MPII16, PANOPTIC19
+    from epipose.training.options import RefineOptions, TrainOptions
     from epipose.training.refine import refine
     from epipose.viz.viewer import view
 
@@ -53,6 +58,8 @@ _HOME = {
         "RejectedError",
     ),
     "epipose.evaluation.evaluate": ("evaluate",),
+    "epipose.evaluation.options": ("EvaluateOptions",),
+    "epipose.evaluation.result": ("Evaluation",),
     "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
     "epipose.exporters": ("export",),
     "epipose.inference.predict": ("predict",),
@@ -61,6 +68,9 @@ _HOME = {
     "epipose.pipeline.calibrate": ("calibrate",),
     "epipose.pipeline.detect": ("DetectedClip", "detect", "synchronise"),
     "epipose.pipeline.label": ("label",),
+    "epipose.pipeline.options": ("CalibrateOptions", "DetectOptions", "LabelOptions"),
+    "epipose.training.options": ("RefineOptions", "TrainOptions"),
+    "epipose.inference.options": ("PredictOptions",),
     "epipose.pipeline.train_clips": ("train",),
     "epipose.poses": ("Poses2D", "Poses3D"),
     "epipose.skeleton": ("Skeleton",),
@@ -71,30 +81,38 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 _NAME_THERE = {"train": "train_clips"}  # where it is another than the public one
 
-__all__ = [  # a test holds it equal to the names above
+__all__ = [
     "BLAZEPOSE33",
     "BODY25",
     "COCO17",
     "H36M17",
     "MPII16",
     "PANOPTIC19",
+    "CalibrateOptions",  # a test holds it equal to the names above
     "Calibration",
     "CalibrationError",
     "Camera",
     "Clip",
     "DamagedFileError",
+    "DetectOptions",
     "DetectedClip",
     "EpiposeError",
+    "EvaluateOptions",
+    "Evaluation",
     "InputError",
+    "LabelOptions",
     "MissingExtraError",
     "NoPersonError",
     "PoseNet",
     "Poses2D",
     "Poses3D",
+    "PredictOptions",
     "Prediction",
+    "RefineOptions",
     "RejectedError",
     "Rig",
     "Skeleton",
+    "TrainOptions",
     "TrainedPoseNet",
     "Verdict",
     "View",

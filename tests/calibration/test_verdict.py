@@ -6,7 +6,8 @@ import re
 import pytest
 
 from epipose.calibration.calibrate import calibrate_rig
-from epipose.calibration.verdict import Evidence, judge
+from epipose.calibration.evidence import Evidence
+from epipose.calibration.verdict import judge
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig

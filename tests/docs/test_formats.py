@@ -7,8 +7,8 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from epipose.calibration.evidence import Evidence
 from epipose.calibration.result import CalibrationReport
-from epipose.calibration.verdict import Evidence
 from epipose.pipeline.detect import DetectionReport
 from tests.helpers.documents import ROOT, prose
 

@@ -151,7 +151,7 @@ def test_joints_of_another_skeleton_are_as_sure_as_their_parts() -> None:
 def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, tmp_path: Path) -> None:
     pre = train([], tmp_path / "pre", images_2d=[folder], epochs=1, **TINY)
     assert not pre.bone_lengths.any()
-    with pytest.raises(EpiposeError, match="knows no depth"):
+    with pytest.raises(EpiposeError, match="predicts no depth"):
         predict_clip(folder, pre, (0, 1))
     whole = train([folder], tmp_path / "whole", images_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY)
     assert torch.equal(whole.net.volume.weight, pre.net.volume.weight)

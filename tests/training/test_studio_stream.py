@@ -167,7 +167,9 @@ def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
 def test_short_motions_have_a_smaller_chance(monkeypatch) -> None:
     """Two seconds against ten and more: a fifth of the chance; with no limit all files alike."""
     frames = {"kick": 60, "walk": 300, "day": 3000}
-    monkeypatch.setattr(actor, "_kept", lambda path: Motion(path.name, np.zeros((frames[path.name], 17, 3)), fps=30.0))
+    monkeypatch.setattr(
+        actor, "_cached_motion", lambda path: Motion(path.name, np.zeros((frames[path.name], 17, 3)), fps=30.0)
+    )
     files = [Path(name) for name in frames]
     rng = np.random.default_rng(0)
     for limit, expected in ((10.0, [1 / 11, 5 / 11, 5 / 11]), (0.0, [1 / 3, 1 / 3, 1 / 3])):

@@ -13,10 +13,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from epipose.calibration.evidence import Evidence
 from epipose.calibration.initial_rig import InitialRig
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import Calibration, CameraReport, PairReport
-from epipose.calibration.verdict import Evidence, judge
+from epipose.calibration.verdict import judge
 from epipose.camera import Camera, Rig
 from epipose.errors import CalibrationError
 from epipose.geometry.bundle import Free

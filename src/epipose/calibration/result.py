@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from epipose.calibration.evidence import Evidence
 from epipose.calibration.subject_repair import SubjectRepair
-from epipose.calibration.verdict import Evidence, Verdict
+from epipose.calibration.verdict import Verdict
 from epipose.camera import Rig
 from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.records import as_json, from_json

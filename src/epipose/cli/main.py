@@ -18,6 +18,7 @@ from epipose.cli.detect import Detect
 from epipose.cli.evaluate import Evaluate
 from epipose.cli.export import Export
 from epipose.cli.label import Label
+from epipose.cli.messages import installed_version, show_log
 from epipose.cli.predict import Predict
 from epipose.cli.refine import Refine
 from epipose.cli.run import Run
@@ -26,7 +27,7 @@ from epipose.cli.studio import Studio
 from epipose.cli.train import Train
 from epipose.cli.view import View
 from epipose.cli.weights import Weights
-from epipose.errors import EpiposeError, RejectedError
+from epipose.errors import EpiposeError
 
 _Verb = (
     Annotated[Sample, tyro.conf.subcommand("sample")]
@@ -49,10 +50,15 @@ _Verb = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) == ["--version"]:
+        print(f"epipose {installed_version()}")
+        return 0
+    show_log()
     verb = tyro.cli(
         _Verb,  # type: ignore[arg-type]
         prog="epipose",
-        description="3D human pose from uncalibrated cameras.",
+        description="3D human pose from uncalibrated cameras. `epipose --version` prints the version.",
         args=arguments,
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
     )
@@ -60,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb.run()
     except EpiposeError as error:
         print(f"epipose: {error}", file=sys.stderr)
-        return 3 if isinstance(error, RejectedError) else 2
+        return error.exit_code
     except OSError as error:
         print(f"epipose: cannot read or write: {error}", file=sys.stderr)
         return 2

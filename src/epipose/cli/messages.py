@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 
@@ -22,6 +23,28 @@ def motions_in(folder: Path | None) -> tuple[Path, ...]:
     from epipose.motion import motion_files
 
     return tuple(motion_files(folder)) if folder else ()
+
+
+def installed_version() -> str:
+    """The version of epipose that is installed."""
+    from importlib.metadata import version
+
+    return version("epipose")
+
+
+def show_log() -> None:
+    """Print what the library logs from level INFO on; standard output, as the verbs' own messages."""
+    log = logging.getLogger("epipose")
+    if not any(isinstance(handler, _Printer) for handler in log.handlers):
+        log.addHandler(_Printer())
+    log.setLevel(logging.INFO)
+
+
+class _Printer(logging.Handler):
+    """Prints messages to whatever standard output is at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage())
 
 
 def print_verdict(folder: Path) -> None:

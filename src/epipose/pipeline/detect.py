@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from epipose.clip import Clip
 from epipose.detection.detect import detect_keypoints, detector_named, resolved_name
@@ -22,6 +22,14 @@ from epipose.poses import Poses2D
 from epipose.sync.offsets import estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.sync.result import TimeOffsets
+
+
+class DetectionRecord(NamedTuple):
+    """What a detection is made from: options, and fingerprints of all that is read and of the videos alone."""
+
+    options: Mapping[str, Any]
+    inputs: str
+    videos: str
 
 
 @dataclass(frozen=True)
@@ -47,20 +55,23 @@ class DetectedClip:
         """Plain words on time offsets, dropped frames, and views in which the subject is doubtful."""
         return () if self.report is None else self.report.warnings
 
-    def save(self, folder: AnyPath) -> None:
-        """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together."""
+    def save(self, folder: AnyPath, made_from: DetectionRecord | None = None) -> None:
+        """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together.
+
+        ``made_from`` spares reading the videos again where `recorded` was called already.
+        """
         folder = Path(folder)
         record = folder / "detect.json"
         record.unlink(missing_ok=True)
         self.clip.save(folder)
         self.keypoints.save(folder / "poses2d.npz")
-        options, inputs, videos = recorded(self.clip, self.options)
+        made_from = made_from or recorded(self.clip, self.options)
         about = {
-            "videos": videos,
+            "videos": made_from.videos,
             "views": list(self.clip.names),
             **({} if self.report is None else as_json(self.report)),
         }
-        write_record(record, options, inputs, **about)
+        write_record(record, made_from.options, made_from.inputs, **about)
 
     @staticmethod
     def load(folder: AnyPath) -> DetectedClip:
@@ -126,17 +137,18 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     """The options, after a check that there is one finite offset for each view, or none."""
     offsets = options.offsets
     if offsets and len(offsets) != len(clip.views):
-        raise InputError(f"Got {len(offsets)} offsets for {len(clip.views)} videos; give one for each.")
+        raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
     if not all(math.isfinite(offset) for offset in offsets):
-        raise InputError(f"The offsets are {' '.join(map(str, offsets))}; give finite seconds.")
+        raise InputError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
     return options
 
 
-def recorded(clip: Clip, options: DetectOptions) -> tuple[dict[str, Any], str, str]:
-    """What a record says of a detection: its options, the fingerprint of all it read, and that of the videos alone."""
+def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
+    """What a detection is made from. It reads every byte of the videos."""
     videos = fingerprint([view.video for view in clip.views])
     poses = [] if options.poses is None else files_in(Path(options.poses))
-    return as_json(replace(options, detector=resolved_name(options.detector))), fingerprint(poses) + videos, videos
+    asked = as_json(replace(options, detector=resolved_name(options.detector)))
+    return DetectionRecord(asked, fingerprint(poses) + videos, videos)
 
 
 def files_in(path: Path) -> Sequence[Path]:

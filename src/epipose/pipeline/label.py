@@ -11,7 +11,7 @@ import torch
 from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import RejectedError
+from epipose.errors import InputError, RejectedError
 from epipose.io.options import with_changes
 from epipose.people.association import associate
 from epipose.pipeline.detect import DetectedClip
@@ -68,7 +68,12 @@ def labels_of(clip: Clip, poses: Poses2D, rig: Rig, swapped: Sequence[str], opti
 
 
 def timed(poses: Poses3D, clip: Clip) -> Poses3D:
-    """Poses of a clip's frames with the moments of these in seconds."""
+    """Poses of a clip's frames with the moments of these in seconds. Raises InputError for another number of frames."""
+    if len(poses.xyz) != clip.frames:
+        raise InputError(
+            f"There are {len(poses.xyz)} labels for {clip.frames} frames of the clip. Where they are ground truth, the "
+            "time offsets of the videos may have changed since: epipose detect with --sync none."
+        )
     return replace(poses, times=torch.from_numpy(clip.moments).double())
 
 

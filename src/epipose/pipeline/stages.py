@@ -20,13 +20,13 @@ from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
 from epipose.pipeline.calibrate import calibrate, check_sources
-from epipose.pipeline.detect import DetectedClip, checked_options, keypoints_in, recorded, synchronise
+from epipose.pipeline.detect import DetectedClip, DetectionRecord, checked_options, keypoints_in, recorded, synchronise
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.scale import scale_estimator
 from epipose.skeletons import H36M17
-from epipose.training.supervision import Mode, Supervision, check_supervision, supervision
+from epipose.training.supervision import Mode, check_supervision, supervision
 from epipose.viz.calibration_report import calibration_page
 
 # What rests on 2D poses, and on cameras: it goes when they change, so that nobody sees the old beside the new.
@@ -52,34 +52,33 @@ def detect_clip(
     clip = Clip.from_videos(sources)
     checked_options(clip, options)
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
-    asked, inputs, videos = recorded(clip, options)
+    made_from = recorded(clip, options)
     if record.exists() and not overwrite:
         before = read_json(record)
-        if before.get("videos") != videos:
+        if before.get("videos") != made_from.videos:
             raise InputError(
                 f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "
                 "--out, or --overwrite to replace it."
             )
-    if already_done(record, asked, inputs, outputs) and not overwrite:
+    if already_done(record, made_from.options, made_from.inputs, outputs) and not overwrite:
         return False
-    found = synchronise(clip, _detections(clip, out, options, anew=overwrite), options)
+    found = synchronise(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
     record.unlink(missing_ok=True)  # from here on the outputs may contradict each other until the record is back
     _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
-    found.save(out)
+    found.save(out, made_from)
     return True
 
 
-def _detections(clip: Clip, out: Path, options: DetectOptions, *, anew: bool) -> Poses2D:
+def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> Poses2D:
     """Keypoints in the videos' own frames: from ``detections.npz`` where that still holds, else detected and kept."""
     record, output = out / "detections.json", out / "detections.npz"
-    asked, inputs, _ = recorded(clip, options)
-    asked = {key: asked[key] for key in ("detector", "poses")}
-    if already_done(record, asked, inputs, (output,)) and not anew:
+    asked = {key: made_from.options[key] for key in ("detector", "poses")}
+    if already_done(record, asked, made_from.inputs, (output,)) and not anew:
         return Poses2D.load(output)
     seen = keypoints_in(clip, options)
     record.unlink(missing_ok=True)
     seen.save(output)
-    write_record(record, asked, inputs)
+    write_record(record, asked, made_from.inputs)
     return seen
 
 
@@ -126,12 +125,19 @@ def label_clip(
     if mode == "self" and judged:
         check_not_rejected(Calibration.load(folder), force, f"The cameras of {folder}")
     found = supervision(folder, mode) if mode == "self" else check_supervision(folder, mode)
+    clip, rig = Clip.load(folder), Rig.load(found.rig)
+    poses = None if found.poses2d is None else Poses2D.load(found.poses2d)
     record, output = found.labels / "label.json", found.labels / "poses3d.npz"
     options_written, inputs = asdict(options), fingerprint(found.inputs())
     if already_done(record, options_written, inputs, (output,)):
         return False
-    rig = Rig.load(found.rig)
-    labels = _labels(folder, found, rig, Calibration.load(folder).swapped_throughout if judged else (), options)
+    if poses is None:
+        labels = Labels(timed(Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17), clip))
+    else:
+        swaps_count = judged and found.poses2d == folder / "poses2d.npz"
+        labels = labels_of(
+            clip, poses, rig, Calibration.load(folder).swapped_throughout if swaps_count else (), options
+        )
     share = float((labels.poses.conf[:, 0] > 0).float().mean())
     if share == 0:
         raise CalibrationError(
@@ -141,7 +147,7 @@ def label_clip(
     record.unlink(missing_ok=True)
     labels.poses.save(output)
     if found.labels != folder:
-        rig.select(Clip.load(folder).names).save(found.labels / "rig.json")
+        rig.select(clip.names).save(found.labels / "rig.json")
     measures = {"labelled_share": share, "mean_confidence": float(labels.poses.conf[:, 0].mean())}  # of the subject
     write_record(
         record,
@@ -152,15 +158,6 @@ def label_clip(
         people_found=list(labels.people_found),
     )
     return True
-
-
-def _labels(folder: Path, found: Supervision, rig: Rig, swapped: Sequence[str], options: LabelOptions) -> Labels:
-    """Triangulated labels, or the ground truth where that is what supervises."""
-    clip = Clip.load(folder)
-    if found.poses2d is None:
-        return Labels(timed(Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17), clip))
-    detected = found.poses2d == folder / "poses2d.npz"
-    return labels_of(clip, Poses2D.load(found.poses2d), rig, swapped if detected else (), options)
 
 
 def _remove(folder: Path, *names: str) -> None:
