@@ -28,6 +28,7 @@ lint: .venv/ready  ## style and types
 	$(BIN)/pyright
 	$(BIN)/python -m benchmarks.docs.tables --check
 	$(BIN)/python -m benchmarks.docs.errors --check
+	$(BIN)/python -m benchmarks.docs.house --check
 
 docs: .venv/ready  ## whether tables, links and code blocks of the documents are right
 	$(BIN)/python -m benchmarks.docs.tables --check

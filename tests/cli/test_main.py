@@ -1,6 +1,7 @@
 """The command line from end to end on drawn videos, and every kind of bad input it must refuse in plain words."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+import epipose
 from epipose.camera import Rig
 from epipose.cli.main import main
 from epipose.clip import Clip
@@ -256,3 +258,21 @@ def test_importing_epipose_is_cheap():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"epipose {epipose.__version__}\n"
+
+
+def test_what_the_library_logs_is_printed_once(capsys):
+    for _ in range(2):
+        run("label", "no-such-folder")
+    capsys.readouterr()
+    logging.getLogger("epipose.somewhere").info("Frame %d.", 3)
+    assert capsys.readouterr().out == "Frame 3.\n"
+
+
+def test_python_m_epipose_is_the_command_line():
+    out = subprocess.run([sys.executable, "-m", "epipose", "--version"], capture_output=True, text=True, check=True)
+    assert out.stdout.startswith("epipose ")
