@@ -120,13 +120,16 @@ def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path)
 
 
 def test_sides_swapped_throughout_a_view_are_put_right(seen: DetectedClip, calibration: Calibration) -> None:
-    poses = seen.keypoints
-    second = torch.arange(len(poses.views)) == 1
-    wrong = replace(seen, keypoints=poses.with_sides_swapped(second))
-    cameras = tuple(replace(camera, swapped_throughout=view == 1) for view, camera in enumerate(calibration.cameras))
+    """Of two views, because more repair a swap by themselves."""
+    poses, views = seen.keypoints, seen.clip.names[:2]
+    two = Poses2D(poses.xy[:2], poses.conf[:2], poses.skeleton, views)
+    right = replace(seen, clip=replace(seen.clip, views=seen.clip.views[:2]), keypoints=two)
+    wrong = replace(right, keypoints=two.with_sides_swapped(torch.tensor([False, True])))
+    cameras = tuple(replace(camera, swapped_throughout=camera.name == views[1]) for camera in calibration.cameras)
     found = replace(calibration, cameras=cameras)
-    assert found.swapped_throughout == (poses.views[1],)
-    assert torch.equal(epipose.label(wrong, found).xyz, epipose.label(seen, calibration).xyz)
+    assert found.swapped_throughout == (views[1],)
+    assert torch.equal(epipose.label(wrong, found).xyz, epipose.label(right, calibration).xyz)
+    assert not torch.equal(epipose.label(wrong, calibration).xyz, epipose.label(right, calibration).xyz)
 
 
 def test_rejected_cameras_label_nothing_unless_forced(seen: DetectedClip, calibration: Calibration) -> None:
