@@ -25,7 +25,15 @@ from torch import Tensor
 from benchmarks.geometry.ceres import ceres_bundle
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.experiments.paper_recipe import Pooled, Pose, normalised, paper_recipe, pooled, rig_of, triangulated
+from epipose.experiments.paper_recipe import (
+    Pooled,
+    Pose,
+    keypoints_on_plane,
+    paper_recipe,
+    pooled,
+    pooled_rig,
+    triangulate_pooled,
+)
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.view_graph import reconstruct, triangulate_views
@@ -50,7 +58,7 @@ def opencv_alone(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     p = pooled(poses, intrinsics)
 
     def relative(a: int, b: int, both: Tensor) -> tuple[Pose, int] | None:
-        x_a, x_b = (normalised(p, view, both) for view in (a, b))
+        x_a, x_b = (keypoints_on_plane(p, view, both) for view in (a, b))
         threshold = p.error / float(intrinsics.camera.focal.mean())
         E, inlier = cv2.findEssentialMat(x_a, x_b, np.eye(3), cv2.USAC_MAGSAC, 0.9999, threshold)
         if E is None or E.shape != (3, 3):
@@ -119,7 +127,7 @@ def _grown(
         return None
     _, a, b, pose = best
     placed: dict[int, Pose] = {a: (np.eye(3), np.zeros(3)), b: pose}
-    points, index = triangulated(p, a, b, placed[a], pose)
+    points, index = triangulate_pooled(p, a, b, placed[a], pose)
     for view in range(len(p.K)):
         if view not in placed:
             known = p.seen[view, index]
@@ -127,7 +135,7 @@ def _grown(
             if answer is None:
                 return None
             placed[view] = answer
-    return rig_of(p, [placed[view][0] for view in range(len(p.K))], [placed[view][1] for view in range(len(p.K))])
+    return pooled_rig(p, [placed[view][0] for view in range(len(p.K))], [placed[view][1] for view in range(len(p.K))])
 
 
 def pycolmap_bundle(poses: Poses2D, intrinsics: Rig) -> Rig | None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from epipose.skeletons import H36M17
-from epipose.studio.actor import Actor, centred
+from epipose.studio.actor import Actor, centred_actor
 from epipose.studio.appearance import random_look
 from epipose.studio.bodies import REGIONS, Body
 from tests.helpers.synthetic import moving_skeleton
@@ -106,4 +106,4 @@ def capsule_actor(
 ) -> Actor:
     """Somebody made of capsules who walks about; takes the place of `random_actor`."""
     xyz = moving_skeleton(frames, seed=int(rng.integers(1000)), roam=0.8).numpy()
-    return centred(Actor(capsule_body(), random_look(rng), skinning(REST, xyz), xyz, "capsules"))
+    return centred_actor(Actor(capsule_body(), random_look(rng), skinning(REST, xyz), xyz, "capsules"))

@@ -10,7 +10,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.formats.rig_json import h36m_rig, read_rigs
 from epipose.geometry.rotation import angle_between
-from epipose.studio.rigs import centred, random_rig
+from epipose.studio.rigs import centred_rig, random_rig
 
 
 def test_the_h36m_rig_is_the_real_one():
@@ -54,14 +54,14 @@ def test_phones_stand_and_lie_but_keep_their_size():
 def test_sizes_are_as_asked_for_and_resizing_keeps_directions():
     rig = random_rig(np.random.default_rng(0), "h36m", 4, (320, 240))
     assert rig.camera.size.tolist() == [[320, 240]] * 4
-    whole = centred(h36m_rig())
+    whole = centred_rig(h36m_rig())
     point = torch.tensor([0.3, -0.4, 1.2], dtype=torch.float64)
     scale = rig.camera.size / whole.camera.size
     assert torch.allclose((rig.camera.project(point) + 0.5) / scale, whole.camera.project(point) + 0.5)
 
 
 def test_rigs_come_from_files(tmp_path):
-    rig = centred(h36m_rig())
+    rig = centred_rig(h36m_rig())
     own = tmp_path / "rig.json"
     rig.save(own)
     assert read_rigs(own)[0].names == rig.names

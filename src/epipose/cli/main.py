@@ -18,16 +18,17 @@ from epipose.cli.detect import Detect
 from epipose.cli.evaluate import Evaluate
 from epipose.cli.export import Export
 from epipose.cli.label import Label
-from epipose.cli.messages import installed_version, show_log
+from epipose.cli.messages import show_log
 from epipose.cli.predict import Predict
 from epipose.cli.refine import Refine
 from epipose.cli.run import Run
 from epipose.cli.sample import Sample
 from epipose.cli.studio import Studio
 from epipose.cli.train import Train
-from epipose.cli.view import View
+from epipose.cli.view import ViewClip
 from epipose.cli.weights import Weights
 from epipose.errors import EpiposeError
+from epipose.io.version import installed_version
 
 _Verb = (
     Annotated[Sample, tyro.conf.subcommand("sample")]
@@ -39,7 +40,7 @@ _Verb = (
     | Annotated[Refine, tyro.conf.subcommand("refine")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[ViewClip, tyro.conf.subcommand("view")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Studio, tyro.conf.subcommand("studio")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]

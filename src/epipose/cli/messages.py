@@ -25,13 +25,6 @@ def motions_in(folder: Path | None) -> tuple[Path, ...]:
     return tuple(motion_files(folder)) if folder else ()
 
 
-def installed_version() -> str:
-    """The version of epipose that is installed."""
-    from importlib.metadata import version
-
-    return version("epipose")
-
-
 def show_log() -> None:
     """Print what the library logs from level INFO on; standard output, as the verbs' own messages."""
     log = logging.getLogger("epipose")

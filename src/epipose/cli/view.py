@@ -9,7 +9,7 @@ from epipose.cli.arguments import Folder
 
 
 @dataclass(frozen=True)
-class View:
+class ViewClip:
     """Look at cameras and poses in the browser, in 3D and in motion."""
 
     folder: Folder

@@ -137,13 +137,13 @@ def join_tracklets(tracklets: Sequence[Tracklet], fps: float) -> list[Tracklet]:
         costs = [_gap_cost(before, track, fps) for before in whole]
         best = int(np.argmin(costs)) if costs else -1
         if best >= 0 and costs[best] < 1:
-            whole[best] = overlay(whole[best], track)
+            whole[best] = merge_tracklets(whole[best], track)
         else:
             whole.append(track)
     return whole
 
 
-def overlay(track: Tracklet, other: Tracklet) -> Tracklet:
+def merge_tracklets(track: Tracklet, other: Tracklet) -> Tracklet:
     """A tracklet with the frames in which another was seen put over it; its own 3D only where both have it."""
     seen = np.any(other.conf, axis=-1)[:, None]
     xyz = None

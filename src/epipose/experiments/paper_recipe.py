@@ -77,7 +77,7 @@ def _chained(p: Pooled, pairs: list[Pose]) -> Rig | None:
     depths: dict[int, float] = {}
     for b, (R_ba, t_ba) in enumerate(pairs, 1):
         a = b - 1
-        points, both = triangulated(p, a, b, (np.eye(3), np.zeros(3)), (R_ba, t_ba))
+        points, both = triangulate_pooled(p, a, b, (np.eye(3), np.zeros(3)), (R_ba, t_ba))
         scale = 1.0
         shared = [i for i in both.tolist() if i in depths]
         z = dict(zip(both.tolist(), points[:, 2].tolist(), strict=True))
@@ -90,27 +90,27 @@ def _chained(p: Pooled, pairs: list[Pose]) -> Rig | None:
         depths = dict(zip(both.tolist(), (scale * in_b[:, 2]).tolist(), strict=True))
         R.append(R_ba @ R[a])
         t.append(R_ba @ t[a] + scale * t_ba)
-    return rig_of(p, R, t)
+    return pooled_rig(p, R, t)
 
 
-def normalised(p: Pooled, view: int, index: Tensor) -> np.ndarray:
+def keypoints_on_plane(p: Pooled, view: int, index: Tensor) -> np.ndarray:
     """Keypoints of a view on the plane z = 1, one a row."""
     pixels = torch.nn.functional.pad(p.pixels[view, index], (0, 1), value=1.0)
     return np.ascontiguousarray(torch.linalg.solve(p.K[view], pixels.mT).mT[:, :2].numpy())
 
 
-def triangulated(p: Pooled, a: int, b: int, pose_a: Pose, pose_b: Pose) -> tuple[np.ndarray, Tensor]:
+def triangulate_pooled(p: Pooled, a: int, b: int, pose_a: Pose, pose_b: Pose) -> tuple[np.ndarray, Tensor]:
     """Points in front of both cameras by OpenCV's linear method, and the indices of their keypoints."""
     both = (p.seen[a] & p.seen[b]).nonzero()[:, 0]
     P_a, P_b = (np.column_stack(pose) for pose in (pose_a, pose_b))
-    points = cv2.triangulatePoints(P_a, P_b, normalised(p, a, both).T, normalised(p, b, both).T)
+    points = cv2.triangulatePoints(P_a, P_b, keypoints_on_plane(p, a, both).T, keypoints_on_plane(p, b, both).T)
     points = (points[:3] / points[3]).T
     depths = [points @ R[2] + t[2] for R, t in (pose_a, pose_b)]
     good = np.isfinite(points).all(1) & (depths[0] > 0) & (depths[1] > 0)
     return np.ascontiguousarray(points[good]), both[torch.from_numpy(good)]
 
 
-def rig_of(p: Pooled, R: list[np.ndarray], t: list[np.ndarray]) -> Rig:
+def pooled_rig(p: Pooled, R: list[np.ndarray], t: list[np.ndarray]) -> Rig:
     """The rig of these poses, cam_from_world."""
     rotations, translations = torch.from_numpy(np.stack(R)), torch.from_numpy(np.stack(t))
     return Rig(p.rig.names, p.rig.camera.to(torch.float64).with_pose(rotations, translations))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.version import installed_version
 
 AnyPath = str | os.PathLike[str]
 
@@ -26,13 +27,6 @@ def as_paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
     """One path or several, as paths."""
     several = [paths] if isinstance(paths, str | os.PathLike) else paths
     return tuple(Path(path) for path in several)
-
-
-def installed_version() -> str:
-    """The version of epipose that is installed; every record of results states it."""
-    from importlib.metadata import version  # takes half as long to import as NumPy
-
-    return version("epipose")
 
 
 @contextmanager

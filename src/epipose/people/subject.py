@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from epipose.detection.joint_speeds import log_joint_speeds
-from epipose.detection.tracklets import Tracklet, join_tracklets, overlay, stack_tracklets
+from epipose.detection.tracklets import Tracklet, join_tracklets, merge_tracklets, stack_tracklets
 from epipose.errors import NoPersonError
 from epipose.poses import Poses2D
 
@@ -144,7 +144,7 @@ def _completed(
     for i in np.argsort(-support, kind="stable").tolist():
         seen = people[i].seen
         if agreement[i] >= MIN_AGREEMENT and len(seen) >= shortest and not whole.conf[seen].any():
-            whole = overlay(whole, people[i])
+            whole = merge_tracklets(whole, people[i])
             added.append(i)
     return whole, added
 

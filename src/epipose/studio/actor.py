@@ -58,7 +58,7 @@ def random_actor(
     body = random_body(rng)
     motion = random_stretch(rng, motions, frames, fps, full_chance_s)
     skinning = turned(retarget(body, motion), rng.uniform(0, 2 * np.pi))
-    return centred(Actor(body, random_look(rng), skinning, body.joints(skinning, H36M17.name), motion.name))
+    return centred_actor(Actor(body, random_look(rng), skinning, body.joints(skinning, H36M17.name), motion.name))
 
 
 def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) -> Float32[np.ndarray, "pose joint 3"]:
@@ -100,7 +100,7 @@ def turned(skinning: Skinning, heading: float) -> Skinning:
     return (R @ skinning).astype(np.float32)
 
 
-def centred(actor: Actor) -> Actor:
+def centred_actor(actor: Actor) -> Actor:
     """The middle of the ground that the pelvis covers at the origin."""
     ground = actor.xyz[:, H36M17.root] * [1, 1, 0]
     middle = (ground.min(0) + ground.max(0)) / 2

@@ -36,13 +36,13 @@ def random_rig(rng: np.random.Generator, kind: RigKind | Path, views: int, size:
     rig = rigs[int(rng.integers(len(rigs)))]
     if views > len(rig.names):
         raise InputError(f"{views} views were asked for, but this rig has {len(rig.names)} cameras. Ask for fewer.")
-    rig = centred(rig).select(tuple(rig.names[i] for i in sorted(rng.permutation(len(rig.names))[:views])))
+    rig = centred_rig(rig).select(tuple(rig.names[i] for i in sorted(rng.permutation(len(rig.names))[:views])))
     if size is not None:
         rig = Rig(rig.names, rig.camera.resized(*size), True, True)
     return rig
 
 
-def centred(rig: Rig) -> Rig:
+def centred_rig(rig: Rig) -> Rig:
     """The rig with the origin on the floor below the point that its cameras look at (nearest to all optical axes)."""
     camera = rig.camera.to(torch.float64)
     axis, centre = camera.R[:, 2], camera.center
