@@ -1,7 +1,6 @@
 """Killed for real, twice, a training ends as one that was left in peace: every bit of the weights and of the log."""
 
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import torch
 
 from epipose.training.train import train
 from tests.helpers.drawn_clips import clip_folder
+from tests.helpers.killed_process import KILLED
 
 RUN = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 2}
 RUN |= {"epochs": 3, "checkpoint_steps": 1, "ema": 0.9, "schedule": "cosine", "warmup": 1.0, "flip": 0.5}
@@ -18,7 +18,7 @@ RUN |= {"epochs": 3, "checkpoint_steps": 1, "ema": 0.9, "schedule": "cosine", "w
 
 def _killed(clip: Path, out: Path, when: str) -> None:
     command = [sys.executable, "-m", "tests.helpers.killed_process", str(clip), str(out), json.dumps(RUN), when]
-    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, check=False).returncode == KILLED
 
 
 def _log(out: Path) -> list[list[float]]:
@@ -27,7 +27,6 @@ def _log(out: Path) -> list[list[float]]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_killed_in_a_step_and_in_a_write_it_ends_the_same(tmp_path: Path) -> None:
     """Three epochs of three steps; killed in step 4, and then while writing what step 7 left."""
     clip, cut = clip_folder(tmp_path / "clip", frames=3, views=2), tmp_path / "cut"

@@ -10,7 +10,7 @@ hdImgsExtractor.sh, getData.sh) and checked against the example pose in its READ
 - The number in ``body3DScene_00000123.json`` is that of the HD frame, from 0, also where images were extracted
   (``-start_number 0``): there is no offset. HD runs at 29.97 frames a second; the Kinects have clocks of their own, and
   the offset of two frames reported for them does not concern HD. Frames without a reconstructed person have no file
-  or no bodies. The toolbox's issue 15 reports that the HD poses of 171204_pose6 do not match its frames.
+  or no bodies. It was reported to the toolbox that the HD poses of 171204_pose6 do not match its frames.
 - Some sequences have their pose files one folder deeper, in ``hd/``; single pose files are broken, and so are, or
   missing, the videos in ``BROKEN_VIDEOS`` (reported by isarandi/posepile, which reads them all). A frame whose file is
   broken counts as one without people, unless there are many; such a video is left out unless ``Selection.views`` names it.
