@@ -128,8 +128,8 @@ def label_clip(
     clip, rig = Clip.load(folder), Rig.load(found.rig)
     poses = None if found.poses2d is None else Poses2D.load(found.poses2d)
     record, output = found.labels / "label.json", found.labels / "poses3d.npz"
-    options_written, inputs = asdict(options), fingerprint(found.inputs())
-    if already_done(record, options_written, inputs, (output,)):
+    inputs = fingerprint(found.inputs())
+    if already_done(record, asdict(options), inputs, (output,)):
         return False
     if poses is None:
         labels = Labels(timed(Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17), clip))
@@ -138,26 +138,25 @@ def label_clip(
         labels = labels_of(
             clip, poses, rig, Calibration.load(folder).swapped_throughout if swaps_count else (), options
         )
+    measures = _measures(labels, folder)
+    record.unlink(missing_ok=True)
+    labels.poses.save(output)
+    if found.labels != folder:
+        rig.select(clip.names).save(found.labels / "rig.json")
+    write_record(record, asdict(options), inputs, **measures)
+    return True
+
+
+def _measures(labels: Labels, folder: Path) -> dict[str, Any]:
+    """What label.json says of the labels; the shares are the subject's. Raises CalibrationError where there is none."""
     share = float((labels.poses.conf[:, 0] > 0).float().mean())
     if share == 0:
         raise CalibrationError(
             f"No joint of {folder} could be triangulated with confidence: the views do not agree. "
             "Look at calibration.json, and check that the videos are synchronised."
         )
-    record.unlink(missing_ok=True)
-    labels.poses.save(output)
-    if found.labels != folder:
-        rig.select(clip.names).save(found.labels / "rig.json")
-    measures = {"labelled_share": share, "mean_confidence": float(labels.poses.conf[:, 0].mean())}  # of the subject
-    write_record(
-        record,
-        options_written,
-        inputs,
-        **measures,
-        persons=list(labels.persons),
-        people_found=list(labels.people_found),
-    )
-    return True
+    people = {"persons": list(labels.persons), "people_found": list(labels.people_found)}
+    return {"labelled_share": share, "mean_confidence": float(labels.poses.conf[:, 0].mean()), **people}
 
 
 def _remove(folder: Path, *names: str) -> None:
