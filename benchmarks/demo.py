@@ -29,7 +29,7 @@ from epipose.io.files import read_json, write_json
 from epipose.io.records import as_json
 from epipose.network.pretrained import PRETRAINED
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.label import label_poses
 from epipose.training.presets import adapt_options
@@ -113,12 +113,12 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     """Adapt to all cameras, and to all but the last, and measure both beside the network that both began with."""
     full, three, held_out = out / "full", out / "three", reference.names[-1]
     options = adapt_options()
-    train_clips([full], out / "model", options, frames=TRAIN)
+    train([full], out / "model", options, frames=TRAIN)
     refine([full], out / "model", frames=TRAIN)
     clock.done("adapt to four cameras")
     clip_without(full, held_out, three, out / "sample" / "intrinsics.json")
     clock.done("calibrate and label three cameras")
-    train_clips([three], out / "model_three", options, frames=TRAIN)
+    train([three], out / "model_three", options, frames=TRAIN)
     refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
     models = {"pretrained": PRETRAINED, "adapted": out / "model", "adapted_without": out / "model_three"}

@@ -47,6 +47,6 @@ def test_nothing_heavy_is_imported_with_it(code):
 
 
 def test_training_makes_missing_labels_as_on_the_command_line():
-    from epipose.pipeline.train_clips import train_clips
+    from epipose.pipeline.train import train
 
-    assert epipose.train is train_clips
+    assert epipose.train is train

@@ -29,7 +29,7 @@ from epipose.training.distributed import process_group
 from epipose.training.refine import refine
 from epipose.training.samples import WINDOW
 from epipose.training.studio_stream import Stream, StreamOptions
-from epipose.training.train import train
+from epipose.training.train import train_network
 
 RIGS: tuple[RigKind, ...] = ("ring", "phones")
 NETWORK: dict[str, Any] = {"backbone": "efficientnet_lite0", "deconvs": 2, "depth_bins": 32, "channels": 128}
@@ -98,7 +98,7 @@ def train_stage(stage: Stage, motions: tuple[Path, ...], work: Path, repeats: in
         full_chance_s=stage.full_chance_s,
     )  # fmt: skip
     init = "imagenet" if stage.after is None else work / stage.after
-    train(
+    train_network(
         [], work / stage.name, stream=Stream(recipe, workers, stage.images), input_size=stage.input_size, init=init,
         warmup=stage.warmup, **NETWORK, **TRAINING,
     )  # fmt: skip

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from epipose.pipeline.detect import DetectedClip, detect, synchronise
     from epipose.pipeline.label import label
     from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
-    from epipose.pipeline.train_clips import train_clips as train
+    from epipose.pipeline.train import train
     from epipose.poses import Poses2D, Poses3D
     from epipose.skeleton import Skeleton
     from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, MPII16, PANOPTIC19
@@ -71,7 +71,7 @@ _HOME = {
     "epipose.pipeline.options": ("CalibrateOptions", "DetectOptions", "LabelOptions"),
     "epipose.training.options": ("RefineOptions", "TrainOptions"),
     "epipose.inference.options": ("PredictOptions",),
-    "epipose.pipeline.train_clips": ("train",),
+    "epipose.pipeline.train": ("train",),
     "epipose.poses": ("Poses2D", "Poses3D"),
     "epipose.skeleton": ("Skeleton",),
     "epipose.skeletons": ("BLAZEPOSE33", "BODY25", "COCO17", "H36M17", "MPII16", "PANOPTIC19"),
@@ -79,7 +79,6 @@ _HOME = {
     "epipose.viz.viewer": ("view",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-_NAME_THERE = {"train": "train_clips"}  # where it is another than the public one
 
 __all__ = [
     "BLAZEPOSE33",
@@ -137,7 +136,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"epipose has no '{name}'")
-    return getattr(importlib.import_module(_MODULE_OF[name]), _NAME_THERE.get(name, name))
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -20,7 +20,7 @@ from epipose.errors import EpiposeError
 from epipose.inference.clip_views import predict_clip
 from epipose.io.images import read_image
 from epipose.pipeline.stages import detect_clip, label_clip
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from tests.helpers import drawn_clips
@@ -104,7 +104,7 @@ def test_the_verbs_take_it(take, tmp_path):
     made = Poses3D.load(out / "labels" / "true2d" / "poses3d.npz")
     apart = (made.xyz - take.ground_truth().poses.xyz[:, 0]).norm(dim=-1).mean(-1)  # (label, frame of the dataset)
     assert apart.argmin(-1).tolist() == [0, 3, 6, 9]
-    model = train_clips([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
+    model = train([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
     shutil.copy(out / "truth" / "rig.json", out / "rig.json")
     xyz, conf, _ = predict_clip(out, model, (0, 3))
     assert xyz.shape == (2, 4, 17, 3)
@@ -119,7 +119,7 @@ def test_one_view_alone_is_a_clip_to_predict_on(take, tmp_path):
     assert (clip.names, clip.frames) == (("cam2",), 6)
     for name in ("rig.json", "poses2d.npz"):
         shutil.copy(out / "truth" / name, out / name)
-    model = train_clips([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
+    model = train([out], tmp_path / "model", mode="full", epochs=1, lr_drops=(), **TINY)
     assert predict_clip(out, model, (1, 5))[0].shape == (1, 5, 17, 3)
 
 

@@ -13,7 +13,7 @@ from epipose.training.loader import feed
 from epipose.training.loop import _TrainingRun
 from epipose.training.options import TrainOptions
 from epipose.training.samples import clip_samples
-from epipose.training.train import train
+from epipose.training.train import train_network
 
 CPU = torch.device("cpu")
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1}
@@ -40,7 +40,7 @@ def main() -> None:
     with process_group(CPU) as processes:
         found, loss = gradient(clip, processes)
         rank = processes.rank
-        trained = train([clip], out / "model", epochs=3, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)
+        trained = train_network([clip], out / "model", epochs=3, batch_size=6, ema=0.5, lr=3e-3, device="cpu", **TINY)
     torch.save({"gradient": found, "loss": loss, "net": trained.net.state_dict()}, out / f"rank{rank}.pt")
     (out / f"rank{rank}.json").write_text(json.dumps(trained.metric))
 

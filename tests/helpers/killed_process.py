@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from epipose.training import loop
-from epipose.training.train import train
+from epipose.training.train import train_network
 
 KILLED = -signal.SIGKILL if hasattr(signal, "SIGKILL") else 137  # exit code of a killed process
 
@@ -49,7 +49,7 @@ def main() -> None:
             save(state, path)
 
         torch.save = torn
-    train([Path(clip)], Path(out), **options)
+    train_network([Path(clip)], Path(out), **options)
 
 
 if __name__ == "__main__":

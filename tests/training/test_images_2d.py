@@ -18,7 +18,7 @@ from epipose.poses import Poses2D, in_skeleton
 from epipose.skeletons import BLAZEPOSE33, H36M17, MPII16
 from epipose.training.images_2d import samples_2d
 from epipose.training.samples import WINDOW, clip_samples, concatenate_samples
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.drawn_clips import clip_folder, figure_image
 
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
@@ -121,7 +121,7 @@ def test_a_dataset_of_people_gives_a_crop_for_each(dataset: tuple[Path, np.ndarr
         u, v = (flat.uvd[row, knee, :2] / WINDOW + 0.5) * 96 - 0.5
         red, green, _ = flat.stored(row)[round(v), round(u)].astype(float)
         assert [red, green] == pytest.approx(places[row, MPII16.joints.index("right_knee")], abs=4)
-    net = train([], root / "net", images_2d=[root], epochs=1, **TINY)
+    net = train_network([], root / "net", images_2d=[root], epochs=1, **TINY)
     assert not net.bone_lengths.any()
 
 
@@ -149,22 +149,24 @@ def test_joints_of_another_skeleton_are_as_sure_as_their_parts() -> None:
 
 @pytest.mark.slow
 def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, tmp_path: Path) -> None:
-    pre = train([], tmp_path / "pre", images_2d=[folder], epochs=1, **TINY)
+    pre = train_network([], tmp_path / "pre", images_2d=[folder], epochs=1, **TINY)
     assert not pre.bone_lengths.any()
     with pytest.raises(EpiposeError, match="predicts no depth"):
         predict_clip(folder, pre, (0, 1))
-    whole = train([folder], tmp_path / "whole", images_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY)
+    whole = train_network(
+        [folder], tmp_path / "whole", images_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY
+    )
     assert torch.equal(whole.net.volume.weight, pre.net.volume.weight)
     assert bool(whole.bone_lengths.all())
     predict_clip(folder, TrainedPoseNet.load(tmp_path / "whole"), (0, 1))
     with pytest.raises(EpiposeError, match="nothing to train on"):
-        train([], tmp_path / "none", **TINY)
+        train_network([], tmp_path / "none", **TINY)
 
 
 @pytest.mark.slow
 def test_depth_is_not_touched_by_images_without_it(folder: Path, tmp_path: Path) -> None:
     """Two pre-trainings whose images differ only in the unknown depth are the same network."""
-    first = train([], tmp_path / "a", images_2d=[folder], epochs=2, **TINY)
+    first = train_network([], tmp_path / "a", images_2d=[folder], epochs=2, **TINY)
     import epipose.training.train as module
 
     def with_depth(*arguments, **options):
@@ -174,5 +176,5 @@ def test_depth_is_not_touched_by_images_without_it(folder: Path, tmp_path: Path)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "samples_2d", with_depth)
-        second = train([], tmp_path / "b", images_2d=[folder], epochs=2, **TINY)
+        second = train_network([], tmp_path / "b", images_2d=[folder], epochs=2, **TINY)
     assert torch.equal(first.net.volume.weight, second.net.volume.weight)

@@ -1,4 +1,4 @@
-"""Options of training: one record that the command line fills, `train` takes and train.json keeps."""
+"""Options of training: one record that the command line fills, `train_network` takes and train.json keeps."""
 
 import math
 import subprocess
@@ -13,7 +13,7 @@ from epipose.io.files import read_json
 from epipose.training.options import RefineOptions, TrainOptions, refine_options, train_options
 from epipose.training.presets import adapt_options
 from epipose.training.refine import refine
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.drawn_clips import clip_folder
 
 TINY = TrainOptions(
@@ -31,7 +31,7 @@ def test_lists_and_strings_are_taken_for_tuples_and_paths() -> None:
 
 def test_a_misspelt_option_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no option 'epoch'; did you mean epochs"):
-        train([tmp_path], tmp_path / "out", epoch=3)
+        train_network([tmp_path], tmp_path / "out", epoch=3)
     with pytest.raises(InputError, match="no option 'step'; did you mean steps"):
         refine([tmp_path], tmp_path / "out", step=3)
 
@@ -39,7 +39,7 @@ def test_a_misspelt_option_names_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_record_is_the_options_that_decide_what_is_learned(tmp_path: Path) -> None:
     folder = clip_folder(tmp_path / "clip", frames=2, views=2)
-    train(str(folder), str(tmp_path / "out"), TINY, device="cpu")  # strings, and one folder alone
+    train_network(str(folder), str(tmp_path / "out"), TINY, device="cpu")  # strings, and one folder alone
     recorded = read_json(tmp_path / "out" / "train.json")["options"]
     how = {"images_2d", "device", "compile", "checkpoint_steps", "checkpoint_seconds", "overwrite"}
     assert set(recorded) == {field.name for field in fields(TrainOptions)} - how | {"stream"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.drawn_clips import clip_folder
 from tests.helpers.killed_process import KILLED
 
@@ -36,7 +36,7 @@ def test_killed_in_a_step_and_in_a_write_it_ends_the_same(tmp_path: Path) -> Non
     _killed(clip, cut, "write:3")
     assert torch.load(cut / "checkpoint.pt", weights_only=True)["step"] == 7, "the half-written one is not taken"
     assert len(list(cut.glob(".*"))) == 1
-    resumed, whole = train([clip], cut, **RUN), train([clip], tmp_path / "whole", **RUN)
+    resumed, whole = train_network([clip], cut, **RUN), train_network([clip], tmp_path / "whole", **RUN)
     expected = whole.net.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in resumed.net.state_dict().items())
     assert _log(cut) == _log(tmp_path / "whole")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from epipose.camera import Rig
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.training.batches import Shuffled
 from epipose.training.losses import smooth_l1, spread
 from epipose.training.samples import Placement, clip_samples
@@ -97,7 +97,7 @@ def test_agreeing_with_oneself_collapses_the_pose(exact, frozen: bool) -> None:
 
 
 def test_a_network_trains_unfrozen_and_the_log_tells_its_spread(folder: Path, tmp_path: Path) -> None:
-    train_clips([folder], tmp_path / "own", mode="unfrozen", epochs=2, frames=(0, 1), **TINY)
+    train([folder], tmp_path / "own", mode="unfrozen", epochs=2, frames=(0, 1), **TINY)
     log = [json.loads(line) for line in (tmp_path / "own" / "log.jsonl").read_text().splitlines()]
     assert len(log) == 2
     assert all(0 < line["spread"] < 0.5 and line["loss"] > 0 for line in log)

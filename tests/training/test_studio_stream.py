@@ -16,7 +16,7 @@ from epipose.studio import actor
 from epipose.studio.renderer import Renderer
 from epipose.training.samples import WINDOW
 from epipose.training.studio_stream import Stream, StreamOptions, draw_scene, place_of, through
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.capsule_people import capsule_actor
 
 pytest.importorskip("moderngl")
@@ -153,15 +153,15 @@ def test_a_network_trains_on_a_stream_and_knows_it_again(tmp_path):
     sizes = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "epochs": 2, "batch_size": 4}
     options = replace(RECIPE, side=96)
     stream = Stream(options, images=8)
-    first = train([], tmp_path / "model", stream=stream, **sizes)
+    first = train_network([], tmp_path / "model", stream=stream, **sizes)
     assert first.metric
     assert float(first.bone_lengths.max()) > 0.3
     lines = (tmp_path / "model/log.jsonl").read_text().splitlines()
     assert len(lines) == 2
-    again = train([], tmp_path / "model", stream=Stream(options, images=8), **sizes)
+    again = train_network([], tmp_path / "model", stream=Stream(options, images=8), **sizes)
     assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), again.net.parameters(), strict=True))
     with pytest.raises(EpiposeError, match="stream"):
-        train([], tmp_path / "model", stream=Stream(replace(options, seed=4), images=8), **sizes)
+        train_network([], tmp_path / "model", stream=Stream(replace(options, seed=4), images=8), **sizes)
 
 
 def test_short_motions_have_a_smaller_chance(monkeypatch) -> None:

@@ -13,7 +13,7 @@ from epipose.errors import EpiposeError
 from epipose.evaluation.metrics import mpjpe_mm
 from epipose.io.files import read_json
 from epipose.pipeline.stages import label_clip
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from epipose.training import supervision as supervision_module
@@ -101,16 +101,16 @@ def test_gates_and_smoothness_change_the_labels(folder: Path) -> None:
 def test_training_makes_the_labels_it_lacks_and_keeps_those_that_are_there(folder: Path, tmp_path: Path) -> None:
     clip = studio_folder(tmp_path / "clip", frames=1, views=2)
     run = {**TINY, "epochs": 1}
-    train_clips([clip], tmp_path / "a", mode="true2d", **run)
+    train([clip], tmp_path / "a", mode="true2d", **run)
     assert (clip / "labels" / "true2d" / "label.json").exists()
     assert label_clip(clip, mode="true2d", gate=1.5)
-    train_clips([clip], tmp_path / "b", mode="true2d", **run)
+    train([clip], tmp_path / "b", mode="true2d", **run)
     assert read_json(clip / "labels" / "true2d" / "label.json")["options"]["gate"] == 1.5
     with pytest.raises(EpiposeError, match=r"mode true2d \(now full\)"):
-        train_clips([clip], tmp_path / "b", mode="full", **run)
+        train([clip], tmp_path / "b", mode="full", **run)
     truth = Poses2D.load(clip / "truth" / "poses2d.npz")
     replace(truth, xy=truth.xy + 1).save(clip / "truth" / "poses2d.npz")
-    train_clips([clip], tmp_path / "c", mode="true2d", **run)
+    train([clip], tmp_path / "c", mode="true2d", **run)
     assert read_json(clip / "labels" / "true2d" / "label.json")["options"]["gate"] == 2.5, "the truth has changed"
     assert read_json(tmp_path / "c" / "train.json")["options"]["mode"] == "true2d"
 
@@ -124,7 +124,7 @@ def test_footage_without_truth_says_so(tmp_path: Path) -> None:
     truth = _truth(studio)
     replace(truth, xyz=truth.xyz[:2], conf=truth.conf[:2]).save(studio / "truth" / "poses3d.npz")
     with pytest.raises(EpiposeError, match="2 labels for 3 frames") as error:
-        train_clips([studio], tmp_path / "out", mode="full", **TINY, epochs=1)
+        train([studio], tmp_path / "out", mode="full", **TINY, epochs=1)
     assert "--sync none" in str(error.value)
 
 

@@ -19,7 +19,7 @@ from epipose.poses import Poses3D
 from epipose.training import loop
 from epipose.training.batches import Shuffled
 from epipose.training.samples import clip_samples
-from epipose.training.train import train
+from epipose.training.train import train_network
 from tests.helpers.drawn_clips import clip_folder
 
 TINY = {"backbone": "resnet18", "input_size": 64, "depth_bins": 8, "channels": 16, "deconvs": 1, "batch_size": 4}
@@ -52,7 +52,7 @@ def _interrupted(monkeypatch, after: int) -> None:
 def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
     """Eight images by heart: the poses come back to within a hand's breadth, depth included."""
     options = {**TINY, **STILL, "batch_size": 8, "depth_bins": 16, "channels": 32}
-    model = train([folder], tmp_path, epochs=60, lr_drops=(40,), **options)
+    model = train_network([folder], tmp_path, epochs=60, lr_drops=(40,), **options)
     log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert log[-1]["loss"] < 0.15 * log[0]["loss"]
     xyz, conf, _ = predict_clip(folder, model, (0, 3))
@@ -66,17 +66,17 @@ def test_overfits_eight_drawn_figures(folder: Path, tmp_path: Path) -> None:
 def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Path, monkeypatch) -> None:
     """Cut off in the middle of an epoch, two steps after a checkpoint, with everything on that has a state."""
     run = {**TINY, "epochs": 4, "lr_drops": (3,), "checkpoint_steps": 3, "ema": 0.9, "clip_gradient": 0.1}
-    whole = train([folder], tmp_path / "whole", **run)
+    whole = train_network([folder], tmp_path / "whole", **run)
     with monkeypatch.context() as patch:
         _interrupted(patch, after=5)
         with pytest.raises(RuntimeError, match="cut off"):
-            train([folder], tmp_path / "cut", **run)
+            train_network([folder], tmp_path / "cut", **run)
     assert torch.load(tmp_path / "cut" / "checkpoint.pt", weights_only=True)["step"] == 3
     assert (tmp_path / "cut" / "checkpoint.pt").exists()
     assert not (tmp_path / "cut" / "model.safetensors").exists()
     with (tmp_path / "cut" / "log.jsonl").open("a") as file:
         file.write('{"epoch": 2, "loss": 9}\n{"epo')  # epochs after the last checkpoint: will be run again
-    resumed = train([folder], tmp_path / "cut", **run)
+    resumed = train_network([folder], tmp_path / "cut", **run)
     assert all(torch.equal(value, _weights(resumed)[key]) for key, value in _weights(whole).items())
     logs = [[json.loads(x) for x in (tmp_path / n / "log.jsonl").read_text().splitlines()] for n in ("whole", "cut")]
     curves = [[[x[key] for key in ("epoch", "loss", "spread", "lr")] for x in log] for log in logs]
@@ -88,21 +88,21 @@ def test_resumed_equals_uninterrupted_to_the_last_bit(folder: Path, tmp_path: Pa
 @pytest.mark.slow
 def test_folder_is_guarded(folder: Path, tmp_path: Path, monkeypatch) -> None:
     run = {**TINY, "epochs": 1, "frames": (0, 0)}
-    first = train([folder], tmp_path, **run)
+    first = train_network([folder], tmp_path, **run)
     with monkeypatch.context() as patch:
         _interrupted(patch, after=0)
-        again = train([folder], tmp_path, **run)  # finished: nothing is trained
+        again = train_network([folder], tmp_path, **run)  # finished: nothing is trained
     assert all(torch.equal(value, _weights(again)[key]) for key, value in _weights(first).items())
     with pytest.raises(EpiposeError, match=r"lr 0.001 \(now 0.01\).*--overwrite"):
-        train([folder], tmp_path, **run, lr=0.01)
+        train_network([folder], tmp_path, **run, lr=0.01)
     for name in REFINED:
         (tmp_path / name).touch()
-    other = train([folder], tmp_path, **run, seed=1, overwrite=True)
+    other = train_network([folder], tmp_path, **run, seed=1, overwrite=True)
     assert not any((tmp_path / name).exists() for name in REFINED), "they mended another network"
     assert any(not torch.equal(value, _weights(other)[key]) for key, value in _weights(first).items())
     (tmp_path / "train.json").unlink()
     with pytest.raises(EpiposeError, match="options are unknown"):
-        train([folder], tmp_path, **run)
+        train_network([folder], tmp_path, **run)
 
 
 @pytest.mark.slow
@@ -121,15 +121,15 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
     )
     for options in wrong:
         with pytest.raises(EpiposeError):
-            train([folder], tmp_path / "out", **{**run, **options})
-    first = train([folder], tmp_path / "out", **run)
+            train_network([folder], tmp_path / "out", **{**run, **options})
+    first = train_network([folder], tmp_path / "out", **run)
     for options in wrong:
         with pytest.raises(EpiposeError):
-            train([folder], tmp_path / "out", **{**run, **options}, overwrite=True)
+            train_network([folder], tmp_path / "out", **{**run, **options}, overwrite=True)
     kept = TrainedPoseNet.load(tmp_path / "out")
     assert all(torch.equal(value, _weights(kept)[key]) for key, value in _weights(first).items())
     with pytest.raises(EpiposeError, match="Got seed -1"):
-        train([folder], tmp_path / "out", **run, seed=-1)
+        train_network([folder], tmp_path / "out", **run, seed=-1)
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> N
         with monkeypatch.context() as patch:
             _interrupted(patch, after=1)
             with pytest.raises(RuntimeError, match="cut off"):
-                train([folder], tmp_path, **run, checkpoint_seconds=seconds)
+                train_network([folder], tmp_path, **run, checkpoint_seconds=seconds)
         assert (tmp_path / "checkpoint.pt").exists() == exists
 
 
@@ -158,7 +158,7 @@ def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatc
             return super().update(n)
 
     monkeypatch.setattr(loop, "tqdm", Bar)
-    train([folder], tmp_path, **TINY, epochs=2)
+    train_network([folder], tmp_path, **TINY, epochs=2)
     assert (made[-1].total, made[-1].unit, made[-1].moves) == (4, "step", [1] * 4)
     assert "epoch=2" in made[-1].postfix
     assert "loss=" in made[-1].postfix
@@ -167,15 +167,15 @@ def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatc
 def test_no_batch_of_a_single_image(folder: Path, tmp_path: Path, monkeypatch) -> None:
     sizes, to_input = [], loop.to_input
     monkeypatch.setattr(loop, "to_input", lambda images: sizes.append(len(images)) or to_input(images))
-    train([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 images
+    train_network([folder], tmp_path, **{**TINY, "batch_size": 7}, epochs=1)  # of 8 images
     assert sizes == [4, 4]
 
 
 def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(EpiposeError, match=r"lacks clip.json, rig.json, poses3d.npz"):
-        train([tmp_path], tmp_path / "out", **TINY)
+        train_network([tmp_path], tmp_path / "out", **TINY)
     with pytest.raises(EpiposeError, match="smaller learning rate"):
-        train([folder], tmp_path / "out", **TINY, lr=1e30, epochs=3, frames=(0, 1))
+        train_network([folder], tmp_path / "out", **TINY, lr=1e30, epochs=3, frames=(0, 1))
 
 
 @pytest.mark.slow
@@ -184,33 +184,33 @@ def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) ->
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     torch.save(net.backbone.state_dict(), tmp_path / "imagenet.pth")
     run = {**TINY, "epochs": 1, "frames": (0, 0), "lr": 0.0}
-    backbone = train([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
+    backbone = train_network([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
     assert torch.equal(backbone.net.backbone.conv1.weight, net.backbone.conv1.weight)
     assert not torch.equal(backbone.net.volume.weight, net.volume.weight)
-    further = train([folder], tmp_path / "b", init=tmp_path / "a", **run)
+    further = train_network([folder], tmp_path / "b", init=tmp_path / "a", **run)
     assert torch.equal(further.net.volume.weight, backbone.net.volume.weight)
     torch.manual_seed(6)
     other = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     torch.save(other.backbone.state_dict(), tmp_path / "imagenet.pth")
     with pytest.raises(EpiposeError, match="the labels or the initial weights"):
-        train([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
+        train_network([folder], tmp_path / "a", init=tmp_path / "imagenet.pth", **run)
     assert read_json(tmp_path / "b" / "train.json")["options"]["init"] == str(tmp_path / "a")
     with pytest.raises(EpiposeError, match="has sizes"):
-        train([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
+        train_network([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
     monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "a")
-    from_pretrained = train([folder], tmp_path / "d", init="pretrained", **run)
+    from_pretrained = train_network([folder], tmp_path / "d", init="pretrained", **run)
     assert torch.equal(from_pretrained.net.volume.weight, backbone.net.volume.weight)
     assert read_json(tmp_path / "d" / "train.json")["options"]["init"] == "pretrained"
     monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "b" / "none")
     with pytest.raises(EpiposeError, match="Install epipose again"):
-        train([folder], tmp_path / "e", init="pretrained", **run)
+        train_network([folder], tmp_path / "e", init="pretrained", **run)
 
 
 def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:
     second = clip_folder(tmp_path / "second", frames=2, views=2)
     labels = Poses3D.load(second / "poses3d.npz")
     replace(labels, metric=False).save(second / "poses3d.npz")
-    model = train([folder, second], tmp_path / "out", **TINY, epochs=1, frames=(0, 1))
+    model = train_network([folder, second], tmp_path / "out", **TINY, epochs=1, frames=(0, 1))
     assert not model.metric
     log = json.loads((tmp_path / "out" / "log.jsonl").read_text())
     assert log["epoch"] == 0
@@ -222,7 +222,10 @@ def test_compiling_is_an_option_and_changes_nothing(folder: Path, tmp_path: Path
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
     run = {**TINY, "epochs": 1, "frames": (0, 0)}
-    first, second = train([folder], tmp_path / "a", **run), train([folder], tmp_path / "b", compile=True, **run)
+    first, second = (
+        train_network([folder], tmp_path / "a", **run),
+        train_network([folder], tmp_path / "b", compile=True, **run),
+    )
     assert len(compiled) == 1
     assert all(torch.equal(value, _weights(second)[key]) for key, value in _weights(first).items())
 
@@ -235,11 +238,11 @@ def test_a_stream_takes_the_place_of_clips(folder: Path, tmp_path: Path) -> None
 
     samples = clip_samples(folder, 64)
     run = {**TINY, "epochs": 1}
-    from_clips = train([folder], tmp_path / "clips", **run)
-    streamed = train([], tmp_path / "stream", stream=Stream(samples, 0), **run)
+    from_clips = train_network([folder], tmp_path / "clips", **run)
+    streamed = train_network([], tmp_path / "stream", stream=Stream(samples, 0), **run)
     assert all(torch.equal(value, _weights(streamed)[key]) for key, value in _weights(from_clips).items())
     assert read_json(tmp_path / "stream" / "train.json")["options"]["stream"] == "Stream(0)"
     with pytest.raises(EpiposeError, match=r"stream Stream\(0\) \(now Stream\(1\)\)"):
-        train([], tmp_path / "stream", stream=Stream(samples, 1), **run)
+        train_network([], tmp_path / "stream", stream=Stream(samples, 1), **run)
     with pytest.raises(EpiposeError, match="not both"):
-        train([folder], tmp_path / "both", stream=Stream(samples, 0), **run)
+        train_network([folder], tmp_path / "both", stream=Stream(samples, 0), **run)

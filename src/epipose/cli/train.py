@@ -40,9 +40,9 @@ class Train:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.pipeline.train_clips import train_clips
+        from epipose.pipeline.train import train
 
-        train_clips(self.folders, self.out, self.options, stream=self._stream() if self.studio else None)
+        train(self.folders, self.out, self.options, stream=self._stream() if self.studio else None)
         clips = " ".join(str(folder) for folder in self.folders)
         then = f"epipose refine {clips} --model {self.out}" if clips else f"epipose predict IMAGE --model {self.out}"
         say(True, self.out / "model.safetensors", then)

@@ -19,7 +19,7 @@ from epipose.experiments.rows import EpochLog
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.io.records import from_json
 from epipose.network.posenet import TrainedPoseNet
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
 from epipose.training.refine import refine
@@ -64,7 +64,7 @@ class Trainer:
             clips = [labels for clip in self.clips if (labels := label_as_paper(clip)) is not None]
             if not clips:
                 raise CalibrationError("The paper's recipe finds no cameras for any clip.")
-        return train_clips(clips, self.folder(name), mode=mode, **settings)
+        return train(clips, self.folder(name), mode=mode, **settings)
 
     def refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
         """A run's network with a refiner, trained on that run's labels and on motion capture if there is any."""
@@ -89,7 +89,7 @@ class Trainer:
         """The start: trained in 2D alone, on the keypoints of the detector in the same images."""
         out = self.nets / "pretrained"
         small = self.settings["backbone"] == "efficientnet_lite0"
-        train_clips([], out, images_2d=self.clips, init="imagenet" if small else None, **self.settings)
+        train([], out, images_2d=self.clips, init="imagenet" if small else None, **self.settings)
         return out
 
 

@@ -16,7 +16,7 @@ from epipose.clip import Clip
 from epipose.io.options import with_changes
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions, RunOptions
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.pipeline.train_clips import train_clips
+from epipose.pipeline.train import train
 from epipose.training.options import TrainOptions
 from epipose.training.presets import adapt_options
 from epipose.viz.calibration_report import calibration_sections
@@ -50,7 +50,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     if options.network != "none":
         full = options.network == "full" or (options.network == "auto" and torch.cuda.is_available())
         model = out / "model"
-        train_clips([out], model, TrainOptions() if full else adapt_options(), overwrite=options.overwrite)
+        train([out], model, TrainOptions() if full else adapt_options(), overwrite=options.overwrite)
         refine([out], model)
     label_section(report, out)
     if model is not None:

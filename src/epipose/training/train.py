@@ -38,7 +38,7 @@ _NOT_RECORDED = ("images_2d", "device", "compile", "checkpoint_steps", "checkpoi
 Prepare = Callable[[Sequence[Path], Mode], list[Path]]
 
 
-def train(
+def train_network(
     folders: AnyPath | Sequence[AnyPath],
     out: AnyPath,
     options: TrainOptions = _DEFAULTS,

@@ -1,4 +1,4 @@
-"""Training on clip folders whose 3D labels are made first where they are missing."""
+"""Training with labels on demand: the missing 3D labels of clip folders are made first."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from epipose.pipeline.stages import label_clip
 from epipose.training.batches import Source
 from epipose.training.options import Mode, TrainOptions
 from epipose.training.supervision import check_supervision, label_folders
-from epipose.training.train import train
+from epipose.training.train import train_network
 
 _DEFAULTS = TrainOptions()
 
 
-def train_clips(
+def train(
     folders: AnyPath | Sequence[AnyPath],
     out: AnyPath,
     options: TrainOptions = _DEFAULTS,
@@ -25,8 +25,8 @@ def train_clips(
     stream: Source | None = None,
     **changes: Any,
 ) -> TrainedPoseNet:
-    """`train` on clip folders that need only have 2D poses and cameras."""
-    return train(folders, out, options, stream=stream, prepare=labelled, **changes)
+    """Train a PoseNet on clip folders that need only have 2D poses and cameras (see `train_network`)."""
+    return train_network(folders, out, options, stream=stream, prepare=labelled, **changes)
 
 
 def labelled(folders: Sequence[Path], mode: Mode) -> list[Path]:
