@@ -3,7 +3,7 @@
     python -m benchmarks.dataset_index --work FOLDER
 
 Makes a Panoptic sequence of two views in FOLDER, a folder of a million images (empty files but for the first, which
-is looked at for its size) that both views share, indexes it in a process of its own, and removes it again: it needs a
+is opened for its size) that both views share, indexes it in a process of its own, and removes it again: it needs a
 million inodes. Indexing lists names; it opens no image and reads no pose.
 """
 

@@ -50,11 +50,11 @@ def test_a_mean_is_as_confident_as_its_least_confident_part():
 
 
 def test_a_face_has_one_vote():
-    votes = BLAZEPOSE33.votes
-    assert float(votes[:11].sum()) == pytest.approx(1.0)
-    assert votes[BLAZEPOSE33.index("left_knee")] == 1
+    weights = BLAZEPOSE33.evidence_weights
+    assert float(weights[:11].sum()) == pytest.approx(1.0)
+    assert weights[BLAZEPOSE33.index("left_knee")] == 1
     assert float(
-        votes[[BLAZEPOSE33.index(f"right_{j}") for j in ("wrist", "pinky", "index", "thumb")]].sum()
+        weights[[BLAZEPOSE33.index(f"right_{j}") for j in ("wrist", "pinky", "index", "thumb")]].sum()
     ) == pytest.approx(1)
 
 

@@ -8,7 +8,7 @@ from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
 
-# What predicts the pose in an image, in words; the keys are those of `demo_network.network_results`.
+# What predicts the pose in an image; the keys are those of `demo_network.network_results`.
 ANSWERS = {
     "pretrained": "the pretrained network",
     "pretrained_alone": "- without its refiner",
@@ -63,5 +63,5 @@ def _errors(row: Result) -> list[str]:
 def cost(result: Result) -> str:
     """Seconds of every step, and memory."""
     rows = [[step, number(seconds, 0)] for step, seconds in result["seconds"].items()]
-    rows.append(["all that counts", number(result["demo_seconds"], 0)])
+    rows.append(["total", number(result["demo_seconds"], 0)])
     return markdown(("step", "seconds"), rows) + f"\n\nPeak memory {result['peak_rss_mb']} MB."

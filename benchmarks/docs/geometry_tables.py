@@ -1,4 +1,4 @@
-"""The tables of benchmarks/results/geometry.json, as Markdown: what was set out to be reached, and what was measured.
+"""The tables of benchmarks/results/geometry.json, as Markdown: measured numbers beside their goals.
 
 Each function takes the whole JSON and returns one table. What is missing in it is a KeyError; tables.py says so.
 """
@@ -14,8 +14,8 @@ from epipose.experiments.tables import markdown, number
 Result = dict[str, Any]
 
 
-class _Figure(NamedTuple):
-    """One of the figures at the top of the JSON, in words, with the goal that was set before it was measured."""
+class _Number(NamedTuple):
+    """One of the numbers at the top of the JSON, in words, with the goal that was set before it was measured."""
 
     key: str
     words: str
@@ -24,41 +24,45 @@ class _Figure(NamedTuple):
     goal: float
 
 
-_FIGURES = (
-    _Figure("sim_rotation_deg_median", "simulated: rotation, degrees, median pair", 3, False, 0.15),
-    _Figure("sim_label_gap_mm", "simulated: what recovered cameras add to the labels' error, mm", 2, False, 1.0),
-    _Figure(
-        "sim_gain_over_vector_median", "simulated: share by which labels beat the vector median of pairs", 3, True, 0.25
+_NUMBERS = (
+    _Number("sim_rotation_deg_median", "simulated: rotation, degrees, median pair", 3, False, 0.15),
+    _Number("sim_label_gap_mm", "simulated: what recovered cameras add to the labels' error, mm", 2, False, 1.0),
+    _Number(
+        "sim_gain_over_vector_median",
+        "simulated: share by which the labels' error is below that of the vector median of pairs",
+        3,
+        True,
+        0.25,
     ),
-    _Figure("sim_focal_error_pct", "simulated, one unknown focal length: its error, %", 2, False, 3.0),
-    _Figure(
+    _Number("sim_focal_error_pct", "simulated, one unknown focal length: its error, %", 2, False, 3.0),
+    _Number(
         "sim_focal_label_gap_mm",
         "simulated, one unknown focal length: what it adds to the labels' error, mm",
         2,
         False,
         5.0,
     ),
-    _Figure("sim_offset_exact_share", "simulated, starts up to 10 s apart: share found to the frame", 3, True, 0.99),
-    _Figure("sim_offset_error_frames", "simulated, starts by parts of a frame: error, frames, median", 3, False, 0.15),
-    _Figure("sample_rotation_deg_median", "sample: rotation, degrees, median pair", 2, False, 1.4),
-    _Figure("sample_rotation_deg_max", "sample: rotation, degrees, worst pair", 2, False, 2.0),
-    _Figure("sample_center_mm_mean", "sample: centres, mm, mean", 1, False, 22.0),
-    _Figure(
-        "sample_nofocal_rotation_deg_median", "sample, lenses hidden: rotation, degrees, median pair", 2, False, 2.5
+    _Number("sim_offset_exact_share", "simulated, time offsets up to 10 s: share found to the frame", 3, True, 0.99),
+    _Number("sim_offset_error_frames", "simulated, sub-frame time offsets: error, frames, median", 3, False, 0.15),
+    _Number("sample_rotation_deg_median", "sample: rotation, degrees, median pair", 2, False, 1.4),
+    _Number("sample_rotation_deg_max", "sample: rotation, degrees, worst pair", 2, False, 2.0),
+    _Number("sample_center_mm_mean", "sample: centres, mm, mean", 1, False, 22.0),
+    _Number(
+        "sample_nofocal_rotation_deg_median", "sample, intrinsics hidden: rotation, degrees, median pair", 2, False, 2.5
     ),
-    _Figure("sample_nofocal_focal_error_pct", "sample, lenses hidden: focal length, error in %", 2, False, 5.0),
-    _Figure("sample_offset_error_frames", "sample, videos cut: largest error of a start, frames", 2, False, 1.0),
-    _Figure("ba_speed_over_ceres", "bundle adjustment: times as fast as Ceres", 2, True, 1.5),
-    _Figure("triangulation_speed_over_opencv", "two-view triangulation: times as fast as OpenCV", 1, True, 10.0),
-    _Figure("calibrate_1000_frames_s", "four cameras from 1000 frames, seconds", 1, False, 10.0),
-    _Figure(
+    _Number("sample_nofocal_focal_error_pct", "sample, intrinsics hidden: focal length, error in %", 2, False, 5.0),
+    _Number("sample_offset_error_frames", "sample, videos cut: largest error of a time offset, frames", 2, False, 1.0),
+    _Number("ba_speed_over_ceres", "bundle adjustment: times as fast as Ceres", 2, True, 1.5),
+    _Number("triangulation_speed_over_opencv", "two-view triangulation: times as fast as OpenCV", 1, True, 10.0),
+    _Number("calibrate_1000_frames_s", "four cameras from 1000 frames, seconds", 1, False, 10.0),
+    _Number(
         "verdict_gross_rejected_share", "verdict, simulated: share of gross failures that are rejected", 4, True, 1.0
     ),
-    _Figure(
+    _Number(
         "verdict_good_rejected_share", "verdict, simulated: share of good cameras that are rejected", 4, False, 0.02
     ),
 )
-# What the README quotes: what somebody with four phones would ask.
+# The rows of the README.
 _SHORT = (
     "sim_rotation_deg_median", "sim_label_gap_mm", "sim_focal_error_pct", "sim_offset_exact_share",
     "sample_nofocal_rotation_deg_median", "sample_nofocal_focal_error_pct", "sample_offset_error_frames",
@@ -66,24 +70,22 @@ _SHORT = (
 )  # fmt: skip
 
 
-def figures(result: Result) -> str:
-    """Every figure at the top of the JSON beside its goal, and whether that is met."""
+def goals(result: Result) -> str:
+    """Every number at the top of the JSON beside its goal, and whether that is met."""
     rows = []
-    for figure in _FIGURES:
-        value = result[figure.key]
-        met = value is not None and (value >= figure.goal if figure.at_least else value <= figure.goal)
-        goal = f"{'>=' if figure.at_least else '<='} {figure.goal:g}"
-        rows.append(
-            [f"{figure.words} (`{figure.key}`)", number(value, figure.digits), goal, "yes" if met else "**no**"]
-        )
-    return markdown(("figure", "measured", "goal", "met"), rows)
+    for row in _NUMBERS:
+        value = result[row.key]
+        met = value is not None and (value >= row.goal if row.at_least else value <= row.goal)
+        goal = f"{'>=' if row.at_least else '<='} {row.goal:g}"
+        rows.append([f"{row.words} (`{row.key}`)", number(value, row.digits), goal, "yes" if met else "**no**"])
+    return markdown(("number", "measured", "goal", "met"), rows)
 
 
 def short(result: Result) -> str:
-    """The few figures of the README."""
-    of_key = {figure.key: figure for figure in _FIGURES}
+    """The few numbers of the README."""
+    of_key = {row.key: row for row in _NUMBERS}
     rows = [[of_key[key].words, number(result[key], of_key[key].digits)] for key in _SHORT]
-    return markdown(("what", "measured"), rows)
+    return markdown(("number", "measured"), rows)
 
 
 _ERRORS = {"rotation_deg_median": 2, "rotation_deg_max": 2, "center_mm_mean": 1, "label_pmpjpe_mm": 1}
@@ -103,7 +105,7 @@ def simulation(result: Result) -> str:
 
 
 def sample(result: Result) -> str:
-    """Every method on the real clip, with either detector's joints."""
+    """Every method on the real clip, with either detector's keypoints."""
     rows = [
         [f"{detector}: {method}", *_numbers(row, _ERRORS | {"seconds": 1})]
         for detector, methods in result["sample"].items()
@@ -113,30 +115,30 @@ def sample(result: Result) -> str:
 
 
 def unknowns(result: Result) -> str:
-    """Unknown lenses, then unknown starts: a table each."""
+    """Unknown focal lengths, then unknown time offsets: a table each."""
     found = result["unknowns_simulated"]
     columns = {"focal_error_pct": 2, "rotation_deg_median": 2, "center_mm_mean": 1}
-    lenses = [
+    focal = [
         [f"simulated clip {clip}", *_numbers(run, columns), number(run["label_gap_mm"], 2), "-"]
         for clip, run in enumerate(found["focal"], 1)
     ]
-    starts = [
-        ["simulated, up to 10 s apart", "share exact", number(result["sim_offset_exact_share"], 3), "-"],
-        ["simulated, up to 3 frames apart", "frames", *_middle_and_largest(found["part_offsets_frames"])],
+    offset_rows = [
+        ["simulated, up to 10 s", "share exact", number(result["sim_offset_exact_share"], 3), "-"],
+        ["simulated, up to 3 frames", "frames", *_middle_and_largest(found["part_offsets_frames"])],
     ]
     for detector, real in result["unknowns_sample"].items():
         hidden = real["without_focal"]
-        lenses.append(
+        focal.append(
             [f"sample, BlazePose {detector}", *_numbers(hidden, columns), "-", number(hidden["label_pmpjpe_mm"], 1)]
         )
         for step, words in (("synchronised", "by motion alone"), ("calibrated", "and calibration")):
             offsets = real["offsets"][step]
             values = [number(offsets[key], 2) for key in ("median", "largest")]
-            starts.append([f"sample cut, BlazePose {detector}, {words}", "frames", *values])
-    lens_headers = ("one focal length, unknown", "focal length, %", *_ERROR_HEADERS[:1], _ERROR_HEADERS[2])
-    added = ("labels, added by cameras and lens mm", "labels against the reference's, PMPJPE mm")
-    start_headers = ("starts unknown", "unit", "median, or share", "largest")
-    return markdown((*lens_headers, *added), lenses) + "\n\n" + markdown(start_headers, starts)
+            offset_rows.append([f"sample cut, BlazePose {detector}, {words}", "frames", *values])
+    focal_headers = ("one focal length, unknown", "focal length, %", *_ERROR_HEADERS[:1], _ERROR_HEADERS[2])
+    added = ("labels, added by extrinsics and intrinsics mm", "labels against the reference's, PMPJPE mm")
+    offset_headers = ("unknown time offsets", "unit", "median, or share", "largest")
+    return markdown((*focal_headers, *added), focal) + "\n\n" + markdown(offset_headers, offset_rows)
 
 
 def verdict(result: Result) -> str:
@@ -160,19 +162,19 @@ def _counts(counts: Counter[str] | dict[str, int]) -> Iterator[str]:
 
 
 def _wrong(found: Result) -> Iterator[str]:
-    """The largest error under the word trust, and every gross failure let through or good rig rejected."""
+    """The largest error with the verdict trust, and every gross failure not rejected or good rig rejected."""
     share, worst = found["good_trusted_share"], found["worst_rotation_trusted_deg"]
-    yield f"Of the good ones {share:.1%} are trusted. The largest rotation error under the word trust: {worst:.2f} degrees."
+    yield f"Of the good ones {share:.1%} have the verdict trust. Its largest rotation error: {worst:.2f} degrees."
     if not found["wrong"]:
         yield "No gross failure passed, and no good cameras were rejected."
         return
     yield "Wrong verdicts, one by one:\n"
     for run in found["wrong"]:
-        yield f"- {run['kind']}, seed {run['seed']}: {run['rotation_deg_max']:.2f} degrees off, said {run['verdict']}"
+        yield f"- {run['kind']}, seed {run['seed']}: {run['rotation_deg_max']:.2f} degrees off, verdict {run['verdict']}"
 
 
 def speed(result: Result) -> str:
-    """Seconds of both sides, and what they reached."""
+    """Seconds of ours and theirs, and their results."""
     found = result["speed"]
     bundle, points, calibration = found["bundle"], found["triangulation"], found["calibration"]
     rotation = [number(bundle[f"{name}_rotation_deg_median"], 3) for name in ("ours", "ceres")]
@@ -190,14 +192,16 @@ def speed(result: Result) -> str:
             f"median difference {points['difference_mm_median']:.1g} mm",
         ],
         [
-            f"the whole calibration, {calibration['frames']:.0f} frames, {calibration['views']:.0f} cameras",
+            f"calibration, {calibration['frames']:.0f} frames, {calibration['views']:.0f} cameras",
             number(calibration["calibrate_1000_frames_s"], 1),
             "-",
             "-",
             "-",
         ],
     ]
-    return markdown(("what: against", "ours, seconds", "theirs, seconds", "ratio", "reached, ours and theirs"), rows)
+    return markdown(
+        ("task: compared with", "ours, seconds", "theirs, seconds", "ratio", "results, ours and theirs"), rows
+    )
 
 
 def _numbers(row: Result, columns: dict[str, int]) -> list[str]:

@@ -20,16 +20,16 @@ def footage(result: Result) -> str:
             ("studio_images_per_s", "images per second, 256 x 256, all cores", 1, ">= 60"),
             ("studio_images_per_processor_s", "images per second of processor time, one process", 1, "-"),
             ("detector_found_share", "share of people that BlazePose finds", 3, ">= 0.95"),
-            ("detector_found_share_upright", "the same of people who are upright", 3, "-"),
-            ("detector_px_median", "its error, pixels at 384 x 384, median", 2, "<= 4"),
-            ("detector_px_p90", "its error, pixels, 90th percentile", 2, "-"),
+            ("detector_found_share_upright", "the same, upright people only", 3, "-"),
+            ("detector_px_median", "error of its keypoints, pixels at 384 x 384, median", 2, "<= 4"),
+            ("detector_px_p90", "error of its keypoints, pixels, 90th percentile", 2, "-"),
         )
     ]
     return markdown(("the studio's images", "measured", "goal"), rows)
 
 
 def finder(result: Result) -> str:
-    """Detections and false alarms of the pretrained network by the least score (benchmarks/network/finder.py)."""
+    """Detections and false alarms of the pretrained network by the minimum score (benchmarks/network/finder.py)."""
     found = result.get("finder", {})
     parts = [found.get(name, {}) for name in ("studio", "clip")]
     limits = list(parts[0].get("found", {}))
@@ -37,8 +37,8 @@ def finder(result: Result) -> str:
         [limit, *(number(part.get(key, {}).get(limit), 3) for part in parts for key in ("found", "false_alarms"))]
         for limit in limits
     ]
-    headers = [f"{words}: {what}" for words in ("drawn", "real clip") for what in ("found", "false alarms")]
-    return markdown(("least score", *headers), rows)
+    headers = [f"{words}: {what}" for words in ("synthetic", "real clip") for what in ("found", "false alarms")]
+    return markdown(("minimum score", *headers), rows)
 
 
 def inference(result: Result) -> str:
@@ -52,7 +52,7 @@ def inference(result: Result) -> str:
         )
         for runtime, program in (("torch", "PyTorch"), ("onnx", "ONNX Runtime"))
     ]
-    return markdown(("reading a crop", "one image at a time, per second", "16 together, per second"), rows)
+    return markdown(("inference", "images per second, one at a time", "images per second, batches of 16"), rows)
 
 
 _RATES = ("_per_s_batch1", "_per_s")

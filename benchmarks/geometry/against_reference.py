@@ -1,4 +1,4 @@
-"""How far cameras and poses are from a reference calibration, and what the paper's own recipe gives on the same 2D."""
+"""Errors of cameras and poses against a reference calibration, beside those of the paper's own recipe."""
 
 from __future__ import annotations
 

@@ -140,11 +140,11 @@ def _grown(
 
 def pycolmap_bundle(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     """Ceres' bundle adjustment as COLMAP runs it, from the start our own adjustment gets."""
-    observed = observe(poses, intrinsics).weighted(poses.skeleton.votes)
+    observed = observe(poses, intrinsics).weighted(poses.skeleton.evidence_weights)
     some = observed.frames(torch.linspace(0, poses.xy.shape[1] - 1, 60).round().long().unique())
     start = reconstruct(some, _pairs(observed))
-    xyz, trust = triangulate_views(observed, start.R, start.t)
-    found = ceres_bundle(start.R, start.t, xyz, observed.x, observed.weight * trust, observed.noise)
+    xyz, robust_weight = triangulate_views(observed, start.R, start.t)
+    found = ceres_bundle(start.R, start.t, xyz, observed.x, observed.weight * robust_weight, observed.noise)
     return Rig(poses.views, intrinsics.camera.to(torch.float64).with_pose(found.R, found.t))
 
 

@@ -1,4 +1,4 @@
-"""How two of the sample's videos were made from the images their calibration describes.
+"""Letterbox of two of the sample's videos: scaling and bars between the calibrated images and the videos.
 
 cam01 and cam02 are 1080 pixels wide, their calibration says 1088. The same package holds 1088-pixel images of the
 room from the same cameras. SIFT matches between them and frame 50 of the videos (the background does not move) tell

@@ -85,7 +85,7 @@ def part_frames_run(seed: int, **options: Any) -> list[float]:
 
 
 def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
-    """The real clip with every lens unknown (one focal length for all, no distortion given)."""
+    """The real clip with all intrinsics unknown (one focal length for all, no distortion given)."""
     found = calibrate_rig(poses, without_lenses(reference), fps=SAMPLE_FPS, focal="shared").rig
     errors = camera_errors(found, reference)
     labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
@@ -119,7 +119,7 @@ def sample_offsets(poses: Poses2D, given: Rig, cuts: int = 10) -> dict[str, Any]
 
 
 def simulated_unknowns(seeds: int, clips: int, frames: int, **options: Any) -> dict[str, Any]:
-    """The quoted figures of simulated clips, and the runs behind them."""
+    """The quoted numbers of simulated clips, and the runs behind them."""
     focal = [focal_run(simulate(seed, frames=frames, **options)) for seed in range(seeds)]
     whole = [exact for seed in range(clips) for exact in whole_offsets_run(seed, **options)]
     parts = [error for seed in range(seeds) for error in part_frames_run(seed, **options)]

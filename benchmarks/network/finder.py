@@ -1,4 +1,4 @@
-"""Person detection by the pretrained network: share of people found and of false alarms, by the least score.
+"""Person detection by the pretrained network: share of people found and of false alarms, by the minimum score.
 
 Images of the studio with rigs and motions of its own choice, with ground truth, and from each the largest part
 without a person; `--clip FOLDER` adds a clip folder, with its detector's keypoints as ground truth. A person is found
@@ -37,7 +37,7 @@ def main() -> None:
     """Render, detect, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="folder for the studio's clips")
-    parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
+    parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: random motion")
     parser.add_argument("--model", type=Path, default=PRETRAINED)
     parser.add_argument("--clip", type=Path, help="a clip folder with poses2d.npz")
     parser.add_argument("--clips", type=int, default=40, help="clips of the studio, of 2 views and 2 frames each")
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def table(finder: NetworkDetector, clips: list[tuple[Path, Path, int]]) -> dict:
-    """Shares of people found, and of images without a person that have a detection, by the least score.
+    """Shares of people found, and of images without a person that have a detection, by the minimum score.
 
     ``clips``: folder, the file of its ground truth, and of how many frames one is used.
     """

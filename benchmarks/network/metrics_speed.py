@@ -146,7 +146,7 @@ def _velocity(p: np.ndarray, q: np.ndarray, w: np.ndarray, i: int) -> float:
 
 
 def _made(count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Predictions, truth (metres) and weights."""
+    """Predictions, ground truth (metres) and weights."""
     random = torch.Generator().manual_seed(seed)
     phase = 0.02 * torch.arange(count)[:, None, None] + torch.arange(17)[:, None] * torch.tensor([0.3, 0.7, 1.1])
     q = torch.sin(phase + seed) * 0.2 + torch.randn(1, 17, 3, generator=random) * 0.3

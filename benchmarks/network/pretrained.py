@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
     parser.add_argument("--work", type=Path, required=True, help="folder for the networks")
-    parser.add_argument("--repeats", type=int, default=4, help="how often a drawn image is used")
+    parser.add_argument("--repeats", type=int, default=4, help="how often a rendered image is used")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--install", action="store_true", help="put the network into the package")
     arguments = parser.parse_args()

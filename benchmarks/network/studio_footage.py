@@ -40,7 +40,7 @@ _SHEET = Path(__file__).parents[2] / "docs" / "images" / "studio.jpg"
 def main() -> None:
     """Measure, write the JSON and the contact sheet, print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: invented motion")
+    parser.add_argument("--mocap", type=Path, help="folder of motion capture; default: random motion")
     parser.add_argument("--work", type=Path, required=True, help="folder for the clips that the detector reads")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to measure the speed")

@@ -63,7 +63,7 @@ class RejectedError(CalibrationError):
 
 
 def optional(module: str, extra: str) -> ModuleType:
-    """Import a module; where it is missing, MissingExtraError says which extra of epipose brings it."""
+    """Import a module; where it is missing, MissingExtraError says which extra of epipose installs it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

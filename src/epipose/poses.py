@@ -41,7 +41,7 @@ class Poses2D:
         return html_table("Poses2D", self.facts())
 
     def facts(self) -> dict[str, str]:
-        """What a person wants to know of these poses, by name."""
+        """Summary of these poses: values by name."""
         views, frames, people = self.xy.shape[:3]
         seen = float((self.conf[:, :, :1] > 0).float().mean()) if people else 0.0
         return {
@@ -129,7 +129,7 @@ class Poses3D:
         return html_table("Poses3D", self.facts())
 
     def facts(self) -> dict[str, str]:
-        """What a person wants to know of these poses, by name."""
+        """Summary of these poses: values by name."""
         frames, people, joints = self.conf.shape
         share = float((self.conf > 0).float().mean()) if self.conf.numel() else 0.0
         rate = "" if self.fps is None else f" at {self.fps:g} fps"

@@ -55,16 +55,16 @@ class Skeleton:
         return tuple(number.get((p, c), number.get((c, p), i)) for i, (p, c) in enumerate(both))
 
     @cached_property
-    def votes(self) -> Float[Tensor, " joint"]:
-        """What each joint counts where joints are evidence: a body part whose joints err together has one vote.
+    def evidence_weights(self) -> Float[Tensor, " joint"]:
+        """Weight of each joint as evidence: the joints of a body part whose errors are correlated share a weight of 1.
 
-        A detector that misplaces an eye misplaces the whole face: eleven landmarks on it are not eleven opinions.
+        A detector that misplaces an eye misplaces the whole face: its eleven landmarks are not independent.
         """
-        votes = torch.ones(len(self.joints))
+        weights = torch.ones(len(self.joints))
         for part in _PARTS:
             members = [i for i, joint in enumerate(self.joints) if joint in part]
-            votes[members] = 1.0 / max(len(members), 1)
-        return votes
+            weights[members] = 1.0 / max(len(members), 1)
+        return weights
 
     def index(self, joint: str) -> int:
         """Index of a joint by name; raises InputError that lists the names there are."""
@@ -75,7 +75,7 @@ class Skeleton:
     def mapping_to(self, target: Skeleton) -> Float[Tensor, "target source"]:
         """Matrix whose rows express each joint of ``target`` as a mean of joints of this skeleton.
 
-        A joint that cannot be expressed has an all-zero row: it is missing (confidence 0), never guessed.
+        A joint that cannot be expressed has an all-zero row: it is missing (confidence 0), never estimated.
         """
         rows = torch.zeros(len(target.joints), len(self.joints))
         for row, joint in enumerate(target.joints):

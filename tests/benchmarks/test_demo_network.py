@@ -1,4 +1,4 @@
-"""The demo's comparison of networks: three views as if the fourth had never been, and errors on the images meant."""
+"""The demo's comparison of networks: three views without any data of the fourth, and errors on the held-out images."""
 
 import math
 from pathlib import Path

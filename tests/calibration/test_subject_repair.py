@@ -1,4 +1,4 @@
-"""The subject put right where one view took somebody else: all the time, for a while, or its reflection."""
+"""Subject repair where one view follows another person: all the time, for a while, or its reflection."""
 
 import pytest
 import torch

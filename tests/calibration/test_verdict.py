@@ -1,4 +1,4 @@
-"""The verdict: each reason from one number that changes, and whole clips spoiled the way people spoil them."""
+"""The verdict: each reason from one number that changes, and whole clips with common mistakes of filming."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""The verb `calibrate` on a clip folder: what it writes, and what its verdict does to the verbs that follow."""
+"""The verb `calibrate` on a clip folder: its files, and the effect of its verdict on later verbs."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What is known of images without decoding them."""
+"""Image metadata without decoding: sizes, frame numbers, gaps."""
 
 from pathlib import Path
 

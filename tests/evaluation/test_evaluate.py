@@ -1,4 +1,4 @@
-"""From poses and truth to figures: the same frames, axes and joints on both sides, and nothing left out in silence."""
+"""From poses and ground truth to numbers: the same frames, axes and joints on both sides, and nothing left out in silence."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pose Structure Score: what the paper claims of it, and that centres without their definition are refused."""
+"""Pose Structure Score: the properties that the paper states, and the error for centres without a definition."""
 
 import numpy as np
 import pytest

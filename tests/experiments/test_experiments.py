@@ -1,4 +1,4 @@
-"""The paper's experiments on drawn figures: what is compared with what, and what a result says of itself."""
+"""The paper's experiments on drawn clips: the rows that are compared, and the settings kept in a result."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""ONNX: the exported network says what PyTorch says, and predict runs on it."""
+"""ONNX: the exported network gives the results of PyTorch, and predict runs on it."""
 
 from pathlib import Path
 

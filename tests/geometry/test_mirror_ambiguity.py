@@ -1,4 +1,4 @@
-"""The mirrored world: constructed, and told from the true one by perspective where there is any."""
+"""Mirror ambiguity: the mirrored world constructed, and rejected by perspective where there is any."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What must hold for any rig, any scale and any noise, and what must never come out of degenerate input."""
+"""Properties that hold for any rig, any scale and any noise, and errors for degenerate input."""
 
 import math
 

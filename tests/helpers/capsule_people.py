@@ -1,4 +1,4 @@
-"""A small person made of capsules, one per bone: what the studio draws where nobody has the real body."""
+"""A small person made of capsules, one per bone: what the studio renders where the body model is not installed."""
 
 from __future__ import annotations
 

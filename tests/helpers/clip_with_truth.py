@@ -1,4 +1,4 @@
-"""The drawn clip with its truth beside it, and what a detector and a calibration would have made of it."""
+"""The drawn clip with its ground truth, and simulated results of a detector and a calibration."""
 
 import math
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What each of two processes does in test_distributed.py: training together, and the gradient of a shared batch."""
+"""One of two processes of test_distributed.py: training together, and the gradient of a shared batch."""
 
 import json
 import sys

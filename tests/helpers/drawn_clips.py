@@ -1,4 +1,4 @@
-"""A clip that is drawn: a stick figure that changes its pose, filmed by known cameras, with its exact labels."""
+"""A drawn clip: a stick figure that changes its pose, filmed by known cameras, with its exact labels."""
 
 import math
 from pathlib import Path

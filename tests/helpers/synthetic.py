@@ -1,4 +1,4 @@
-"""A moving skeleton with exactly constant bones, seen by a real rig: the truth the geometry is tested against.
+"""A moving skeleton with exactly constant bones, seen by a real rig: the ground truth of the geometry tests.
 
 The rig is subject S1's of Human3.6M; neighbours are 134, 46, 133 and 48 degrees apart.
 """

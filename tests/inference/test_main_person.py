@@ -1,4 +1,4 @@
-"""Whom predict reads: one person per photo, one after the other in a video. The detector is a stand-in."""
+"""The person that predict selects: one person per photo, one after the other in a video. The detector is a stand-in."""
 
 import numpy as np
 import pytest

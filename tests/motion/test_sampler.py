@@ -1,4 +1,4 @@
-"""Invented motion stays within what joints allow, on the floor, and differs."""
+"""Random motion stays within what joints allow, on the floor, and differs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Subject selection: a man walking and waving, filmed from all sides, among people who would mislead a choice by size."""
+"""Subject selection: a man walking and waving, filmed from all sides, among people who are larger in the image."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The verbs as functions: what goes from one to the next, what they save, and what they refuse."""
+"""The verbs as functions: their results, files and errors."""
 
 from dataclasses import replace
 from pathlib import Path

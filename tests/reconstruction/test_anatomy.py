@@ -24,11 +24,11 @@ def test_a_person_is_told_from_the_mirror_image(skeleton):
     xyz, conf = walker(100, skeleton)
     found = handedness(noisy(xyz, 0.03), conf, skeleton)
     assert found.score > 0.7
-    assert found.sure
+    assert found.significant
     assert all(score > 0.3 for score in found.cues.values())
     mirrored = handedness(noisy(xyz, 0.03) * MIRROR, conf, skeleton)
     assert mirrored.score == pytest.approx(-found.score, abs=1e-12)
-    assert mirrored.sure
+    assert mirrored.significant
 
 
 def test_labels_swapped_look_like_a_mirror():
@@ -81,7 +81,7 @@ def test_degenerate_people_give_numbers(frames, skeleton, seed, size):
     assert -1 <= found.score <= 1
     assert all(-1 <= score <= 1 for score in found.cues.values())
     if size == 0 or frames == 0:
-        assert not found.sure
+        assert not found.significant
         assert found.score == 0
 
 
@@ -90,7 +90,7 @@ def test_noise_is_unsure():
     nobody, conf = torch.zeros(4, 17, 3, dtype=torch.float64), torch.ones(4, 17, dtype=torch.float64)
     found = [handedness(noisy(nobody, 1.0, seed), conf, H36M17) for seed in range(200)]
     assert max(abs(each.score) for each in found) > 0.5  # by chance,
-    assert not any(each.sure for each in found)  # which the little evidence tells
+    assert not any(each.significant for each in found)  # which the little evidence tells
 
 
 def test_missing_joints_do_not_count():

@@ -1,4 +1,4 @@
-"""A studio clip is a clip: every verb runs on it, its truth is true, and it is made whole or not at all."""
+"""A studio clip is a clip: every verb runs on it, its ground truth is correct, and it is made whole or not at all."""
 
 from dataclasses import replace
 from pathlib import Path

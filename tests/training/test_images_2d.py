@@ -1,4 +1,4 @@
-"""Images of which only 2D is known: from clips and folders of images, with no say in depth."""
+"""Images with 2D keypoints alone: from clips and folders of images, without influence on depth."""
 
 import json
 from dataclasses import replace

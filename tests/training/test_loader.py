@@ -1,4 +1,4 @@
-"""What training reads: every batch a function of seed and step, shared by processes, nothing read twice or lost."""
+"""Batches of training: every batch a function of seed and step, shared by processes, nothing read twice or lost."""
 
 import itertools
 import json

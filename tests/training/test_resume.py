@@ -1,4 +1,4 @@
-"""Killed for real, twice, a training ends as one that was left in peace: every bit of the weights and of the log."""
+"""A training that is killed twice ends as an uninterrupted one: every bit of the weights and of the log."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The modes of supervision: what each one's labels are made from, where they lie, and when they are made again."""
+"""The modes of supervision: the sources of their labels, their folders, and when they are made again."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Training: it learns drawn figures, resumes to the last bit, and guards its folder."""
+"""Training: it learns drawn clips, resumes to the last bit, and guards its folder."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The calibration page: the verdict first, every camera and pair, and nothing invented where something is missing."""
+"""The calibration page: the verdict first, every camera and pair, and no value where something is missing."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None
         drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
         worst_lag_frames=float(found.rig.lag.abs().max()),
         mirror_cost=None if first is None else _finite(first.mirror_cost),
-        handedness=hand.score if hand.sure else None,
+        handedness=hand.score if hand.significant else None,
         undecided_share=undecided / observed.x.shape[1],
         swapped_views=int(swapped.sum()),
         mirrored_video=None if first is None else _finite(first.mirrored_video),
@@ -186,7 +186,7 @@ def _signed_errors(observed: Observations, camera: Camera, xyz: Tensor) -> Float
 def _roaming(
     xyz: Float[Tensor, "frame joint 3"], agreed: Float[Tensor, "frame joint"], skeleton: Skeleton
 ) -> Float[Tensor, "3"]:
-    """How far the middle of the hips moved along each axis, from the 5th to the 95th percentile; 0 where unseen."""
+    """Range of the middle of the hips along each axis, from the 5th to the 95th percentile; 0 where unseen."""
     hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
     middle = xyz[(agreed[:, hips] > 0).all(-1)][:, hips].mean(1)
     return middle.quantile(0.95, 0) - middle.quantile(0.05, 0) if len(middle) else xyz.new_zeros(3)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict rests on. "Worst" and "usual" (the median) are over the cameras."""
+    """Measured numbers that the verdict is based on. "Worst" and "usual" (the median) are over the cameras."""
 
     cameras: int
     worst_camera: str  # the one with the fewest inliers

@@ -58,7 +58,7 @@ def initial_rig(observed: Observations, intrinsics: Rig, skeleton: Skeleton, see
 
     Raises CalibrationError when views share too few keypoints or agree on no rig.
     """
-    observed = observed.weighted(skeleton.votes)
+    observed = observed.weighted(skeleton.evidence_weights)
     pairs = relative_poses(observed, intrinsics.names, seed)
     observed = observed.frames(evenly(observed.weight.shape[1], RECONSTRUCTION_FRAMES))
     found = reconstruct(observed, pairs, skeleton.flip)
@@ -78,9 +78,9 @@ def with_likely_focal(
 ) -> Rig:
     """The intrinsics with the focal lengths that explain the images best, out of a few.
 
-    ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is a mere
-    guess. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the same
-    field of view for all that were guessed.
+    ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is
+    assumed. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the
+    same field of view for all that were assumed.
     """
     frames = frames[evenly(len(frames), RECONSTRUCTION_FRAMES)]
     camera = intrinsics.camera.to(torch.float64)
@@ -186,7 +186,7 @@ def _unmirrored(
     ratio = worlds[1].cost / max(worlds[0].cost, 1e-12)
     if ratio < 1 + _MIN_COST_DIFFERENCE:
         person = [handedness(world.xyz, agreed, skeleton) for world in worlds]
-        if person[0].sure and person[0].score < 0 < person[1].score:
+        if person[0].significant and person[0].score < 0 < person[1].score:
             worlds.reverse()
             ratio = 1 / ratio
     return worlds[0].R, worlds[0].t, ratio

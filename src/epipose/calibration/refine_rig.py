@@ -116,16 +116,16 @@ def refine_rig(
 
 def _round(task: _Task, rig: Rig, frames: Tensor, free: Free, before: Bundle | None, steps: int = 100) -> _Round:
     """Correct swaps, triangulate, adjust: once."""
-    flip, votes = task.poses.skeleton.flip, task.poses.skeleton.votes
+    flip, weights = task.poses.skeleton.flip, task.poses.skeleton.evidence_weights
     R, t = rig.camera.R, rig.camera.t
     observed, swapped = correct_swaps(task.rays(rig).frames(frames), R, t, flip)
     raw = observed
     if free.focal != "known":  # the adjustment takes rays by the given intrinsics, which it corrects
         raw = task.rays(replace(task.given, lag=rig.lag)).frames(frames).swapped(swapped, flip)
-    xyz, agreed = triangulate_views(observed.weighted(votes), R, t)
+    xyz, agreed = triangulate_views(observed.weighted(weights), R, t)
     if before is not None:
         before = before._replace(lag=torch.zeros_like(before.lag))  # it is in the observations now
-    raw = raw.weighted(votes)
+    raw = raw.weighted(weights)
     raw = replace(raw, weight=raw.weight * agreed)
     min_gain = 1e-5 if free.focal == "known" else 1e-6
     bundle = bundle_adjust(task.problem(raw, free), R, t, xyz, start=before, steps=steps, min_gain=min_gain)

@@ -20,7 +20,7 @@ from epipose.reconstruction.scale import Scale
 
 @dataclass(frozen=True)
 class CameraReport:
-    """One camera: how well it agrees with the rest (reprojection errors of the subject's joints), how sure it is."""
+    """One camera: reprojection errors of the subject's joints, and standard deviations of the camera's parameters."""
 
     name: str
     median_px: float
@@ -34,8 +34,8 @@ class CameraReport:
     image_coverage: float  # share of a 10 x 10 grid over the image in which joints were seen
     focal_px: float
     focal_sigma_pct: float  # 0 where the focal length was given
-    focal_doubt_pct: float  # by how much the footage would change a focal length that was given,
-    focal_doubt_sigma_pct: float  # and how sure that is
+    focal_doubt_pct: float  # change of a given focal length that the footage suggests,
+    focal_doubt_sigma_pct: float  # and the standard deviation of that
     distortion: tuple[float, ...]
     lens: str  # "given", or what was estimated of it
     drift_mrad: float  # by how much the first half of the clip places the joints elsewhere than the second half
@@ -45,7 +45,7 @@ class CameraReport:
 
 @dataclass(frozen=True)
 class PairReport:
-    """What one pair of views said on its own, and how far that was from the final rig."""
+    """Relative pose of one pair of views on its own, compared with the final rig."""
 
     views: tuple[str, str]
     correspondences: int
@@ -55,12 +55,12 @@ class PairReport:
     rotation_sigma_deg: float  # of the pair on its own
     sigma_in_rig_deg: float  # of the same rotation in the final rig
     outvoted: bool
-    findings: tuple[str, ...]  # what makes this pair a weak one
+    findings: tuple[str, ...]  # reasons why this pair is a weak one
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationReport:
-    """What calibration.json holds. ``scale`` None: nominal, a person 1.7 m tall."""
+    """Content of calibration.json. ``scale`` None: nominal, a person 1.7 m tall."""
 
     verdict: Verdict
     evidence: Evidence
@@ -87,7 +87,7 @@ class Calibration(CalibrationReport):
         return tuple(camera.name for camera in self.cameras if camera.swapped_throughout)
 
     def notes(self) -> tuple[str, ...]:
-        """What was assumed, measured and repaired, in plain words."""
+        """Assumptions, measurements and repairs, in plain words."""
         scale: tuple[str, ...] = ()
         if self.scale is not None:
             scale = (*self.scale.words, *self.scale.warnings)

@@ -100,7 +100,7 @@ def _change_in(people: list[Observations], skeleton: Skeleton, rig: Rig, view: i
     candidates = [candidate.frames(moments) for candidate in candidates]
     subject = people[0].views(others).frames(moments)
     points = gated(camera.R[others], camera.t[others], *subject.per_point())
-    xyz, conf = points.xyz, points.confidence * skeleton.votes.to(points.xyz)
+    xyz, conf = points.xyz, points.confidence * skeleton.evidence_weights.to(points.xyz)
     pose = camera.R[view], camera.t[view]
     fit = _fits(candidates, xyz, conf, *pose)
     for proposal in [_resected(candidate, xyz, conf) for candidate in candidates]:

@@ -1,8 +1,8 @@
 """Verdict on a calibration: trust, check or reject, and why.
 
-The evidence is measured in assess.py, the rules stand in verdict_rules.py. Reject means that the cameras are probably off
-by ten degrees or more, or not of one scene. Trust means that nothing speaks against them. Everything else is for the
-user to look at.
+The evidence is measured in assess.py, the rules stand in verdict_rules.py. Reject means that the cameras are probably
+off by ten degrees or more, or not of one scene. Trust means that nothing speaks against them. Everything else is for
+the user to look at.
 """
 
 from __future__ import annotations

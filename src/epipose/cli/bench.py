@@ -13,15 +13,15 @@ from epipose.experiments.options import BenchOptions, Experiment
 
 @dataclass(frozen=True)
 class Bench:
-    """The paper's experiments: labels, self, collapse, cameras. On people that the studio draws, or on a dataset.
+    """The paper's experiments: labels, self, collapse, cameras. On synthetic clips of the studio, or on a dataset.
 
     labels: label quality by 2D source and cameras. self: the same network from labels of every kind. collapse: the 2D
-    branch not frozen. cameras: their number and choice. Writes JSON, prints the table. Clips and networks in --work are
-    not made again. self and collapse need epipose[metrics].
+    branch not frozen. cameras: number and choice of cameras. Writes JSON, prints the table. Clips and networks in
+    --work are not made again. self and collapse need epipose[metrics].
     """
 
     name: Annotated[Experiment, tyro.conf.Positional]
-    """Which."""
+    """The experiment."""
     work: Path = Path("bench")
     """Folder for clips and networks."""
     out: Path | None = None

@@ -21,7 +21,7 @@ class Datasets:
     """
 
     do: Annotated[Literal["list", "check", "import"], tyro.conf.Positional] = "list"
-    """What to do."""
+    """Action; see above."""
     path: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="PATH")] = None
     """Folder or file of the dataset; check and import recognise which it is."""
     out: Path | None = None

@@ -14,9 +14,9 @@ from epipose.evaluation.options import EvaluateOptions
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Compare poses with the ground truth, by a protocol that papers use; prints what the numbers rest on, too.
+    """Compare poses with the ground truth, by a protocol of the field.
 
-    Writes JSON, CSV and rows of LaTeX.
+    Prints the numbers with the frames, the alignment and the averaging behind them; writes JSON, CSV and rows of LaTeX.
     """
 
     predicted: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PRED")]

@@ -16,7 +16,7 @@ class Label:
     folder: Folder
     """Clip folder with 2D poses and cameras."""
     mode: LabelMode = "self"
-    """What the labels are made from. self: detected keypoints and recovered cameras. The others need footage with ground
+    """Source of the labels. self: detected keypoints and recovered cameras. The others need footage with ground
     truth: self+rig: its cameras; true2d: its keypoints too; full: its 3D poses."""
     triangulation: LabelOptions = LabelOptions()
     force: bool = False

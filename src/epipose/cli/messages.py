@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def say(worked: bool, path: Path, then: str) -> None:
-    """What is done, and what comes next."""
+    """Print the file that was written (or was there already), and the next command."""
     print(f"{path} {'written' if worked else 'is there already, from the same input and options'}. Next: {then}")
 
 

@@ -14,17 +14,18 @@ from epipose.training.options import RefineOptions
 
 @dataclass(frozen=True)
 class Refine:
-    """Train a model's refiner, which corrects the network's predictions: on how people move, without a single image.
+    """Train a model's refiner, which corrects the network's predictions. Needs poses alone, no images.
 
-    It learns from labelled clips, motion capture or both, seen by virtual cameras all round; epipose predict uses it.
+    The poses are those of labelled clips, of motion capture or of both, seen by random virtual cameras; epipose predict
+    uses the refiner.
     """
 
     model: Path
-    """Model folder that gets it: refiner.safetensors."""
+    """Model folder; refiner.safetensors is written into it."""
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")] = ()
-    """Labelled clip folders: how this person moves. Without --mocap, invented poses are mixed in."""
+    """Labelled clip folders, for the motion of their person. Without --mocap, random poses are mixed in."""
     mocap: Path | None = None
-    """Folder of motion capture, ASF/AMC, BVH or DeepMimic; needs epipose[studio]. How people move."""
+    """Folder of motion capture, ASF/AMC, BVH or DeepMimic; needs epipose[studio]."""
     options: Annotated[RefineOptions, tyro.conf.arg(name="refinement")] = field(default_factory=RefineOptions)
 
     def run(self) -> None:

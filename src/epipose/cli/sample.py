@@ -10,7 +10,7 @@ from pathlib import Path
 class Sample:
     """Download the sample clip: four synchronised videos of a man on a beam, with the laboratory's own calibration.
 
-    The videos are part of the package pose2sim (BSD-3); pip downloads it (51 MB), or you name the wheel.
+    The videos are part of the package pose2sim (BSD-3); pip downloads it (51 MB), or --wheel names a downloaded one.
     """
 
     out: Path

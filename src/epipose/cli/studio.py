@@ -13,7 +13,7 @@ class Studio:
     """Make synthetic clips of random people filmed by random cameras, with ground truth.
 
     Every clip is a folder that the other verbs accept; its truth/ has the ground-truth cameras and joints. Needs the
-    extra epipose[studio]. A run that was interrupted goes on where it was when the same command is given again.
+    extra epipose[studio]. An interrupted run resumes when the same command is given again.
     """
 
     out: Path
@@ -27,7 +27,7 @@ class Studio:
     fps: float = 25.0
     """Frames per second."""
     size: str | None = None
-    """Images, WIDTHxHEIGHT; phones may stand or lie. Default: 640x640 for rings, 720x1280 for phones, or the rig's."""
+    """Image size, WIDTHxHEIGHT; phones: upright or not. Default: 640x640 for rings, 720x1280 for phones, or the rig's."""
     rig: str = "ring"
     """ring, phones (on tripods, anywhere), h36m (the cameras of Human3.6M's S1), or a file: an epipose rig.json,
     or Human3.6M's cameras as they are published."""

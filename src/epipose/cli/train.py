@@ -27,15 +27,15 @@ class Train:
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CLIP ...")] = ()
     """Labelled clip folders."""
     studio: bool = False
-    """Learn from people whom the studio draws while the network trains, instead of from clips; needs epipose[studio]."""
+    """Train on synthetic people that the studio renders meanwhile, instead of on clips; needs epipose[studio]."""
     mocap: Path | None = None
-    """With --studio: folder of motion capture to play; default: invented motion."""
+    """With --studio: folder of motion capture to play; default: random motion."""
     backgrounds: Path | None = None
-    """With --studio: folder of photos to put behind people; default: made-up rooms."""
+    """With --studio: folder of photos to put behind people; default: random rooms."""
     images: int = 50_000
-    """With --studio: how many images are called an epoch."""
+    """With --studio: images per epoch."""
     workers: int = 1
-    """With --studio: processes that draw."""
+    """With --studio: rendering processes."""
     options: Annotated[TrainOptions, tyro.conf.arg(name="training")] = field(default_factory=TrainOptions)
 
     def run(self) -> None:

@@ -99,7 +99,7 @@ class CheckResult(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """How to get a dataset: its full name, terms, address, what to download, and the folder tree that is expected."""
+    """Access to a dataset: its full name, terms, address, what to download, and the folder tree that is expected."""
 
     title: str
     licence: str

@@ -39,7 +39,7 @@ def describe(name: str, reader: Reader) -> str:
 
 
 def check_dataset(path: AnyPath) -> tuple[str, list[CheckResult]]:
-    """Which dataset a path is, and the results of its check; raises InputError where it is none."""
+    """Name of the dataset in a path, and the results of its check; raises InputError where it is none."""
     path = Path(path).resolve()
     name, reader = reader_for(path)
     return f"{name}: {reader.info.title}", reader.check(path)
@@ -87,5 +87,5 @@ def _check_selection(name: str, reader: Reader, selection: Selection) -> None:
 
 
 def _place_of(path: Path, take: Take) -> str:
-    """Where a take's images are; the dataset's own path for a take without images."""
+    """Location of a take's images; the dataset's own path for a take without images."""
     return str(next(filter(None, take.images), path))

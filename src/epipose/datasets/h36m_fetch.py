@@ -139,7 +139,7 @@ def _ground_truth(path: Path, rig: Rig, views: tuple[str, ...], shown: Int64[np.
 def _rows_of(
     rows: _Rows, camera: str, shown: Int64[np.ndarray, " frame"]
 ) -> tuple[Shaped[np.ndarray, " known"], Shaped[np.ndarray, " known"]]:
-    """Which of the frames shown a camera has rows of, and these rows."""
+    """Frames shown that a camera has rows of, and these rows."""
     own = np.flatnonzero(rows["camera"] == int(camera))
     _, frame, row = np.intersect1d(shown, rows["frame"][own].astype(np.int64) - 1, return_indices=True)
     return frame, own[row]

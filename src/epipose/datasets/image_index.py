@@ -123,7 +123,7 @@ def check_numbering(folder: Path, frames: int) -> None:
 
 
 def count_missing(folder: Path, names: Collection[str]) -> int:
-    """How many files of these names are not in a folder; raises InputError where there is no such folder."""
+    """Number of files of these names that are not in a folder; raises InputError where there is no such folder."""
     try:
         return len(set(names) - set(os.listdir(folder)))
     except OSError as error:
@@ -133,7 +133,7 @@ def count_missing(folder: Path, names: Collection[str]) -> int:
 
 
 def frames_shown(paths: Sequence[Path | None], fps: float) -> Int64[np.ndarray, " frame"] | None:
-    """Which frames of the recording, from 0, these views show; None where there is no folder of images (but videos).
+    """Frames of the recording, from 0, that these views show; None where there is no folder of images (but videos).
 
     Names end with the frame's number, from 1 (ffmpeg), or from 0 where there is an image 0. Folders may hold a
     selection of the frames, the same in every view; the end may lack in some, by `MAX_END_DIFFERENCE_S` at the
@@ -169,7 +169,7 @@ def _recording_frames(folder: Path) -> Int64[np.ndarray, " frame"]:
 
 
 def frame_step(shown: Int64[np.ndarray, " frame"]) -> int:
-    """How many frames of the recording lie between two images; 1 where images come in uneven steps.
+    """Number of frames of the recording from one image to the next; 1 where images come in uneven steps.
 
     An image that is missing among even steps leaves the step as it is.
     """
@@ -183,7 +183,7 @@ def image_rate(shown: Int64[np.ndarray, " frame"], fps: float) -> float:
 
 
 def image_fault(folder: Path, frames: int) -> str | None:
-    """What is wrong with the images of a recording of ``frames`` frames; None where all, or every n-th, are there."""
+    """The fault in the images of a recording of ``frames`` frames; None where all, or every n-th, are there."""
     try:
         shown = _recording_frames(folder)
     except EpiposeError as error:

@@ -123,7 +123,7 @@ class MpiInf3dhp:
 
 
 def rows_of_h36m(joints: tuple[str, ...]) -> list[int]:
-    """Where each joint of Human3.6M's 17 stands in a list of this dataset's joints, by name."""
+    """Index of each joint of Human3.6M's 17 in a list of this dataset's joints, by name."""
     return [joints.index(JOINT_ALIASES.get(joint, joint)) for joint in H36M17.joints]
 
 

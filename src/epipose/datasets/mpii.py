@@ -182,7 +182,7 @@ def _rectangle(image: str, person: Any) -> _Person | None:
 
 
 def _field(struct: Any, name: str) -> list[Any]:
-    """What a MATLAB struct has under a name, as a list: nothing, one thing or many."""
+    """Values of a MATLAB struct under a name, as a list: nothing, one thing or many."""
     return _many(getattr(struct, name, None))
 
 

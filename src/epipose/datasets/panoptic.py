@@ -126,7 +126,7 @@ def _take(calibration: Path, views: Sequence[str]) -> Take:
 
 
 def _length(folder: Path, images: Sequence[Path | None]) -> tuple[int, float, int]:
-    """How many frames a take has, how many a second, and how many of the recording's lie between two images."""
+    """Number of frames of a take, frames per second, and frames of the recording from one image to the next."""
     for path in images:
         if path is not None and path.is_dir():
             shown = frame_numbers(path)
@@ -160,7 +160,7 @@ def _images(folder: Path, views: Sequence[str]) -> dict[str, Path]:
 
 
 def _poses(folder: Path) -> Path:
-    """Where the pose files of a sequence are."""
+    """Folder of the pose files of a sequence."""
     deeper = folder / POSE_FOLDER / "hd"
     return deeper if deeper.is_dir() else folder / POSE_FOLDER
 

@@ -21,12 +21,12 @@ class Named(Protocol):
 
     @property
     def subject(self) -> str:
-        """Who is recorded; empty where it is not known."""
+        """The recorded subject; empty where it is not known."""
         ...
 
     @property
     def action(self) -> str:
-        """What is done; empty where it is not known."""
+        """The recorded action; empty where it is not known."""
         ...
 
 

@@ -67,7 +67,7 @@ def import_take(take: Take, out: AnyPath, *, every: int = 1, options: Mapping[st
 
 
 def _thinning(take: Take, every: int) -> tuple[int, int]:
-    """How many frames of the recording, and how many images, from one frame of the clip to the next."""
+    """Number of frames of the recording, and of images, from one frame of the clip to the next."""
     if every < 1:
         raise InputError(f"--every is {every}; give 1 for every frame, 2 for every other, and so on.")
     every = max(every, take.step)

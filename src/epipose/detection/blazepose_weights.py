@@ -37,7 +37,7 @@ class WeightFile:
 
     @property
     def path(self) -> Path:
-        """Where the cache keeps it."""
+        """Its path in the cache."""
         return cache_folder() / self.name
 
     @property

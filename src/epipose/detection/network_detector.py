@@ -73,7 +73,7 @@ class NetworkDetector:
         return [self._detection(found, image)]
 
     def _search(self, image: np.ndarray) -> _Reading:
-        """The largest person above the least score, anywhere in an image."""
+        """The largest person above the minimum score, anywhere in an image."""
         reading = self._read(image, windows(image.shape[1], image.shape[0]))
         reading = reading.at(reading.score.topk(min(MAX_CANDIDATES, len(reading.box))).indices)
         for _ in range(CENTRING_ROUNDS - 1):

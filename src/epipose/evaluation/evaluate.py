@@ -106,7 +106,7 @@ def _mean_of(rows: Sequence[MetricMeans]) -> MetricMeans:
 
 
 def _left_out(chosen: Sequence[PairedView], joint_weight: Float[Tensor, " joint"]) -> LeftOut:
-    """How much of the ground truth has no prediction, and how many poses have too few joints to count."""
+    """Share of the ground truth without prediction, and number of poses with too few joints to count."""
     root = chosen[0].skeleton.root
     annotated = torch.cat([one.annotated * joint_weight for one in chosen])
     weight = torch.cat([one.weight * joint_weight for one in chosen])
@@ -128,7 +128,7 @@ def _left_out(chosen: Sequence[PairedView], joint_weight: Float[Tensor, " joint"
 def _statement(
     rules: EvaluationProtocol, chosen: Sequence[PairedView], names: Sequence[str], metric: bool, pss: str | None
 ) -> Statement:
-    """What the results rest on, in words."""
+    """Basis of the results, in words."""
     skeleton, with_prediction = chosen[0].skeleton, [one for one in chosen if one.has_prediction]
     joints, root = rules.joints or skeleton.joints, skeleton.joints[skeleton.root]
 
@@ -155,7 +155,7 @@ def _statement(
 
 
 def _steps(chosen: Sequence[PairedView], every: int | None) -> str:
-    """Which frames of the recordings are compared, in words."""
+    """Frames of the recordings that are compared, in words."""
     return " and ".join(
         sorted(
             {
@@ -169,7 +169,7 @@ def _steps(chosen: Sequence[PairedView], every: int | None) -> str:
 
 
 def _pss_statement(structure: PoseStructureScore | None, path: Path | None) -> str | None:
-    """What the Pose Structure Score rests on, in words; None where it is not measured."""
+    """Basis of the Pose Structure Score, in words; None where it is not measured."""
     if structure is None or path is None:
         return None
     return (

@@ -11,7 +11,7 @@ Group = Literal["take", "subject"]
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """How predictions are compared with the ground truth."""
+    """Protocol and extras of a comparison of predictions with the ground truth."""
 
     protocol: Literal["h36m-p1", "h36m-p2", "3dhp", "mpii", "free"] = "free"
     """h36m-p1: MPJPE and NMPJPE, h36m-p2: PMPJPE, both of subjects S9 and S11, every 64th frame. 3dhp: PCK and AUC of
@@ -19,4 +19,4 @@ class EvaluateOptions:
     structure: Path | None = None
     """Centres of the Pose Structure Score (see docs/metrics.md), to report PSS, too."""
     interval: Group = "take"
-    """What the bootstrap of the confidence intervals draws anew."""
+    """Unit of resampling in the bootstrap of the confidence intervals."""

@@ -212,7 +212,7 @@ def _check_frames(predicted: Path, found: _Predicted, ground_truth: Path, wanted
 
 
 def _made_with(path: Path) -> dict[str, str]:
-    """What a file of predictions states: the model, the source of the boxes, the source of the intrinsics."""
+    """Statements of a file of predictions: the model, the source of the boxes, the source of the intrinsics."""
     with np.load(path, allow_pickle=False) as file:
         text = str(file["made_with"]) if "made_with" in file.files else "{}"
     try:

@@ -82,7 +82,7 @@ class PoseMetrics:
         return {joint: MetricMeans(means) for joint, means in table.items()}
 
     def counts(self) -> dict[str, int]:
-        """How many poses each metric is a mean of."""
+        """Number of poses that each metric is a mean of."""
         return {name: int(weight.sum()) for name, weight in self.weight.items()}
 
     def means(self, wanted: Sequence[bool] | None = None) -> MetricMeans:

@@ -93,7 +93,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Statement:
-    """What the results rest on, in words: the protocol as it was carried out. None: does not apply to it."""
+    """Basis of the results, in words: the protocol as it was carried out. None: does not apply to it."""
 
     protocol: str
     joints: str

@@ -27,7 +27,7 @@ _MAX_CAMERAS = 4  # in a choice
 
 
 def camera_rows(clips: Sequence[Path]) -> dict[str, LabelRow]:
-    """Errors of labels by the choice of views over detected clips, with recovered and with true cameras.
+    """Errors of labels by the choice of views over detected clips, with recovered and with ground-truth cameras.
 
     The errors are those of clips that calibration does not reject; the verdicts are those of all clips.
     """

@@ -1,8 +1,8 @@
 """Label quality by source of the keypoints and of the cameras, before anything is trained on the labels.
 
-The paper's table: true 2D or a detector's, with true cameras, with recovered ones, and with those that the paper's own
-recipe finds (F from a single frame). Every row is over all clips, and again over those whose cameras
-calibration does not reject, which are the ones that are labelled in practice. Beside it: the effect of gates,
+The paper's table: ground-truth 2D or a detector's, with ground-truth cameras, with recovered ones, and with
+those that the paper's own recipe finds (F from a single frame). Every row is over all clips, and again over those whose
+cameras calibration does not reject, which are the ones that are labelled in practice. Beside it: the effect of gates,
 smoothing and confidence. Confidence is of use if it is low where the error is high: the mean weighted by it is then
 below the plain one, and the rank correlation of the two is negative.
 """

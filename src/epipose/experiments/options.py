@@ -12,7 +12,7 @@ Size = Literal["small", "paper"]
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """On what an experiment runs, and with which network and detector."""
+    """Footage, network and detector of an experiment."""
 
     data: Path | None = None
     """A dataset with 3D ground truth and images (see epipose datasets); default: clips of the studio, which needs

@@ -31,7 +31,7 @@ class FootageSource:
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """What an experiment ran on and how; ``settings`` are those of the training, its weights and its test images.
+    """Footage and settings of an experiment; ``settings`` are those of the training, its weights and its test images.
 
     In JSON the settings, and the fields of ``source``, stand beside the other fields.
     """

@@ -34,7 +34,7 @@ def label_table(rows: Mapping[str, LabelRow]) -> str:
     """Labels by source of keypoints and cameras: over all clips, and over those that calibration does not reject."""
     columns = {"clips": 0, "mpjpe_mm": 1, "nmpjpe_mm": 1, "pmpjpe_mm": 1, "joint_share": 3, **_ROTATION}
     words = {
-        f"{source}, {cameras}{which}": f"{source}, {cameras}{which}"
+        f"{source}, {cameras}{which}": f"{_TERMS.get(source, source)}, {_TERMS.get(cameras, cameras)}{which}"
         for which in ("", ", not rejected")
         for source in ("true 2D", "detector")
         for cameras in ("true cameras", "recovered", "paper's recipe")
@@ -47,11 +47,11 @@ def option_table(rows: Mapping[str, LabelRow]) -> str:
     """The effect of gates, smoothing and confidence, for the detector's keypoints and recovered cameras."""
     columns = {"joint_mm": 1, "joint_mm_weighted": 1, "rank_correlation": 2, "joint_share": 3}
     words = {
-        "detector, recovered, not rejected": "as it is: gate 2.5, no smoothing",
+        "detector, recovered, not rejected": "default: gate 2.5, no smoothing",
         **{key: key if key != "gate 1e+06" else "no gate" for key in rows if key.startswith(("gate", "smoothness"))},
     }
     headers = (
-        "error of a joint mm",
+        "joint error mm",
         "weighted by confidence",
         "rank correlation with confidence",
         "share of joints labelled",
@@ -71,19 +71,22 @@ def self_table(rows: Mapping[str, NetworkRow]) -> str:
 
 
 def collapse_table(rows: Mapping[str, NetworkRow]) -> str:
-    """The 2D branch frozen, and not."""
-    words = {"frozen": "frozen: a detector's joints", "unfrozen": "not frozen: the network's own joints, in every step"}
+    """The 2D branch frozen and unfrozen."""
+    words = {
+        "frozen": "frozen: a detector's keypoints",
+        "unfrozen": "not frozen: the network's own keypoints, in every step",
+    }
     lines = [
         [words[key], *(number(value, 0) for value in (row.mpjpe_mm, row.nmpjpe_mm, row.pmpjpe_mm)),
          number(row.spread[0], 4), number(row.spread[-1], 4)]
         for key, row in rows.items() if row.spread
     ]  # fmt: skip
     headers = ("MPJPE mm", "NMPJPE mm", "PMPJPE mm", "spread, first epoch", "spread, last epoch")
-    return markdown(("2D that labels come from", *headers), lines)
+    return markdown(("keypoints that labels come from", *headers), lines)
 
 
 def camera_table(rows: Mapping[str, LabelRow]) -> str:
-    """Number and choice of cameras; beside the recovered ones what true cameras give."""
+    """Number and choice of cameras; beside the recovered ones the results of ground-truth cameras."""
     lines = []
     for key, row in rows.items():
         if key.endswith("true cameras"):
@@ -98,7 +101,7 @@ def camera_table(rows: Mapping[str, LabelRow]) -> str:
         )
     headers = (
         "cameras", "widest angle deg", "clips not rejected", "rotation, median deg", "worst deg", "labels, NMPJPE mm",
-        "with true cameras", "joints labelled", "with true cameras", "trust / check / reject / refused",
+        "with ground-truth cameras", "joints labelled", "with ground-truth cameras", "trust / check / reject / refused",
     )  # fmt: skip
     return markdown(headers, lines)
 
@@ -119,16 +122,18 @@ def _published(row: str) -> str:
     return f"{text} ({published.NOTES[row]})" if row in published.NOTES else text or "-"
 
 
+# Parts of row keys whose term in a table is another.
+_TERMS = {"true 2D": "ground-truth 2D", "true cameras": "ground-truth cameras", "recovered": "recovered cameras"}
 _ROTATION = {"rotation_deg_median": 2, "rotation_deg_worst": 1}
 _SELF = {
-    "full": "true 3D (`full`)",
-    "true2d": "true 2D, true cameras (`true2d`)",
-    "self+rig": "detector, true cameras (`self+rig`)",
+    "full": "ground-truth 3D (`full`)",
+    "true2d": "ground-truth 2D and cameras (`true2d`)",
+    "self+rig": "detector, ground-truth cameras (`self+rig`)",
     "self": "detector, recovered cameras (`self`)",
-    "self, unweighted": "- every label counted alike",
+    "self, unweighted": "- every label with the same weight",
     "self, one subject": "- one subject only, as many steps",
     "self, refined": "- with a refiner, from these labels and motion capture",
-    "full, refined": "true 3D, with a refiner",
+    "full, refined": "ground-truth 3D, with a refiner",
     "paper's recipe": "detector, the paper's recipe for cameras",
     "mean pose": "mean pose of the training clips, for every image",
     "pretrained": "for comparison: the pretrained network",

@@ -17,7 +17,7 @@ Sharing = Literal["known", "shared", "each"]
 
 @dataclass(frozen=True)
 class Free:
-    """What is estimated besides joints and bone lengths; of intrinsics one value for all cameras, or each its own."""
+    """Unknowns besides joints and bone lengths; of intrinsics one value for all cameras, or each its own."""
 
     poses: bool = True  # of the cameras
     focal: Sharing = "known"
@@ -27,7 +27,7 @@ class Free:
 
 @dataclass(frozen=True)
 class Priors:
-    """How strongly the softer knowledge counts. None switches a prior off where it can be."""
+    """Standard deviations of the priors. None switches a prior off where it can be."""
 
     symmetric: tuple[int, ...] | None = None  # for every bone the index of its mirror partner: equally long
     smoothness: float | None = None  # expected second difference of a joint's path, in units of the world

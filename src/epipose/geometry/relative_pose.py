@@ -215,7 +215,7 @@ def pose_covariance(
 
     A is the curvature of the robust cost, B the spread of its gradient, summed over groups before it is squared, so
     that neither heavy tails nor errors that repeat within a group make it too small (Huber 1967; Liang & Zeger,
-    Biometrika 1986). With 10 groups or fewer B would be guesswork; then each group counts as one observation. No
+    Biometrika 1986). With 10 groups or fewer B would be unreliable; then each group counts as one observation. No
     angle is less certain than pi, so undetermined poses have a large covariance, not an infinite one.
     """
     distance, J = sampson_jacobian(R, t, a, b)

@@ -99,10 +99,10 @@ class BundleResiduals:
     def start(self, R: Tensor, t: Tensor, xyz: Tensor, before: Bundle | None) -> Bundle:
         """The state to begin with, and its cost."""
         V = self.views
-        lens = (R.new_ones(V), R.new_zeros(V, 2), R.new_zeros(V))
+        unknowns = (R.new_ones(V), R.new_zeros(V, 2), R.new_zeros(V))
         if before is not None:
-            lens = (before.focal, before.radial, before.lag)
-        state = Bundle(R, t, xyz, self.start_length, self.bone_sigma, *lens, cost=0.0)
+            unknowns = (before.focal, before.radial, before.lag)
+        state = Bundle(R, t, xyz, self.start_length, self.bone_sigma, *unknowns, cost=0.0)
         return state._replace(cost=self.cost(state))
 
     def moved(self, state: Bundle, shared: Tensor, joints: Tensor) -> Bundle:

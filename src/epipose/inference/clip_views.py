@@ -67,7 +67,7 @@ def predict_views(
 
 
 def _intrinsics_source(folder: Path, intrinsics: Path) -> str:
-    """Where the intrinsics of a clip folder come from: a dataset, a file, or calibration."""
+    """Source of the intrinsics of a clip folder: a dataset, a file, or calibration."""
     report = folder / "calibration.json"
     if intrinsics.name == "rig.json" and report.exists():
         kinds = {camera["lens"] for camera in read_json(report)["cameras"]}

@@ -13,7 +13,7 @@ from epipose.network.choices import Runtime
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """How images are predicted."""
+    """Options of single-image prediction."""
 
     runtime: Runtime = "auto"
     """Runtime of the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""

@@ -54,7 +54,7 @@ def npm_package(name: str, version: str) -> Package:
 
 
 def cache_folder() -> Path:
-    """Where downloaded files are kept: $EPIPOSE_CACHE, else the platform's cache folder."""
+    """Folder of downloaded files: $EPIPOSE_CACHE, else the platform's cache folder."""
     if chosen := os.environ.get("EPIPOSE_CACHE"):
         return Path(chosen)
     if sys.platform == "darwin":

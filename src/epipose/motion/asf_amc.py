@@ -76,7 +76,7 @@ def read_amc(path: AnyPath) -> Motion:
 
 
 def _level_foot(foot: _Bone) -> Float64[np.ndarray, "3"]:
-    """Where the foot points, level with the floor as it is in the standing skeleton."""
+    """Direction of the foot, level with the floor as it is in the standing skeleton."""
     return foot.offset * [1, 0, 1]
 
 

@@ -32,7 +32,7 @@ PRESENCE_SCORE = 0.02
 
 @dataclass(frozen=True)
 class ViewChoice:
-    """The candidate that was taken in one view, and why.
+    """The candidate that was taken in one view, and the reason.
 
     ``candidates``: how many there were. ``taken``: its number among them, longest first, from 0. ``added``: the numbers
     of those that are the same person, seen at other times. ``agreement``: mean correlation with the other views'
@@ -49,7 +49,7 @@ class ViewChoice:
     sure: bool
 
     def described(self, views: int) -> str:
-        """Which candidate was taken, and why, as one of ``views`` views."""
+        """The candidate that was taken, and the reason, as one of ``views`` views."""
         return f"{self._candidate()}{self._reason(views)}"
 
     def _candidate(self) -> str:
@@ -68,7 +68,7 @@ class ViewChoice:
 
 @dataclass(frozen=True)
 class SubjectChoice:
-    """Which candidate of every view is the subject: by the views' names, in the order of the views."""
+    """The candidate of every view that is the subject: by the views' names, in the order of the views."""
 
     views: Mapping[str, ViewChoice]
 
@@ -90,7 +90,7 @@ class SubjectChoice:
         ]
 
     def _as_json(self) -> dict[str, dict[str, object]]:
-        """What detect.json keeps under "subject"."""
+        """Content of "subject" in detect.json."""
         return {name: asdict(choice) for name, choice in self.views.items()}
 
     @classmethod

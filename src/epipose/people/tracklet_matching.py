@@ -112,7 +112,7 @@ def _epipolar_errors(rays: TrackletRays, rig: Rig, skeleton: Skeleton, a: int, b
     hypotheses = []
     for order in (list(range(len(skeleton.flip))), list(skeleton.flip)):
         x_a, x_b = seen.x[a], seen.x[b][:, order]
-        weight = (seen.weight[a] * seen.weight[b][:, order]).sqrt() * skeleton.votes.to(seen.weight)
+        weight = (seen.weight[a] * seen.weight[b][:, order]).sqrt() * skeleton.evidence_weights.to(seen.weight)
         near_a, near_b = correct_pair(essential_from_pose(R, t), x_a, x_b)
         squared = ((near_a - x_a).square().sum(-1) + (near_b - x_b).square().sum(-1)) / variance
         size_a, size_b = (

@@ -39,10 +39,10 @@ def calibrate(
         result = check_rig(poses, rig, max_frames=options.max_frames)
     else:
         measure = scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
-        lens = choose_intrinsics(clip, intrinsics, options.focal)
-        note = lens.note
+        chosen = choose_intrinsics(clip, intrinsics, options.focal)
+        note = chosen.note
         result = calibrate_rig(
-            poses, lens.rig, fps=clip.fps, focal=lens.focal, focal_sigma=lens.sigma, clocks=options.clocks,
+            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, focal_sigma=chosen.sigma, clocks=options.clocks,
             constant_bones=options.constant_bones, symmetric=options.symmetric, smoothness=options.smoothness,
             measure=measure, max_frames=options.max_frames, seed=options.seed,
         )  # fmt: skip

@@ -25,7 +25,7 @@ from epipose.sync.result import TimeOffsets
 
 
 class DetectionRecord(NamedTuple):
-    """What a detection is made from: options, and fingerprints of all that is read and of the videos alone."""
+    """Inputs of a detection: options, and fingerprints of all that is read and of the videos alone."""
 
     options: Mapping[str, Any]
     inputs: str
@@ -34,7 +34,7 @@ class DetectionRecord(NamedTuple):
 
 @dataclass(frozen=True)
 class DetectionReport:
-    """How a clip was synchronised, who the subject is in each view and why, and what a user should look at."""
+    """Synchronisation of a clip, choice of the subject in each view with its reasons, and warnings for the user."""
 
     subject: SubjectChoice
     sync: TimeOffsets
@@ -144,7 +144,7 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
 
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
-    """What a detection is made from. It reads every byte of the videos."""
+    """Inputs of a detection. Reads every byte of the videos."""
     videos = fingerprint([view.video for view in clip.views])
     poses = [] if options.poses is None else files_in(Path(options.poses))
     asked = as_json(replace(options, detector=resolved_name(options.detector)))

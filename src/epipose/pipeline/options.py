@@ -18,7 +18,7 @@ LabelMode = Literal["self", "self+rig", "true2d", "full"]
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """Which keypoints, and how the videos are synchronised."""
+    """Source of the keypoints, and synchronisation of the videos."""
 
     detector: str = "blazepose"
     """blazepose (the heavy weights where they are in the cache, else full), blazepose-full, blazepose-heavy;
@@ -26,15 +26,15 @@ class DetectOptions:
     poses: Path | None = None
     """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
     sync: SyncMethod = "auto"
-    """How to find the time offsets of the videos. auto: by the motion, checked by the sound where all have it, or by
-    the sound where the motion does not tell. none: they were started together."""
+    """Method for the time offsets of the videos. auto: from motion, checked against sound where all have it, or
+    from sound where motion gives no clear result. none: the videos start together."""
     offsets: tuple[float, ...] = ()
-    """When each video was started, in seconds, by hand; one number for each video, instead of --sync."""
+    """Time offsets given by hand: the moment each video starts, in seconds; one number per video, instead of --sync."""
 
 
 @dataclass(frozen=True)
 class CalibrateOptions:
-    """What is known of cameras and subject, and what is estimated."""
+    """Known and estimated parameters of cameras and subject."""
 
     focal: FocalChoice = "auto"
     """Focal lengths: known as given or assumed, or estimated: one for all cameras, or each its own. auto: known where
@@ -54,14 +54,14 @@ class CalibrateOptions:
     smoothness: float | None = None
     """Expected second difference of a joint's path from frame to frame, in metres; for short clips only."""
     max_frames: int = 500
-    """Frames to use, evenly spread; more help little."""
+    """Frames to use, evenly spread; more change little."""
     seed: int = 0
     """Seed of the random draws; the same seed gives the same cameras."""
 
 
 @dataclass(frozen=True)
 class LabelOptions:
-    """Who is triangulated, and which joints are left out."""
+    """Persons to triangulate, and limits below which joints are left out."""
 
     people: People = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
@@ -75,7 +75,7 @@ class LabelOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The whole pipeline: what detection, calibration and labelling are told, and which network is trained."""
+    """Options of the whole pipeline: detection, calibration, labelling, and the network to train."""
 
     intrinsics: Path | None = None
     """As for calibrate."""

@@ -39,7 +39,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
     report = Report(
         f"What {len(Clip.load(out).views)} cameras saw of one person",
-        "Cameras, 3D labels and a network from the videos alone. Under every number stands how far to trust it. "
+        "Cameras, 3D labels and a network from the videos alone. Every number comes with its reliability. "
         "view.html in the same folder shows everything in 3D.",
     )
     calibration_sections(report, out)

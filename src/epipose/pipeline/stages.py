@@ -29,7 +29,7 @@ from epipose.skeletons import H36M17
 from epipose.training.supervision import Mode, check_supervision, supervision
 from epipose.viz.calibration_report import calibration_page
 
-# What rests on 2D poses, and on cameras: it goes when they change, so that nobody sees the old beside the new.
+# Files derived from 2D poses, and from cameras: removed when these change, so that no outdated file remains.
 _FROM_POSES = ("calibrate.json", "rig.json", "calibration.json", "calibration.html")
 _FROM_CAMERAS = ("label.json", "poses3d.npz")
 

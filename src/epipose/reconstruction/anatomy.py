@@ -32,12 +32,12 @@ _MIN_SCORE, _MIN_DEVIATIONS = 0.5, 5.0
 class Handedness(NamedTuple):
     """``score``: +1 a person, -1 the mirror image of one, 0 no evidence; ``evidence``: cues seen, over all frames.
 
-    ``cues``: the score by each cue alone (those that were seen). ``sure``: whether the sign is significant.
+    ``cues``: the score by each cue alone (those that were seen). ``significant``: whether the sign of the score is.
     """
 
     score: float
     evidence: int
-    sure: bool
+    significant: bool
     cues: dict[str, float]
 
 
@@ -97,14 +97,14 @@ def handedness(
         evidence += int((weight > 0).sum())
     cues = {name: signed / size for name, (signed, size) in sums.items() if size > 0}
     score = sum(signed for signed, _ in sums.values()) / max(sum(size for _, size in sums.values()), 1e-300)
-    sure = abs(score) >= _MIN_SCORE and abs(score) * evidence**0.5 >= _MIN_DEVIATIONS
-    return Handedness(score, evidence, sure, cues)
+    significant = abs(score) >= _MIN_SCORE and abs(score) * evidence**0.5 >= _MIN_DEVIATIONS
+    return Handedness(score, evidence, significant, cues)
 
 
 def _forward(
     cue: _Cue, xyz: Tensor, conf: Tensor, skeleton: Skeleton
 ) -> tuple[Float[Tensor, " frame"], Float[Tensor, " frame"]]:
-    """How far the tip is in front of the base, as a share of the length of ``up``; and the confidence in that."""
+    """Distance of the tip in front of the base, as a share of the length of ``up``; and the confidence in that."""
     (tip, tip_conf), (base, base_conf) = (
         mean_joint(xyz, conf, skeleton, cue.tip),
         mean_joint(xyz, conf, skeleton, cue.base),

@@ -1,7 +1,7 @@
 """3D labels: every joint triangulated from its inlier views, with a confidence that the geometry supports.
 
 A label is only worth training on when it is right, and the geometry tells when it is: two views or more must agree,
-from directions far enough apart to fix the depth. What fails that gets confidence 0, never a guess.
+from directions far enough apart to fix the depth. What fails that gets confidence 0.
 """
 
 from __future__ import annotations

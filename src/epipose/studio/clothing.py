@@ -96,7 +96,7 @@ def simplified(body: Body, detail: float) -> Int32[np.ndarray, "face 3"]:
 
 
 def _along(body: Body, names: tuple[str, str], length: np.ndarray) -> np.ndarray:
-    """How far along a limb each vertex is: 0 to 1 on its first segment, 1 to 2 on the second, -1 elsewhere."""
+    """Position of each vertex along a limb: 0 to 1 on its first segment, 1 to 2 on the second, -1 elsewhere."""
     along = np.full(len(length), -1.0)
     for segment, name in enumerate(names):
         own = body.region == REGIONS.index(name)
@@ -117,7 +117,7 @@ def _smoothed(cover: np.ndarray, faces: np.ndarray, rounds: int = 2) -> np.ndarr
 
 
 def _hair(body: Body, look: Look, face: Face) -> np.ndarray:
-    """How much of each vertex of the head is covered with hair: above a line that falls from forehead to nape."""
+    """Share of hair on each vertex of the head: above a line that falls from forehead to nape."""
     place = (body.vertices - face.eyes.mean(0)) / face.between
     behind = -place[:, 1] * face.forwards
     line = np.interp(behind, [0.3, 0.9, 1.4, 2.0], [look.hairline, 0.8, -0.2, -look.hair_length])

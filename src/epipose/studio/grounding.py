@@ -34,7 +34,7 @@ def grounded(
 
 
 def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, " frame"]:
-    """How far a captured person (H36M17, metres) is off the floor: 0 while any part of it is on the floor."""
+    """Height of a captured person (H36M17, metres) above the floor: 0 while any part of it is on the floor."""
     clearance = np.array([_JOINT_CLEARANCE[joint] for joint in H36M17.joints])
     return np.maximum((xyz[..., 2] - clearance).min(1) - floor_height(xyz) - _MAX_STANDING_HEIGHT, 0.0)
 

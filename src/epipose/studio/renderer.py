@@ -170,7 +170,7 @@ class Renderer:
         _set(self._room, size=size, eye=centre)
 
     def _target(self, width: int, height: int) -> tuple[Any, Any]:
-        """Where to draw (several samples a pixel) and where to read, for images of this size."""
+        """Framebuffers to draw into (several samples a pixel) and to read from, for images of this size."""
         if (width, height) not in self._targets:
             size, gl = (width, height), self._gl
             drawing = gl.framebuffer(

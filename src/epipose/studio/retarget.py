@@ -166,7 +166,7 @@ def _foot(
 
 
 def _standing_pitch(height: np.ndarray, toes: np.ndarray, fps: float) -> float:
-    """How far the toes point up (radians, at most 15 degrees) while a foot is low and at rest; 0 when it never is."""
+    """Angle of the toes upward (radians, at most 15 degrees) while a foot is low and at rest; 0 when it never is."""
     if len(height) < 3:
         return 0.0
     speed = np.abs(np.gradient(height)) * fps + np.linalg.norm(np.gradient(toes, axis=0), axis=-1) * fps

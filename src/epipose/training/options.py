@@ -20,12 +20,12 @@ Schedule = Literal["steps", "cosine"]
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a network is trained; the defaults are the paper's."""
+    """Options of a training run; the defaults are the paper's."""
 
     mode: Mode = "self"
-    """Where labels come from. self: as epipose label wrote them. With footage whose ground truth is known, self+rig:
+    """Source of the labels. self: as epipose label wrote them. With footage whose ground truth is known, self+rig:
     the same with the cameras of the ground truth; true2d: triangulated from its keypoints; full: its 3D poses;
-    unfrozen: from the network's own 2D, to see it collapse."""
+    unfrozen: from the network's own 2D, which collapses."""
     images_2d: tuple[Path, ...] = ()
     """Clip folders, folders of images with a poses2d.npz, or datasets of people in images (MPII, COCO), of which
     only the keypoints are learned; without any CLIP, that is a pre-training in 2D."""
@@ -64,7 +64,7 @@ class TrainOptions:
     frozen_norm: bool = False
     """Keep the statistics of the backbone's batch normalisation as ImageNet made them; for small clips and batches."""
     schedule: Schedule = "steps"
-    """How the learning rate goes down: by ten at each of --lr-drops, or along a cosine to zero."""
+    """Schedule of the learning rate: divided by ten at each of --lr-drops, or along a cosine to zero."""
     lr_drops: tuple[int, ...] = (90, 120)
     """Epochs after which the rate is divided by ten."""
     warmup: float = 0.0
@@ -94,7 +94,7 @@ class TrainOptions:
     compile: bool = False
     """Let torch.compile make the network faster; it takes a minute first."""
     checkpoint_steps: int | None = None
-    """Steps from one checkpoint to the next; default: by the clock."""
+    """Steps from one checkpoint to the next; default: every --checkpoint-seconds."""
     checkpoint_seconds: float = 300.0
     """Seconds from one checkpoint to the next."""
     overwrite: bool = False
@@ -108,10 +108,10 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class RefineOptions:
-    """How a refiner is trained."""
+    """Options of the refiner's training."""
 
     people: int = 600
-    """With --mocap: how many random bodies play it, 150 poses each."""
+    """With --mocap: number of random bodies that it is played on, 150 poses each."""
     frames: tuple[int, int] | None = None
     """First and last frame of the clips to learn from; default all."""
     init: Literal["pretrained", "none"] | Path = "pretrained"

@@ -17,7 +17,7 @@ from epipose.training.options import Mode
 
 
 class Supervision(NamedTuple):
-    """What the labels of a mode are made from, and the folder they lie in (with the rig in use)."""
+    """Sources of the labels of a mode, and the folder they lie in (with the rig in use)."""
 
     poses2d: Path | None  # to be triangulated; else the ground-truth 3D poses are the labels
     rig: Path

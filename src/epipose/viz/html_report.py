@@ -75,7 +75,7 @@ class Report:
 
     def key_numbers(self, key_numbers: Sequence[KeyNumber]) -> Report:
         """Numbers as a row of cards."""
-        self._parts.append('<div class="numbers">' + "".join(_card(figure) for figure in key_numbers) + "</div>")
+        self._parts.append('<div class="numbers">' + "".join(_card(shown) for shown in key_numbers) + "</div>")
         return self
 
     def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Report:
@@ -141,12 +141,12 @@ def _row(headers: Sequence[str], cells: Sequence[str]) -> str:
     return f"<tr>{marked}</tr>"
 
 
-def _card(figure: KeyNumber) -> str:
-    trust = f'<span class="trust {figure.trust}">{_TRUST[figure.trust]}</span>' if figure.trust else ""
-    unit = f" <small>{html.escape(figure.unit)}</small>" if figure.unit else ""
+def _card(shown: KeyNumber) -> str:
+    trust = f'<span class="trust {shown.trust}">{_TRUST[shown.trust]}</span>' if shown.trust else ""
+    unit = f" <small>{html.escape(shown.unit)}</small>" if shown.unit else ""
     return (
-        f'<div class="card"><div class="label">{html.escape(figure.label)}</div>'
-        f'<div class="value">{html.escape(figure.value)}{unit}</div>{trust}{_paragraphs(figure.meaning)}</div>'
+        f'<div class="card"><div class="label">{html.escape(shown.label)}</div>'
+        f'<div class="value">{html.escape(shown.value)}{unit}</div>{trust}{_paragraphs(shown.meaning)}</div>'
     )
 
 

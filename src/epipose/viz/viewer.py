@@ -128,7 +128,7 @@ def _play(server: viser.ViserServer, drawing: _Drawing) -> None:
 
 @dataclass(frozen=True)
 class _Limbs:
-    """What moves: per frame the position, rotation and size of every bone, and position and size of every joint."""
+    """Moving parts: per frame the position, rotation and size of every bone, and position and size of every joint."""
 
     bone_positions: Float[np.ndarray, "frame bone 3"]
     bone_wxyzs: Float[np.ndarray, "frame bone 4"]
