@@ -97,8 +97,8 @@ def _degrees(errors: dict[str, Any]) -> list[str]:
 def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> None:
     report.section(
         "3D from a single image",
-        "epipose comes with a network trained on synthetic people alone, from ImageNet weights; it has seen no pose of a real "
-        "person. A second small network, the refiner, combines its prediction with the keypoints that BlazePose found in "
+        "epipose comes with a network trained on synthetic people alone, from ImageNet weights; no pose of a real person "
+        "was in its training. A second small network, the refiner, combines its prediction with the keypoints that BlazePose found in "
         "the image; it was trained on motion capture. "
         f"Here both were trained for a few minutes more, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
         f"above, without a single 3D label. It is evaluated on frames {TEST[0]}-{TEST[1]}, one image at a time: the same "

@@ -1,4 +1,4 @@
-"""From poses and ground truth to numbers: the same frames, axes and joints on both sides, and nothing left out in silence."""
+"""From poses and ground truth to numbers: the same frames, axes and joints on both sides, all omissions reported."""
 
 import csv
 from pathlib import Path
@@ -25,7 +25,7 @@ from tests.helpers.drawn_clips import poses as figure
 from tests.helpers.drawn_clips import rig
 
 ROOT = H36M17.root
-SURE = torch.ones(1, 17)
+FULL_CONFIDENCE = torch.ones(1, 17)
 
 
 def saved(path: Path, xyz: np.ndarray, conf: torch.Tensor | None = None, **fields) -> Path:

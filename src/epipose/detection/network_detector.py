@@ -1,7 +1,7 @@
 """Detection of one person with the pretrained network, so that nothing need be downloaded.
 
 The network outputs a pose for every square crop, with a person in it or without. What tells them apart is equivariance:
-a person stays in place when the crop is shifted, while an invented pose moves with it. So crops all over the image are
+a person stays in place when the crop is shifted, while a false pose moves with it. So crops all over the image are
 read, the best are centred on the keypoints that they showed, a few times over, and in the end each is compared with
 somewhat larger crops beside it. In a video the next frame begins with the crop where the last one ended.
 """

@@ -59,7 +59,7 @@ def refine(
     """Train a refiner for the network of a model folder, and write it there (``refiner.safetensors``, ``refine.json``).
 
     ``changes`` are fields of ``options`` by name. ``folders`` are labelled clips; ``mocap`` are motion files, played by
-    random bodies. Where there are both, each is half of every batch; clips alone are mixed with invented poses, so that
+    random bodies. Where there are both, each is half of every batch; clips alone are mixed with random poses, so that
     other poses are not forgotten. A refiner that is there from the same poses and options is returned as it is. Raises
     InputError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
     """
@@ -90,7 +90,7 @@ def _fitted(
 ) -> tuple[Refiner, list[int]]:
     """A refiner trained on the poses of clips and motions, and how many poses each kind has."""
     sets = [labelled_poses(folders, skeleton, options.frames)] if folders else []
-    sets += [captured_poses(mocap, options.people, options.seed) if mocap else invented_poses(options.seed)]
+    sets += [captured_poses(mocap, options.people, options.seed) if mocap else random_poses(options.seed)]
     how = {"steps": options.steps, "batch_size": options.batch_size, "lr": options.lr, "seed": options.seed}
     return fit_refiner(sets, skeleton, start, **how), [len(one.xyz) for one in sets]
 
@@ -151,14 +151,14 @@ def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[in
 
 
 def captured_poses(motions: Sequence[Path], people: int, seed: int, each: int = 150) -> PoseSet:
-    """``each`` poses of so many random bodies that play random motions; three in ten people play an invented one."""
+    """``each`` poses of so many random bodies that play captured motions, three in ten of them a random one."""
     from epipose.studio.actor import posed_joints
 
     xyz = torch.from_numpy(posed_joints(motions, people, each, seed))
     return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
 
 
-def invented_poses(seed: int, people: int = 200, seconds: float = 15.0, fps: float = 8.0) -> PoseSet:
+def random_poses(seed: int, people: int = 200, seconds: float = 15.0, fps: float = 8.0) -> PoseSet:
     """Random poses that bodies can take (`random_motion`)."""
     rng = np.random.default_rng(seed)
     motions = [random_motion(rng, seconds, fps).xyz for _ in range(people)]
