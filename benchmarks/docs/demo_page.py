@@ -98,8 +98,8 @@ def _four_cameras_section(report: Report, out: Path, found: dict[str, Any]) -> N
     report.section(
         "3D from a single image",
         "epipose comes with a network trained on synthetic people alone, from ImageNet weights; no pose of a real person "
-        "was in its training. A second small network, the refiner, combines its prediction with the keypoints that BlazePose found in "
-        "the image; it was trained on motion capture. "
+        "was in its training. A second small network, the refiner, combines its prediction with the keypoints that "
+        "BlazePose found in the image; it was trained on motion capture. "
         f"Here both were trained for a few minutes more, from frames {TRAIN[0]}-{TRAIN[1]} of each camera and the labels "
         f"above, without a single 3D label. It is evaluated on frames {TEST[0]}-{TEST[1]}, one image at a time: the same "
         "man before the same cameras, a third of a second later. After adaptation they fit this man and this room "

@@ -55,8 +55,9 @@ class BundleResiduals:
     def _measured_bones(self, xyz: Tensor) -> tuple[Float[Tensor, " bone"], Float[Tensor, " bone"]]:
         """Median length of every bone, and the robust spread of its logarithm over the frames.
 
-        The constancy of each bone length is estimated, not assumed: a spine bends, a forearm does not, and a foot in a corner of
-        the image is seen badly. Held stiffer than it is seen, noise (which only ever lengthens) would turn cameras.
+        The constancy of each bone length is estimated, not assumed: a spine bends, a forearm does not, and a foot in a
+        corner of the image is seen badly. Held stiffer than it is seen, noise (which only ever lengthens) would turn
+        cameras.
         """
         length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
         length = torch.where(self.bone_weight > 0, length, torch.nan)
