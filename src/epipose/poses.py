@@ -144,11 +144,15 @@ class Poses3D:
 
     def save(self, path: AnyPath) -> None:
         """Write ``xyz``, ``conf``, ``skeleton``, ``space``, ``metric`` (and ``times``) to an npz."""
+        write_npz(path, **self.arrays())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What `save` writes, by key."""
         arrays = {"xyz": self.xyz.float().numpy(), "conf": self.conf.float().numpy()}
         if self.times is not None:
             arrays["times"] = self.times.double().numpy()
         about = {"skeleton": self.skeleton.name, "space": self.space, "metric": self.metric}
-        write_npz(path, **arrays, **{key: np.array(value) for key, value in about.items()})
+        return {**arrays, **{key: np.array(value) for key, value in about.items()}}
 
     @staticmethod
     def load(path: AnyPath) -> Poses3D:

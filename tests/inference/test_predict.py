@@ -17,6 +17,7 @@ from epipose.inference import predict as predict_module
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.predict import predict, predict_crops
+from epipose.inference.prediction import Prediction
 from epipose.io import image_source as source_module
 from epipose.io.files import read_npz
 from epipose.io.images import read_image
@@ -107,6 +108,17 @@ def test_video(model: Path, tmp_path: Path) -> None:
     info = probe(tmp_path / "out" / "overlay.mp4")
     assert (info.frames, info.fps, info.height) == (5, 10.0, 640)
     assert not (tmp_path / "clip" / "overlay.mp4").exists()
+
+
+def test_the_poses_of_a_video_have_times(model: Path, tmp_path: Path) -> None:
+    clip = clip_folder(tmp_path / "clip", frames=3, views=2)
+    prediction = predict(clip / "cam1.mp4", model, tmp_path / "out")
+    assert prediction.poses.times is not None
+    assert prediction.poses.times.tolist() == pytest.approx([0.0, 0.1, 0.2])
+    assert prediction.poses.fps == pytest.approx(10.0)
+    again = Prediction.load(tmp_path / "out")
+    assert again.poses.times is not None
+    assert torch.equal(again.poses.times, prediction.poses.times)
 
 
 def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:

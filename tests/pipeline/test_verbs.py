@@ -114,7 +114,8 @@ def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path)
         patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
         keypoints = keypoints_in(clip, DetectOptions())
     assert torch.equal(epipose.synchronise(clip, keypoints, sync="none").keypoints.xy, seen.keypoints.xy)
-    late = epipose.synchronise(clip, keypoints, offsets=(0.0, 0.2, 0.0, 0.0))
+    late = epipose.synchronise(clip, keypoints, offsets=[0.0, 0.2, 0.0, 0.0])
+    assert late.options.offsets == (0.0, 0.2, 0.0, 0.0)
     assert [view.start for view in late.clip.views] == [0.0, 0.2, 0.0, 0.0]
     assert late.clip.frames < seen.clip.frames
 

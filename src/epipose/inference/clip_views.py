@@ -57,9 +57,9 @@ def predict_views(
     shown = "pretrained" if model is None else Path(model).name
     made_with = {"model": shown, "boxes": detector_used(folder), "intrinsics": _intrinsics_source(folder, intrinsics)}
     names = tuple(f"frame {number}" for number in range(clip.frames))
-    predictions = {}
+    predictions, times = {}, torch.from_numpy(clip.moments).double()
     for row, view in enumerate(clip.names):
-        poses = Poses3D(xyz[row][:, None], conf[row][:, None], trained.skeleton, "camera", trained.metric)
+        poses = Poses3D(xyz[row][:, None], conf[row][:, None], trained.skeleton, "camera", trained.metric, times)
         predictions[view] = Prediction(poses, uv[row], names, made_with)
         if out is not None:
             predictions[view].save(Path(out) / view)

@@ -66,7 +66,8 @@ def predict(
     given = None if options.intrinsics is None else _camera_for(source, options.intrinsics)
     stream = tqdm(images.read(), total=count, desc="poses from images", unit="frame", delay=2, disable=None)
     xyz, conf, uv = predict_images(trained, iter(stream), person, given, options.batch_size, target, options.flip_test)
-    poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric)
+    times = None if images.fps is None else torch.arange(count, dtype=torch.float64) / images.fps
+    poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric, times)
     names = images.names or tuple(f"frame {index}" for index in range(count))
     prediction = Prediction(poses, uv, names, _made_with(model, options))
     if out is not None:

@@ -75,10 +75,8 @@ class Prediction:
         """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""
         folder = Path(folder)
         poses, joints = self.poses, self.poses.skeleton.joints
-        arrays = {"xyz": poses.xyz.numpy(), "conf": poses.conf.numpy(), "uv": self.uv.numpy()}
-        names = {"skeleton": poses.skeleton.name, "space": poses.space, "names": self.names}
-        flags = {key: np.array(value) for key, value in (names | {"metric": poses.metric}).items()}
-        write_npz(folder / _FILE, **arrays, **flags, made_with=np.array(json.dumps(self.made_with)))
+        about = {"names": np.array(self.names), "made_with": np.array(json.dumps(self.made_with))}
+        write_npz(folder / _FILE, **poses.arrays(), uv=self.uv.numpy(), **about)
         frames = [
             {
                 "name": name,

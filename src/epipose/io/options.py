@@ -12,7 +12,10 @@ Options = TypeVar("Options")
 
 
 def with_changes(options: Options, changes: dict[str, Any]) -> Options:
-    """The options with some fields replaced; InputError that names the nearest field for a name that is none."""
+    """The options with some fields replaced, lists taken as tuples.
+
+    Raises InputError for a name that is no field, and names the nearest.
+    """
     known = [field.name for field in fields(options)]  # type: ignore[arg-type]
     for name in changes:
         if name not in known:
@@ -21,4 +24,5 @@ def with_changes(options: Options, changes: dict[str, Any]) -> Options:
                 f"There is no option '{name}'{f'; did you mean {near[0]}?' if near else '.'} "
                 f"There are {', '.join(known)}."
             )
-    return replace(options, **changes)  # type: ignore[type-var]
+    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+    return replace(options, **plain)  # type: ignore[type-var]
