@@ -10,7 +10,8 @@ import pytest
 
 from epipose.errors import InputError
 from epipose.io.files import read_json
-from epipose.training.options import RefineOptions, TrainOptions, refine_options, train_options
+from epipose.io.options import with_changes
+from epipose.training.options import RefineOptions, TrainOptions
 from epipose.training.presets import adapt_options
 from epipose.training.refine import refine
 from epipose.training.train import train_network
@@ -22,11 +23,11 @@ TINY = TrainOptions(
 
 
 def test_lists_and_strings_are_taken_for_tuples_and_paths() -> None:
-    options = train_options(TrainOptions(), {"lr_drops": [3], "images_2d": ["a"], "init": "model", "frames": [0, 2]})
+    options = with_changes(TrainOptions(), {"lr_drops": [3], "images_2d": ["a"], "init": "model", "frames": [0, 2]})
     assert (options.lr_drops, options.images_2d, options.init) == ((3,), (Path("a"),), Path("model"))
     assert options.frames == (0, 2)
-    assert train_options(TrainOptions(), {"init": "pretrained"}).init == "pretrained"
-    assert refine_options(RefineOptions(), {"init": "none"}).init == "none"
+    assert with_changes(TrainOptions(), {"init": "pretrained"}).init == "pretrained"
+    assert with_changes(RefineOptions(), {"init": "none"}).init == "none"
 
 
 def test_a_misspelt_option_names_the_nearest(tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ from epipose.clip import Clip
 from epipose.detection.detect import detector_used
 from epipose.errors import InputError
 from epipose.inference.main_person import person_of
-from epipose.inference.options import PredictOptions, predict_options
+from epipose.inference.options import PredictOptions
 from epipose.inference.predict import predict_images
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_json
+from epipose.io.options import with_changes
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.posenet import device_named
 from epipose.network.pretrained import pretrained_model
@@ -40,7 +41,7 @@ def predict_views(
     ``out`` it writes ``out/VIEW/predictions.npz`` and ``.json``. ``changes`` are fields of ``options`` by name. Raises
     InputError for a folder without keypoints or intrinsics, and for options that give others.
     """
-    options, folder = predict_options(options, changes), Path(folder)
+    options, folder = with_changes(options, changes), Path(folder)
     if options.intrinsics is not None or options.detector != "auto":
         raise InputError(
             "A clip folder has keypoints and intrinsics of its own: leave out --intrinsics and --detector."

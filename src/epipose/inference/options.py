@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from epipose.io.options import with_changes
 from epipose.network.choices import Runtime
 
 
@@ -29,10 +26,3 @@ class PredictOptions:
     """Images per batch; default: 8 on a CPU, 32 on a GPU."""
     device: str = "auto"
     """cpu, cuda, or auto."""
-
-
-def predict_options(options: PredictOptions, changes: Mapping[str, Any]) -> PredictOptions:
-    """The options with some fields replaced; InputError for a wrong name."""
-    intrinsics = changes.get("intrinsics")
-    paths = {"intrinsics": Path(intrinsics)} if isinstance(intrinsics, str) else {}
-    return with_changes(options, {**changes, **paths})

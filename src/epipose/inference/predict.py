@@ -22,10 +22,11 @@ from epipose.detection.detect import detector_named, resolved_name
 from epipose.errors import InputError, NoPersonError
 from epipose.inference.draw import draw
 from epipose.inference.main_person import PersonKeypoints, main_person
-from epipose.inference.options import PredictOptions, predict_options
+from epipose.inference.options import PredictOptions
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath
 from epipose.io.image_source import image_source
+from epipose.io.options import with_changes
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.choices import Runtime
 from epipose.network.crops import crop_from_pixels, crop_image, pixels_from_crop, pose_from_crop
@@ -50,7 +51,7 @@ def predict(
     predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises InputError for what cannot be read and for
     intrinsics of another size, NoPersonError where nobody is found in any image.
     """
-    options, source = predict_options(options, changes), Path(source)
+    options, source = with_changes(options, changes), Path(source)
     target = device_named(options.device)
     trained = load_reader(model or _pretrained_for(options.runtime), options.runtime)
     images = image_source(source)

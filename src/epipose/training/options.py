@@ -5,12 +5,10 @@ Nothing heavy is imported here, so that the command line answers --help at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from epipose.io.options import with_changes
 from epipose.network.choices import Backbone
 
 Mode = Literal["self", "self+rig", "true2d", "full", "unfrozen"]
@@ -124,24 +122,3 @@ class RefineOptions:
     """Highest learning rate of AdamW; 1e-3 from random weights."""
     seed: int = 0
     """Seed of the initial weights, the virtual views and the simulated errors."""
-
-
-def train_options(options: TrainOptions, changes: Mapping[str, Any]) -> TrainOptions:
-    """The options with some fields replaced, lists taken for tuples; InputError for a wrong name."""
-    plain = _frozen(changes)
-    if "images_2d" in plain:
-        plain["images_2d"] = tuple(Path(folder) for folder in plain["images_2d"])
-    return with_changes(options, plain)
-
-
-def refine_options(options: RefineOptions, changes: Mapping[str, Any]) -> RefineOptions:
-    """As `train_options`."""
-    return with_changes(options, _frozen(changes))
-
-
-def _frozen(changes: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
-    init = plain.get("init")
-    if isinstance(init, str) and init not in ("imagenet", "pretrained", "none"):
-        plain["init"] = Path(init)
-    return plain

@@ -26,6 +26,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError, InputError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, write_record
+from epipose.io.options import with_changes
 from epipose.motion.sampler import random_motion
 from epipose.network.config import PoseNetConfig
 from epipose.network.posenet import TrainedPoseNet
@@ -33,7 +34,7 @@ from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D, poses_that_count
 from epipose.skeleton import Skeleton
-from epipose.training.options import RefineOptions, refine_options
+from epipose.training.options import RefineOptions
 from epipose.training.virtual_views import simulate_inputs, virtual_views
 
 _WEIGHT_DECAY = 1e-4
@@ -63,7 +64,7 @@ def refine(
     other poses are not forgotten. A refiner that is there from the same poses and options is returned as it is. Raises
     InputError where there is nothing to learn from, for unlabelled clips, and for an ``init`` without a refiner.
     """
-    options, folders, model, mocap = refine_options(options, changes), as_paths(folders), Path(model), as_paths(mocap)
+    options, folders, model, mocap = with_changes(options, changes), as_paths(folders), Path(model), as_paths(mocap)
     if not folders and not mocap:
         raise InputError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
     _check(options)

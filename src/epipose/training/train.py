@@ -16,6 +16,7 @@ import torch
 
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_json, write_record
+from epipose.io.options import with_changes
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
 from epipose.network.pretrained import pretrained_model
@@ -26,7 +27,7 @@ from epipose.training.checkpoint import remove_checkpoint
 from epipose.training.distributed import ProcessGroup, process_group
 from epipose.training.images_2d import samples_2d
 from epipose.training.loop import fit
-from epipose.training.options import Mode, TrainOptions, train_options
+from epipose.training.options import Mode, TrainOptions
 from epipose.training.samples import Samples, clip_samples, concatenate_samples
 from epipose.training.supervision import label_folders
 
@@ -54,7 +55,7 @@ def train_network(
     torchrun, all processes train together. Raises InputError for unlabelled folders, for options that cannot be, and
     for an ``out`` with another run's options (unless ``overwrite``).
     """
-    options, folders, out = train_options(options, changes), as_paths(folders), Path(out)
+    options, folders, out = with_changes(options, changes), as_paths(folders), Path(out)
     start = pretrained_model() if options.init == "pretrained" else options.init
     target = device_named(options.device)
     _check(folders, stream, options)
