@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.files import AnyPath, read_object, write_json
 from epipose.io.images import holds_images
 from epipose.io.summary import html_table, one_line
 from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames
@@ -176,7 +176,7 @@ class Clip:
             raise InputError(
                 f"{folder} is no clip folder (it has no clip.json). Make one: epipose detect VIDEOS --out {folder}"
             )
-        content = read_json(path)
+        content = read_object(path)
         again = f"Make it again: epipose detect VIDEOS --out {folder}"
         if content.get("format") != _FORMAT:
             raise DamagedFileError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")

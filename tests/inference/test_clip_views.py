@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose.cli.main import main
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError
 from epipose.evaluation.pairs import paired_views
 from epipose.inference.clip_views import predict_clip, predict_views
 from epipose.io.files import read_json, read_npz, write_json, write_record
@@ -59,6 +59,9 @@ def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: P
     assert found["cam1"].made_with["intrinsics"] == "estimated (epipose calibrate)"
     file = read_npz(tmp_path / "out" / "cam2" / "predictions.npz", ("xyz", "made_with"), "")
     assert file["xyz"].shape == (6, 1, 17, 3)
+    write_json(folder / "calibration.json", {"cameras": 4})
+    with pytest.raises(DamagedFileError, match=r"calibration\.json is damaged"):
+        predict_views(folder, model)
     for name in ("rig.json", "intrinsics.json"):
         (folder / name).unlink()
     with pytest.raises(EpiposeError, match=r"needs keypoints .* and intrinsics"):

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 import epipose
-from epipose.errors import EpiposeError
+from epipose.errors import DamagedFileError, EpiposeError
 from epipose.io.files import (
     already_done,
     fingerprint,
     read_json,
     read_npz,
+    read_object,
     replacing,
     write_json,
     write_npz,
@@ -44,6 +45,15 @@ def test_json_from_a_folder_or_a_broken_file_is_refused_by_name(tmp_path):
     for name in ("x.json", "y.json", "z.json"):
         with pytest.raises(EpiposeError, match=name):
             read_json(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [[], None, 3, "text"])
+def test_a_record_that_is_no_object_is_damaged(tmp_path, content):
+    write_json(tmp_path / "verb.json", content)
+    with pytest.raises(DamagedFileError, match=r"verb\.json .*expected a JSON object"):
+        read_object(tmp_path / "verb.json")
+    with pytest.raises(DamagedFileError, match=r"verb\.json"):
+        already_done(tmp_path / "verb.json", {}, "", [])
 
 
 def test_a_record_matches_only_the_same_options_and_inputs(tmp_path):

@@ -107,6 +107,18 @@ def test_a_damaged_record_is_named(seen: DetectedClip, calibration: Calibration,
         Calibration.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["detect.json", "clip.json", "calibration.json", "rig.json"])
+@pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"cameras": [1]}', '{"options": 3}'])
+def test_files_that_hold_something_else_are_named(
+    seen: DetectedClip, calibration: Calibration, tmp_path: Path, name: str, text: str
+) -> None:
+    seen.save(tmp_path)
+    calibration.save(tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DamagedFileError, match=name.replace(".", r"\.")):
+        DetectedClip.load(tmp_path) if name in ("detect.json", "clip.json") else Calibration.load(tmp_path)
+
+
 def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path) -> None:
     """The detector's keypoints, given back as a file's, make the same clip."""
     clip = epipose.load_clip(footage)

@@ -21,7 +21,7 @@ from epipose.clip import Clip
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
 from epipose.io.fetch import archive_of, extract, has_hash, pip_wheel
-from epipose.io.files import AnyPath, read_json
+from epipose.io.files import AnyPath, read_object
 
 WHEEL = pip_wheel("pose2sim", "0.10.49")
 WHEEL_SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"
@@ -64,7 +64,7 @@ def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
     it pip downloads it into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
     """
     out = Path(out)
-    views = read_json(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
+    views = read_object(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
     if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
         raise InputError(f"{out} holds another clip. Give an empty or new folder for the sample.")
     missing = [name for name, (_, sha256) in MEMBERS.items() if not has_hash(out / name, sha256)]

@@ -21,7 +21,7 @@ from epipose.clip import Clip, View
 from epipose.datasets.base import GroundTruth, Take
 from epipose.datasets.image_index import MAX_END_DIFFERENCE_S
 from epipose.errors import InputError
-from epipose.io.files import AnyPath, already_done, read_json, write_record
+from epipose.io.files import AnyPath, already_done, read_object, write_record
 from epipose.io.video import probe
 from epipose.poses import Poses2D, Poses3D
 
@@ -108,7 +108,7 @@ def _already_imported(out: Path, requested: Mapping[str, Any]) -> bool:
         if out.exists():
             raise InputError(f"{out} exists and is no import of a dataset. Give another --out, or remove it.")
         return False
-    old = read_json(record).get("options", {})
+    old = read_object(record).get("options", {})
     changed = [f"{name} {old.get(name)} (now {value})" for name, value in requested.items() if old.get(name) != value]
     raise InputError(
         f"{out} holds another import: {', '.join(changed) or 'it is not whole'}. Give another --out, or remove it."

@@ -17,7 +17,7 @@ from epipose.clip import Clip, View
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
 from epipose.errors import DamagedFileError, InputError, NoPersonError
-from epipose.io.files import read_json
+from epipose.io.files import read_object
 from epipose.poses import Poses2D
 
 __all__ = ["DETECTORS", "Detection", "Detector", "detect_keypoints", "detector_named", "detector_used", "resolved_name"]
@@ -61,7 +61,7 @@ def resolved_name(name: str) -> str:
 def detector_used(folder: Path) -> str:
     """Name of the detector behind a clip folder's poses2d.npz; "given joints" where the keypoints were given."""
     record = folder / "detect.json"
-    options = read_json(record).get("options", {}) if record.exists() else {}
+    options = read_object(record).get("options", {}) if record.exists() else {}
     return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
 
 

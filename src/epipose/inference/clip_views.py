@@ -13,12 +13,12 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.detect import detector_used
-from epipose.errors import InputError
+from epipose.errors import DamagedFileError, InputError
 from epipose.inference.main_person import person_of
 from epipose.inference.options import PredictOptions
 from epipose.inference.predict import predict_images
 from epipose.inference.prediction import Prediction
-from epipose.io.files import AnyPath, read_json
+from epipose.io.files import AnyPath, read_object
 from epipose.io.options import with_changes
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.posenet import device_named
@@ -71,7 +71,12 @@ def _intrinsics_source(folder: Path, intrinsics: Path) -> str:
     """Source of the intrinsics of a clip folder: a dataset, a file, or calibration."""
     report = folder / "calibration.json"
     if intrinsics.name == "rig.json" and report.exists():
-        kinds = {camera["lens"] for camera in read_json(report)["cameras"]}
+        try:
+            kinds = {camera["lens"] for camera in read_object(report)["cameras"]}
+        except (KeyError, TypeError) as error:
+            raise DamagedFileError(
+                f"{report} is damaged ({error}). Make it again: epipose calibrate {folder}"
+            ) from error
         return "given" if kinds == {"given"} else "estimated (epipose calibrate)"
     return "true (the dataset's)" if (folder / "truth").exists() else f"given ({intrinsics.name})"
 

@@ -62,6 +62,16 @@ def read_json(path: AnyPath) -> Any:
         raise InputError(f"{path} cannot be read ({error}). Give a file that can.") from error
 
 
+def read_object(path: AnyPath) -> dict[str, Any]:
+    """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DamagedFileError(
+            f"{path} holds {str(content)[:60]}, expected a JSON object. Remove it or give another file."
+        )
+    return content
+
+
 def write_npz(path: AnyPath, **arrays: Any) -> None:
     """Write a compressed npz without pickles, whole or not at all."""
     with replacing(Path(path)) as part:
@@ -110,7 +120,7 @@ def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outpu
     """Whether ``record`` says that these outputs were made from the same inputs with the same options."""
     if not Path(record).exists() or not all(Path(path).exists() for path in outputs):
         return False
-    content = read_json(record)
+    content = read_object(record)
     return content.get("options") == json.loads(json.dumps(dict(options))) and content.get("inputs") == inputs
 
 

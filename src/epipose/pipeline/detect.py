@@ -12,7 +12,7 @@ from epipose.clip import Clip
 from epipose.detection.detect import detect_keypoints, detector_named, resolved_name
 from epipose.detection.precomputed import read_keypoints
 from epipose.errors import InputError
-from epipose.io.files import AnyPath, fingerprint, read_json, write_record
+from epipose.io.files import AnyPath, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
 from epipose.io.summary import html_table, one_line
@@ -81,7 +81,7 @@ class DetectedClip:
         clip, keypoints = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
         if not path.exists():
             return DetectedClip(clip, keypoints)
-        content = read_json(path)
+        content = read_object(path)
         options = from_json(DetectOptions, content.get("options", {}), path)
         return DetectedClip(clip, keypoints, from_json(DetectionReport, content, path), options)
 

@@ -16,7 +16,7 @@ from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import CalibrationError, InputError
-from epipose.io.files import already_done, fingerprint, read_json, write_record
+from epipose.io.files import already_done, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
 from epipose.pipeline.calibrate import calibrate, check_sources
@@ -54,7 +54,7 @@ def detect_clip(
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     made_from = recorded(clip, options)
     if record.exists() and not overwrite:
-        before = read_json(record)
+        before = read_object(record)
         if before.get("videos") != made_from.videos:
             raise InputError(
                 f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "

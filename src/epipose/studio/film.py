@@ -25,7 +25,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
-from epipose.io.files import AnyPath, already_done, read_json, write_record
+from epipose.io.files import AnyPath, already_done, read_object, write_record
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
@@ -127,7 +127,7 @@ def _record_spec(out: Path, spec: ClipSpec) -> None:
     if already_done(record, options, "", ()):
         return
     if record.exists():
-        old = read_json(record)["options"]
+        old = read_object(record).get("options", {})
         changed = [f"{name} {old.get(name)} (now {value})" for name, value in options.items() if old.get(name) != value]
         raise InputError(f"{out} holds clips with other options: {', '.join(changed)}. Give another --out.")
     write_record(record, options, "")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from epipose.errors import InputError
-from epipose.io.files import fingerprint, read_json
+from epipose.io.files import fingerprint, read_object
 from epipose.training.options import Mode
 
 
@@ -32,7 +32,7 @@ class Supervision(NamedTuple):
         record = self.labels / "label.json"
         if not record.exists() or not (self.labels / "poses3d.npz").exists():
             return False
-        return read_json(record).get("inputs") == fingerprint(self.inputs())
+        return read_object(record).get("inputs") == fingerprint(self.inputs())
 
 
 def supervision(folder: Path, mode: Mode) -> Supervision:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 
 from epipose.errors import InputError
-from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_json, write_record
+from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
@@ -203,7 +203,7 @@ def _finished(out: Path, options: dict[str, Any], inputs: str) -> bool:
     if already_done(record, options, inputs, outputs):
         return True
     if record.exists():
-        before = read_json(record)
+        before = read_object(record)
         old = before.get("options", {})
         differing = [f"{key} {old.get(key)} (now {value})" for key, value in options.items() if old.get(key) != value]
         if before.get("inputs") != inputs:

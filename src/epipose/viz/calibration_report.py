@@ -14,7 +14,7 @@ import torch
 from epipose.calibration.result import Calibration, CameraReport
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.io.files import AnyPath, read_json
+from epipose.io.files import AnyPath, read_object
 from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
@@ -101,7 +101,7 @@ def calibration_sections(report: Report, folder: AnyPath, reference: Rig | None 
 
 def _detection(record: Path) -> tuple[SubjectChoice | None, TimeOffsets | None]:
     """The choice of the subject and the time offsets, as far as the record of detection has them."""
-    content = read_json(record) if record.exists() else {}
+    content = read_object(record) if record.exists() else {}
     subject = from_json(SubjectChoice, content["subject"], record) if "subject" in content else None
     return subject, from_json(TimeOffsets, content["sync"], record) if "sync" in content else None
 
