@@ -19,6 +19,7 @@ from epipose import (
     RejectedError,
     Verdict,
 )
+from epipose.detection.detect import detector_used
 from epipose.geometry.rotation import angle_between
 from epipose.io.files import read_json, write_json
 from epipose.pipeline.detect import keypoints_in
@@ -92,6 +93,10 @@ def test_a_folder_that_others_made_needs_no_record(seen: DetectedClip, tmp_path:
     assert found.report is None
     assert found.warnings == ()
     assert "time offsets" in repr(found)
+    found.save(tmp_path / "copy")
+    again = DetectedClip.load(tmp_path / "copy")
+    assert again.report is None
+    assert torch.equal(again.keypoints.xy, seen.keypoints.xy)
 
 
 def test_a_damaged_record_is_named(seen: DetectedClip, calibration: Calibration, tmp_path: Path) -> None:
@@ -119,17 +124,24 @@ def test_files_that_hold_something_else_are_named(
         DetectedClip.load(tmp_path) if name in ("detect.json", "clip.json") else Calibration.load(tmp_path)
 
 
-def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path) -> None:
+def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path, tmp_path: Path) -> None:
     """The detector's keypoints, given back as a file's, make the same clip."""
     clip = epipose.load_clip(footage)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
         keypoints = keypoints_in(clip, DetectOptions())
     assert torch.equal(epipose.synchronise(clip, keypoints, sync="none").keypoints.xy, seen.keypoints.xy)
-    late = epipose.synchronise(clip, keypoints, offsets=[0.0, 0.2, 0.0, 0.0])
-    assert late.options.offsets == (0.0, 0.2, 0.0, 0.0)
+    late = epipose.synchronise(clip, keypoints, offsets=[0, 0.2, 0, 0])
+    late.save(tmp_path)
+    assert detector_used(tmp_path) == "given joints"
+    assert DetectedClip.load(tmp_path).options == late.options
+    assert read_json(tmp_path / "detect.json")["options"]["offsets"] == [0.0, 0.2, 0.0, 0.0]
     assert [view.start for view in late.clip.views] == [0.0, 0.2, 0.0, 0.0]
     assert late.clip.frames < seen.clip.frames
+    for views, frames in ((("a", *clip.names[1:]), 20), (clip.names, 19), (clip.names[::-1], 20)):
+        others = replace(keypoints, views=views, xy=keypoints.xy[:, :frames], conf=keypoints.conf[:, :frames])
+        with pytest.raises(InputError, match=f"are of {frames} frames of the views {views[0]}"):
+            epipose.synchronise(clip, others)
 
 
 def test_sides_swapped_throughout_a_view_are_put_right(seen: DetectedClip, calibration: Calibration) -> None:

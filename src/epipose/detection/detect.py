@@ -20,7 +20,16 @@ from epipose.errors import DamagedFileError, InputError, NoPersonError
 from epipose.io.files import read_object
 from epipose.poses import Poses2D
 
-__all__ = ["DETECTORS", "Detection", "Detector", "detect_keypoints", "detector_named", "detector_used", "resolved_name"]
+__all__ = [
+    "DETECTORS",
+    "GIVEN",
+    "Detection",
+    "Detector",
+    "detect_keypoints",
+    "detector_named",
+    "detector_used",
+    "resolved_name",
+]
 
 # name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see
 # `resolved_name`)
@@ -29,6 +38,9 @@ DETECTORS = {
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
     "pretrained": "epipose.detection.network_detector:network_detector",
 }
+
+
+GIVEN = "given joints"  # stands for the detector where keypoints are not ours
 
 
 def detector_named(name: str) -> Detector:
@@ -59,10 +71,10 @@ def resolved_name(name: str) -> str:
 
 
 def detector_used(folder: Path) -> str:
-    """Name of the detector behind a clip folder's poses2d.npz; "given joints" where the keypoints were given."""
+    """Name of the detector behind a clip folder's poses2d.npz; `GIVEN` where the keypoints were given."""
     record = folder / "detect.json"
     options = read_object(record).get("options", {}) if record.exists() else {}
-    return "given joints" if options.get("poses") or "detector" not in options else str(options["detector"])
+    return GIVEN if options.get("poses") or "detector" not in options else str(options["detector"])
 
 
 def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
-from epipose.detection.detect import detect_keypoints, detector_named, resolved_name
+from epipose.detection.detect import GIVEN, detect_keypoints, detector_named, resolved_name
 from epipose.detection.precomputed import read_keypoints
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
@@ -58,6 +58,7 @@ class DetectedClip:
     def save(self, folder: AnyPath, made_from: DetectionRecord | None = None) -> None:
         """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together.
 
+        Without a report, as for a folder that others made, there is nothing to record, and no ``detect.json``.
         ``made_from`` spares reading the videos again where `recorded` was called already.
         """
         folder = Path(folder)
@@ -65,12 +66,10 @@ class DetectedClip:
         record.unlink(missing_ok=True)
         self.clip.save(folder)
         self.keypoints.save(folder / "poses2d.npz")
+        if self.report is None:
+            return
         made_from = made_from or recorded(self.clip, self.options)
-        about = {
-            "videos": made_from.videos,
-            "views": list(self.clip.names),
-            **({} if self.report is None else as_json(self.report)),
-        }
+        about = {"videos": made_from.videos, "views": list(self.clip.names), **as_json(self.report)}
         write_record(record, made_from.options, made_from.inputs, **about)
 
     @staticmethod
@@ -112,13 +111,15 @@ def detect(clip: Clip, options: DetectOptions = DetectOptions(), **changes: Any)
 
 
 def synchronise(
-    clip: Clip, keypoints: Poses2D, options: DetectOptions = DetectOptions(), **changes: Any
+    clip: Clip, keypoints: Poses2D, options: DetectOptions = DetectOptions(detector=GIVEN), **changes: Any
 ) -> DetectedClip:
     """Time offsets and the subject from keypoints in the videos' own frames, by whatever detector.
 
-    ``sync`` and ``offsets`` of `DetectOptions` say how. Raises InputError as `detect` does.
+    ``keypoints`` have the views of the clip, in its order, and as many frames as the longest video. ``sync`` and
+    ``offsets`` of `DetectOptions` say how; its ``detector`` is only recorded. Raises InputError as `detect` does.
     """
     options = checked_options(clip, with_changes(options, changes))
+    _check_keypoints(clip, keypoints)
     found = estimate_offsets(options.sync, options.offsets, clip, keypoints)
     clip = clip.synchronised(found.starts)
     chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
@@ -141,6 +142,15 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     if not all(math.isfinite(offset) for offset in offsets):
         raise InputError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
     return options
+
+
+def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
+    frames, longest = keypoints.xy.shape[1], max(view.frames for view in clip.views)
+    if keypoints.views != clip.names or frames != longest:
+        raise InputError(
+            f"The keypoints are of {frames} frames of the views {', '.join(keypoints.views)}; the clip has the views "
+            f"{', '.join(clip.names)}, and its longest video {longest} frames. Give them alike, in the same order."
+        )
 
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
