@@ -147,6 +147,7 @@ def test_rejected_cameras_are_written_but_not_used_unless_forced(footage, walk, 
     assert "Do not use these cameras" in page
     assert "The sky is green." in page
     assert run("label", walk) == 3
+    assert f"({walk / 'calibration.html'} says more)" in capsys.readouterr().err
     assert not (walk / "poses3d.npz").exists()
     assert run("label", walk, "--force") == 0
     assert (walk / "poses3d.npz").exists()

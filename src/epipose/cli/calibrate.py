@@ -37,5 +37,5 @@ class Calibrate:
         found = Calibration.load(self.folder)
         print(found.report())
         print(f"the whole report: {self.folder / 'calibration.html'}")
-        check_not_rejected(found, where=f"The cameras of {self.folder}")
+        check_not_rejected(found, folder=self.folder)
         say(worked, self.folder / "rig.json", f"epipose label {self.folder}")

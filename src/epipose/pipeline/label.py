@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -77,10 +78,11 @@ def timed(poses: Poses3D, clip: Clip) -> Poses3D:
     return replace(poses, times=torch.from_numpy(clip.moments).double())
 
 
-def check_not_rejected(calibration: Calibration, force: bool = False, where: str = "The cameras") -> None:
-    """Raise RejectedError where the verdict is "reject", unless ``force``."""
+def check_not_rejected(calibration: Calibration, force: bool = False, folder: Path | None = None) -> None:
+    """Raise RejectedError where the verdict is "reject", unless ``force``; ``folder`` is where they were read."""
     if calibration.verdict.word == "reject" and not force:
+        of, page = ("", "") if folder is None else (f" of {folder}", f" ({folder / 'calibration.html'} says more)")
         raise RejectedError(
-            f"{where} are rejected: {' '.join(calibration.verdict.reasons)} Put that right and calibrate again, or give "
-            "--force to use them as they are."
+            f"The cameras{of} are rejected: {' '.join(calibration.verdict.reasons)} Put that right and calibrate "
+            f"again{page}, or give --force to use them as they are."
         )

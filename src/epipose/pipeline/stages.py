@@ -123,7 +123,7 @@ def label_clip(
     options = with_changes(options, changes)
     judged = (folder / "calibration.json").exists()
     if mode == "self" and judged:
-        check_not_rejected(Calibration.load(folder), force, f"The cameras of {folder}")
+        check_not_rejected(Calibration.load(folder), force, folder)
     found = supervision(folder, mode) if mode == "self" else check_supervision(folder, mode)
     clip, rig = Clip.load(folder), Rig.load(found.rig)
     poses = None if found.poses2d is None else Poses2D.load(found.poses2d)
