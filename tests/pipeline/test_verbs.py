@@ -17,6 +17,7 @@ from epipose import (
     Poses2D,
     Poses3D,
     RejectedError,
+    Rig,
     Verdict,
 )
 from epipose.detection.detect import detector_used
@@ -157,6 +158,13 @@ def test_sides_swapped_throughout_a_view_are_put_right(seen: DetectedClip, calib
     assert not torch.equal(epipose.label(wrong, calibration).xyz, epipose.label(right, calibration).xyz)
 
 
+def test_a_saved_calibration_leaves_no_record_of_another(calibration: Calibration, tmp_path: Path) -> None:
+    for name in ("calibrate.json", "calibration.html"):
+        (tmp_path / name).write_text("{}")
+    calibration.save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calibration.json", "rig.json"]
+
+
 def test_rejected_cameras_label_nothing_unless_forced(seen: DetectedClip, calibration: Calibration) -> None:
     rejected = replace(calibration, verdict=Verdict("reject", ("The sky is green.",)))
     with pytest.raises(RejectedError, match="sky is green") as error:
@@ -166,6 +174,14 @@ def test_rejected_cameras_label_nothing_unless_forced(seen: DetectedClip, calibr
     assert bool(epipose.label(seen, rejected.rig).conf.any())
 
 
+def two_cameras() -> Rig:
+    return small_rig().select(small_rig().names[:2])
+
+
+def other_size() -> Rig:
+    return replace(small_rig(), camera=small_rig().camera.resized(250, 250))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -173,7 +189,13 @@ def test_rejected_cameras_label_nothing_unless_forced(seen: DetectedClip, calibr
         (lambda seen: epipose.calibrate(seen, known_rig=small_rig(), height=1.8), "leave out --height"),
         (lambda seen: epipose.calibrate(seen, known_rig=small_rig(), intrinsics=small_rig()), "Give either"),
         (lambda seen: epipose.detect(seen.clip, offsets=(0.0, 1.0)), "2 times for 4 videos"),
-        (lambda seen: epipose.label(seen, small_rig().select(small_rig().names[:2])), "No camera called"),
+        (lambda seen: epipose.calibrate(seen, intrinsics=two_cameras()), r"^The given rig has 2 cameras"),
+        (lambda seen: epipose.calibrate(seen, known_rig=other_size()), r"^The given rig: camera .* at 250x250 pixels"),
+        (lambda seen: epipose.calibrate(seen, focal="shard"), "'focal' is 'shard'; expected 'auto' or 'known'"),
+        (lambda seen: epipose.detect(seen.clip, sync="moton"), "'sync' is 'moton'"),
+        (lambda seen: epipose.detect(seen.clip, poses="no.npz"), r"no file no\.npz"),
+        (lambda seen: epipose.label(seen, small_rig(), people="everyone"), "'people' is 'everyone'"),
+        (lambda seen: epipose.label(seen, two_cameras()), "No camera called"),
     ],
 )
 def test_bad_input_is_named(seen: DetectedClip, call, message: str) -> None:

@@ -33,21 +33,22 @@ def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
     is never rescaled in silence, for nothing says whether the video was scaled, cropped or padded.
     """
     rig = _read(path)
+    source, of = ("The given rig", "the given rig") if isinstance(path, Rig) else (path, path)
     note = ""
     if set(clip.names) <= set(rig.names):
         rig = rig.select(clip.names)
     elif not set(clip.names) & set(rig.names) and len(rig.names) == len(clip.names):
         pairs = ", ".join(f"{view} = {camera}" for view, camera in zip(clip.names, rig.names, strict=True))
-        note = f"No camera of {path} has the name of a view, so they were matched by order: {pairs}."
+        note = f"No camera of {of} has the name of a view, so they were matched by order: {pairs}."
     else:
         raise InputError(
-            f"{path} has {len(rig.names)} cameras ({', '.join(rig.names)}); the clip has {len(clip.names)} views "
+            f"{source} has {len(rig.names)} cameras ({', '.join(rig.names)}); the clip has {len(clip.names)} views "
             f"({', '.join(clip.names)}). Give a file with one camera per view, under the same names."
         )
     for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
         if size != [view.width, view.height]:
             raise InputError(
-                f"{path}: camera '{camera}' was calibrated at {size[0]}x{size[1]} pixels; the video of view "
+                f"{source}: camera '{camera}' was calibrated at {size[0]}x{size[1]} pixels; the video of view "
                 f"'{view.name}' has {view.width}x{view.height}. Give a file for the video's resolution: scale, crop or "
                 "pad K and size as the video was (epipose.Camera has resized and cropped)."
             )

@@ -128,7 +128,12 @@ class Calibration(CalibrationReport):
         )
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``calibration.json`` and then ``rig.json``: the cameras never stand without the verdict on them."""
+        """Write ``calibration.json`` and then ``rig.json``: the cameras never stand without the verdict on them.
+
+        The record and the page of a calibration that was there before are removed, because they are of other cameras.
+        """
+        for name in ("calibrate.json", "rig.json", "calibration.html"):
+            (Path(folder) / name).unlink(missing_ok=True)
         content = as_json(self)
         del content["rig"]
         write_json(Path(folder) / "calibration.json", {**content, "notes": list(self.notes())})
