@@ -43,7 +43,7 @@ class Poses2D:
     def facts(self) -> dict[str, str]:
         """Summary of these poses: values by name."""
         views, frames, people = self.xy.shape[:3]
-        seen = float((self.conf[:, :, :1] > 0).float().mean()) if people else 0.0
+        seen = float((self.conf[:, :, :1] > 0).float().mean()) if self.conf.numel() else 0.0
         return {
             "views": f"{views} ({', '.join(self.views)})",
             "frames": str(frames),
@@ -117,10 +117,9 @@ class Poses3D:
 
     @property
     def fps(self) -> float | None:
-        """Frames per second: one over the median interval; None without ``times`` or with one frame."""
-        if self.times is None or len(self.times) < 2:
-            return None
-        return float(1 / self.times.diff().median())
+        """Frames per second: one over the median interval; None without ``times``, or where these do not advance."""
+        interval = 0.0 if self.times is None or len(self.times) < 2 else float(self.times.diff().median())
+        return 1 / interval if interval > 0 else None
 
     def __repr__(self) -> str:
         return one_line("Poses3D", self.facts())

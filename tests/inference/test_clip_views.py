@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from epipose.cli.main import main
+from epipose.clip import Clip
 from epipose.errors import DamagedFileError, EpiposeError
 from epipose.evaluation.pairs import paired_views
 from epipose.inference.clip_views import predict_clip, predict_views
+from epipose.inference.prediction import Prediction
 from epipose.io.files import read_json, read_npz, write_json, write_record
 from epipose.poses import Poses2D, Poses3D
 from epipose.training.train import train_network
@@ -56,6 +58,8 @@ def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: P
     write_json(folder / "calibration.json", {"cameras": [{"lens": "given"}, {"lens": "focal length"}]})
     found = predict_views(folder, model, tmp_path / "out")
     assert found["cam1"].made_with["boxes"] == "blazepose-full"
+    moments = Clip.load(folder).moments
+    np.testing.assert_allclose(Prediction.load(tmp_path / "out" / "cam2").poses.times, moments)
     assert found["cam1"].made_with["intrinsics"] == "estimated (epipose calibrate)"
     file = read_npz(tmp_path / "out" / "cam2" / "predictions.npz", ("xyz", "made_with"), "")
     assert file["xyz"].shape == (6, 1, 17, 3)

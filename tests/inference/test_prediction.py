@@ -8,7 +8,7 @@ import torch
 
 from epipose.errors import DamagedFileError
 from epipose.inference.prediction import Prediction
-from epipose.io.files import write_npz
+from epipose.io.files import read_npz, write_npz
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 
@@ -29,6 +29,15 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert torch.equal(after.conf, before.conf)
     assert torch.equal(after.uv, before.uv)
     assert (after.names, after.made_with, after.poses.metric) == (before.names, before.made_with, True)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"model": 3}'])
+def test_a_damaged_statement_of_origin_is_named(tmp_path: Path, text: str) -> None:
+    _prediction().save(tmp_path)
+    arrays = read_npz(tmp_path / "predictions.npz", (), "")
+    write_npz(tmp_path / "predictions.npz", **{**arrays, "made_with": np.array(text)})
+    with pytest.raises(DamagedFileError, match="made_with"):
+        Prediction.load(tmp_path)
 
 
 def test_one_line_says_what_it_holds() -> None:

@@ -219,6 +219,10 @@ def test_summaries_say_what_a_person_wants_to_know(seen: DetectedClip, calibrati
 def test_summaries_of_next_to_nothing() -> None:
     none = Poses2D(torch.zeros(1, 0, 0, 17, 2), torch.zeros(1, 0, 0, 17), epipose.H36M17, ("a",))
     assert "people 0" in repr(none)
+    unseen = Poses2D(torch.zeros(1, 0, 1, 17, 2), torch.zeros(1, 0, 1, 17), epipose.H36M17, ("a",))
+    assert "seen 0%" in repr(unseen)
+    still = Poses3D(torch.zeros(2, 1, 17, 3), torch.zeros(2, 1, 17), epipose.H36M17, times=torch.zeros(2).double())
+    assert still.fps is None
     empty = Poses3D(torch.zeros(0, 0, 17, 3), torch.zeros(0, 0, 17), epipose.H36M17, times=torch.zeros(0).double())
     assert "frames 0" in repr(empty)
     assert "<th>" in empty._repr_html_()

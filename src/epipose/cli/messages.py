@@ -34,10 +34,10 @@ def show_log() -> None:
 
 
 class _Printer(logging.Handler):
-    """Prints messages to whatever standard output is at the time."""
+    """Prints messages at once, to whatever standard output is at the time."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage())
+        print(record.getMessage(), flush=True)
 
 
 def print_verdict(folder: Path) -> None:

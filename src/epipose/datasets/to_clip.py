@@ -154,7 +154,8 @@ def _write_ground_truth(folder: Path, rig: Rig, ground_truth: GroundTruth, rows:
     poses, poses2d = ground_truth.poses, ground_truth.poses2d
     if not bool((poses.conf > 0).any()):
         return
-    poses = Poses3D(poses.xyz[rows], poses.conf[rows], poses.skeleton, poses.space, poses.metric)
+    times = None if poses.times is None else poses.times[rows]
+    poses = replace(poses, xyz=poses.xyz[rows], conf=poses.conf[rows], times=times)
     poses.save(folder / "poses3d.npz")
     if poses2d is None:
         projected(poses, rig).save(folder / "poses2d.npz")

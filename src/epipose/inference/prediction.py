@@ -13,6 +13,7 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath, read_npz, write_json, write_npz
+from epipose.io.records import checked
 from epipose.io.summary import html_table, one_line
 from epipose.poses import Poses3D
 
@@ -69,7 +70,13 @@ class Prediction:
                 f"{path}: expected one person, uv of shape {(*poses.conf[:, 0].shape, 2)} and a name for each image; got "
                 f"{poses.xyz.shape[1]} people, {tuple(uv.shape)} and {len(names)} names."
             )
-        return Prediction(poses, uv, names, json.loads(str(file["made_with"])))
+        try:
+            made_with = checked(json.loads(str(file["made_with"])), dict[str, str])
+        except Exception as error:  # json's, or what cattrs raises
+            raise DamagedFileError(
+                f"{path}: made_with must be a JSON object of texts, got '{str(file['made_with'])[:60]}'."
+            ) from error
+        return Prediction(poses, uv, names, made_with)
 
     def save(self, folder: AnyPath) -> None:
         """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""

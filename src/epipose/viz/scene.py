@@ -7,7 +7,7 @@ holds and moves it there; `epipose.viz.viewer` then only draws.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +102,7 @@ def _moved_poses(poses: Poses3D | None, moved: Similarity) -> Poses3D | None:
     if poses is None:
         return None
     xyz = moved.apply(poses.xyz.double().flatten(0, 2)).reshape(poses.xyz.shape).float()
-    return Poses3D(xyz, poses.conf, poses.skeleton, "stage", poses.metric)
+    return replace(poses, xyz=xyz, space="stage")
 
 
 def quaternion_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
