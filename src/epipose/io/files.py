@@ -62,7 +62,7 @@ def read_json(path: AnyPath) -> Any:
         raise InputError(f"{path} cannot be read ({error}). Give a file that can.") from error
 
 
-def read_object(path: AnyPath) -> dict[str, Any]:
+def read_object(path: AnyPath) -> Mapping[str, Any]:
     """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else."""
     content = read_json(path)
     if not isinstance(content, dict):

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from epipose.errors import InputError
 
@@ -53,7 +53,7 @@ def _converted(value: Any, hint: Any) -> Any:
         return Path(value)
     if hint is int or hint is float:
         accepted = isinstance(value, Integral if hint is int else Real) and not isinstance(value, bool)
-        value = hint(value) if accepted else value
+        value = cast(Any, hint)(value) if accepted else value
     else:
         accepted = value in arguments if kind is Literal else isinstance(value, hint)
     if not accepted:
