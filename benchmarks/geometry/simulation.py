@@ -24,7 +24,7 @@ from benchmarks.geometry.noise_model import NoiseModel, draw
 from epipose.camera import Camera, Rig
 from epipose.errors import InputError
 from epipose.geometry.rotation import exp, nearest_rotation
-from epipose.motion import motion_files, read_motion
+from epipose.motion import motion_files, motion_name, read_motion
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import moving_skeleton
@@ -192,7 +192,7 @@ def _random_motion(
         walk = moving_skeleton(len(times), int(rng.integers(2**31))).numpy()
         dense = torch.from_numpy(CubicSpline(times, walk)(np.arange(needed) / _DENSE))
         return "generated", _placed(dense, rng, roam)
-    files = [path for path in motion_files(scene.mocap) if fnmatch(path.stem, scene.motions)]
+    files = [path for path in motion_files(scene.mocap) if fnmatch(motion_name(path), scene.motions)]
     if not files:
         raise InputError(f"No motion in {scene.mocap} is called {scene.motions}.")
     names, pieces = [], []

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from epipose.io.files import write_json
-from epipose.motion import Motion, motion_files, read_motion
+from epipose.motion import Motion, motion_files, motion_name, read_motion
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import Body, random_body
 from epipose.studio.grounding import captured_clearance
@@ -38,8 +38,8 @@ def main() -> None:
     clips = {}
     for path in motion_files(a.mocap):
         motion = read_motion(path)
-        clips[path.stem] = _worst([measured(body, motion, a.every) for body in bodies])
-        print(path.stem, clips[path.stem], flush=True)
+        clips[motion_name(path)] = _worst([measured(body, motion, a.every) for body in bodies])
+        print(motion_name(path), clips[motion_name(path)], flush=True)
     worst = {
         key: max(clip[key] for clip in clips.values()) for key in ("limb_direction_deg", "sinking_mm", "floating_mm")
     }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from epipose.skeletons import H36M17
-from epipose.studio.actor import Actor, centred_actor
+from epipose.studio.actor import Actor, MotionShares, centred_actor
 from epipose.studio.appearance import random_look
 from epipose.studio.bodies import REGIONS, Body
 from tests.helpers.synthetic import moving_skeleton
@@ -102,7 +102,12 @@ def _capsule(start: np.ndarray, end: np.ndarray, radius: float, around: int = 10
 
 
 def capsule_actor(
-    rng: np.random.Generator, motions: Sequence[Path], frames: int, fps: float, full_chance_s: float
+    rng: np.random.Generator,
+    motions: Sequence[Path],
+    frames: int,
+    fps: float,
+    full_chance_s: float,
+    shares: MotionShares,
 ) -> Actor:
     """Somebody made of capsules who walks about; takes the place of `random_actor`."""
     xyz = moving_skeleton(frames, seed=int(rng.integers(1000)), roam=0.8).numpy()

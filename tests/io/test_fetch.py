@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from epipose import EpiposeError
-from epipose.detection import blazepose_weights as weights_module
-from epipose.detection.blazepose_weights import WeightFile, any_cached, best_cached, weights
 from epipose.io.fetch import Package, archive_of, cache_folder, download, extract, has_hash, npm_package, pip_wheel
+from epipose.network import blazepose_weights as weights_module
+from epipose.network.blazepose_weights import WeightFile, any_cached, best_cached, weights
 
 CONTENT = b"a network"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

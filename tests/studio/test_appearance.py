@@ -8,7 +8,7 @@ import pytest
 
 from epipose.errors import EpiposeError
 from epipose.studio.appearance import BOTTOM, HAIR, LAYERS, SHOES, SKIN, TOP, random_look
-from epipose.studio.bodies import REGIONS
+from epipose.studio.bodies import REGIONS, random_body
 from epipose.studio.camera_effects import Imaging, imaged, random_imaging, random_occluder
 from epipose.studio.clothing import dressed, face_of, simplified
 from epipose.studio.patterns import random_pattern, smooth_noise
@@ -56,9 +56,8 @@ def test_shoes_or_bare_feet():
 
 def test_cloth_stands_off_from_the_skin():
     body = capsule_body()
-    look = replace(
-        random_look(np.random.default_rng(0)), thickness=np.array([0, 0, 0.02, 0, 0], np.float32), sleeve=0.0
-    )
+    thickness = np.array([0, 0, 0.02, 0, 0], np.float32)
+    look = replace(random_look(np.random.default_rng(0)), thickness=thickness, sleeve=0.0, leg_flare=0.0)
     clothes = dressed(body, look)
     off = ((clothes.vertices - body.vertices) * body.normals).sum(-1)
     top = clothes.cover[:, TOP] > 0.95
@@ -66,6 +65,45 @@ def test_cloth_stands_off_from_the_skin():
     assert (off[top] > 0.01).all()
     assert (off[top] < 0.03).all()
     assert np.abs(off[clothes.cover[:, TOP] < 0.01]).max() < 0.001
+
+
+def test_wide_cloth_stands_off_most_at_its_end_and_bare_skin_not_at_all():
+    body = capsule_body()
+    look = replace(random_look(np.random.default_rng(0)), sleeve=2.0, leg=1.0, sleeve_flare=0.0, leg_flare=0.0)
+    wide = dressed(body, replace(look, sleeve_flare=0.05, leg_flare=0.08))
+    moved = np.linalg.norm(wide.vertices - dressed(body, look).vertices, axis=-1)
+    upper, lower, shank, trunk = (
+        moved[body.region == REGIONS.index(name)] for name in ("upper_arm", "forearm", "shank", "torso")
+    )
+    assert upper.max() < 0.02 < lower.max() <= 0.05 + 1e-6
+    assert shank.min() == 0  # below the hem
+    assert trunk.max() == 0
+
+
+@pytest.mark.parametrize("cap", [False, True])
+def test_a_hat_has_a_brim_all_round_and_a_cap_at_the_front(cap):
+    body = random_body(np.random.default_rng(0), children=0.0)
+    face = face_of(body)
+    assert face is not None
+    look = replace(random_look(np.random.default_rng(0)), hairline=1.2, hair_length=0.5, brim=0.0)
+    before, after = (dressed(body, replace(look, brim=brim, cap=cap)).vertices for brim in (0.0, 0.08))
+    move = after - before
+    assert np.abs(move[:, 2]).max() < 1e-6
+    assert 0.02 < np.linalg.norm(move, axis=-1).max() <= 0.08 + 1e-6
+    ahead = move[:, 1] * face.forwards
+    assert ahead.max() > 0.02
+    assert (ahead.min() > -0.005) == cap
+    region = np.array(REGIONS)[body.region]
+    assert set(region[np.linalg.norm(move, axis=-1) > 1e-4]) <= {"head", "scalp"}
+
+
+def test_some_clothes_are_wide_and_some_hats_have_brims():
+    looks = [random_look(np.random.default_rng(seed)) for seed in range(120)]
+    for name, most in (("sleeve_flare", 0.05), ("leg_flare", 0.08)):
+        values = np.array([getattr(look, name) for look in looks])
+        assert 0.1 < (values > 0).mean() < 0.45
+        assert values.max() <= most
+    assert 2 < sum(look.brim > 0 for look in looks) < 25
 
 
 def test_hair_covers_the_head_above_the_hairline_and_not_the_face():

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from epipose.studio.bodies import REGIONS, random_body
 
 @pytest.fixture(scope="module")
 def people():
-    return [random_body(np.random.default_rng(seed)) for seed in range(12)]
+    return [random_body(np.random.default_rng(seed), children=0.0) for seed in range(12)]
 
 
 def at_rest(body, frames=1):
@@ -133,12 +134,49 @@ def test_regions_dress_the_body(people):
 
 @pytest.mark.slow
 def test_heavier_people_have_more_volume():
-    people = [random_body(np.random.default_rng(seed)) for seed in range(40)]
+    people = [random_body(np.random.default_rng(seed), children=0.0) for seed in range(40)]
     build = [volume(body) / body.height**2 for body in people]
     traits = np.stack([[body.weight, body.muscle, body.sex, body.age] for body in people])
     deviation = (traits - traits.mean(0)) / traits.std(0)
     effect = np.linalg.lstsq(deviation, np.array(build) - np.mean(build), rcond=None)[0]
     assert effect[0] > 1.2 * np.abs(effect[1:]).max()
+
+
+@pytest.fixture(scope="module")
+def children():
+    return [random_body(np.random.default_rng(seed), children=1.0) for seed in range(16)]
+
+
+def test_children_have_the_size_of_children(children):
+    """WHO medians of stature: 1.03 m at 4 years, 1.16 at 6, 1.38 at 10, within three standard deviations of 4 %."""
+    assert min(body.age for body in children) < 6
+    for body in children:
+        assert 4 <= body.age <= 14
+        median = np.interp(body.age, [4, 6, 8, 10, 12, 14], [1.03, 1.155, 1.27, 1.38, 1.5, 1.615])
+        assert body.height == pytest.approx(median, rel=0.14)
+        assert 12 < 985 * volume(body) / body.height**2 < 32  # body mass index
+
+
+def test_children_have_large_heads_and_short_legs(children, people):
+    def shares(body):
+        head = np.isin(body.region, [REGIONS.index(name) for name in ("head", "scalp")])
+        front = head & (body.vertices[:, 1] < body.vertices[head, 1].mean())
+        chin = body.vertices[front, 2].min()
+        return 1 - chin / body.height, rest_joints(body)["pelvis"][2] / body.height
+
+    small, adult = (
+        np.array([shares(body) for body in group if low <= body.age < high])
+        for group, low, high in ((children, 4, 7), (people, 20, 60))
+    )
+    assert len(small) >= 3
+    assert 0.15 < small[:, 0].min() < small[:, 0].max() < 0.21  # 1 in 5.5 to 6
+    assert adult[:, 0].mean() < 0.145  # 1 in 7 to 8
+    assert adult[:, 1].mean() - small[:, 1].mean() > 0.015
+
+
+def test_one_in_eight_is_a_child():
+    ages = [random_body(np.random.default_rng(seed)).age for seed in range(60)]
+    assert 2 <= sum(age < 14 for age in ages) <= 16
 
 
 def test_the_seed_decides():
@@ -183,11 +221,35 @@ def test_the_model_is_made_once_and_read_fast(tmp_path, monkeypatch):
     load_model.cache_clear()
 
 
-def test_without_the_package_the_extra_is_named(monkeypatch):
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
+def missing(name):
+    raise importlib.metadata.PackageNotFoundError(name)
 
+
+def test_without_the_package_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))
     load_model.cache_clear()
     with pytest.raises(EpiposeError, match=r"epipose\[studio\]"):
         load_model()
+    load_model.cache_clear()
+
+
+def test_a_file_that_is_there_needs_no_package(tmp_path, monkeypatch):
+    model = load_model()
+    small = replace(
+        model, words=model.words[:2], displacement=model.displacement[:2], bone_head_moves=model.bone_head_moves[:2]
+    )
+    for version, made in (("0.9.1", model), ("0.10.0", small)):
+        anny_model._write(made, tmp_path / f"body-anny-{version}-{anny_model._CACHE_VERSION}.safetensors.xz")
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))
+    load_model.cache_clear()
+    read = load_model()  # the newest of both
+    assert (read.words, read.bones) == (small.words, model.bones)
+    assert (read.displacement == small.displacement).all()
+    assert (read.points == model.points).all()
+    (tmp_path / f"body-anny-0.10.0-{anny_model._CACHE_VERSION}.safetensors.xz").write_bytes(b"broken")
+    load_model.cache_clear()
+    with pytest.raises(EpiposeError, match="cannot be read"):
+        load_model()
+    load_model.cache_clear()

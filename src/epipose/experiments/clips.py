@@ -18,7 +18,7 @@ from epipose.datasets.base import Selection, Take, TakeReader
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError, InputError
 from epipose.experiments.result import FootageSource
-from epipose.motion import motion_files
+from epipose.motion import motion_files, motion_name
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.studio.film import ClipSpec, film
 from epipose.studio.rigs import RigKind
@@ -129,7 +129,7 @@ def split(mocap: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
 
 
 def _name(path: Path) -> str:
-    return path.stem.removesuffix("_mirror")
+    return motion_name(path).removesuffix("_mirror")
 
 
 def detected(folders: list[Path], detector: str) -> tuple[list[Path], list[str]]:

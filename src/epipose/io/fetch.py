@@ -21,8 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import AnyPath, replacing
 
@@ -104,6 +102,8 @@ def extract(archive: AnyPath, member: str, target: AnyPath, sha256: str) -> None
 
 def download(url: str, target: AnyPath, sha256: str) -> None:
     """Download a file to ``target``, whole and verified; raises InputError, DamagedFileError for another hash."""
+    from tqdm import tqdm
+
     target = Path(target)
     try:
         with urllib.request.urlopen(url, timeout=20) as source, replacing(target) as part:
@@ -148,6 +148,8 @@ def _copy_verified(source: object, part: Path, sha256: str, origin: str) -> None
 
 
 def _run(command: tuple[str, ...], folder: Path) -> None:
+    from tqdm import tqdm
+
     line = " ".join(Path(word).name if word == sys.executable else word for word in command)
     program = shutil.which(command[0]) or command[0]  # on Windows npm is npm.cmd, which is found only by its whole name
     try:

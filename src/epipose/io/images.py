@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, replacing
@@ -44,6 +43,8 @@ def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
     path = Path(path)
     if not path.exists():
         raise InputError(f"There is no file {path}.")
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(path) as image:
             upright = ImageOps.exif_transpose(image)
@@ -61,6 +62,8 @@ def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
 
 def write_image(path: AnyPath, image: UInt8[np.ndarray, "height width 3"]) -> None:
     """Write an RGB image in the format of the suffix, whole or not at all."""
+    from PIL import Image
+
     with replacing(path) as part:
         Image.fromarray(image).save(part)
 

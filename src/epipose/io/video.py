@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
-import av.container
-import av.error
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, replacing
 from epipose.io.images import frame_files, read_image
+
+if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
+    import av
+    import av.container
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
@@ -88,6 +90,8 @@ def read_frames(path: AnyPath, numbers: Sequence[int] | None = None) -> Iterator
                 return
             yield read_image(path / names[number])
         return
+    import av.error
+
     with _opened(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -111,6 +115,9 @@ def read_frames(path: AnyPath, numbers: Sequence[int] | None = None) -> Iterator
 def _opened(path: Path) -> av.container.InputContainer:
     if not path.exists():
         raise InputError(f"There is no file {path}.")
+    import av
+    import av.error
+
     try:
         container = av.open(str(path))
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -131,10 +138,14 @@ def write_video(path: AnyPath, images: Iterable[UInt8[np.ndarray, "height width 
 
     The file is written whole or not at all.
     """
+    import av
+
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with replacing(path) as part, av.open(str(part), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.pix_fmt = "yuv420p"
+        if codec == "libx264":  # whose macroblock tree gives other bytes for the same images now and then
+            stream.options = {"mbtree": "0"}
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]

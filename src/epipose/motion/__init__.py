@@ -1,6 +1,7 @@
 """Motion capture and random motion as joints in metres, so that synthetic people move as real ones do.
 
-`motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH.
+`motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH
+and packed motions.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from epipose.errors import InputError
 from epipose.io.files import AnyPath
 from epipose.motion.motion import Motion
 
-__all__ = ["READERS", "Motion", "motion_files", "read_motion"]
+__all__ = ["READERS", "Motion", "motion_files", "motion_name", "read_motion"]
 
 # File name pattern of each format, and its reader. A new format is one file and one line here.
 READERS = {
     "*.amc": "asf_amc:read_amc",
     "humanoid3d_*.txt": "deepmimic:read_deepmimic",
     "*.bvh": "bvh:read_bvh",
+    "*.motion.npz": "packed:read_packed",
 }
 
 
@@ -29,9 +31,17 @@ def motion_files(folder: AnyPath) -> list[Path]:
     files = sorted(path for pattern in READERS for path in folder.rglob(pattern))
     if not files:
         raise InputError(
-            f"{folder} holds no motion: expected CMU's *.amc with *.asf, DeepMimic's humanoid3d_*.txt or *.bvh."
+            f"{folder} holds no motion: expected CMU's *.amc with *.asf, DeepMimic's humanoid3d_*.txt, "
+            "*.bvh or *.motion.npz."
         )
     return files
+
+
+def motion_name(path: AnyPath) -> str:
+    """Name of a motion: its file's without the ending, the same whatever the format; for splits by name."""
+    endings = (pattern.rpartition("*")[2] for pattern in READERS)
+    name = Path(path).name
+    return next((name.removesuffix(ending) for ending in endings if name.endswith(ending)), Path(path).stem)
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 
 from epipose.skeletons import H36M17
 
@@ -16,6 +16,7 @@ class Motion(NamedTuple):
     ``toes``: a point ahead of the (left, right) ankle along the sole, level with it where the foot stands flat.
     ``face``: unit vectors (forward, up) of the head. Both None where the source has none: then feet are flat while
     the person stands and the head is read from its joints.
+    ``seat``: height of the seat over the floor, metres, for a person who sits on it all the time; None without one.
     """
 
     name: str
@@ -23,6 +24,21 @@ class Motion(NamedTuple):
     fps: float
     toes: Float64[np.ndarray, "frame 2 3"] | None = None
     face: Float64[np.ndarray, "frame 2 3"] | None = None
+    seat: float | None = None
+
+
+def at_frames(motion: Motion, moment: Float[np.ndarray, " moment"]) -> Motion:
+    """The motion at fractional frames, between which joints go straight; those outside are the first or the last."""
+    before = np.clip(np.floor(moment).astype(int), 0, max(len(motion.xyz) - 2, 0))
+    after = np.minimum(before + 1, len(motion.xyz) - 1)
+    share = np.clip(moment - before, 0, 1)[:, None, None]
+
+    def between(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else (1 - share) * values[before] + share * values[after]
+
+    xyz = between(motion.xyz)
+    assert xyz is not None
+    return motion._replace(xyz=xyz, toes=between(motion.toes), face=between(motion.face))
 
 
 def stack_joints(position: dict[str, Float64[np.ndarray, "frame 3"]]) -> Float64[np.ndarray, "frame joint 3"]:

@@ -29,9 +29,23 @@ def from_axis_angle(
 
 def from_euler(axes: str, angles: Float[np.ndarray, "*batch axis"]) -> Float64[np.ndarray, "*batch 3 3"]:
     """Rotations about own axes, one after the other: "zxy" is Rz Rx Ry (the order in which BVH lists its channels)."""
-    rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
-    for column, axis in enumerate(axes):
-        rotation = rotation @ from_axis_angle(np.eye(3)["xyz".index(axis)], angles[..., column])
+    if not axes:
+        return np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+    rotation = _about(axes[0], angles[..., 0])
+    for column, axis in enumerate(axes[1:], 1):
+        rotation = rotation @ _about(axis, angles[..., column])
+    return rotation
+
+
+def _about(axis: str, angle: Float[np.ndarray, "*batch"]) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Rotation about x, y or z."""
+    fixed = "xyz".index(axis)
+    first, second = (fixed + 1) % 3, (fixed + 2) % 3
+    rotation = np.zeros((*np.shape(angle), 3, 3))
+    rotation[..., fixed, fixed] = 1
+    rotation[..., first, first] = rotation[..., second, second] = np.cos(angle)
+    rotation[..., second, first] = np.sin(angle)
+    rotation[..., first, second] = -rotation[..., second, first]
     return rotation
 
 
@@ -66,8 +80,10 @@ def rotation_between(
     return from_axis_angle(np.where(sine[..., None] > 1e-9, axis, normal), np.arctan2(sine, cosine))
 
 
-def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, " *rest"]:
-    """A share of a rotation: about the same axis, by that share of the angle. Several shares: a new leading axis."""
+def axis_and_angle(
+    R: Float[np.ndarray, "*batch 3 3"],
+) -> tuple[Float64[np.ndarray, "*batch 3"], Float64[np.ndarray, "*batch"]]:
+    """Axis (of any length) and angle of a rotation, from 0 to half a circle."""
     v = np.stack(
         [
             R[..., 2, 1] - R[..., 1, 2],
@@ -82,5 +98,11 @@ def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[floa
     largest = np.linalg.norm(columns, axis=-1).argmax(-1)[..., None, None]
     half = np.take_along_axis(columns, largest, -2)[..., 0, :]
     axis = np.where(angle[..., None] < 3.1, np.where(angle[..., None] < 1e-9, [1.0, 0, 0], v), half)
+    return axis, np.asarray(angle)
+
+
+def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[float]) -> Float64[np.ndarray, " *rest"]:
+    """A share of a rotation: about the same axis, by that share of the angle. Several shares: a new leading axis."""
+    axis, angle = axis_and_angle(R)
     shares = np.asarray(share, float)
     return from_axis_angle(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)

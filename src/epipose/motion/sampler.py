@@ -75,11 +75,11 @@ _POSTURES: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
 _ON_FEET = ("stand", "step", "squat", "bend")  # balanced over the feet, and knees bend about twice what hips do
 
 # Position of a joint relative to its parent, metres, for 1.75 m; sides are mirrored.
-_HIP, _THIGH, _SHANK, _TOES = np.array([0.1, 0.0, 0.0]), 0.43, 0.43, 0.14
-_SPINE, _CHEST, _SHOULDER = np.array([0, 0, 0.23]), np.array([0, 0, 0.26]), np.array([0.17, 0.0, 0.0])
+HIP, THIGH, SHANK, _TOES = np.array([0.1, 0.0, 0.0]), 0.43, 0.43, 0.14
+SPINE, CHEST, SHOULDER = np.array([0, 0, 0.23]), np.array([0, 0, 0.26]), np.array([0.17, 0.0, 0.0])
 _NECK, _EARS, _NOSE = np.array([0, 0, 0.05]), np.array([0, 0, 0.13]), np.array([0, -0.1, 0.0])
-_UPPER_ARM, _FOREARM = 0.29, 0.25
-_JOINT_CLEARANCE = {
+UPPER_ARM, FOREARM = 0.29, 0.25
+JOINT_CLEARANCE = {
     "pelvis": 0.1,
     "hip": 0.1,
     "knee": 0.05,
@@ -101,7 +101,7 @@ def random_motion(rng: np.random.Generator, seconds: float, fps: float = 30.0) -
         times.append(times[-1] + rng.uniform(0.4, 1.5))
         keys.append(random_pose(rng, keys[-1]))
     at = np.arange(frames) / fps
-    angles = {name: _minimum_jerk(at, np.array(times), np.array([key[name] for key in keys])) for name in keys[0]}
+    angles = {name: minimum_jerk(at, np.array(times), np.array([key[name] for key in keys])) for name in keys[0]}
     return posed(angles, fps)
 
 
@@ -154,24 +154,24 @@ def _stance(
     x, y = (after["x"], after["y"]) if after else (0.0, 0.0)
     pitch, roll = rng.uniform(-10, 10), 0.0
     if posture in _ON_FEET:
-        pitch = _balance(pose) + rng.normal(0, 3)
+        pitch = balance(pose) + rng.normal(0, 3)
     if posture == "lie":  # on the back, the front or a side
-        pitch, roll = ((-90, 0), (90, 0), (-90, 90), (-90, -90))[int(rng.choice(4, p=[0.5, 0.2, 0.15, 0.15]))]
+        pitch, roll = ((-90, 0), (90, 0), (0, 90), (0, -90))[int(rng.choice(4, p=[0.5, 0.2, 0.15, 0.15]))]
     forward = np.array([np.sin(np.radians(yaw)), -np.cos(np.radians(yaw))])
     x, y = np.array([x, y]) * 0.8 + forward * rng.uniform(-0.1, 0.5 if posture == "step" else 0.1)
     return {"x": float(x), "y": float(y), "yaw": float(yaw), "pitch": float(pitch), "roll": float(roll)}
 
 
-def _balance(pose: dict[str, float]) -> float:
+def balance(pose: dict[str, float]) -> float:
     """Forward rotation of the body, degrees, that puts the middle of the trunk over the feet."""
     hip = np.radians([pose["left_hip_flexion"], pose["right_hip_flexion"]])
     shank = hip - np.radians([pose["left_knee_flexion"], pose["right_knee_flexion"]])
-    ahead = np.mean(_THIGH * np.sin(hip) + _SHANK * np.sin(shank)) - 0.2 * np.sin(np.radians(pose["trunk_flexion"]))
-    below = np.mean(_THIGH * np.cos(hip) + _SHANK * np.cos(shank)) + 0.15
+    ahead = np.mean(THIGH * np.sin(hip) + SHANK * np.sin(shank)) - 0.2 * np.sin(np.radians(pose["trunk_flexion"]))
+    below = np.mean(THIGH * np.cos(hip) + SHANK * np.cos(shank)) + 0.15
     return float(np.degrees(np.arctan2(ahead + 0.05, below)))  # 5 cm: from the ankle to the middle of the foot
 
 
-def _minimum_jerk(
+def minimum_jerk(
     at: Float64[np.ndarray, " frame"], times: Float64[np.ndarray, " key"], values: Float64[np.ndarray, " key"]
 ) -> Float64[np.ndarray, " frame"]:
     """From key to key, starting and ending at rest, along minimum-jerk curves (Flash & Hogan 1985)."""
@@ -189,8 +189,8 @@ def posed(angles: dict[str, Float64[np.ndarray, " frame"]], fps: float) -> Motio
     mid = root @ from_euler("xyz", np.stack([a["trunk_flexion"], a["trunk_lean"], a["trunk_twist"]], -1) / 2)
     head = chest @ from_euler("xyz", np.stack([a["neck_flexion"], a["neck_lean"], a["neck_twist"]], -1))
     at = {"pelvis": np.stack([angles["x"], angles["y"], 0 * angles["x"]], -1)}
-    at["spine"] = at["pelvis"] + root @ _SPINE
-    at["thorax"] = at["spine"] + mid @ _CHEST
+    at["spine"] = at["pelvis"] + root @ SPINE
+    at["thorax"] = at["spine"] + mid @ CHEST
     at["head"] = at["thorax"] + chest @ _NECK + head @ _EARS
     at["neck_nose"] = at["head"] + head @ _NOSE
     toes = []
@@ -199,7 +199,7 @@ def posed(angles: dict[str, Float64[np.ndarray, " frame"]], fps: float) -> Motio
         leg, toe = _leg(a, side, sign, at["pelvis"], root)
         at |= leg
         toes.append(toe)
-    clearance = {joint: height for joint in at for part, height in _JOINT_CLEARANCE.items() if joint.endswith(part)}
+    clearance = {joint: height for joint in at for part, height in JOINT_CLEARANCE.items() if joint.endswith(part)}
     lift = -np.min([at[joint][:, 2] - height for joint, height in clearance.items()], axis=0)[:, None] * [0, 0, 1]
     xyz = stack_joints({joint: position + lift for joint, position in at.items()})
     face = np.stack([head @ [0.0, -1.0, 0.0], head @ [0.0, 0.0, 1.0]], 1)
@@ -212,13 +212,13 @@ def _arm(
     """Plane, elevation, rotation about z, y, z (as the ISB defines the shoulder), then the elbow about x."""
     plane, rise, spin = (a[f"{side}_arm_{name}"] for name in ("plane", "elevation", "rotation"))
     rotation = chest @ from_euler("zyz", sign * np.stack([-plane, -rise, plane + spin], -1))
-    shoulder = thorax + chest @ (_SHOULDER * [sign, 1, 1])
-    elbow = shoulder + rotation @ [0.0, 0.0, -_UPPER_ARM]
+    shoulder = thorax + chest @ (SHOULDER * [sign, 1, 1])
+    elbow = shoulder + rotation @ [0.0, 0.0, -UPPER_ARM]
     rotation = rotation @ from_axis_angle(np.array([1.0, 0, 0]), -a[f"{side}_elbow_flexion"])
     return {
         f"{side}_shoulder": shoulder,
         f"{side}_elbow": elbow,
-        f"{side}_wrist": elbow + rotation @ [0.0, 0.0, -_FOREARM],
+        f"{side}_wrist": elbow + rotation @ [0.0, 0.0, -FOREARM],
     }
 
 
@@ -228,10 +228,10 @@ def _leg(
     """Flexion, abduction, rotation of the hip about x, y, z, then the knee about x; the foot as level as it can be."""
     flexion, abduction, spin = (a[f"{side}_hip_{name}"] for name in ("flexion", "abduction", "rotation"))
     rotation = root @ from_euler("xyz", np.stack([-flexion, -sign * abduction, sign * spin], -1))
-    hip = pelvis + root @ (_HIP * [sign, 1, 1])
-    knee = hip + rotation @ [0.0, 0.0, -_THIGH]
+    hip = pelvis + root @ (HIP * [sign, 1, 1])
+    knee = hip + rotation @ [0.0, 0.0, -THIGH]
     rotation = rotation @ from_axis_angle(np.array([1.0, 0, 0]), a[f"{side}_knee_flexion"])
-    ankle = knee + rotation @ [0.0, 0.0, -_SHANK]
+    ankle = knee + rotation @ [0.0, 0.0, -SHANK]
     level = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])  # rotation about x that makes the sole level
     low, high = np.radians(LIMITS["ankle_flexion"])
     foot = rotation @ from_axis_angle(np.array([1.0, 0, 0]), -np.clip(level, low, high))

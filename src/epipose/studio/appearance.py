@@ -46,6 +46,10 @@ class Look:
     brow: Colour
     lips: Colour
     bumps: int  # seed of the unevenness of hair and cloth
+    sleeve_flare: float = 0.0  # metres that cloth stands off more at the end of a sleeve than at its beginning
+    leg_flare: float = 0.0
+    brim: float = 0.0  # metres that the brim of a hat reaches beyond the head
+    cap: bool = False  # a brim at the front alone
 
 
 def random_look(rng: np.random.Generator) -> Look:
@@ -85,7 +89,16 @@ def random_look(rng: np.random.Generator) -> Look:
         brow=0.6 * np.minimum(hair, skin),
         lips=np.clip(skin * [0.85, 0.6, 0.6] + rng.uniform(-10, 25, 3) * [1, 0.2, 0.2], 0, 255),
         bumps=int(rng.integers(2**31)),
+        sleeve_flare=_flare(rng, 0.05),
+        leg_flare=_flare(rng, 0.08),
+        brim=float(rng.uniform(0.03, 0.1)) if hat and rng.random() < 0.7 else 0.0,
+        cap=bool(rng.random() < 0.5),
     )
+
+
+def _flare(rng: np.random.Generator, most: float) -> float:
+    """Of one in four, up to ``most`` metres."""
+    return float(rng.uniform(0.2, 1.0)) * most if rng.random() < 0.25 else 0.0
 
 
 def _between(rng: np.random.Generator, colours: np.ndarray) -> Colour:

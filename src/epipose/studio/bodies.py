@@ -22,11 +22,22 @@ __all__ = ["REGIONS", "Body", "Skinning", "random_body"]
 
 Skinning = Float32[np.ndarray, "frame bone 3 4"]
 
-MIN_STATURE, MAX_STATURE = 1.45, 2.0
+MIN_STATURE, MAX_STATURE = 1.45, 2.0  # metres, of adults
+_CHILDREN_SHARE = 0.12  # of people
 # Mean and standard deviation of adult stature, metres, women and men (NCD Risk Factor Collaboration 2016, rounded from
-# the means of high-income countries); the share of it that people of 14 to 18 years have (WHO growth reference 2007).
+# the means of high-income countries); the share of it that children and teenagers have (WHO growth reference 2007 and
+# child growth standards 2006: medians of girls and boys over those at 18 years, rounded).
 _STATURE_MEAN_SD = ((1.64, 0.065), (1.77, 0.07))
-_STATURE_SHARE_BY_AGE = ((14.0, 16.0, 18.0), ((0.975, 0.99, 1.0), (0.925, 0.98, 1.0)))
+_STATURE_SHARE_BY_AGE = (
+    (4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0),
+    (
+        (0.63, 0.67, 0.705, 0.775, 0.85, 0.93, 0.975, 0.99, 1.0),
+        (0.585, 0.625, 0.66, 0.725, 0.785, 0.85, 0.925, 0.98, 1.0),
+    ),
+)
+# MakeHuman's youngest is 10 years old. Before that age the head's and the legs' measures go on as they change after it:
+# the head (chin to crown) is 1/5.5 of the stature at 4 years, 1/6.5 at 10, 1/7.5 of an adult's, and legs are shorter.
+_CHILD_YEARS, _CHILD_HEAD, _CHILD_LEGS = (4.0, 10.0, 14.0), (0.9, 0.25, 0.0), (-0.45, 0.0, 0.0)
 _UPPER_ARM_OFFSET = 0.25  # of the measure's range: MakeHuman's upper arms are short, 14 % of stature instead of 16 %
 
 
@@ -77,21 +88,29 @@ class Body:
         return np.einsum("vab,vb->va", blended[..., :3], self.vertices) + blended[..., 3]
 
 
-def random_body(rng: np.random.Generator) -> Body:
-    """A random adult or teenager: sex, age, ancestry, weight, muscle, stature, proportions drawn independently."""
+def random_body(rng: np.random.Generator, children: float = _CHILDREN_SHARE) -> Body:
+    """A random person from 4 years on: sex, age, ancestry, weight, muscle, stature, proportions drawn independently.
+
+    ``children``: the share of people under 14 years.
+    """
     sex = float(rng.integers(2))
-    age = float(rng.choice([rng.uniform(14, 18), rng.uniform(18, 50), rng.uniform(50, 80)], p=[0.15, 0.6, 0.25]))
+    if children > 0 and rng.random() < children:
+        age = float(rng.uniform(4, 14))
+    else:
+        age = float(rng.choice([rng.uniform(14, 18), rng.uniform(18, 50), rng.uniform(50, 80)], p=[0.15, 0.6, 0.25]))
     muscle, proportions = (float(value) for value in rng.beta(2.5, 2.5, 2))
     weight = float(0.3 + 0.7 * rng.beta(1.7, 1.3))  # MakeHuman's average is slender
     ancestry = rng.dirichlet([0.7, 0.7, 0.7])
-    years, shares = _STATURE_SHARE_BY_AGE
-    mean, spread = _STATURE_MEAN_SD[int(sex)]
-    wanted = float(
-        np.clip(rng.normal(mean, spread) * np.interp(age, years, shares[int(sex)]), MIN_STATURE, MAX_STATURE)
-    )
+    wanted = _random_stature(rng, int(sex), age)
     amounts = np.clip(rng.normal(0, 0.15, len(MEASURES)), -0.5, 0.5).tolist()
     measures = dict(zip(MEASURES.values(), amounts, strict=True))
     measures["upper arm length"] += _UPPER_ARM_OFFSET
+    for names, change in (
+        (("head width", "head height"), _CHILD_HEAD),
+        (("thigh length", "shank length"), _CHILD_LEGS),
+    ):
+        for name in names:
+            measures[name] += float(np.interp(age, _CHILD_YEARS, change))
     sex = abs(sex - min(abs(rng.normal(0, 0.1)), 0.3))  # no body is the extreme of a sex
     traits = _traits(sex, age, muscle, weight, proportions, ancestry, measures)
     model = load_model()
@@ -99,6 +118,15 @@ def random_body(rng: np.random.Generator) -> Body:
     statures = [_stature(model, traits | _word_weights("height", size)) for size in sizes]
     fitting = float(np.interp(wanted, statures, sizes))
     return _body(model, traits | _word_weights("height", fitting), wanted, (sex, age, muscle, weight))
+
+
+def _random_stature(rng: np.random.Generator, sex: int, age: float) -> float:
+    """Metres; ``sex``: 0 female, 1 male."""
+    years, shares = _STATURE_SHARE_BY_AGE
+    mean, spread = _STATURE_MEAN_SD[sex]
+    grown = float(np.interp(age, years, shares[sex]))
+    bounds = np.array([MIN_STATURE, MAX_STATURE]) * (grown if age < 14 else 1.0)
+    return float(np.clip(rng.normal(mean, spread) * grown, *bounds))
 
 
 # The words of MakeHuman's targets, at equal distances from 0 to 1; "" has no target.

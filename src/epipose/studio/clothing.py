@@ -43,11 +43,14 @@ def dressed(body: Body, look: Look) -> Clothes:
     """The body in these clothes."""
     cover = np.eye(len(LAYERS), dtype=np.float32)[[_LAYER_OF[name] for name in REGIONS]][body.region]
     bare = np.eye(len(LAYERS), dtype=np.float32)[SKIN]
-    for names, reach, along in (
-        (("upper_arm", "forearm"), look.sleeve, np.abs(body.vertices[:, 0])),
-        (("thigh", "shank"), look.leg, -body.vertices[:, 2]),
+    flare = np.zeros(len(cover))
+    for names, reach, along, widening, layer in (
+        (("upper_arm", "forearm"), look.sleeve, np.abs(body.vertices[:, 0]), look.sleeve_flare, TOP),
+        (("thigh", "shank"), look.leg, -body.vertices[:, 2], look.leg_flare, BOTTOM),
     ):
-        beyond = np.clip(0.5 + 8 * (_along(body, names, along) - reach), 0, 1)[:, None]  # a fuzzy hem of 1/8 of a limb
+        along = _along(body, names, along)
+        beyond = np.clip(0.5 + 8 * (along - reach), 0, 1)[:, None]  # a fuzzy hem of 1/8 of a limb
+        flare += widening * np.clip(along / 2, 0, 1) ** 2 * cover[:, layer] * (1 - beyond[:, 0])
         cover = np.where(reach < 2, beyond * bare + (1 - beyond) * cover, cover)
     if look.barefoot:
         cover[body.region == REGIONS.index("foot")] = bare
@@ -60,7 +63,10 @@ def dressed(body: Body, look: Look) -> Clothes:
     eyeball = body.region == REGIONS.index("eyes")
     cover[eyeball] = bare
     stand_off = (cover @ look.thickness) * _unevenness(body, look)
-    vertices = (body.vertices + body.normals * stand_off[:, None]).astype(np.float32)
+    vertices = body.vertices + body.normals * (stand_off + flare)[:, None]
+    if face is not None and look.brim > 0:
+        vertices[head] += (_brim(body, look, face) * cover[:, HAIR, None])[head]
+    vertices = vertices.astype(np.float32)
     return Clothes(vertices, cover.astype(np.float32), np.stack([head, eyeball], -1).astype(np.float32))
 
 
@@ -122,6 +128,16 @@ def _hair(body: Body, look: Look, face: Face) -> np.ndarray:
     behind = -place[:, 1] * face.forwards
     line = np.interp(behind, [0.3, 0.9, 1.4, 2.0], [look.hairline, 0.8, -0.2, -look.hair_length])
     return np.clip(0.5 + 3 * (place[:, 2] - line), 0, 1).astype(np.float32)
+
+
+def _brim(body: Body, look: Look, face: Face) -> Float[np.ndarray, "vertex 3"]:
+    """How far the brim of a hat moves each vertex: outward, along a level line at the height of the hairline."""
+    place = (body.vertices - face.eyes.mean(0)) / face.between
+    ring = np.exp(-(((place[:, 2] - look.hairline - 0.15) / 0.22) ** 2))
+    outward = place * [1, 1, 0] + [0, 1.2 * face.forwards, 0]  # from the middle of the head
+    outward /= np.maximum(np.linalg.norm(outward, axis=-1, keepdims=True), 1e-6)
+    ahead = np.clip(1.5 * outward[:, 1] * face.forwards, 0, 1) if look.cap else np.ones(len(ring))
+    return (look.brim * ring * ahead)[:, None] * outward
 
 
 def _unevenness(body: Body, look: Look) -> np.ndarray:

@@ -29,7 +29,7 @@ from epipose.io.files import AnyPath, already_done, read_object, write_record
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-from epipose.studio.actor import FULL_CHANCE_S, Actor, Cast, random_actor, within_view
+from epipose.studio.actor import CAPTURED_ALONE, FULL_CHANCE_S, Actor, Cast, random_actor, within_view
 from epipose.studio.bodies import Skinning
 from epipose.studio.camera_effects import Imaging, Occluder, imaged, random_imaging, random_occluder
 from epipose.studio.renderer import Renderer
@@ -151,9 +151,10 @@ def _film_in_worker(folder: Path, number: int, spec: ClipSpec) -> None:
 def _film_one(renderer: Renderer, folder: Path, number: int, spec: ClipSpec) -> None:
     rng = np.random.default_rng((spec.seed, number))
     rig = random_rig(rng, spec.rig, spec.views, spec.size)
-    actor = within_view(spec.cast(rng, spec.motions, spec.frames, spec.fps, spec.full_chance_s), rig)
+    actor = within_view(spec.cast(rng, spec.motions, spec.frames, spec.fps, spec.full_chance_s, CAPTURED_ALONE), rig)
     reach = float(rig.camera.center[:, :2].norm(dim=-1).max()) + 0.5
     renderer.dress(actor.body, actor.look)
+    renderer.place(actor.seat)
     renderer.furnish(random_room(rng, reach, spec.photos))
     light = random_light(rng)
     part = folder.with_name(f".{folder.name}.part")

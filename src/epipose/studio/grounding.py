@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Bool, Float, Float64, Int
 
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import Body, Skinning
@@ -33,6 +33,17 @@ def grounded(
     return lifted.astype(np.float32)
 
 
+def on_seat(body: Body, pose: Float64[np.ndarray, "frame bone 3 4"], height: float) -> Skinning:
+    """The pose moved along z until what it sits on, hips and upper thighs, is at ``height`` (metres).
+
+    Higher, the same in all frames, where the feet would be in the floor.
+    """
+    lifted = pose.copy()
+    lifted[..., 2, 3] += (height - lowest(body, pose, seat=True))[:, None]
+    lifted[..., 2, 3] -= min(float(lowest(body, lifted).min()), 0.0)
+    return lifted.astype(np.float32)
+
+
 def captured_clearance(xyz: Float64[np.ndarray, "frame joint 3"]) -> Float64[np.ndarray, " frame"]:
     """Height of a captured person (H36M17, metres) above the floor: 0 while any part of it is on the floor."""
     clearance = np.array([_JOINT_CLEARANCE[joint] for joint in H36M17.joints])
@@ -48,23 +59,35 @@ def floor_height(xyz: Float64[np.ndarray, "frame joint 3"]) -> float:
     return float(np.clip(np.percentile(xyz[:, ankles, 2].min(1), 5) - _JOINT_CLEARANCE["left_ankle"], -0.4, 0.4))
 
 
-def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"]) -> Float64[np.ndarray, " frame"]:
-    """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest)."""
+def lowest(body: Body, pose: Float[np.ndarray, "frame bone 3 4"], seat: bool = False) -> Float64[np.ndarray, " frame"]:
+    """z of the lowest vertex in every frame (to a millimetre or two: of the vertices that can be the lowest).
+
+    ``seat``: of those alone that one sits on.
+    """
     rows = pose[:, :, 2].reshape(len(pose), -1)
-    return np.concatenate(
-        [(block @ _heights(body)).min(1) for block in np.array_split(rows, len(rows) // _BLOCK_FRAMES + 1)]
-    )
+    heights = _heights(body, seat)
+    return np.concatenate([(block @ heights).min(1) for block in np.array_split(rows, len(rows) // _BLOCK_FRAMES + 1)])
 
 
 @lru_cache(maxsize=4)
-def _heights(body: Body) -> Float64[np.ndarray, "rows hull"]:
+def _heights(body: Body, seat: bool) -> Float64[np.ndarray, "rows hull"]:
     """The z of vertices is linear in the third rows of all bones' matrices: this is the matrix that gives it."""
     hull = _outermost(body)
+    if seat:
+        hull = hull[_sat_on(body, hull)]
     place = np.concatenate([body.vertices[hull], np.ones((len(hull), 1))], -1)
     heights = np.zeros((len(hull), len(body.bones), 4))
     for k in range(4):  # a bone may come twice where its weight is 0
         heights[np.arange(len(hull)), body.bone_index[hull, k]] += body.bone_weight[hull, k, None] * place
     return heights.reshape(len(hull), -1).T
+
+
+def _sat_on(body: Body, vertices: Int[np.ndarray, " hull"]) -> Bool[np.ndarray, " hull"]:
+    """Which vertices are of the hips, or of the upper half of the thighs."""
+    carriers = [body.landmarks[name][0] for name in ("pelvis", "left_hip", "right_hip")]
+    own = np.isin(body.bone_index[vertices, 0], [body.bones.index(name) for name in carriers])
+    hip, knee = (body.landmarks[f"left_{name}"][1][2] for name in ("hip", "knee"))
+    return own & (body.vertices[vertices, 2] > (hip + knee) / 2)
 
 
 def _outermost(body: Body) -> Int[np.ndarray, " hull"]:

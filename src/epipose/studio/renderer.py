@@ -22,6 +22,7 @@ from epipose.studio.appearance import Look
 from epipose.studio.bodies import Body
 from epipose.studio.clothing import dressed, face_of, simplified
 from epipose.studio.room import Light, Room
+from epipose.studio.seats import Seat
 
 _MAX_BONES = 256
 _GRID_CELLS = 16  # cells along each side of the image within which rays are interpolated
@@ -46,6 +47,10 @@ class Renderer:
         self._shadow = gl.program(vertex_shader=shaders.SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT)
         self._patch = gl.program(vertex_shader=shaders.FLOOR_VERTEX, fragment_shader=shaders.FLOOR_FRAGMENT)
         self._room = gl.program(vertex_shader=shaders.ROOM_VERTEX, fragment_shader=shaders.ROOM_FRAGMENT)
+        self._seat = gl.program(vertex_shader=shaders.SEAT_VERTEX, fragment_shader=shaders.SEAT_FRAGMENT)
+        self._seat_shadow = gl.program(
+            vertex_shader=shaders.SEAT_SHADOW_VERTEX, fragment_shader=shaders.SHADOW_FRAGMENT
+        )
         self._bones = gl.buffer(reserve=_MAX_BONES * 48)
         self._bones.bind_to_uniform_block(0)
         self._shade = gl.texture((_SHADOW_SIZE, _SHADOW_SIZE), 1)
@@ -60,6 +65,7 @@ class Renderer:
         self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
         self._of_body: list[Any] = []
         self._of_room: list[Any] = []
+        self._of_seat: list[Any] = []  # texture, array to draw, array that throws a shadow, buffer; empty without
         self._camera: Camera | None = None
 
     def __enter__(self) -> Renderer:
@@ -80,7 +86,10 @@ class Renderer:
         return self._gl.info["GL_RENDERER"]
 
     def dress(self, body: Body, look: Look, detail: float = 0.0) -> None:
-        """Draw this person in this look from now on; ``detail`` (metres): smaller features may be dropped."""
+        """Draw this person in this look, without a seat, from now on; ``detail`` (metres): smaller features may be
+        dropped.
+        """
+        self.place(None)
         _release(self._of_body)
         if len(body.bones) > _MAX_BONES:
             raise InputError(f"This body has {len(body.bones)} bones; the renderer takes up to {_MAX_BONES}.")
@@ -112,13 +121,36 @@ class Renderer:
         low, high = np.array([*-room.half, 0.0]), np.array([*room.half, room.height])
         _set(self._room, low=low, high=high, repeat=room.repeat, backdrop=room.backdrop)
 
+    def place(self, seat: Seat | None) -> None:
+        """Draw this seat, or none, from now on."""
+        _release(self._of_seat)
+        self._of_seat = []
+        if seat is None:
+            return
+        gl, size = self._gl, len(seat.texture)
+        buffer = gl.buffer(np.concatenate([seat.corners, seat.normals, seat.uv], -1).astype("f4").tobytes())
+        texture = gl.texture((size, size), 3, np.ascontiguousarray(seat.texture).tobytes(), alignment=1)
+        texture.build_mipmaps()
+        drawn = gl.vertex_array(self._seat, [(buffer, "3f 3f 2f", "in_position", "in_normal", "in_uv")])
+        thrown = gl.vertex_array(self._seat_shadow, [(buffer, "3f 20x1", "in_position")])
+        self._of_seat = [texture, drawn, thrown, buffer]
+
     def draw(
-        self, skinning: Float32[np.ndarray, "bone 3 4"], camera: Camera, light: Light
+        self,
+        skinning: Float32[np.ndarray, "bone 3 4"],
+        camera: Camera,
+        light: Light,
+        shift: Float[np.ndarray, "3"] | None = None,
     ) -> UInt8[np.ndarray, "height width 3"]:
-        """The person posed by ``skinning`` (rest to world, per bone) before the room; ``camera`` is a single one."""
+        """The person posed by ``skinning`` (rest to world, per bone) before the room; ``camera`` is a single one.
+
+        ``shift`` moves the seat, where there is one, from where it was placed (metres).
+        """
         self._bones.write(np.ascontiguousarray(skinning, np.float32).tobytes())
         if camera is not self._camera:
             self._look_through(camera)
+        for program in (self._seat, self._seat_shadow) if self._of_seat else ():
+            _set(program, shift=np.zeros(3) if shift is None else shift, **_lamps(light))
         self._throw_shadow(light, skinning)
         _set(self._person, **_lamps(light))
         _set(self._room, **_lamps(light))
@@ -135,6 +167,9 @@ class Renderer:
         self._darkened.render()
         self._gl.disable(self._gl.BLEND)
         self._gl.enable(self._gl.DEPTH_TEST | self._gl.CULL_FACE)
+        if self._of_seat:
+            self._of_seat[0].use()
+            self._of_seat[1].render()
         self._cloth.use()
         self._drawn.render()
         self._gl.copy_framebuffer(reading, drawing)
@@ -148,6 +183,9 @@ class Renderer:
         self._shade_target.use()
         self._shade_target.clear()
         self._thrown.render()
+        if self._of_seat:
+            _set(self._seat_shadow, patch_of_floor=patch)
+            self._of_seat[2].render()
         self._shade.build_mipmaps()
 
     def _look_through(self, camera: Camera) -> None:
@@ -161,7 +199,7 @@ class Renderer:
         K, centre = camera.K.numpy(), camera.center.numpy()
         matrix = np.eye(4)
         matrix[:3, :3], matrix[:3, 3] = camera.R.numpy(), camera.t.numpy()
-        for program in (self._person, self._patch):
+        for program in (self._person, self._patch, self._seat):
             _set(
                 program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], size=size,
                 distortion=camera.distortion.numpy(), widest=1.3 * float((rays_cam**2).sum(-1).max()),

@@ -6,6 +6,7 @@ captured person's (hip line and lower spine, shoulder line and upper spine), the
 difference; upper limbs point where the captured ones do and are twisted so that elbow or knee bends in the captured
 plane; lower limbs follow. Steps are as long as the body's legs make them. Then the body is lifted or lowered, frame by
 frame, until its lowest point is as high over the floor as the captured person's: standing feet stand, jumps stay jumps.
+Who sits on a seat is put on one of that height instead, in the same proportion to the legs.
 
 Bones have the world's axes at rest (`bodies`), so a bone's turn is its posed axes times its rest axes transposed.
 """
@@ -19,7 +20,7 @@ from epipose.motion.motion import Motion
 from epipose.motion.rotations import axes_of, fraction_of, from_axis_angle, rotation_between, unit
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import Body, Skinning
-from epipose.studio.grounding import captured_clearance, floor_height, grounded
+from epipose.studio.grounding import captured_clearance, floor_height, grounded, on_seat
 
 Turns = Float64[np.ndarray, "frame 3 3"]
 
@@ -40,7 +41,7 @@ _FINGER_CURL = np.radians(20)  # of every joint of a relaxed finger
 def retarget(body: Body, motion: Motion) -> Skinning:
     """One matrix per frame and bone that takes the body's rest points to the world."""
     joint = {name: motion.xyz[:, i] for i, name in enumerate(H36M17.joints)}
-    floor = floor_height(motion.xyz)
+    floor = floor_height(motion.xyz) if motion.seat is None else 0.0
     rest = {name: place for name, (_, place) in body.landmarks.items()}
     turns = _trunk(joint, rest)
     turns |= _head(joint, rest, turns["spine_03"], motion.face)
@@ -53,6 +54,8 @@ def retarget(body: Body, motion: Motion) -> Skinning:
         turns |= {f"foot_{side[0]}": foot, f"ball_{side[0]}": foot}
     stride = _leg_length(rest) / _leg_length(joint)
     pose = _chained(body, turns, joint["pelvis"] * stride)
+    if motion.seat is not None:
+        return on_seat(body, pose, motion.seat * stride)
     return grounded(body, pose, captured_clearance(motion.xyz) * stride)
 
 

@@ -2,9 +2,10 @@
 
 ``PERSON`` moves the rest vertices by the bones (linear blend skinning), projects them with the distortion model of
 `epipose.camera.Camera` and lights them. ``SHADOW`` projects the same vertices along the light onto a patch of the
-floor, and ``FLOOR`` darkens that patch in the image. ``ROOM`` draws what is behind: each corner of a fine grid over the
-image carries the exact ray of that pixel, undistorted beforehand, and every pixel intersects its ray with the box of
-the room. On a processor every texture that a pixel reads costs, so each reads one.
+floor, and ``FLOOR`` darkens that patch in the image. ``SEAT`` draws what the person sits on. ``ROOM`` draws what is
+behind: each corner of a fine grid over the image carries the exact ray of that pixel, undistorted beforehand, and every
+pixel intersects its ray with the box of the room. On a processor every texture that a pixel reads costs, so each reads
+one.
 
 Pixel rows run downwards in memory and GL's rows upwards, so pixel row v is GL's row v: no image is ever flipped.
 """
@@ -137,6 +138,40 @@ void main() {
 }
 """
 
+SEAT_VERTEX = (
+    """
+#version 330
+in vec3 in_position;
+in vec3 in_normal;
+in vec2 in_uv;
+uniform vec3 shift;           // of the seat, metres
+out vec3 normal;
+out vec2 st;
+"""
+    + _CAMERA
+    + """
+void main() {
+    normal = in_normal;
+    st = in_uv;
+    gl_Position = seen(in_position + shift);
+}
+"""
+)
+
+SEAT_FRAGMENT = """
+#version 330
+uniform sampler2D cover;
+uniform vec3 to_light, direct, sky, ground;
+in vec3 normal;
+in vec2 st;
+out vec4 colour;
+
+void main() {
+    vec3 light = mix(ground, sky, 0.5 + 0.5 * normal.z) + direct * max(dot(normal, to_light), 0.0);
+    colour = vec4(texture(cover, st).rgb * light, 1.0);
+}
+"""
+
 SHADOW_VERTEX = (
     _SKINNING
     + """
@@ -153,6 +188,20 @@ void main() {
 }
 """
 )
+
+SEAT_SHADOW_VERTEX = """
+#version 330
+in vec3 in_position;
+uniform vec3 shift;
+uniform vec3 to_light;
+uniform vec3 patch_of_floor;
+
+void main() {
+    vec3 world = in_position + shift;
+    vec2 floored = world.xy - to_light.xy * max(world.z, 0.0) / to_light.z;
+    gl_Position = vec4((floored - patch_of_floor.xy) / patch_of_floor.z, 0.0, 1.0);
+}
+"""
 
 SHADOW_FRAGMENT = """
 #version 330
