@@ -1,14 +1,17 @@
 """BlazePose with networks replaced by ones that look for white discs: the geometry and the tracking are ours."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 
+from benchmarks.network.blazepose_speed import people
+from benchmarks.network.litert import litert_blazepose
 from epipose.detection import blazepose
-from epipose.detection.blazepose import BlazePose, anchors
+from epipose.detection.base import ParallelDetector
+from epipose.detection.blazepose import BlazePose
+from epipose.detection.person_finder import PersonDetector, anchors
 from epipose.detection.roi import Roi
+from epipose.network.blazepose_weights import DETECTION, LANDMARKS
 
 
 def test_anchors_cover_the_image_in_the_order_of_the_network():
@@ -49,9 +52,9 @@ def test_a_very_thin_image_can_be_cropped(width, height):
 
 
 def test_refinement_goes_to_the_heatmap_peak_or_stays():
-    heatmaps = np.full((64, 64, 3), -20.0, np.float32)
-    heatmaps[30, 21, 0] = heatmaps[30, 20, 0] = 5.0
-    heatmaps[63, 0, 1] = 5.0  # in the corner
+    heatmaps = np.full((3, 64, 64), -20.0, np.float32)
+    heatmaps[0, 30, 21] = heatmaps[0, 30, 20] = 5.0
+    heatmaps[1, 63, 0] = 5.0  # in the corner
     points = np.array([[20.3 / 64, 31 / 64], [0.5 / 64, 63.5 / 64], [0.4, 0.4]])
     refined = blazepose._refine_by_heatmap(points, heatmaps)
     np.testing.assert_allclose(refined[:2] * 64, [[20.5, 30], [0, 63]], atol=1e-4)
@@ -61,15 +64,15 @@ def test_refinement_goes_to_the_heatmap_peak_or_stays():
 class DiscNetwork:
     """Stands in for both networks: as detector it boxes every disc, as landmark network it finds the most central."""
 
-    def __init__(self, path, threads):
-        self.detector = path.name == "detector"
-        self.calls = 0
+    def __init__(self, detector):
+        self.detector = detector
+        self.batches = []
 
-    def __call__(self, image):
-        self.calls += 1
-        if self.detector:
-            return self.people((image > 0).all(-1))
-        return self.pose((image > 0.5).all(-1))
+    def __call__(self, crops):
+        self.batches.append(len(crops))
+        assert crops.dtype == np.uint8
+        read = self.people if self.detector else self.pose
+        return [np.concatenate(parts) for parts in zip(*(read((crop > 128).all(-1)) for crop in crops), strict=True)]
 
     def people(self, white):
         boxes, logits = np.zeros((1, 2254, 12), np.float32), np.full((1, 2254, 1), -20, np.float32)
@@ -90,13 +93,12 @@ class DiscNetwork:
             landmarks[:, :2] = best
             landmarks[34, :2] = best - [0, 102.4]  # keeps the square's size
         score = np.array([[float(count > 1)]], np.float32)
-        return [landmarks.reshape(1, -1), score, None, np.full((1, 64, 64, 39), -20, np.float32), world.reshape(1, -1)]
+        return [landmarks.reshape(1, -1), score, np.full((1, 39, 64, 64), -20, np.float32), world.reshape(1, -1)]
 
 
 @pytest.fixture
-def detector(monkeypatch):
-    monkeypatch.setattr(blazepose, "_Network", DiscNetwork)
-    return BlazePose(Path("detector"), Path("landmarks"), search_every=5)
+def detector():
+    return BlazePose(PersonDetector(DiscNetwork(True)), DiscNetwork(False), search_every=5)
 
 
 def scene(*centers):
@@ -112,7 +114,8 @@ def test_people_are_followed_under_stable_numbers(detector):
         found = {d.track: d for d in detector(scene(a, b))}
         assert sorted(found) == [0, 1]
         assert sorted(tuple(np.round(d.xy[0]).astype(int)) for d in found.values()) == sorted([a, b])
-    assert detector._detector.calls == 3  # frames 0, 5 and 10 only
+    assert detector._finder._network.batches == [1, 1, 1]  # frames 0, 5 and 10 only
+    assert set(detector._landmarks.batches) == {2}, "all people of a frame at once"
 
 
 def test_a_newcomer_is_found_and_who_leaves_is_dropped(detector):
@@ -129,6 +132,8 @@ def test_a_newcomer_is_found_and_who_leaves_is_dropped(detector):
 
 def test_what_a_detection_holds(detector):
     (found,) = detector(scene((100, 200)))
+    assert found.roi is not None
+    np.testing.assert_allclose(found.roi.center, [100, 200], atol=1)
     assert found.xy.shape == (33, 2)
     assert found.conf == pytest.approx(1, abs=1e-3)
     assert found.score == 1
@@ -150,5 +155,41 @@ def pose_outside(white):
 
 
 def test_own_3d_is_turned_back_with_the_square(detector):
-    detection, _ = detector._pose(scene((300, 240)), Roi(np.array([300.0, 240.0]), 200.0, np.pi / 2), 0)
+    lying = blazepose._Tracked(0, Roi(np.array([300.0, 240.0]), 200.0, np.pi / 2))
+    ((detection, _),) = detector._poses(scene((300, 240)), [lying])
     np.testing.assert_allclose(detection.xyz[0], [1, 0, 0.2], atol=1e-6)  # up in the crop is right in the image
+
+
+def test_no_more_people_than_asked_for_are_looked_at(detector):
+    few = BlazePose(detector._finder, detector._landmarks, max_people=2)
+    assert len(few(scene((100, 100), (300, 100), (500, 100), (100, 400)))) == 2
+    assert set(few._landmarks.batches) == {2}
+
+
+def test_another_shares_networks_and_options_but_not_people(detector):
+    detector(scene((100, 200)))
+    other = detector.another()
+    assert other._landmarks is detector._landmarks
+    assert other._search_every == 5
+    assert not other._tracks
+    assert detector._tracks
+    assert isinstance(detector, ParallelDetector)
+
+
+def test_it_detects_what_it_detects_with_litert():
+    pytest.importorskip("ai_edge_litert")
+    if not (DETECTION.cached and LANDMARKS["full"].cached):
+        pytest.skip("the weights are not in the cache: epipose weights")
+    ours, theirs = blazepose.blazepose("full"), litert_blazepose("full")
+    found = 0
+    for image in people(400)[:6]:
+        ours.reset()
+        theirs.reset()
+        for a, b in zip(ours(image), theirs(image), strict=True):
+            assert a.xyz is not None
+            apart = np.abs(a.xy - b.xy)  # squares that differ by a little move a few joints to other cells of a heatmap
+            assert np.median(apart) < 0.05
+            assert apart.max() < 5
+            np.testing.assert_allclose(a.score, b.score, atol=0.01)
+            found += 1
+    assert found >= 3

@@ -1,14 +1,15 @@
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
 
 import epipose.detection.detect as package
 from epipose import Clip, EpiposeError
-from epipose.detection import blazepose_weights as weights_module
 from epipose.detection.detect import Detection, Detector, detect_keypoints, detector_named, resolved_name
 from epipose.detection.tracklets import Tracklet, link_detections, tracklets_from_detections, undo_swaps
+from epipose.network import blazepose_weights as weights_module
 from epipose.skeletons import COCO17
 from tests.helpers.videos import moving_square_video
 
@@ -66,6 +67,44 @@ def test_a_view_without_anybody_is_named(tmp_path):
     with pytest.raises(EpiposeError, match="No person was found in view 'dark'"):
         detect_keypoints(clip, detector)
     assert detector.resets == 1, "said before the next view is decoded"
+
+
+class SeveralMarks(Marks):
+    """The same, for several videos at once."""
+
+    def another(self):
+        return SeveralMarks()
+
+
+def test_views_read_at_the_same_time_are_as_those_read_in_turn(tmp_path):
+    paths = [moving_square_video(tmp_path / f"{name}.mp4", frames=8) for name in "abcde"]
+    clip = Clip.from_videos(paths)
+    in_turn, at_once = detect_keypoints(clip, Marks()), detect_keypoints(clip, SeveralMarks())
+    np.testing.assert_array_equal(in_turn.xy, at_once.xy)
+    np.testing.assert_array_equal(in_turn.conf, at_once.conf)
+    moving_square_video(tmp_path / "b.mp4", frames=5)
+    with pytest.raises(EpiposeError, match=r"b.mp4 ends after 5 frames"):
+        detect_keypoints(clip, SeveralMarks())
+
+
+def test_the_other_views_stop_where_one_shows_nobody(tmp_path):
+    read = []
+
+    class Slow(SeveralMarks):
+        def another(self):
+            return Slow()
+
+        def __call__(self, image):
+            read.append(1)
+            sleep(0.001 if image.max() < 128 else 0.05)
+            return super().__call__(image)
+
+    clip = Clip.from_videos(
+        [moving_square_video(tmp_path / "dark.mp4", bright=False), moving_square_video(tmp_path / "light.mp4")]
+    )
+    with pytest.raises(EpiposeError, match="No person was found in view 'dark'"):
+        detect_keypoints(clip, Slow())
+    assert len(read) < 16
 
 
 def test_a_video_shorter_than_its_clip(tmp_path):
@@ -146,7 +185,7 @@ def test_nothing_heavy_is_imported_before_it_is_used():
     import subprocess
     import sys
 
-    code = "import epipose.detection.detect, sys; assert 'ai_edge_litert' not in sys.modules"
+    code = "import epipose.detection.detect, sys; assert 'onnxruntime' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent)
 
 

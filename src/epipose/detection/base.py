@@ -8,6 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from epipose.detection.roi import Roi
+from epipose.network.reading import PoseReading
 from epipose.skeleton import Skeleton
 
 
@@ -17,7 +19,9 @@ class Detection:
 
     ``xy`` in pixels of the full image, ``conf`` in [0, 1] with 0 for missing, ``score`` of the person as a whole,
     ``xyz`` the detector's own single-image 3D where it has one (metres, camera axes, relative to the root), ``track``
-    the same number for the same person over the frames of a video.
+    the same number for the same person over the frames of a video, ``roi`` the square of the image in which the
+    detector read the pose, where it has one; ``reading`` what a pose network on the detector's features read there, a
+    batch of one.
     """
 
     xy: Float[np.ndarray, "joint 2"]
@@ -25,6 +29,8 @@ class Detection:
     score: float
     xyz: Float[np.ndarray, "joint 3"] | None
     track: int
+    roi: Roi | None = None
+    reading: PoseReading | None = None
 
 
 @runtime_checkable
@@ -39,4 +45,13 @@ class Detector(Protocol):
 
     def reset(self) -> None:
         """Forget everyone: the next frame belongs to another video."""
+        ...
+
+
+@runtime_checkable
+class ParallelDetector(Detector, Protocol):
+    """A detector of which there can be several at the same time; implement this too where that is cheap."""
+
+    def another(self) -> Detector:
+        """The same for another video, to be called in another thread; it knows nobody yet."""
         ...

@@ -1,32 +1,38 @@
 """BlazePose: a person detector and a landmark network, run frame by frame with tracking (Bazarevsky et al. 2020).
 
-The detector finds people in the whole image, small. The landmark network locates 33 keypoints in a rotated square
-round one person (see `roi`), and two more points that place the square in the next frame. So people are tracked without
-the detector, which runs only every few frames and when someone was lost. Several people are tracked at once: the
-subject is chosen by agreement of the views (see `epipose.people.subject`), not in one image.
+A person finder (see `person_finder`) looks for people in the whole image. The landmark network locates 33 keypoints in
+a rotated square round one person (see `roi`), and two more points that place the square in the next frame. So people
+are tracked without the finder, which runs only every few frames and when someone was lost. Several people are tracked
+at once: the subject is chosen by agreement of the views (see `epipose.people.subject`), not in one image.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import cv2
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 
 from epipose.detection.base import Detection
-from epipose.detection.blazepose_weights import weights
+from epipose.detection.person_finder import DETECTOR_SIZE, HIPS, RIM, LandmarkFinder, PersonDetector, PersonFinder
 from epipose.detection.roi import Roi
+from epipose.network.blazepose import Variant, landmark_reading, load_landmarks, load_person_detector
+from epipose.network.blazepose_weights import DETECTION
+from epipose.network.crop_network import CropNetwork, crop_network
+from epipose.network.graph_net import GraphNet
+from epipose.network.landmark_posenet import LandmarkPoseNet
+from epipose.network.reading import PoseReading
+from epipose.network.token_head import TokenHead
 from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33
 
-DETECTOR_SIZE = 224
 LANDMARK_SIZE = 256
 HEATMAP_WINDOW = 7  # cells
 HEATMAP_PEAK = 0.5  # a heatmap that stays below this everywhere near the landmark is not used
 JOINTS = len(BLAZEPOSE33.joints)
-HIPS, RIM = JOINTS, JOINTS + 1  # the points that place the next square
+POSE_SCORE = 0.5  # the least score of a person
 
 
 @dataclass
@@ -42,21 +48,32 @@ class BlazePose:
 
     def __init__(
         self,
-        detector: Path,
-        landmarks: Path,
+        finder: PersonFinder,
+        landmarks: CropNetwork,
+        head: TokenHead | None = None,
         *,
-        threads: int = 2,
         search_every: int = 10,
         max_people: int = 4,
-        person_score: float = 0.3,
-        pose_score: float = 0.5,
+        pose_score: float = POSE_SCORE,
     ) -> None:
-        """Load the networks (see `blazepose_weights`). The scores, in [0, 1], are the least for a person."""
-        self._detector = _Network(detector, threads)
-        self._landmarks = _Network(landmarks, threads)
-        self._search_every, self._max_people = search_every, max_people
-        self._person_score, self._pose_score = person_score, pose_score
+        """Take the networks (see `blazepose`); with a ``head``, detections carry its reading.
+
+        ``pose_score``, in [0, 1], is the least for a person. A landmark network with a head gives its taps, too.
+        """
+        self._finder, self._landmarks, self._head = finder, landmarks, head
+        self._search_every, self._max_people, self._pose_score = search_every, max_people, pose_score
         self.reset()
+
+    def another(self) -> BlazePose:
+        """One for another video at the same time, in another thread perhaps: it shares the networks, not the people."""
+        return BlazePose(
+            self._finder,
+            self._landmarks,
+            self._head,
+            search_every=self._search_every,
+            max_people=self._max_people,
+            pose_score=self._pose_score,
+        )
 
     def reset(self) -> None:
         """Forget everyone: the next image belongs to another video."""
@@ -70,8 +87,7 @@ class BlazePose:
         if self._search or self._frame % self._search_every == 0:
             self._add_new_people(image)
         found: list[tuple[_Tracked, Detection]] = []
-        for track in self._tracks:
-            detection, roi = self._pose(image, track.roi, track.id)
+        for track, (detection, roi) in zip(self._tracks, self._poses(image, self._tracks), strict=True):
             if detection.score >= self._pose_score and not any(roi.same_person(other.roi) for other, _ in found):
                 track.roi = roi
                 found.append((track, detection))
@@ -81,86 +97,68 @@ class BlazePose:
         return [detection for _, detection in found]
 
     def _add_new_people(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
-        for roi in self._people(image):
-            if len(self._tracks) == self._max_people:
-                break
-            if not any(roi.same_person(track.roi) for track in self._tracks):
-                _, roi = self._pose(image, roi, -1)  # the landmarks place the square better than the detector
-                self._tracks.append(_Tracked(self._next_id, roi))
-                self._next_id += 1
+        candidates = self._finder(image) if len(self._tracks) < self._max_people else []
+        while candidates and (free := self._max_people - len(self._tracks)):
+            new = [_Tracked(-1, roi) for roi in candidates[:free] if not self._tracked(roi)]
+            candidates = candidates[free:]
+            for candidate, (_, roi) in zip(new, self._poses(image, new), strict=True):
+                if not self._tracked(candidate.roi):
+                    self._tracks.append(_Tracked(self._next_id, roi))  # the landmarks place it better than the detector
+                    self._next_id += 1
 
-    def _people(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
-        whole = Roi.whole(image.shape[1], image.shape[0])
-        boxes, logits = self._detector(whole.crop(image, DETECTOR_SIZE).astype(np.float32) / 127.5 - 1)
-        points, scores = _decode(boxes[0], logits[0, :, 0])
-        corners = np.concatenate([points[:, 0] - points[:, 1] / 2, points[:, 1]], -1)
-        kept = cv2.dnn.NMSBoxes(corners.tolist(), scores.tolist(), self._person_score, 0.3)
-        keypoints = whole.to_image(points[np.asarray(kept, int).reshape(-1), 2:4])
-        return [Roi.around(hips, rim) for hips, rim in keypoints]
+    def _tracked(self, roi: Roi) -> bool:
+        return any(roi.same_person(track.roi) for track in self._tracks)
 
-    def _pose(self, image: UInt8[np.ndarray, "height width 3"], roi: Roi, track: int) -> tuple[Detection, Roi]:
-        crop = roi.crop(image, LANDMARK_SIZE).astype(np.float32) / 255
-        landmarks, score, _, heatmaps, world = self._landmarks(crop)
-        landmarks = landmarks.reshape(-1, 5).astype(np.float64)
-        xy = roi.to_image(_refine_by_heatmap(landmarks[:, :2] / LANDMARK_SIZE, heatmaps[0]))
-        inside = ((xy >= -0.5) & (xy <= np.array(image.shape[1::-1]) - 0.5)).all(-1)
-        conf = _sigmoid(landmarks[:, 3]) * _sigmoid(landmarks[:, 4]) * inside
-        xyz = world.reshape(-1, 3)[:JOINTS].astype(np.float64)
-        xyz[:, :2] = xyz[:, :2] @ roi.axes.T
-        detection = Detection(xy[:JOINTS], conf[:JOINTS], float(score[0, 0]), xyz, track)
-        return detection, Roi.around(xy[HIPS], xy[RIM])
+    def _poses(
+        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked]
+    ) -> list[tuple[Detection, Roi]]:
+        """The pose of each person as read in their square, and the square round the pose."""
+        if not people:
+            return []
+        outputs = self._landmarks(np.stack([person.roi.crop(image, LANDMARK_SIZE) for person in people]))
+        readings = self._readings(outputs)
+        return [
+            _pose(person, parts, image.shape[:2], reading)
+            for person, reading, *parts in zip(people, readings, *outputs[:4], strict=True)
+        ]
 
-
-class _Network:
-    """A LiteRT network: one image in, its outputs in the order of their names."""
-
-    def __init__(self, path: Path, threads: int) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(str(path), num_threads=threads)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        outputs = sorted(self._interpreter.get_output_details(), key=lambda output: output["name"])
-        self._outputs = [output["index"] for output in outputs]
-
-    def __call__(self, image: Float[np.ndarray, "size size 3"]) -> list[np.ndarray]:
-        self._interpreter.set_tensor(self._input, image[None])
-        self._interpreter.invoke()
-        return [self._interpreter.get_tensor(output) for output in self._outputs]
+    def _readings(self, outputs: Sequence[np.ndarray]) -> Sequence[PoseReading | None]:
+        """The head's reading of every crop, each a batch of one; None without a head."""
+        if self._head is None:
+            return [None] * len(outputs[0])
+        with torch.inference_mode():
+            reading = self._head(landmark_reading([torch.from_numpy(output) for output in outputs]))
+        return [reading.at(slice(row, row + 1)) for row in range(len(outputs[0]))]
 
 
-def anchors() -> Float[np.ndarray, "2254 2"]:
-    """Centres of the detector's anchors in units of the image: two per cell for each layer of a stride."""
-    grids = []
-    for stride, count in ((8, 2), (16, 2), (32, 6)):
-        cells = DETECTOR_SIZE // stride
-        centers = (np.arange(cells) + 0.5) / cells
-        grid = np.stack(np.meshgrid(centers, centers), -1).reshape(-1, 2)
-        grids.append(np.repeat(grid, count, axis=0))
-    return np.concatenate(grids)
+def _pose(
+    person: _Tracked, outputs: Sequence[np.ndarray], size: tuple[int, ...], reading: PoseReading | None
+) -> tuple[Detection, Roi]:
+    """A pose from the network's outputs for one crop: landmarks, score, heatmaps and world landmarks."""
+    landmarks, score, heatmaps, world = outputs
+    roi = person.roi
+    landmarks = landmarks.reshape(-1, 5).astype(np.float64)
+    xy = roi.to_image(_refine_by_heatmap(landmarks[:, :2] / LANDMARK_SIZE, heatmaps))
+    inside = ((xy >= -0.5) & (xy <= np.array(size[::-1]) - 0.5)).all(-1)
+    conf = _sigmoid(landmarks[:, 3]) * _sigmoid(landmarks[:, 4]) * inside
+    xyz = world.reshape(-1, 3)[:JOINTS].astype(np.float64)
+    xyz[:, :2] = xyz[:, :2] @ roi.axes.T
+    detection = Detection(xy[:JOINTS], conf[:JOINTS], float(score.item()), xyz, person.id, roi, reading)
+    return detection, Roi.around(xy[HIPS], xy[RIM])
 
 
-def _decode(
-    boxes: Float[np.ndarray, "anchor 12"], logits: Float[np.ndarray, " anchor"]
-) -> tuple[Float[np.ndarray, "anchor 6 2"], Float[np.ndarray, " anchor"]]:
-    """Box centre, box size and four keypoints per anchor, in units of the square image, and scores."""
-    points = boxes.reshape(-1, 6, 2).astype(np.float64) / DETECTOR_SIZE
-    points[:, [0, 2, 3, 4, 5]] += anchors()[:, None]
-    return points, _sigmoid(logits.astype(np.float64))
-
-
-def _refine_by_heatmap(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "64 64 joint"]) -> np.ndarray:
+def _refine_by_heatmap(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "joint 64 64"]) -> np.ndarray:
     """Move each point to the centroid of its heatmap in the 7 x 7 cells around it, where that has a clear peak.
 
     Cell (row, column) stands for the point (column, row) / 64: measured, the half cell that one would add makes it
     worse.
     """
-    cells, reach = heatmaps.shape[0], HEATMAP_WINDOW // 2
-    probability = np.pad(_sigmoid(heatmaps.astype(np.float64)), ((reach, reach), (reach, reach), (0, 0)))
+    cells, reach = heatmaps.shape[-1], HEATMAP_WINDOW // 2
+    probability = np.pad(_sigmoid(heatmaps.astype(np.float64)), ((0, 0), (reach, reach), (reach, reach)))
     column, row = np.clip((points * cells).astype(int), 0, cells - 1).T
     offsets = np.arange(HEATMAP_WINDOW)
     rows, columns = row[:, None, None] + offsets[:, None], column[:, None, None] + offsets
-    weight = probability[rows, columns, np.arange(len(points))[:, None, None]]
+    weight = probability[np.arange(len(points))[:, None, None], rows, columns]
     total = weight.sum((1, 2))[:, None]
     sums = np.stack([(weight * (columns - reach)).sum((1, 2)), (weight * (rows - reach)).sum((1, 2))], -1)
     clear = (weight.max((1, 2)) >= HEATMAP_PEAK)[:, None] & ((points >= 0) & (points < 1)).all(-1, keepdims=True)
@@ -171,11 +169,50 @@ def _sigmoid(x: Float[np.ndarray, " *n"]) -> Float[np.ndarray, " *n"]:
     return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
 
 
+def blazepose(variant: Variant, threads: int = 2) -> BlazePose:
+    """BlazePose with a landmark network, "full" or "heavy", and its own person detector; downloaded the first time.
+
+    Raises EpiposeError that lists what was tried where no download worked.
+    """
+    network = load_landmarks(variant).network
+    reading = network.pruned(network.graph.outputs[:4])  # without the taps
+    return BlazePose(person_detector(threads), landmark_crops(reading, threads))
+
+
+def pose_detector(net: LandmarkPoseNet, threads: int = 2) -> BlazePose:
+    """BlazePose whose detections carry the reading of a network on its landmark network: each crop is read once.
+
+    People are found by BlazePose's person detector where the cache has it, else by the landmark network itself.
+    """
+    landmarks = landmark_crops(net.backbone.network, threads)
+    finder = person_detector(threads) if DETECTION.cached else LandmarkFinder(landmarks)
+    return BlazePose(finder, landmarks, net.head.eval())
+
+
+def person_detector(threads: int = 2) -> PersonDetector:
+    """BlazePose's person detector from the cache, downloaded the first time; raises as `blazepose`."""
+    return PersonDetector(
+        crop_network(load_person_detector(), DETECTOR_SIZE, scale=1 / 127.5, offset=-1.0, threads=threads)
+    )
+
+
+def landmark_crops(network: GraphNet, threads: int = 2) -> CropNetwork:
+    """A landmark network that reads crops of bytes."""
+    return crop_network(network, LANDMARK_SIZE, scale=1 / 255, threads=threads)
+
+
 def full() -> BlazePose:
     """BlazePose with the full landmark network (6 MB)."""
-    return BlazePose(*weights("full"))
+    return blazepose("full")
 
 
 def heavy() -> BlazePose:
     """BlazePose with the heavy landmark network (28 MB, slower)."""
-    return BlazePose(*weights("heavy"))
+    return blazepose("heavy")
+
+
+def packaged() -> BlazePose:
+    """What needs no download: the full landmark network, which the package holds, finds people by itself."""
+    network = load_landmarks("full").network
+    landmarks = landmark_crops(network.pruned(network.graph.outputs[:4]))
+    return BlazePose(LandmarkFinder(landmarks), landmarks)

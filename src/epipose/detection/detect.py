@@ -7,14 +7,18 @@ another package, an entry point in the group ``epipose.detectors``), one test.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
+from threading import Event
 
 from tqdm import tqdm
 
 from epipose.clip import Clip, View
-from epipose.detection.base import Detection, Detector
+from epipose.detection.base import Detection, Detector, ParallelDetector
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
 from epipose.errors import DamagedFileError, InputError, NoPersonError
 from epipose.io.files import read_object
@@ -36,7 +40,7 @@ __all__ = [
 DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
-    "pretrained": "epipose.detection.network_detector:network_detector",
+    "pretrained": "epipose.detection.blazepose:packaged",
 }
 
 
@@ -65,7 +69,7 @@ def resolved_name(name: str) -> str:
     """
     if name not in ("auto", "blazepose"):
         return name
-    from epipose.detection.blazepose_weights import any_cached, best_cached
+    from epipose.network.blazepose_weights import any_cached, best_cached
 
     return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "pretrained"
 
@@ -81,14 +85,13 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
     """Run the detector on every frame of every video; persons are tracklets, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
-    one at a time. Raises NoPersonError where a view shows nobody, DamagedFileError where a video ends early.
+    one at a time, those of several views at once where the detector allows it. Raises NoPersonError where a view shows
+    nobody, DamagedFileError where a video ends early.
     """
     joints, tracks = len(detector.skeleton.joints), []
-    with tqdm(
-        total=sum(view.frames for view in clip.views), desc="people in images", unit="frame", delay=2, disable=None
-    ) as progress:
-        for view in clip.views:
-            found = tracklets_from_detections(_detections(view, detector, progress), joints, view.fps)
+    with closing(_detections(clip, detector)) as detections:
+        for view, frames in zip(clip.views, detections, strict=True):
+            found = tracklets_from_detections(frames, joints, view.fps)
             if not found:
                 raise NoPersonError(
                     f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
@@ -98,12 +101,38 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
     return stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), detector.skeleton)
 
 
-def _detections(view: View, detector: Detector, progress: tqdm) -> list[list[Detection]]:
+def _detections(clip: Clip, detector: Detector) -> Generator[list[list[Detection]], None, None]:
+    """The detections in the frames of each view; the views at the same time where the detector can do that."""
+    with tqdm(
+        total=sum(view.frames for view in clip.views), desc="people in images", unit="frame", delay=2, disable=None
+    ) as progress:
+        if not isinstance(detector, ParallelDetector):
+            for view in clip.views:
+                yield _detections_in(view, detector, progress, Event())
+            return
+        detectors = [detector, *(detector.another() for _ in clip.views[1:])]
+        stop = Event()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = [
+                pool.submit(_detections_in, view, one, progress, stop)
+                for view, one in zip(clip.views, detectors, strict=True)
+            ]
+            try:
+                for job in jobs:
+                    yield job.result()
+            finally:  # on an error or an interrupt too
+                stop.set()
+
+
+def _detections_in(view: View, detector: Detector, progress: tqdm, stop: Event) -> list[list[Detection]]:
     detector.reset()
     frames: list[list[Detection]] = []
     for image in view.read(range(view.frames)):
+        if stop.is_set():
+            return frames
         frames.append(detector(image))
-        progress.update()
+        with progress.get_lock():
+            progress.update()
     if len(frames) < view.frames:
         raise DamagedFileError(
             f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."

@@ -37,6 +37,11 @@ class Roi:
         return Roi(hips.astype(np.float64), float(2 * MARGIN * np.hypot(x, y)), float(np.arctan2(x, -y)))
 
     @property
+    def box(self) -> Float[np.ndarray, "4"]:
+        """As `epipose.network.crops` has boxes: centre, side, angle."""
+        return np.array([*self.center, self.side, self.angle])
+
+    @property
     def axes(self) -> Float[np.ndarray, "2 2"]:
         """Rotation that turns directions in the crop into directions in the image."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)
