@@ -4,6 +4,7 @@ import torch
 from scipy.spatial import procrustes
 
 from epipose.evaluation.metrics import (
+    acceleration_error_mm,
     auc,
     bone_length_error_mm,
     cps,
@@ -169,3 +170,24 @@ def test_poses_without_a_root_do_not_count():
     weight[1, 0] = 0
     weight[2, 4:] = 0
     assert poses_that_count(weight, 0, joints=10).tolist() == [True, False, False]
+
+
+def test_acceleration_error_is_that_of_second_differences_in_three_frames_that_count():
+    g = torch.Generator().manual_seed(4)
+    p, q = torch.randn(2, 9, 5, 3, generator=g, dtype=torch.float64)
+    weight = (torch.rand(9, 5, generator=g) > 0.3).double()
+    ours = acceleration_error_mm(p, q, 0, weight)
+    assert ours.shape == (7,)
+    for t in range(7):
+        change = []
+        for x in (p.numpy(), q.numpy()):
+            x = x - x[:, :1]
+            change.append(x[t] - 2 * x[t + 1] + x[t + 2])
+        all_three = weight[t : t + 3].numpy().min(0)
+        if all_three.any():
+            expected = 1000 * np.average(np.linalg.norm(change[0] - change[1], axis=-1), weights=all_three)
+            assert float(ours[t]) == pytest.approx(expected)
+        else:
+            assert float(ours[t]) == 0
+    steady = q + torch.arange(9)[:, None, None] * p[:1]
+    assert float(acceleration_error_mm(steady, q, 0).max()) < 1e-9, "an error that grows steadily is none"

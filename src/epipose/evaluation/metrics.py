@@ -1,4 +1,4 @@
-"""Pose metrics as the papers define them: MPJPE, NMPJPE, PMPJPE, MPJVE, PCK, AUC, CPS, bone lengths.
+"""Pose metrics as the papers define them: MPJPE, NMPJPE, PMPJPE, MPJVE, acceleration error, PCK, AUC, CPS, bone lengths.
 
 Root = pelvis; p is predicted, q is the ground truth. Everything 3D is one idea: align p with q as far as the metric
 allows (`Alignment`), take the distance of every joint, and summarise. Batched over any leading axes; a value per pose.
@@ -78,6 +78,25 @@ def mpjve_mm(
     change = [(pose - pose[..., root : root + 1, :]).diff(dim=-3) for pose in (predicted, true)]
     both = None if weight is None else torch.minimum(weight[..., 1:, :], weight[..., :-1, :])
     return mean_over_joints(1000 * (change[0] - change[1]).norm(dim=-1), both)
+
+
+def acceleration_error_mm(
+    predicted: Float[Tensor, "*batch frame joint 3"],
+    true: Float[Tensor, "*batch frame joint 3"],
+    root: int,
+    weight: Float[Tensor, "*batch frame joint"] | None = None,
+) -> Float[Tensor, "*batch frame-2"]:
+    """Mean per-joint acceleration error, millimetres a frame squared (Kanazawa et al., CVPR 2019, section 5.1).
+
+    Distance of the root-centred poses' second differences, p[t - 1] - 2 p[t] + p[t + 1]. A joint counts where it does
+    in all three frames (the least weight); frames must follow one another. Times the frame rate squared it is
+    millimetres a second squared.
+    """
+    change = [(pose - pose[..., root : root + 1, :]).diff(n=2, dim=-3) for pose in (predicted, true)]
+    all_three = None
+    if weight is not None:
+        all_three = torch.minimum(torch.minimum(weight[..., 2:, :], weight[..., :-2, :]), weight[..., 1:-1, :])
+    return mean_over_joints(1000 * (change[0] - change[1]).norm(dim=-1), all_three)
 
 
 def pck(distance: PerJoint, weight: Weight | None = None, limit: float | Float[Tensor, " *batch"] = PCK_MM) -> PerPose:
