@@ -11,7 +11,7 @@ from epipose.cli.main import main
 from epipose.clip import Clip
 from epipose.errors import DamagedFileError, EpiposeError
 from epipose.evaluation.pairs import paired_views
-from epipose.inference.clip_views import predict_clip, predict_views
+from epipose.inference.clip_views import predict_views
 from epipose.inference.prediction import Prediction
 from epipose.io.files import read_json, read_npz, write_json, write_record
 from epipose.poses import Poses2D, Poses3D
@@ -81,21 +81,6 @@ def test_views_go_by_name(clip: Path, model: Path, tmp_path: Path) -> None:
     Poses2D(found.xy[:, :3], found.conf[:, :3], found.skeleton, found.views).save(folder / "poses2d.npz")
     with pytest.raises(EpiposeError, match=r"3 frames and 1 people; clip\.json has cam1, cam2 with 6"):
         predict_views(folder, model)
-
-
-def test_joints_of_the_pretrained_finder_prove_nothing_to_a_refiner(clip: Path, tmp_path: Path) -> None:
-    from epipose.network.posenet import TrainedPoseNet
-    from epipose.network.pretrained import pretrained_model
-
-    pretrained = TrainedPoseNet.load(pretrained_model())
-    seen = {}
-    for name in ("blazepose-full", "pretrained"):
-        folder = shutil.copytree(clip, tmp_path / name)
-        write_record(folder / "detect.json", {"detector": name, "poses": None}, "")
-        seen[name] = predict_clip(folder, pretrained, (0, 2))[0]
-    assert not np.allclose(seen["pretrained"], seen["blazepose-full"])
-    blind = Poses2D.load(clip / "poses2d.npz")
-    assert bool((blind.conf > 0).all())
 
 
 def test_labels_and_predictions_are_found_in_the_clip_itself(clip: Path, model: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class Script:
 def boxes_of(frames, fps: float | None) -> torch.Tensor:
     blank = np.zeros((200, 400, 3), np.uint8)
     images = ImageSource(None, len(frames), lambda: iter([blank] * len(frames)), fps)
-    return main_person(images, Script(*frames), H36M17, 1.25).box
+    return main_person(images, Script(*frames), H36M17, 1.25, "upright").person.box
 
 
 def seen(track: int, shift: float) -> Detection:

@@ -1,6 +1,5 @@
 """Options of training: one record that the command line fills, `train_network` takes and train.json keeps."""
 
-import math
 import subprocess
 import sys
 from dataclasses import asdict, fields
@@ -11,6 +10,8 @@ import pytest
 from epipose.errors import InputError
 from epipose.io.files import read_json
 from epipose.io.options import with_changes
+from epipose.network.config import HeadSizes
+from epipose.network.pretrained import pretrained_config
 from epipose.training.options import RefineOptions, TrainOptions
 from epipose.training.presets import adapt_options
 from epipose.training.refine import refine
@@ -50,8 +51,11 @@ def test_the_record_is_the_options_that_decide_what_is_learned(tmp_path: Path) -
 
 def test_adaptation_starts_from_the_pretrained_network() -> None:
     options = adapt_options()
-    assert (options.init, options.backbone) == ("pretrained", "efficientnet_lite0")
-    assert math.radians(options.rotation_deg) == 0.26
+    sizes = pretrained_config().sizes
+    assert isinstance(sizes, HeadSizes)
+    assert (options.init, options.backbone) == ("pretrained", sizes.backbone)
+    assert (options.input_size, options.channels, options.layers) == (sizes.input_size, sizes.width, sizes.layers)
+    assert options.keep_initial == 0.5
 
 
 def test_options_import_without_torch_and_numpy() -> None:

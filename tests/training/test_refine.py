@@ -18,9 +18,11 @@ from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 from epipose.training import refine as module
-from epipose.training.refine import PoseSet, captured_poses, fit_refiner, labelled_poses, refine
-from epipose.training.virtual_views import simulate_inputs, virtual_views
+from epipose.training.error_bank import error_bank
+from epipose.training.refine import PoseSet, captured_poses, fit_refiner, gain, labelled_poses, refine
+from epipose.training.virtual_views import virtual_views
 from tests.helpers.drawn_clips import clip_folder
+from tests.helpers.evidence import exact_evidence
 from tests.helpers.synthetic import moving_skeleton
 
 ROOT = H36M17.root
@@ -43,20 +45,21 @@ def pose_set(count: int, seed: int) -> PoseSet:
     return PoseSet(xyz, torch.ones(xyz.shape[:-1]))
 
 
-@pytest.mark.slow
-def test_it_learns_depth_from_poses_alone() -> None:
-    """Other moments of the motion, seen from new viewpoints: depth comes out far better than it was read."""
-    refiner = fit_refiner([pose_set(400, 0)], H36M17, steps=250, batch_size=128)
-    random = torch.Generator().manual_seed(9)
+def test_it_learns_how_readings_err(monkeypatch) -> None:
+    """Every reading has too much depth, alike for all poses: other moments, seen from new viewpoints, are corrected."""
+    bank = error_bank()
+    wrong = torch.zeros_like(bank.reading_error)
+    wrong[:, 1:, 2] = 0.05
+    biased = bank._replace(
+        reading_error=wrong, keypoint_error=0 * bank.keypoint_error, own_depth_error=0 * bank.own_depth_error
+    )
+    monkeypatch.setattr(module, "error_bank", lambda: biased)
+    torch.manual_seed(0)
+    start = Refiner(H36M17, width=32, layers=1)
+    refiner = fit_refiner([pose_set(400, 0)], H36M17, start, steps=120, batch_size=32, lr=5e-3)
     others = pose_set(801, 0)
-    uvd, _ = virtual_views(others.xyz[1::2], others.conf[1::2], H36M17, random)
-    read, seen, conf = simulate_inputs(uvd, H36M17, random)
-    with torch.inference_mode():
-        answer = refiner(read, seen, conf)
-    before, after = (float((pose - uvd)[..., 2].abs().mean()) for pose in (read, answer))
+    before, after = gain(refiner, PoseSet(others.xyz[1::2], others.conf[1::2]))
     assert after < 0.6 * before
-    assert float((answer - uvd)[..., :2].norm(dim=-1).mean()) < float((read - uvd)[..., :2].norm(dim=-1).mean())
-    assert bool((answer[:, ROOT, 2] == 0).all())
 
 
 def test_the_outcome_follows_from_the_seed_and_the_start() -> None:
@@ -78,27 +81,14 @@ def test_joints_that_nobody_labelled_teach_nothing() -> None:
     elsewhere[:, 13] += 5.0
     filled = module._filled(elsewhere, conf, H36M17)
     assert torch.equal(filled[:, 13], one.xyz[:, 12])
-    refiner = fit_refiner([PoseSet(filled, conf)], H36M17, steps=150, batch_size=64, lr=2e-3)
+    torch.manual_seed(0)
+    start = Refiner(H36M17, width=64, layers=2)
+    refiner = fit_refiner([PoseSet(filled, conf)], H36M17, start, steps=150, batch_size=64, lr=2e-3)
     uvd, _ = virtual_views(one.xyz, one.conf, H36M17, torch.Generator().manual_seed(4))
     with torch.inference_mode():
-        answer = refiner(uvd, uvd[..., :2], torch.ones(60, 17))
+        answer = refiner(exact_evidence(uvd)).uvd
     forearm = [(pose[:, 16] - pose[:, 15])[:, :2].norm(dim=-1).mean() for pose in (uvd, answer)]
     assert float(forearm[1] / forearm[0]) > 0.75, "the right wrist, whose mirror image was missing, is not drawn in"
-
-
-def test_what_the_detector_missed_is_taken_from_the_network() -> None:
-    torch.manual_seed(0)
-    refiner = Refiner(H36M17, width=32).eval()
-    random = torch.Generator().manual_seed(0)
-    read, seen = torch.rand(2, 17, 3, generator=random), torch.rand(2, 17, 2, generator=random)
-    conf = torch.ones(2, 17)
-    conf[0, 3] = conf[1] = 0
-    moved = seen.clone()
-    moved[0, 3] += 9
-    moved[1] -= 9
-    with torch.inference_mode():
-        assert torch.equal(refiner(read, seen, conf), refiner(read, moved, conf))
-        assert not torch.equal(refiner(read, seen, conf)[0], refiner(read, seen, torch.ones(2, 17))[0])
 
 
 def test_labels_are_turned_upright(clip: Path) -> None:
@@ -121,7 +111,11 @@ def test_labels_are_turned_upright(clip: Path) -> None:
 def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> None:
     few = ("--init", "none", "--steps", "3", "--batch-size", "16")
     assert main(["refine", str(clip), "--model", str(model), *few]) == 0
-    assert "epipose predict" in capsys.readouterr().out
+    said, record = capsys.readouterr().out, read_json(model / "refine.json")
+    assert "epipose predict" in said
+    assert "on poses that it learned" in said, "six are too few to keep some out"
+    assert ("it helps" in said) == (record["after"] < record["before"])
+    assert f"{100 * record['before']:.2f} % before" in said
     first = (model / WEIGHTS).read_bytes()
     assert TrainedPoseNet.load(model).refiner is not None
     assert read_json(model / "refine.json")["poses"] == [6, 24_000]
@@ -136,6 +130,7 @@ def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> 
 @pytest.mark.slow
 def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pretrained, "PRETRAINED", model)
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))  # without the heavy landmark network
     other = tmp_path / "other"
     TrainedPoseNet.load(model).save(other)
     with pytest.raises(EpiposeError, match=r"has no refiner\.safetensors to begin with"):
@@ -143,7 +138,7 @@ def test_it_goes_on_from_the_one_that_comes_with_epipose(model: Path, clip: Path
     start = Refiner(H36M17, width=32)
     start.save(model / WEIGHTS)
     refined = refine([clip], other, steps=1, batch_size=8, lr=1e-9)
-    torch.testing.assert_close(refined.enter.weight, start.enter.weight)
+    torch.testing.assert_close(refined.enter.weight, start.enter.weight, atol=1e-3, rtol=0)  # saved in half precision
 
 
 @pytest.mark.slow

@@ -53,7 +53,7 @@ def test_labels_lead_back_to_the_pose(folder: Path) -> None:
     truth = camera.spread(1).into_frame(labels.xyz[1])
     xy = camera.spread(1).project_in_frame(truth)[0]
     low, high = xy.amin(0), xy.amax(0)
-    box = torch.cat([(low + high) / 2, 1.25 * (high - low).amax().view(1)])[None]
+    box = torch.cat([(low + high) / 2, 1.25 * (high - low).amax().view(1), low.new_zeros(1)])[None]
     lengths = torch.stack([(truth[0, c] - truth[0, p]).norm() for p, c in H36M17.bones])
     back = pose_from_crop(torch.from_numpy(samples.uvd[4:5]), camera, box, H36M17, lengths)
     torch.testing.assert_close(back, truth - truth[:, :1], atol=1e-4, rtol=0)

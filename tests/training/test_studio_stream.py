@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 import torch
 
+from epipose.camera import Camera
 from epipose.errors import EpiposeError
 from epipose.formats.rig_json import h36m_rig
 from epipose.motion import Motion
-from epipose.network.crops import box_around, crop_image
+from epipose.network.crops import box_around, crop_from_pixels, crop_image, roi_around
 from epipose.skeletons import H36M17
 from epipose.studio import actor
 from epipose.studio.renderer import Renderer
+from epipose.studio.room import random_light
 from epipose.training.samples import WINDOW
-from epipose.training.studio_stream import Stream, StreamOptions, draw_scene, place_of, through
+from epipose.training.studio_scenes import StreamOptions, draw_scene, set_scene, through
+from epipose.training.studio_stream import Stream, place_of
 from epipose.training.train import train_network
 from tests.helpers.capsule_people import capsule_actor
 
@@ -98,7 +101,7 @@ def test_workers_make_the_same_stream():
     assert all(same(a, b) for a, b in zip(alone, together, strict=True))
 
 
-def refuse(rng, motions, frames, fps, full_chance_s):
+def refuse(rng, motions, frames, fps, full_chance_s, shares):
     raise EpiposeError("nobody came")
 
 
@@ -118,21 +121,61 @@ def test_joints_lie_on_the_person():
     assert weight.mean() > 0.9
 
 
-def test_the_crop_is_that_of_a_real_image():
+@pytest.mark.parametrize(("angle", "tangential"), [(0.0, 0.0), (0.6, 0.0), (-2.2, 0.03)])
+def test_the_crop_is_that_of_a_real_image(angle, tangential):
     # An image of coordinates, cut by crop_image, must show what the camera of the crop sees.
-    camera = h36m_rig().camera[0]
+    real = h36m_rig().camera[0]
+    K = real.K.clone()
+    K[1, 1] = K[0, 0]  # a turned box is a rolled camera where pixels are square
+    distortion = real.distortion + torch.tensor([0, 0, tangential, -0.7 * tangential, 0])
+    camera = Camera(K, distortion, real.R, real.t, real.size)
     points = torch.tensor([[0.2, 0.1, 1.0], [-0.3, 0.4, 0.3], [0.1, -0.2, 1.6]], dtype=torch.float64)
     xy = camera.project(points)
-    box = box_around(xy, torch.ones(3))
+    box = box_around(xy, torch.ones(3)) + torch.tensor([0, 0, 0, angle])
     rows, columns = np.indices((1002, 1000))
     image = np.stack([columns // 4, rows // 4, np.zeros_like(rows)], -1).astype(np.uint8)
-    crop = crop_image(image, (box * torch.tensor([1, 1, WINDOW])).numpy(), 100)
+    crop = crop_image(image, (box * torch.tensor([1, 1, WINDOW, 1])).numpy(), 100)
     view = through(camera, box, 100)
     for pixel, expected in zip(view.project(points), xy, strict=True):
         column, row = pixel.round().long().tolist()
         assert np.abs(4 * crop[row, column, :2].astype(float) - expected.numpy()).max() < 6
-    uv = (xy - box[:2]) / box[2]
-    assert torch.allclose(view.project(points), uv * 100 / WINDOW + 49.5)
+    assert torch.allclose(view.project(points), crop_from_pixels(xy, box) * 100 / WINDOW + 49.5)
+
+
+@pytest.mark.parametrize("tangential", [0.0, 0.02])
+def test_a_turned_crop_is_drawn_as_it_would_be_cut(tangential):
+    """A person drawn through the rolled camera of a turned box, beside the box cut out of the whole drawn image."""
+    rng = np.random.default_rng(5)
+    real = h36m_rig().camera[0]
+    K = real.K.clone()
+    K[1, 1] = K[0, 0]
+    distortion = real.distortion + torch.tensor([0, 0, tangential, -tangential, 0])
+    camera = Camera(K, distortion, real.R, real.t, real.size)
+    with Renderer(4) as renderer:
+        person = set_scene(renderer, replace(RECIPE, side=96), rng, 1, 1.0)
+        light = random_light(rng)
+        xy = camera.project(torch.from_numpy(person.xyz[0]))
+        box = roi_around(xy, torch.ones(17), H36M17) + torch.tensor([0, 0, 0, 0.9])
+        whole = renderer.draw(person.skinning[0], camera, light)
+        drawn = renderer.draw(person.skinning[0], through(camera, box, 96), light)
+    cut = crop_image(whole, (box * torch.tensor([1, 1, WINDOW, 1])).numpy(), 96)
+    upright = crop_image(whole, (box * torch.tensor([1, 1, WINDOW, 0])).numpy(), 96)
+    apart, apart_upright = (np.abs(drawn.astype(float) - other).mean() for other in (cut, upright))
+    assert apart < 4
+    assert apart < apart_upright / 5
+
+
+def test_regions_of_interest_are_turned_with_the_person():
+    """The middle of the hips in the middle of the crop, that of the shoulders straight above it."""
+    with Renderer() as renderer:
+        drawn = draw_scene(renderer, replace(RECIPE, crop="roi", per_scene=6), 1)
+    names = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
+    hips_left, hips_right, left, right = (drawn.uvd[:, H36M17.index(name), :2] for name in names)
+    hips, shoulders = (hips_left + hips_right) / 2, (left + right) / 2
+    np.testing.assert_allclose(hips, 0, atol=1e-5)
+    np.testing.assert_allclose(shoulders[:, 0], 0, atol=1e-5)
+    assert (shoulders[:, 1] < -0.1).all()
+    assert np.abs(drawn.uvd[..., :2]).max() < 0.5, "the circle holds the whole body"
 
 
 def test_it_is_what_the_trainer_reads():

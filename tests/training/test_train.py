@@ -12,7 +12,6 @@ from epipose.errors import EpiposeError
 from epipose.evaluation.metrics import mpjpe_mm
 from epipose.inference.clip_views import predict_clip
 from epipose.io.files import read_json
-from epipose.network import pretrained
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import REFINED
 from epipose.poses import Poses3D
@@ -179,7 +178,7 @@ def test_unlabelled_folders_and_divergence_say_so(folder: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) -> None:
+def test_starts_from_given_weights(folder: Path, tmp_path: Path) -> None:
     torch.manual_seed(5)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     torch.save(net.backbone.state_dict(), tmp_path / "imagenet.pth")
@@ -197,13 +196,11 @@ def test_starts_from_given_weights(folder: Path, tmp_path: Path, monkeypatch) ->
     assert read_json(tmp_path / "b" / "train.json")["options"]["init"] == str(tmp_path / "a")
     with pytest.raises(EpiposeError, match="has sizes"):
         train_network([folder], tmp_path / "c", init=tmp_path / "a", **{**run, "channels": 24})
-    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "a")
-    from_pretrained = train_network([folder], tmp_path / "d", init="pretrained", **run)
-    assert torch.equal(from_pretrained.net.volume.weight, backbone.net.volume.weight)
-    assert read_json(tmp_path / "d" / "train.json")["options"]["init"] == "pretrained"
-    monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path / "b" / "none")
-    with pytest.raises(EpiposeError, match="Install epipose again"):
-        train_network([folder], tmp_path / "e", init="pretrained", **run)
+    with pytest.raises(EpiposeError, match="are on blazepose_full and blazepose_heavy, not on resnet18"):
+        train_network([folder], tmp_path / "d", init="pretrained", **run)
+    with pytest.raises(EpiposeError, match=r"0\.5 of the initial weights to keep"):
+        train_network([folder], tmp_path / "d", init=tmp_path / "a", keep_initial=0.5, **run)
+    assert not (tmp_path / "d").exists()
 
 
 def test_labels_of_several_clips(folder: Path, tmp_path: Path) -> None:

@@ -49,7 +49,8 @@ class Train:
 
     def _stream(self) -> Stream:
         from epipose.training.samples import WINDOW
-        from epipose.training.studio_stream import Stream, StreamOptions
+        from epipose.training.studio_scenes import StreamOptions
+        from epipose.training.studio_stream import Stream
 
         side = round(WINDOW * self.options.input_size)
         scenes = StreamOptions(side, self.options.seed, *motions_and_photos(self.mocap, self.backgrounds))

@@ -9,7 +9,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Weights:
-    """Download the weights of the 2D detector, once; they are kept in the user's cache and verified by hash."""
+    """Download the weights of the 2D detector, once; they are kept in the user's cache and verified by hash.
+
+    The first detection converts them for PyTorch and keeps the result beside them.
+    """
 
     variant: Literal["full", "heavy"] = "full"
     """full: 6 MB, fast. heavy: 28 MB, a larger network, slower."""
@@ -18,7 +21,7 @@ class Weights:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.detection.blazepose_weights import weights
+        from epipose.network.blazepose_weights import weights
 
         for path in weights(self.variant, self.file):
             print(path)

@@ -108,13 +108,11 @@ def predict_clip(
             f"{folder}: poses2d.npz has views {', '.join(found.views)} with {found.xy.shape[1]} frames and "
             f"{found.xy.shape[2]} people; clip.json has {', '.join(clip.names)} with {clip.frames}. Run: epipose detect"
         )
-    own_keypoints = detector_used(folder) == "pretrained"
     results = []
     for name in clip.names if views is None else views:
         row, column = clip.names.index(name), found.views.index(name)
         xy, detected_conf = found.xy[column, first : last + 1, 0], found.conf[column, first : last + 1, 0]
-        person = person_of(xy, detected_conf, found.skeleton, trained.skeleton, trained.margin)
-        person = person.without_keypoints() if own_keypoints else person
+        person = person_of(xy, detected_conf, found.skeleton, trained.skeleton, trained.margin, trained.crop)
         images = clip.read(clip.views[row], range(first, last + 1))
         results.append(predict_images(trained, images, person, rig.camera[row], batch_size, target, flip_test))
     xyz, conf, uv = (torch.stack(part) for part in zip(*results, strict=True))

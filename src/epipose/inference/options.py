@@ -16,6 +16,8 @@ class PredictOptions:
     """Runtime of the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
     flip_test: bool = False
     """Predict the horizontally flipped image too and average both: somewhat more accurate, half as fast."""
+    temporal: bool = True
+    """Refine the poses of a video over time, where the model folder has a temporal refiner: less jitter, more accurate."""
     intrinsics: Path | None = None
     """Intrinsics of the camera, where known (JSON as for calibrate: one camera, or one called like the file); otherwise
     those of an ordinary lens are assumed."""

@@ -1,1 +1,1 @@
-"""Networks: backbones, the volumetric pose network, the refiner, and their weights. Import from the submodules."""
+"""Networks: backbones, the volumetric pose network, the refiner, BlazePose, and weights. Import from the submodules."""

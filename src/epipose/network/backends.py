@@ -13,11 +13,14 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError, optional
 from epipose.io.files import AnyPath
-from epipose.network.choices import Runtime
+from epipose.network.choices import CropKind, Runtime, crop_kind
 from epipose.network.config import PoseNetConfig
 from epipose.network.posenet import TrainedPoseNet
+from epipose.network.reading import OwnAnswer, PoseReading
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.skeleton import Skeleton
+
+OWN_OUTPUTS = ("keypoints", "keypoint_confidence", "own_depth")  # of a network on a landmark network
 
 
 @runtime_checkable
@@ -54,10 +57,13 @@ class PoseReader(Protocol):
         """The network that corrects its predictions, where the model has one."""
         ...
 
-    def read(
-        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
-        """(u, v, d) in crop widths and confidence."""
+    @property
+    def crop(self) -> CropKind:
+        """The kind of crops that it reads."""
+        ...
+
+    def read(self, crops: UInt8[Tensor, "image size size 3"], device: torch.device) -> PoseReading:
+        """The poses in crops, in crop widths."""
         ...
 
 
@@ -71,14 +77,16 @@ class OnnxPoseNet:
     bone_lengths: Float[Tensor, " bone"]
     metric: bool
     margin: float
+    crop: CropKind
     refiner: Refiner | None = None
 
-    def read(
-        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
-        """(u, v, d) in crop widths and confidence; the device is that of the session."""
-        uvd, conf = self.session.run(["uvd", "confidence"], {"images": crops.cpu().numpy()})
-        return torch.from_numpy(uvd), torch.from_numpy(conf)
+    def read(self, crops: UInt8[Tensor, "image size size 3"], device: torch.device) -> PoseReading:
+        """The poses in crops, in crop widths; the device is that of the session."""
+        names = [output.name for output in self.session.get_outputs()]
+        values = dict(zip(names, self.session.run(names, {"images": crops.cpu().numpy()}), strict=True))
+        outputs = {name: torch.from_numpy(value) for name, value in values.items()}
+        own = OwnAnswer(*(outputs[name] for name in OWN_OUTPUTS)) if OWN_OUTPUTS[0] in outputs else None
+        return PoseReading(outputs["uvd"], outputs["scale"], own)
 
     @staticmethod
     def load(path: AnyPath) -> OnnxPoseNet:
@@ -95,7 +103,8 @@ class OnnxPoseNet:
                 f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
             ) from error
         size = config.sizes.input_size
-        return OnnxPoseNet(session, size, config.skeleton, config.bone_lengths, config.metric, config.margin)
+        crop = crop_kind(config.sizes.backbone)
+        return OnnxPoseNet(session, size, config.skeleton, config.bone_lengths, config.metric, config.margin, crop)
 
 
 def load_reader(model: AnyPath, runtime: Runtime = "auto") -> PoseReader:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.io.files import AnyPath, read_json, write_json
+from epipose.network.choices import on_landmarks
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 
@@ -30,10 +31,21 @@ class PoseNetSizes:
 
 
 @dataclass(frozen=True)
+class HeadSizes:
+    """Sizes of a `LandmarkPoseNet`: the landmark network, and width and layers of the head's transformer."""
+
+    backbone: str
+    joints: int
+    input_size: int
+    width: int
+    layers: int
+
+
+@dataclass(frozen=True)
 class PoseNetConfig:
     """Sizes of a network, the skeleton it predicts, and its bone lengths and margin as `TrainedPoseNet` has them."""
 
-    sizes: PoseNetSizes
+    sizes: PoseNetSizes | HeadSizes
     skeleton: Skeleton
     bone_lengths: Float[Tensor, " bone"]
     metric: bool
@@ -51,10 +63,9 @@ class PoseNetConfig:
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> PoseNetConfig:
         """Read what `to_json` gave; KeyError, TypeError or ValueError for what is missing or of another type."""
-        sizes = PoseNetSizes(
-            str(content["backbone"]),
-            *(int(content[key]) for key in ("joints", "input_size", "depth_bins", "channels", "deconvs")),
-        )
+        kind = HeadSizes if on_landmarks(str(content["backbone"])) else PoseNetSizes
+        numbers = {field.name: int(content[field.name]) for field in fields(kind) if field.name != "backbone"}
+        sizes = kind(str(content["backbone"]), **numbers)
         skeleton = skeleton_named(content["skeleton"])
         lengths = torch.tensor([content["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones])
         return PoseNetConfig(sizes, skeleton, lengths, bool(content["metric"]), float(content["margin"]))

@@ -8,7 +8,9 @@ stands at voxel CENTRES, so that a uniform volume means the middle of the crop.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +21,12 @@ from torch import Tensor, nn
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, replacing
 from epipose.io.summary import html_table, one_line
-from epipose.network.config import PoseNetConfig, PoseNetSizes
+from epipose.network.blazepose import load_landmarks
+from epipose.network.choices import CropKind, crop_kind
+from epipose.network.config import HeadSizes, PoseNetConfig, PoseNetSizes
 from epipose.network.efficientnet import EfficientNetLite0
+from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
+from epipose.network.reading import PoseReading, scale_of
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton
@@ -78,6 +84,23 @@ class PoseNet(nn.Module):
         volume = logits.float().reshape(batch, self.sizes.joints, self.sizes.depth_bins, height, width)
         return soft_argmax(_SHARPNESS * volume)
 
+    def read(self, images: Float[Tensor, "batch 3 size size"]) -> PoseReading:
+        """RGB in [0, 1] to joints with their expected errors, which follow from the confidence."""
+        uvd, conf = self(images)
+        return PoseReading(uvd, scale_of(conf))
+
+    def trained_parameters(self) -> Iterator[nn.Parameter]:
+        """Those that training changes at the full rate: all but the backbone's."""
+        return itertools.chain(self.head.parameters(), self.volume.parameters())
+
+    def own_state(self) -> dict[str, Tensor]:
+        """All tensors."""
+        return self.state_dict()
+
+    def load_own_state(self, state: dict[str, Tensor]) -> None:
+        """Take what `own_state` gave; RuntimeError for other tensors."""
+        self.load_state_dict(state)
+
 
 def soft_argmax(
     logits: Float[Tensor, "*batch depth height width"],
@@ -125,8 +148,16 @@ def device_named(name: str) -> torch.device:
     return device
 
 
-def build_posenet(sizes: PoseNetSizes) -> PoseNet:
-    """A PoseNet of these sizes, randomly initialised from torch's seed."""
+Net = PoseNet | LandmarkPoseNet
+
+
+def build_posenet(sizes: PoseNetSizes | HeadSizes) -> Net:
+    """A network of these sizes, randomly initialised from torch's seed.
+
+    Raises EpiposeError where a landmark network is neither in the package nor in the cache, nor can be downloaded.
+    """
+    if isinstance(sizes, HeadSizes):
+        return LandmarkPoseNet(sizes, load_landmarks(variant_of(sizes.backbone)))
     return PoseNet(**vars(sizes))
 
 
@@ -139,7 +170,7 @@ class TrainedPoseNet:
     the model has one.
     """
 
-    net: PoseNet
+    net: Net
     skeleton: Skeleton
     bone_lengths: Float[Tensor, " bone"]
     metric: bool
@@ -151,14 +182,16 @@ class TrainedPoseNet:
         """Side of the crops that it reads, in pixels."""
         return self.net.sizes.input_size
 
-    def read(
-        self, crops: UInt8[Tensor, "image size size 3"], device: torch.device
-    ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint"]]:
-        """(u, v, d) in crop widths and confidence of RGB crops, computed on the device, given on the CPU."""
+    @property
+    def crop(self) -> CropKind:
+        """The kind of crops that it reads."""
+        return crop_kind(self.net.sizes.backbone)
+
+    def read(self, crops: UInt8[Tensor, "image size size 3"], device: torch.device) -> PoseReading:
+        """The poses in RGB crops, computed on the device, given on the CPU."""
         net = self.net.to(device).eval()
         with torch.inference_mode():
-            uvd, conf = net(to_input(crops.to(device)))
-        return uvd.cpu(), conf.cpu()
+            return net.read(to_input(crops.to(device))).cpu()
 
     def config(self) -> PoseNetConfig:
         """Sizes, skeleton, bone lengths and margin: what stands in config.json."""
@@ -184,7 +217,9 @@ class TrainedPoseNet:
         from safetensors.torch import save_file
 
         folder = Path(folder)
-        state = {key: value.detach().cpu().contiguous() for key, value in self.net.state_dict().items()}
+        state = {key: value.detach().cpu().contiguous() for key, value in self.net.own_state().items()}
+        if isinstance(self.net, LandmarkPoseNet):
+            state = {key: value.half() for key, value in state.items()}
         with replacing(folder / "model.safetensors") as part:
             save_file(state, part)
         if self.refiner is None:
@@ -206,7 +241,7 @@ class TrainedPoseNet:
         try:
             config = PoseNetConfig.from_json(content)
             net = build_posenet(config.sizes)
-            net.load_state_dict(read_state(folder / "model.safetensors"))
+            net.load_own_state(read_state(folder / "model.safetensors"))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFileError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
         refiner = load_refiner(folder / WEIGHTS, config.skeleton)

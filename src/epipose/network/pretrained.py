@@ -1,24 +1,36 @@
-"""The pretrained network: its folder in the package. CARD.md beside it states what it was trained on and how."""
+"""The pretrained networks: their folders in the package. CARD.md beside them states what they were trained on and how.
+
+One reads on BlazePose's full landmark network, which the package holds, too, so that it works without any download. The
+other, in the subfolder "heavy", reads on the heavy one, is more accurate, and waits until the cache has that network
+(`epipose weights --variant heavy`).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from epipose.errors import DamagedFileError
+from epipose.network.blazepose import PACKAGED as PRETRAINED
+from epipose.network.blazepose import Variant
+from epipose.network.blazepose_weights import landmark_file
 from epipose.network.config import PoseNetConfig
 
-PRETRAINED = Path(__file__).parent / "pretrained_weights"
 
+def pretrained_model(variant: Variant | None = None) -> Path:
+    """The folder of a pretrained network, by default the best whose landmark network is at hand.
 
-def pretrained_model() -> Path:
-    """The folder of the pretrained network; raises DamagedFileError where its files are missing."""
-    missing = [name for name in ("config.json", "model.safetensors") if not (PRETRAINED / name).exists()]
+    Raises DamagedFileError where its files are missing.
+    """
+    if variant is None:
+        variant = "heavy" if landmark_file("heavy").cached else "full"
+    folder = PRETRAINED if variant == "full" else PRETRAINED / variant
+    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).exists()]
     if missing:
         raise DamagedFileError(
-            f"The pretrained network lacks {' and '.join(missing)} in {PRETRAINED}. Install epipose again, or "
+            f"The pretrained network lacks {' and '.join(missing)} in {folder}. Install epipose again, or "
             "name another network: --model MODEL"
         )
-    return PRETRAINED
+    return folder
 
 
 def pretrained_config() -> PoseNetConfig:

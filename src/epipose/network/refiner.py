@@ -1,16 +1,16 @@
-"""Refiner: a 3D pose corrected by the keypoints of a 2D detector and a learned prior over poses.
+"""Refiner: one pose from a detector's keypoints, the detector's own depth and PoseNet's reading of the same image.
 
-A network trained on images has met few bodies and rooms; how people move is known far better, from motion capture and
-from the labels of the footage itself. The refiner is the small network that learns this prior (the refinement unit
-of EpipolarPose, Kocabas et al. 2019, section 3.3; residual blocks after Martinez et al. 2017). It takes one person's
-joints as PoseNet predicted them and as a 2D detector found them in the same image, and returns a better pose. Its
-inputs hold no image, so that it can be trained on any poses, from viewpoints of virtual cameras (see
-`epipose.training.refine`).
+Each of the three sees what the others miss: keypoints are accurate in the image and have no depth, the detector's own
+depth is flattened, PoseNet's reading errs most where the body is hidden. How they err together was learned from real
+answers of a detector on images whose pose is known (the refinement unit of EpipolarPose, Kocabas et al. 2019, section
+3.3; here a transformer over the joints). Any of the three may be missing, joint by joint. The inputs hold no image, so
+that the refiner can go on learning from any poses (see `epipose.training.refine`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -18,69 +18,112 @@ from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath, replacing
+from epipose.network.reading import PoseReading
 from epipose.network.resnet import read_state
+from epipose.network.token_head import TokenLayer, positive_scale
 from epipose.skeleton import Skeleton
 
 WEIGHTS = "refiner.safetensors"  # beside the network's own, in a model folder
 REFINED = (WEIGHTS, "refine.json")  # what `epipose.training.refine` writes there
-_UNIT = 0.25  # crop widths: about the standard deviation of a joint's place, so that inputs are about 1
-_INPUTS = 6  # of a joint: u, v as detected and whether; u, v, d as predicted
+_UNIT, _SCALE_UNIT = 0.2, 0.03  # crop widths: typical places and errors, so that inputs are about 1
+_STEP = 0.1  # crop widths: the size of corrections
+_INPUTS = 13  # of a joint: keypoint, confidence, flag; own depth, flag; reading, its scale, flag
+
+
+class Evidence(NamedTuple):
+    """What is known of one person in a crop, all in crop widths; a weight of 0 means that it is missing.
+
+    ``keypoints`` are a detector's (u, v) with confidence ``conf``; ``own_depth`` its depth, and ``own_known`` whether
+    it has one; ``reading`` is PoseNet's (u, v, d), ``reading_scale`` its expected error, ``reading_known`` whether it
+    is there.
+    """
+
+    keypoints: Float[Tensor, "batch joint 2"]
+    conf: Float[Tensor, "batch joint"]
+    own_depth: Float[Tensor, "batch joint"]
+    own_known: Float[Tensor, "batch joint"]
+    reading: Float[Tensor, "batch joint 3"]
+    reading_scale: Float[Tensor, "batch joint 3"]
+    reading_known: Float[Tensor, "batch joint"]
+
+
+def evidence_of(
+    reading: PoseReading,
+    keypoints: Float[Tensor, "batch joint 2"] | None = None,
+    conf: Float[Tensor, "batch joint"] | None = None,
+) -> Evidence:
+    """The evidence of a reading with a detector's keypoints in the crop, or with those of its own landmark network.
+
+    Keypoints with confidence 0 are taken from the landmark network, where the reading has one.
+    """
+    known = torch.ones_like(reading.uvd[..., 0])
+    none = torch.zeros_like(known)
+    own = reading.own
+    if keypoints is None or conf is None:
+        keypoints, conf = (reading.uvd[..., :2], none) if own is None else (own.keypoints, own.conf)
+    elif own is not None:
+        keypoints = torch.where(conf[..., None] > 0, keypoints, own.keypoints)
+        conf = torch.where(conf > 0, conf, own.conf)
+    depth, deep = (none, none) if own is None else (own.depth, known)
+    return Evidence(keypoints, conf, depth, deep, reading.uvd, reading.scale, known)
 
 
 class Refiner(nn.Module):
-    """A predicted and a detected pose of one person to a corrected one; all in crop widths, as PoseNet's (u, v, d)."""
+    """A transformer over the joints that corrects the best that is known of each."""
 
-    def __init__(self, skeleton: Skeleton, width: int = 512, dropout: float = 0.1) -> None:
-        """``width``: of the hidden layers."""
+    def __init__(self, skeleton: Skeleton, width: int = 192, layers: int = 5) -> None:
+        """Sizes of the transformer; ``width`` is a multiple of 8."""
         super().__init__()
-        self.skeleton, self.width = skeleton, width
-        joints = len(skeleton.joints)
-        self.enter = nn.Linear(_INPUTS * joints, width)
-        self.blocks = nn.ModuleList([_Block(width, dropout) for _ in range(2)])
-        self.answers = nn.ModuleList([nn.Linear(width, 3 * joints) for _ in range(2)])  # after each block
+        self.skeleton = skeleton
+        self.enter = nn.Linear(_INPUTS, width)
+        self.place = nn.Parameter(0.02 * torch.randn(len(skeleton.joints), width))
+        self.layers = nn.ModuleList([TokenLayer(width) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+        self.answer = nn.Linear(width, 6)
+        nn.init.zeros_(self.answer.weight)
+        nn.init.zeros_(self.answer.bias)
 
-    def forward(
-        self,
-        predicted: Float[Tensor, "batch joint 3"],
-        detected: Float[Tensor, "batch joint 2"],
-        conf: Float[Tensor, "batch joint"],
-    ) -> Float[Tensor, "batch joint 3"]:
-        """The pose, its root at depth 0.
-
-        ``predicted``: PoseNet's (u, v, d). ``detected``: the detector's (u, v) in the same crop, with confidence
-        ``conf``; for joints with confidence 0 those of ``predicted`` are taken; all others count alike.
-        """
-        return self.both(predicted, detected, conf)[-1]
-
-    def both(
-        self,
-        predicted: Float[Tensor, "batch joint 3"],
-        detected: Float[Tensor, "batch joint 2"],
-        conf: Float[Tensor, "batch joint"],
-    ) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch joint 3"]]:
-        """The outputs after the first and the second block: training uses both, prediction the second."""
+    def forward(self, evidence: Evidence) -> PoseReading:
+        """The pose, its root at depth 0, and the expected absolute error along each axis, in crop widths."""
         root = self.skeleton.root
-        known = conf[..., None] > 0
-        detected = torch.where(known, detected, predicted[..., :2])
-        origin = detected[:, root, None]
-        uv, d = predicted[..., :2] - origin, predicted[..., 2:] - predicted[:, root, None, 2:]
-        detected = detected - origin
-        hidden = self.enter(torch.cat([detected / _UNIT, known.to(predicted), uv / _UNIT, d / _UNIT], -1).flatten(1))
-        poses = []
-        for block, answer in zip(self.blocks, self.answers, strict=True):
-            hidden = block(hidden)
-            change = _UNIT * answer(hidden).unflatten(1, (-1, 3))
-            depth = change[..., 2:] - change[:, root, None, 2:]
-            poses.append(torch.cat([origin + detected + change[..., :2], depth], -1))
-        return poses[0], poses[1]
+        guess = first_guess(evidence, root)
+        origin = torch.cat([guess[:, root, None, :2], torch.zeros_like(guess[:, root, None, 2:])], -1)
+        hidden = self.enter(_inputs(evidence, origin, root)) + self.place
+        for layer in self.layers:
+            hidden = layer(hidden)
+        answer = self.answer(self.norm(hidden)).float()
+        pose = guess - origin + _STEP * answer[..., :3]
+        pose = torch.cat([pose[..., :2], pose[..., 2:] - pose[:, root, None, 2:]], -1)
+        return PoseReading(pose + origin, positive_scale(answer[..., 3:]))
 
     def save(self, path: AnyPath) -> None:
-        """Write the weights to a .safetensors file."""
+        """Write the weights to a .safetensors file, in half precision."""
         from safetensors.torch import save_file
 
-        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        state = {key: value.detach().half().cpu().contiguous() for key, value in self.state_dict().items()}
         with replacing(Path(path)) as part:
-            save_file(state, part, metadata={"format": "epipose-refiner-1", "skeleton": self.skeleton.name})
+            save_file(state, part, metadata={"format": "epipose-refiner-2", "skeleton": self.skeleton.name})
+
+
+def first_guess(evidence: Evidence, root: int) -> Float[Tensor, "batch joint 3"]:
+    """(u, v) of the keypoint where there is one, else of the reading; d of the reading, else the detector's own, else 0."""
+    uv = torch.where(evidence.conf[..., None] > 0, evidence.keypoints, evidence.reading[..., :2])
+    read = evidence.reading[..., 2] - evidence.reading[:, root, None, 2]
+    own = evidence.own_depth - evidence.own_depth[:, root, None]
+    d = torch.where(evidence.reading_known > 0, read, own * (evidence.own_known > 0))
+    return torch.cat([uv, d[..., None]], -1)
+
+
+def _inputs(evidence: Evidence, origin: Tensor, root: int) -> Float[Tensor, "batch joint 13"]:
+    """Each joint's inputs relative to the origin, 0 where they are missing."""
+    seen, own, known = (weight[..., None] > 0 for weight in (evidence.conf, evidence.own_known, evidence.reading_known))
+    reading = evidence.reading - torch.cat([origin[..., :2], evidence.reading[:, root, None, 2:]], -1)
+    depth = (evidence.own_depth - evidence.own_depth[:, root, None])[..., None]
+    parts = [
+        (evidence.keypoints - origin[..., :2]) / _UNIT * seen, evidence.conf[..., None] * seen, seen,
+        depth / _UNIT * own, own, reading / _UNIT * known, evidence.reading_scale / _SCALE_UNIT * known, known,
+    ]  # fmt: skip
+    return torch.cat([part.to(origin) for part in parts], -1)
 
 
 def load_refiner(path: AnyPath, skeleton: Skeleton) -> Refiner | None:
@@ -90,22 +133,11 @@ def load_refiner(path: AnyPath, skeleton: Skeleton) -> Refiner | None:
         return None
     state = read_state(path)
     try:
-        refiner = Refiner(skeleton, width=len(state["enter.weight"]))
-        refiner.load_state_dict(state)
-    except (KeyError, TypeError, RuntimeError) as error:
+        layers = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("layers."))
+        refiner = Refiner(skeleton, len(state["enter.bias"]), layers)
+        refiner.load_state_dict({key: value.float() for key, value in state.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
         raise DamagedFileError(
             f"{path} is no refiner of the joints {skeleton.name} ({str(error)[:200]}). Make it again: epipose refine"
         ) from error
     return refiner.eval()
-
-
-class _Block(nn.Module):
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.BatchNorm1d(width), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(width, width),
-            nn.BatchNorm1d(width), nn.LeakyReLU(), nn.Dropout(dropout), nn.Linear(width, width),
-        )  # fmt: skip
-
-    def forward(self, hidden: Float[Tensor, "batch width"]) -> Float[Tensor, "batch width"]:
-        return hidden + self.layers(hidden)

@@ -23,7 +23,8 @@ from epipose.datasets.base import PeopleReader, Selection
 from epipose.datasets.registry import reader_for
 from epipose.errors import EpiposeError, InputError
 from epipose.io.images import frame_files, read_image
-from epipose.network.crops import box_around, crop_from_pixels, crop_image
+from epipose.network.choices import CropKind
+from epipose.network.crops import crop_boxes, crop_from_pixels, crop_image
 from epipose.poses import Poses2D, in_skeleton
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
@@ -47,25 +48,26 @@ def samples_2d(
     min_confidence: float = 0.3,
     margin: float = 1.25,
     min_joints: float = 0.7,
+    crop: CropKind = "upright",
 ) -> Samples:
     """One sample per image in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
 
-    A clip folder (clip.json, poses2d.npz), a folder of images whose poses2d.npz has one view, its frames the images
-    in the order of their names, or a dataset of people in images, whose training split gives one sample a person. All
-    crops stay in memory (some 20 KB each at 256 pixels). Raises InputError when the files do not fit, and when no
-    sample is left.
+    A clip folder (clip.json, poses2d.npz), a folder of images whose poses2d.npz has one view, its frames the images in
+    the order of their names, or a dataset of people in images, whose training split gives one sample a person. All
+    crops stay in memory (some 20 KB each at 256 pixels); ``crop`` is the kind that the network reads. Raises InputError
+    when the files do not fit, and when no sample is left.
     """
     keypoints = _detected(folder) if (folder / "poses2d.npz").exists() else _annotated(folder)
     xy, conf = in_skeleton(keypoints.xy, keypoints.conf, keypoints.skeleton, skeleton)
     conf = conf * (conf >= min_confidence)
     usable = (conf > 0).float().mean(-1) >= min_joints
-    boxes = box_around(xy, conf, margin)
+    boxes = crop_boxes(crop, xy, conf, skeleton, margin)
     boxes[..., 2].clamp_(min=1.0)
     jpegs, rows = [], []
     for view in range(len(xy)):
         frames = usable[view].nonzero()[:, 0].tolist()
         for frame, image in zip(frames, keypoints.images(view, frames), strict=True):
-            box = boxes[view, frame].numpy() * np.array([1, 1, WINDOW])
+            box = boxes[view, frame].numpy() * np.array([1, 1, WINDOW, 1])
             jpegs.append(encoded(crop_image(image, box, round(WINDOW * input_size))))
             rows.append((view, frame))
     if not jpegs:

@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     images: UInt8[Tensor, "batch size size 3"]
     uvd: Float[Tensor, "batch joint 3"]
     weight: Float[Tensor, "batch joint 2"]
-    box: Float[Tensor, "batch 3"] | None = None
+    box: Float[Tensor, "batch 4"] | None = None
     camera: Camera | None = None
 
     def to(self, device: torch.device) -> Batch:

@@ -20,7 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.errors import InputError
-from epipose.network.posenet import PoseNet, to_input
+from epipose.network.posenet import Net, to_input
 from epipose.training.batches import Source, epoch_steps
 from epipose.training.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
 from epipose.training.distributed import ProcessGroup
@@ -34,7 +34,7 @@ from epipose.training.weight_average import WeightAverage, measure_norms
 _NORM_BATCHES = 50  # on which the normalisation of an averaged network is measured
 
 
-def fit(net: PoseNet, source: Source, options: TrainOptions, out: Path, processes: ProcessGroup) -> PoseNet:
+def fit(net: Net, source: Source, options: TrainOptions, out: Path, processes: ProcessGroup) -> Net:
     """Train ``net`` on ``source``; returns the network to keep.
 
     Resumes from a checkpoint in ``out``, writes one every ``checkpoint_steps`` steps (else every
@@ -87,14 +87,12 @@ def _batches(
 class _TrainingRun:
     """A network with everything that a step changes: Adam's moments, the averaged weights, the sums for the log."""
 
-    def __init__(
-        self, net: PoseNet, options: TrainOptions, epoch_steps: int, root: int, processes: ProcessGroup
-    ) -> None:
+    def __init__(self, net: Net, options: TrainOptions, epoch_steps: int, root: int, processes: ProcessGroup) -> None:
         self.net, self.options, self.epoch_steps, self.root = net, options, epoch_steps, root
         self.processes = processes
         net.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        head = [*net.head.parameters(), *net.volume.parameters()]
-        self.optimizer = torch.optim.Adam([{"params": list(net.backbone.parameters())}, {"params": head}], options.lr)
+        groups = [{"params": list(part)} for part in (net.backbone.parameters(), net.trained_parameters())]
+        self.optimizer = torch.optim.Adam(groups, options.lr)
         self.average = WeightAverage(net, options.ema) if options.ema > 0 else None
         self.sums = torch.zeros(
             2, dtype=torch.float64, device=processes.device
@@ -123,7 +121,7 @@ class _TrainingRun:
         model = self.processes.data_parallel(self.net)
         self.model = torch.compile(model) if compiled else model
 
-    def _frozen(self, net: PoseNet) -> list[torch.nn.Module]:
+    def _frozen(self, net: Net) -> list[torch.nn.Module]:
         norms = (module for module in net.backbone.modules() if isinstance(module, torch.nn.BatchNorm2d))
         return list(norms) if self.options.frozen_norm else []
 
@@ -169,7 +167,7 @@ class _TrainingRun:
             )
         return loss, wide
 
-    def outcome(self, batches: Iterator[Batch]) -> PoseNet:
+    def outcome(self, batches: Iterator[Batch]) -> Net:
         """The network to keep: the last one, or the average, whose normalisation is measured on these batches."""
         if self.average is None:
             return self.net

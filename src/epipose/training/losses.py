@@ -26,8 +26,13 @@ def smooth_l1(
     quadratic, wrong labels pull with a constant force. Weight 0 means missing.
     """
     distance = functional.smooth_l1_loss(predicted.float(), target, beta=beta, reduction="none")
-    each = weight[..., [0, 0, 1]]
+    each = per_axis(weight)
     return (distance * each).sum(), each.sum()
+
+
+def per_axis(weight: Float[Tensor, "batch joint 2"]) -> Float[Tensor, "batch joint 3"]:
+    """Weights of (u, v) and of d as weights of u, v and d."""
+    return torch.cat([weight[..., :1], weight], -1)
 
 
 def spread(pose: Float[Tensor, "batch joint 3"]) -> Float[Tensor, ""]:

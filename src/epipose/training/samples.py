@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.errors import InputError
-from epipose.network.crops import box_around, crop_image, pose_to_crop
+from epipose.network.choices import CropKind
+from epipose.network.crops import crop_boxes, crop_image, pose_to_crop
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 from epipose.training.options import LabelWeight
@@ -34,7 +34,7 @@ class Placement:
     """Boxes and cameras of crops: the moment each shows (a number of its own per clip and frame), its box, its camera."""
 
     moment: Int[np.ndarray, " sample"]
-    box: Float[Tensor, "sample 3"]  # centre and side in pixels
+    box: Float[Tensor, "sample 4"]  # as `epipose.network.crops` has them
     camera: Camera  # a batch, one for each sample
 
     def of(self, rows: Int[np.ndarray, " row"]) -> Placement:
@@ -129,12 +129,14 @@ def clip_samples(
     frames: tuple[int, int] | None = None,
     views: Sequence[str] | None = None,
     min_joints: float = 0.7,
+    crop: CropKind = "upright",
 ) -> Samples:
     """One sample per view and frame of a labelled clip folder (clip.json, rig.json, poses3d.npz).
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
-    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image. Raises
+    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image; ``crop`` is
+    the kind that the network reads. Raises
     InputError for missing files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
@@ -151,7 +153,9 @@ def clip_samples(
         raise InputError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
     chosen = tuple(views) if views is not None else clip.names
     camera = rig.select(chosen).camera.to(torch.float32)
-    uvd, boxes, weight = _targets(labels, camera, margin, min_joints)
+    uvd, boxes, weight = _targets(labels, camera, margin, min_joints, crop)
+    from tqdm import tqdm
+
     wanted = [view for view in clip.views if view.name in chosen]
     jpegs, kept = [], []
     with tqdm(total=len(wanted), desc=f"crops of {folder.name}", unit="video", delay=2, disable=None) as bar:
@@ -162,7 +166,7 @@ def clip_samples(
             late = round(float(rig.lag[clip.names.index(view.name)]))
             shown = [min(max(frame + late, 0), clip.frames - 1) for frame in usable]
             for frame, image in zip(usable, clip.read(view, shown), strict=True):
-                box = boxes[row, frame] * np.array([1, 1, WINDOW])
+                box = boxes[row, frame] * np.array([1, 1, WINDOW, 1])
                 jpegs.append(encoded(crop_image(image, box, round(WINDOW * input_size))))
                 kept.append((row, frame))
             bar.update()
@@ -185,7 +189,7 @@ def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float)
 
 
 def _targets(
-    labels: Poses3D, camera: Camera, margin: float, min_joints: float
+    labels: Poses3D, camera: Camera, margin: float, min_joints: float, crop: CropKind
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(u, v, d), boxes and weights per view and frame; all weights are 0 where there is no sample."""
     xyz, conf = labels.xyz[:, 0], labels.conf[:, 0]
@@ -194,7 +198,8 @@ def _targets(
     xy = camera.spread(2).project_in_frame(in_frame)
     inside = camera.spread(2).inside(xy) & (conf > 0)
     usable = (inside.float().mean(-1) >= min_joints) & (conf[..., labels.skeleton.root] > 0)
-    boxes = box_around(xy, inside.float(), margin)  # a detector sees no more of a person whom the frame cuts off
+    # A detector sees no more of a person whom the frame cuts off.
+    boxes = crop_boxes(crop, xy, inside.float(), labels.skeleton, margin)
     boxes[..., 2].clamp_(min=1.0)
     uvd = pose_to_crop(in_frame, camera.spread(1), boxes, labels.skeleton.root)
     weight = conf * usable[..., None]

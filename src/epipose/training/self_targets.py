@@ -22,13 +22,13 @@ _MAX_TARGET = 1.0  # crop widths: targets of nearly parallel rays go no farther,
 
 def own_targets(
     uv: Float[Tensor, "image joint 2"],
-    box: Float[Tensor, "image 3"],
+    box: Float[Tensor, "image 4"],
     camera: Camera,
     root: int,
 ) -> tuple[Float[Tensor, "image joint 3"], Float[Tensor, "image joint 2"]]:
     """(u, v, d) that two images' (u, v) make together, with their gradient, and weights (0 behind a camera).
 
-    Images 2k and 2k + 1 show the same moment; ``box`` (centre, side in pixels) and ``camera`` belong to each
+    Images 2k and 2k + 1 show the same moment; ``box`` and ``camera`` belong to each
     image. Optimal two-view triangulation (Lindstrom 2010), in float64.
     """
     camera, box = camera.to(torch.float64), box.double()

@@ -1,9 +1,9 @@
 """Endless synthetic training samples, rendered by the studio while the network trains: no clip is written.
 
-A scene is one random person in one random room, in a few poses each seen by another camera; only the crop that the
-network takes is drawn. Scenes are made by worker processes and mixed, so that a batch shows many
-people. Sample k of a stream is a function of (seed, k), whatever the number of workers and whatever came before: a
-training run that was cut off goes on at its step as if nothing had happened.
+A scene is one random person in one random room, in a few poses each seen by another camera (`studio_scenes`). Scenes
+are made by worker processes and mixed, so that a batch shows many people. Sample k of a stream is a function of
+(seed, k), whatever the number of workers and whatever came before: a training run that was cut off goes on at its step
+as if nothing had happened.
 
 The mixing has no end and no barrier: there are some lanes of scenes, sample k comes from lane k modulo their number,
 and the lanes begin their scenes at different times, so that workers are asked for one new scene every few samples.
@@ -12,71 +12,29 @@ and the lanes begin their scenes at different times, so that workers are asked f
 from __future__ import annotations
 
 import itertools
-import math
 import multiprocessing
 import queue
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Float32
 
-from epipose.camera import Camera
 from epipose.errors import EpiposeError, InputError
-from epipose.network.crops import box_around, pose_to_crop
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
-from epipose.studio.actor import FULL_CHANCE_S, Cast, random_actor
 from epipose.studio.bodies import random_body
-from epipose.studio.camera_effects import imaged, random_imaging, random_occluder
 from epipose.studio.renderer import Renderer
-from epipose.studio.rigs import RigKind, random_rig
-from epipose.studio.room import random_light, random_room
 from epipose.training.batches import StoredBatch
-from epipose.training.samples import WINDOW
+from epipose.training.studio_scenes import StreamOptions, draw_scene, stacked
 
 _PREFETCH_SCENES = 2  # prepared by every worker
-_POSE_RATE = 3.0  # poses a second of the motion that become samples
-_MIN_FACE_PX = 1.0  # smaller faces of the body are merged
-_BOX_HEIGHT_M = 2.0  # about
-_MAX_CAMERA_DISTANCE_M = 8.5  # of all cameras from the middle
-_MIN_INSIDE_SHARE = 0.6  # of the joints, within the image
-_OCCLUDED_SHARE, _BLURRED_SHARE = 0.25, 0.25  # of the images
 _MEASURED_BODIES = 32
-
-
-@dataclass(frozen=True)
-class StreamOptions:
-    """Content of the scenes. ``side`` of a stored crop in pixels, which shows ``WINDOW`` x the box.
-
-    ``per_scene`` samples show the same person in the same room, ``lanes`` scenes are mixed.
-    ``repeats``: how often each sample is given before its scene is dropped; its augmentation differs each time, and
-    drawing is slow where there is no graphics card. Boxes are ``margin`` x the person, or up to ``loosest`` x, wide
-    ones seldom: a network that is to find people must have seen them small. ``depth``: whether depth is labelled;
-    without it the stream is for a pre-training in 2D. ``smooth``: outlines with four samples a pixel; free on a
-    graphics card, twice the time without one. ``cast`` makes the person to draw, with motions as `random_stretch`.
-    """
-
-    side: int
-    seed: int
-    motions: tuple[Path, ...] = ()
-    photos: tuple[Path, ...] = ()
-    rigs: tuple[RigKind | Path, ...] = ("ring", "phones", "h36m")
-    margin: float = 1.25
-    loosest: float = 1.25
-    repeats: int = 1
-    depth: bool = True
-    smooth: bool = False
-    lanes: int = 16
-    per_scene: int = 24
-    cast: Cast = random_actor
-    full_chance_s: float = FULL_CHANCE_S
 
 
 class Stream:
@@ -125,7 +83,7 @@ class Stream:
                     rows.append((drawn.crops[row], drawn.uvd[row], drawn.weight[row]))
                     if item == self.options.per_scene * self.options.repeats - 1:
                         del held[scene]
-                yield _stacked(rows)
+                yield stacked(rows)
 
     def _place(self, sample: int) -> tuple[int, int]:
         return place_of(sample, self.options.lanes, self.options.per_scene * self.options.repeats)
@@ -148,92 +106,6 @@ def place_of(sample: int, lanes: int, per_scene: int) -> tuple[int, int]:
     round_, lane = divmod(sample, lanes)
     number, item = divmod(round_ + (lanes - 1 - lane) * per_scene // lanes, per_scene)
     return number * lanes + lane, item
-
-
-def draw_scene(renderer: Renderer, options: StreamOptions, number: int) -> StoredBatch:
-    """All samples of scene ``number``, a function of (seed, number)."""
-    rng = np.random.default_rng((options.seed, number))
-    actor = options.cast(rng, options.motions, options.per_scene, _POSE_RATE, options.full_chance_s)
-    renderer.dress(actor.body, actor.look, _MIN_FACE_PX * _BOX_HEIGHT_M * WINDOW / options.side)
-    renderer.furnish(random_room(rng, _MAX_CAMERA_DISTANCE_M, options.photos))
-    parts = []
-    for frame in rng.permutation(options.per_scene):
-        kind = options.rigs[int(rng.integers(len(options.rigs)))]
-        camera = random_rig(rng, kind, 1).camera[0]
-        parts.append(_sample(renderer, options, rng, actor.skinning[frame], actor.xyz[frame], camera))
-    return _stacked(parts)
-
-
-def _stacked(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> StoredBatch:
-    crops, uvd, weight = (np.stack(field) for field in zip(*rows, strict=True))
-    return StoredBatch(crops, uvd, weight)
-
-
-def _sample(
-    renderer: Renderer,
-    options: StreamOptions,
-    rng: np.random.Generator,
-    pose: np.ndarray,
-    xyz: np.ndarray,
-    camera: Camera,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One crop of a pose that is put somewhere in the camera's image: stored crop, (u, v, d), weights."""
-    offset, xy, inside = _placed(rng, xyz, camera)
-    margin = options.margin * (options.loosest / options.margin) ** (rng.random() ** 3)
-    box = box_around(xy, inside.float(), margin)
-    zoom = options.side / (WINDOW * float(box[2]))
-    view = through(camera, box, options.side)
-    moved = pose.copy()
-    moved[..., 3] += offset.astype(np.float32)
-    image = renderer.draw(moved, view, random_light(rng))
-    imaging = random_imaging(rng, options.side)
-    imaging = replace(imaging, blur=math.hypot(imaging.blur, 0.4 * max(zoom - 1, 0)))  # few pixels, enlarged
-    around = np.array([options.side / 2, options.side / 2, options.side / WINDOW])
-    occluder = random_occluder(rng, (options.side, options.side), around, _OCCLUDED_SHARE)
-    smear = rng.normal(0, 0.012 * options.side, 2) if rng.random() < _BLURRED_SHARE else None
-    image = _framed(imaged(image, imaging, rng, occluder, smear), camera, box)
-    in_frame = camera.into_frame(torch.from_numpy(xyz + offset))
-    uvd = pose_to_crop(in_frame, camera, box, H36M17.root)
-    weight = inside.float()[:, None] * torch.tensor([1.0, float(options.depth)])
-    return image, uvd.float().numpy(), weight.numpy()
-
-
-def _placed(
-    rng: np.random.Generator, xyz: np.ndarray, camera: Camera
-) -> tuple[np.ndarray, Float[torch.Tensor, "joint 2"], Bool[torch.Tensor, " joint"]]:
-    """The offset that puts this pose on the floor, its joints' pixels, and which of them are in the image."""
-    hips = xyz[H36M17.root] * [1, 1, 0]
-    offset, xy, inside = -hips, torch.zeros(0, 2), torch.zeros(0, dtype=torch.bool)
-    for spread in (0.6, 0.3, 0.1, 0.0):  # nearer to the middle until enough of the person is seen
-        offset = np.array([*rng.normal(0, spread, 2), 0.0]) - hips
-        xy = camera.project(torch.from_numpy(xyz + offset))
-        in_front = camera.into_frame(torch.from_numpy(xyz + offset))[:, 2] > 0.3
-        inside = ((xy >= 0) & (xy <= camera.size - 1)).all(-1) & in_front
-        if float(inside.double().mean()) >= _MIN_INSIDE_SHARE and bool(in_front.all()) and bool(inside[H36M17.root]):
-            break
-    return offset, xy, inside
-
-
-def through(camera: Camera, box: Float[torch.Tensor, "3"], side: int) -> Camera:
-    """The camera whose image is the stored crop: ``side`` pixels that show ``WINDOW`` x the box, as `crop_image`."""
-    zoom = side / (WINDOW * box[2])
-    K = camera.K.clone()
-    K[:2] *= zoom
-    K[:2, 2] += side / 2 - 0.5 - zoom * box[:2]
-    return replace(camera, K=K, size=torch.tensor([side, side]))
-
-
-def _framed(image: np.ndarray, camera: Camera, box: torch.Tensor) -> np.ndarray:
-    """Black where the camera's image has ended, as in crops of real images."""
-    side = len(image)
-    pixels = (np.arange(side) + 0.5) / side - 0.5
-    beyond = []
-    for axis in (0, 1):
-        at = float(box[axis]) + WINDOW * float(box[2]) * pixels
-        beyond.append((at < -0.5) | (at > int(camera.size[axis]) - 0.5))
-    image[:, beyond[0]] = 0
-    image[beyond[1]] = 0
-    return image
 
 
 def _drawn_here(options: StreamOptions, first: int) -> Generator[tuple[int, StoredBatch], None, None]:
@@ -265,7 +137,7 @@ def _from_workers(options: StreamOptions, first: int, workers: int) -> Generator
             process.join()
 
 
-def _received(out: Any, process: Any) -> Any:
+def _received(out: Queue[StoredBatch | EpiposeError], process: BaseProcess) -> StoredBatch | EpiposeError:
     while True:
         try:
             return out.get(timeout=5)
@@ -277,7 +149,7 @@ def _received(out: Any, process: Any) -> Any:
                 ) from None
 
 
-def _work(options: StreamOptions, first: int, step: int, out: Any) -> None:
+def _work(options: StreamOptions, first: int, step: int, out: Queue[StoredBatch | EpiposeError]) -> None:
     """A worker process: scenes ``first``, ``first + step``, ... into the queue."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -17,8 +17,11 @@ import torch
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
+from epipose.network.choices import crop_kind, on_landmarks
+from epipose.network.config import HeadSizes, PoseNetSizes
 from epipose.network.imagenet import imagenet_weights
-from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet, device_named
+from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
+from epipose.network.posenet import Net, TrainedPoseNet, build_posenet, device_named
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import REFINED
 from epipose.skeletons import H36M17
@@ -56,7 +59,7 @@ def train_network(
     for an ``out`` with another run's options (unless ``overwrite``).
     """
     options, folders, out = with_changes(options, changes), as_paths(folders), Path(out)
-    start = pretrained_model() if options.init == "pretrained" else options.init
+    start = _pretrained(options) if options.init == "pretrained" else options.init
     target = device_named(options.device)
     _check(folders, stream, options)
     record = _record(options, stream)
@@ -68,10 +71,21 @@ def train_network(
             return TrainedPoseNet.load(out)
         source = _clips_source(folders, labels, options) if stream is None else stream
         net = _network(len(source.skeleton.joints), start, options)
+        initial = {key: value.clone() for key, value in net.own_state().items()} if options.keep_initial else {}
         if processes.first:  # not before everything that can be wrong with the call was tried
             _claim(out, record, inputs, options.overwrite)
         net = fit(net, source, options, out, processes)
+        _keep(net, initial, options.keep_initial)
         return _trained(net, source, options.margin, out, processes)
+
+
+def _pretrained(options: TrainOptions) -> Path:
+    if not on_landmarks(options.backbone):
+        raise InputError(
+            f"The pretrained networks are on blazepose_full and blazepose_heavy, not on {options.backbone}. Give one of "
+            "these as --backbone, or another --init."
+        )
+    return pretrained_model(variant_of(options.backbone))
 
 
 def _record(options: TrainOptions, stream: Source | None) -> dict[str, Any]:
@@ -91,6 +105,11 @@ def _check(folders: Sequence[Path], stream: Source | None, options: TrainOptions
         raise InputError(f"Got seed {options.seed}; seeds are whole numbers from 0 on.")
     if options.batch_size < 1:
         raise InputError(f"Got batch size {options.batch_size}; a step needs at least one image, better several.")
+    if options.keep_initial and not (0 < options.keep_initial <= 1 and on_landmarks(options.backbone) and options.init):
+        raise InputError(
+            f"Got {options.keep_initial} of the initial weights to keep; it is a share up to 1, for a network that goes on "
+            "from another --init on a landmark network (blazepose_full, blazepose_heavy)."
+        )
     if not 0 <= options.ema < 1:
         raise InputError(f"Got an average that keeps {options.ema} per step; it must be 0 (off) to less than 1.")
     if options.unfrozen and (options.images_2d or stream is not None or options.batch_size % 2):
@@ -116,34 +135,45 @@ def _clips_source(folders: Sequence[Path], labels: Sequence[Path], options: Trai
             margin=options.margin,
             frames=options.frames,
             views=options.views,
+            crop=crop_kind(options.backbone),
         )
         for clip, where in zip(folders, labels, strict=True)
     ]
     skeleton = parts[0].skeleton if parts else H36M17
     flat: list[Samples] = [
-        samples_2d(folder, options.input_size, skeleton=skeleton, margin=options.margin) for folder in options.images_2d
+        samples_2d(
+            folder,
+            options.input_size,
+            skeleton=skeleton,
+            margin=options.margin,
+            crop=crop_kind(options.backbone),
+        )
+        for folder in options.images_2d
     ]
     return Shuffled(concatenate_samples(parts + flat), options.seed, pairs=options.unfrozen)
 
 
-def _network(joints: int, init: Literal["imagenet"] | Path | None, options: TrainOptions) -> PoseNet:
+def _sizes(joints: int, options: TrainOptions) -> PoseNetSizes | HeadSizes:
+    if on_landmarks(options.backbone):
+        return HeadSizes(options.backbone, joints, options.input_size, options.channels, options.layers)
+    return PoseNetSizes(
+        options.backbone, joints, options.input_size, options.depth_bins, options.channels, options.deconvs
+    )
+
+
+def _network(joints: int, init: Literal["imagenet"] | Path | None, options: TrainOptions) -> Net:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        net = PoseNet(
-            options.backbone,
-            joints,
-            input_size=options.input_size,
-            depth_bins=options.depth_bins,
-            channels=options.channels,
-            deconvs=options.deconvs,
-        )
+        net = build_posenet(_sizes(joints, options))
     if init is not None:
         _initialise(net, imagenet_weights(options.backbone) if init == "imagenet" else Path(init))
     return net
 
 
-def _initialise(net: PoseNet, init: Path) -> None:
+def _initialise(net: Net, init: Path) -> None:
     if not init.is_dir():
+        if isinstance(net, LandmarkPoseNet):
+            raise InputError(f"{net.sizes.backbone} has its own weights, and takes none from {init}. Leave out --init.")
         return net.backbone.load_imagenet(init)
     before = TrainedPoseNet.load(init)
     old, new = ({**asdict(sizes), "input_size": None} for sizes in (before.net.sizes, net.sizes))
@@ -152,13 +182,20 @@ def _initialise(net: PoseNet, init: Path) -> None:
             f"The model in {init} has sizes {asdict(before.net.sizes)}; this run has {asdict(net.sizes)}. Use the same "
             "(the input's side may differ)."
         )
-    net.load_state_dict(before.net.state_dict())
+    net.load_own_state(before.net.own_state())
 
 
-def _trained(net: PoseNet, source: Source, margin: float, out: Path, processes: ProcessGroup) -> TrainedPoseNet:
+def _keep(net: Net, initial: dict[str, torch.Tensor], share: float) -> None:
+    """Take the average of the weights before and after (WiSE-FT, Wortsman et al. 2022), in place."""
+    state = net.own_state()
+    if initial:
+        net.load_own_state({key: value.lerp(initial[key].to(value), share) for key, value in state.items()})
+
+
+def _trained(net: Net, source: Source, margin: float, out: Path, processes: ProcessGroup) -> TrainedPoseNet:
     """The outcome, written by the first process."""
     plain = build_posenet(net.sizes)  # without what training with several processes changed
-    plain.load_state_dict({key: value.cpu() for key, value in net.state_dict().items()})
+    plain.load_own_state({key: value.cpu() for key, value in net.own_state().items()})
     lengths = torch.from_numpy(source.bone_lengths)
     trained = TrainedPoseNet(plain.eval(), source.skeleton, lengths, source.metric, margin)
     if processes.first:

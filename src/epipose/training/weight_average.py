@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from epipose.network.posenet import PoseNet
+from epipose.network.posenet import Net
 
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
@@ -22,7 +22,7 @@ _BatchNorm = nn.modules.batchnorm._BatchNorm
 class WeightAverage:
     """Exponential moving average of the parameters of ``net``; ``self.net`` is a copy that holds it."""
 
-    def __init__(self, net: PoseNet, decay: float) -> None:
+    def __init__(self, net: Net, decay: float) -> None:
         """``decay`` per step, such as 0.999 for about the last thousand steps."""
         self.net, self.decay = copy.deepcopy(net).requires_grad_(False), decay
         self._mean: list[Tensor] = list(self.net.parameters())

@@ -1,0 +1,147 @@
+"""Token head: 3D pose from the features and the answers of a frozen landmark network, by a transformer.
+
+BlazePose's landmark network has seen very many real people. Its feature maps are sampled where its landmarks lie, one
+token per landmark with the landmark's own coordinates, and a transformer over the tokens says what depth they mean
+(context-aware lifting, Zhao et al. 2023). Both branches of EpipolarPose (Kocabas et al. 2019, figure 2) begin as one
+pose network: the frozen one gives 2D, the other learns depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from epipose.network.blazepose import LandmarkReading
+from epipose.network.reading import OwnAnswer, PoseReading
+from epipose.skeleton import Skeleton
+from epipose.skeletons import BLAZEPOSE33, H36M17
+
+CROP_SIDE = 256  # pixels, of the landmark network's input
+LANDMARKS = len(BLAZEPOSE33.joints)  # of the network's points
+HEADS = 8  # of an attention layer
+_MIN_SPREAD = 1e-3
+_HEAT_WINDOW, _HEAT_PEAK = 7, 0.5  # cells around a landmark; a heatmap that stays lower there is not used
+_STEP = 0.1  # crop widths: the size of corrections
+
+
+def own_pose(
+    landmarks: Float[Tensor, "batch point 5"], world: Float[Tensor, "batch point 3"]
+) -> Float[Tensor, "batch 33 3"]:
+    """The landmark network's own 3D in the crop's units: its (u, v), and its metric depth scaled as its image is.
+
+    The depth is relative to the middle of the hips. The scale is that which takes the metric x and y, as
+    weak perspective would, to the spread of (u, v).
+    """
+    uv = landmarks[:, :LANDMARKS, :2] / CROP_SIDE - 0.5
+    xyz = world[:, :LANDMARKS]
+    spread_uv, spread_xy = (part - part.mean(1, keepdim=True) for part in (uv, xyz[..., :2]))
+    scale = spread_uv.norm(dim=(1, 2)) / spread_xy.norm(dim=(1, 2)).clamp(min=_MIN_SPREAD)
+    return torch.cat([uv, scale[:, None, None] * xyz[..., 2:]], -1)
+
+
+def _answers(reading: LandmarkReading) -> Float[Tensor, "batch 33 7"]:
+    """Per landmark: (u, v), the two depths that the network has, the other two world axes, and how well it is seen."""
+    own = own_pose(reading.landmarks, reading.world)
+    seen = reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1, keepdim=True)
+    image_depth = reading.landmarks[:, :LANDMARKS, 2:3] / CROP_SIDE
+    return torch.cat([4 * own, 4 * image_depth, reading.world[:, :LANDMARKS, :2], seen], -1)
+
+
+class TokenHead(nn.Module):
+    """A transformer over tokens that are the landmarks' answers and the features sampled where they lie."""
+
+    def __init__(
+        self, taps: Sequence[tuple[int, int]], skeleton: Skeleton = H36M17, *, width: int = 256, layers: int = 6
+    ) -> None:
+        """``taps``: (channels, side) of the feature maps; those of side 4 or less are one token of their own."""
+        super().__init__()
+        joints = self.joints = len(skeleton.joints)
+        self.local = [i for i, (_, side) in enumerate(taps) if side > 4]
+        self.whole = [i for i, (_, side) in enumerate(taps) if side <= 4]
+        self.enter = nn.Linear(7, width)
+        self.place = nn.Parameter(0.02 * torch.randn(LANDMARKS, width))
+        self.query = nn.Parameter(0.02 * torch.randn(joints, width))
+        self.features = nn.ModuleList([nn.Linear(taps[i][0], width) for i in self.local])
+        self.summary = nn.ModuleList([nn.Linear(taps[i][0] * taps[i][1] ** 2, width) for i in self.whole])
+        self.layers = nn.ModuleList([TokenLayer(width) for _ in range(layers)])
+        self.norm = nn.LayerNorm(width)
+        self.answer = nn.Linear(width, 6)
+        nn.init.zeros_(self.answer.weight)
+        nn.init.zeros_(self.answer.bias)
+        self.base = nn.Linear(LANDMARKS, joints, bias=False)  # joints as weighted means of landmarks, to begin with
+        self.register_buffer("mapping", BLAZEPOSE33.mapping_to(skeleton), persistent=False)
+        self.mapping: Tensor
+        with torch.no_grad():
+            self.base.weight.copy_(self.mapping)
+
+    def forward(self, reading: LandmarkReading) -> PoseReading:
+        """Joints as a weighted mean of the landmarks, corrected by what the tokens say; and the network's own answer."""
+        own = own_pose(reading.landmarks, reading.world)
+        hidden = torch.cat([self.query.expand(own.shape[0], -1, -1).to(own), *self._tokens(reading, own)], 1)
+        for layer in self.layers:
+            hidden = layer(hidden)
+        answer = self.answer(self.norm(hidden[:, : self.joints])).float()
+        base = self.base.weight.float() @ own.float()
+        return PoseReading(base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self.own_answer(reading))
+
+    def _tokens(self, reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> list[Tensor]:
+        tokens = self.enter(_answers(reading)) + self.place
+        grid = (2 * own[:, :, None, :2]).clamp(-1, 1)  # grid_sample's -1 to 1 is the crop's -0.5 to 0.5
+        for layer, i in zip(self.features, self.local, strict=True):
+            tap = reading.taps[i]
+            sampled = functional.grid_sample(tap, grid.to(tap), mode="bilinear", align_corners=False)
+            tokens = tokens + layer(sampled[..., 0].mT)
+        whole = [layer(reading.taps[i].flatten(1))[:, None] for layer, i in zip(self.summary, self.whole, strict=True)]
+        return [tokens, *whole]
+
+    def own_answer(self, reading: LandmarkReading) -> OwnAnswer:
+        """The landmarks in the head's joints; a joint's confidence is the least of the landmarks that it is a mean of."""
+        seen = reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1)
+        conf = torch.where(self.mapping > 0, seen[:, None], torch.inf).amin(-1)
+        depth = own_pose(reading.landmarks, reading.world)[..., 2] @ self.mapping.T
+        return OwnAnswer(self.mapping @ refined_landmarks(reading), conf.clamp(1e-3, 1.0), depth)
+
+
+def positive_scale(raw: Tensor) -> Tensor:
+    """An expected error in crop widths from an output without bounds; 0 means 2 %."""
+    return 0.02 * functional.softplus(raw + 0.5) + 1e-4
+
+
+def refined_landmarks(reading: LandmarkReading) -> Float[Tensor, "batch 33 2"]:
+    """(u, v) of the landmarks, each moved to the centroid of its heatmap around it where that has a clear peak."""
+    points = reading.landmarks[:, :LANDMARKS, :2] / CROP_SIDE
+    heat = reading.heatmaps[:, :LANDMARKS].sigmoid()
+    cells, reach = heat.shape[-1], _HEAT_WINDOW // 2
+    padded = functional.pad(heat, (reach,) * 4).flatten(2)
+    column, row = (points * cells).long().clamp(0, cells - 1).unbind(-1)
+    steps = torch.arange(_HEAT_WINDOW, device=heat.device)
+    rows = (row[..., None, None] + steps[:, None]).expand(*row.shape, _HEAT_WINDOW, _HEAT_WINDOW)
+    columns = (column[..., None, None] + steps).expand(*row.shape, _HEAT_WINDOW, _HEAT_WINDOW)
+    weight = padded.gather(2, (rows * (cells + 2 * reach) + columns).flatten(2))
+    places = torch.stack([(columns - reach).flatten(2), (rows - reach).flatten(2)], -1)
+    mean = (weight[..., None] * places).sum(2) / weight.sum(2, keepdim=True).clamp(min=1e-9) / cells
+    clear = (weight.amax(2) >= _HEAT_PEAK) & ((points >= 0) & (points < 1)).all(-1)
+    return torch.where(clear[..., None], mean, points) - 0.5
+
+
+class TokenLayer(nn.Module):
+    """Self-attention and a two-layer perceptron, each with a residual and normalised first."""
+
+    def __init__(self, width: int, heads: int = HEADS) -> None:
+        """``width`` is a multiple of ``heads``."""
+        super().__init__()
+        self.heads = heads
+        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+
+    def forward(self, hidden: Float[Tensor, "batch token width"]) -> Float[Tensor, "batch token width"]:
+        """The tokens after the layer."""
+        q, k, v = self.qkv(self.before(hidden)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, k, v)
+        hidden = hidden + self.out(mixed.transpose(1, 2).flatten(2))
+        return hidden + self.mlp(self.between(hidden))
