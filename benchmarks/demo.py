@@ -23,11 +23,11 @@ from benchmarks.network.demo_network import TEST, TRAIN, clip_without, headline,
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.camera import Rig
 from epipose.datasets.sample import sample
-from epipose.detection.blazepose_weights import best_cached
 from epipose.experiments.errors import camera_errors
 from epipose.io.files import read_json, write_json
 from epipose.io.records import as_json
-from epipose.network.pretrained import PRETRAINED
+from epipose.network.blazepose_weights import best_cached
+from epipose.network.pretrained import pretrained_model
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train import train
 from epipose.poses import Poses2D, Poses3D
@@ -121,7 +121,7 @@ def networks(out: Path, reference: Rig, clock: Clock) -> dict[str, Any]:
     train([three], out / "model_three", options, frames=TRAIN)
     refine([three], out / "model_three", frames=TRAIN)
     clock.done("adapt to three cameras")
-    models = {"pretrained": PRETRAINED, "adapted": out / "model", "adapted_without": out / "model_three"}
+    models = {"pretrained": pretrained_model(), "adapted": out / "model", "adapted_without": out / "model_three"}
     network = network_results(full, models, held_out, reference)
     clock.done("predict")
     rig = Rig.load(three / "rig.json")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.docs import demo_tables, geometry_tables, house, modules, studio_tables
+from benchmarks.docs import demo_tables, geometry_tables, gpu_tables, house, modules, network_tables, studio_tables
 from epipose.calibration.verdict_rules import RULES
 from epipose.datasets.catalogue import describe
 from epipose.datasets.registry import READERS, reader_named
@@ -128,6 +128,27 @@ def _metrics() -> str:
     return markdown((", ".join(found["metrics"]), "measured", "goal"), rows)
 
 
+def _blazepose() -> str:
+    found = _results("blazepose")
+    names = {"person": "person detector", "full": "landmarks, full", "heavy": "landmarks, heavy"}
+    rows = [
+        [f"{words}, {crops} {'crop' if crops == '1' else 'crops'}", *_times(row)]
+        for name, words in names.items()
+        for crops, row in found["networks"][name].items()
+    ]
+    rows += [["detection in the demo's clip, full", *_times(found["clip"])]] if "clip" in found else []
+    pixels, metres = found["blazepose_torch_px"], found["blazepose_world_m"]
+    rows.append(
+        ["largest difference of landmarks in PyTorch, pixels (`blazepose_torch_px`)", "-", f"{pixels:.4f}", "-"]
+    )
+    rows.append(["the same of world landmarks, metres (`blazepose_world_m`)", "-", f"{metres:.6f}", "-"])
+    return markdown(("BlazePose", "LiteRT, ms", "ours, ms", "times as fast"), rows)
+
+
+def _times(row: dict[str, float]) -> list[str]:
+    return [f"{row['litert_ms']:.1f}", f"{row['ours_ms']:.1f}", f"{row['litert_over_ours']:.2f}"]
+
+
 def _dataset_index() -> str:
     found = _results("dataset_index")
     steps = {
@@ -184,6 +205,18 @@ _TABLES: dict[str, Callable[[], str]] = {
     "demo_network": _of("demo", demo_tables.network),
     "demo_held_out": _of("demo", demo_tables.held_out),
     "demo_cost": _of("demo", demo_tables.cost),
+    "network_studio": _of("network", lambda found: network_tables.groups(found, "studio", "studio_sequences")),
+    "network_sample": _of(
+        "network",
+        lambda found: network_tables.groups(found, "sample_frames_80_99", "sample", "sample_reference_heavy"),
+    ),
+    "network_held_out": _of(
+        "network", lambda found: network_tables.groups(found, "held_out_camera_frames_80_99", "held_out_camera")
+    ),
+    "network_two_people": _of(
+        "network", lambda found: network_tables.groups(found, "two_people_man", "two_people_woman")
+    ),
+    "network_limbs": _of("network", lambda found: network_tables.limbs(found, "studio", "sample", "two_people_woman")),
     "studio_footage": _studio(studio_tables.footage),
     "studio_inference": _studio(studio_tables.inference),
     "studio_finder": _studio(studio_tables.finder),
@@ -194,6 +227,9 @@ _TABLES: dict[str, Callable[[], str]] = {
     "bench_cameras": _experiment("cameras", table),
     "structure": _structure,
     "metrics": _metrics,
+    "blazepose": _blazepose,
+    "gpu_run": _of("gpu", gpu_tables.run),
+    "gpu_heads": _of("gpu", gpu_tables.heads),
     "dataset_index": _dataset_index,
     "house": _of("house", house.table),
     "layers": modules.layer_drawing,

@@ -2,11 +2,11 @@
 
 Training: clips of rings and phones, four views each. Test: another rig (Human3.6M's own), other bodies, clothes, rooms,
 and motions that no training has seen, neither here nor in the pre-training. Every network begins at the same
-pre-trained one (2D alone, benchmarks.network.pretrained) and is trained with the same settings, fixed beforehand.
+pre-trained one (2D alone, benchmarks.network.pretrain_2d) and is trained with the same settings, fixed beforehand.
 
     OMP_NUM_THREADS=1 python -m benchmarks.network.benches --mocap FOLDER --nets FOLDER --work FOLDER
 
---nets is the --work of pretrained.py.
+--nets is the --work of pretrain_2d.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     """Run all; what is there already is left as it is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="folder of motion capture")
-    parser.add_argument("--nets", type=Path, required=True, help="folder in which pretrained.py trained")
+    parser.add_argument("--nets", type=Path, required=True, help="folder in which pretrain_2d.py trained")
     parser.add_argument("--work", type=Path, required=True, help="folder for clips and networks")
     arguments = parser.parse_args()
     name: Experiment

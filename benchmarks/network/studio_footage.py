@@ -30,7 +30,8 @@ from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
 from epipose.studio.film import ClipSpec, film
 from epipose.studio.renderer import Renderer
-from epipose.training.studio_stream import Stream, StreamOptions, draw_scene
+from epipose.training.studio_scenes import StreamOptions, draw_scene
+from epipose.training.studio_stream import Stream
 from epipose.viz.overlay import contact_sheet
 
 _JOINTS = [f"{s}_{j}" for s in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")]

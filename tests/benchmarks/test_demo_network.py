@@ -1,6 +1,5 @@
 """The demo's comparison of networks: three views without any data of the fourth, and errors on the held-out images."""
 
-import math
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ from epipose.clip import Clip
 from epipose.errors import EpiposeError
 from epipose.io.files import read_json
 from epipose.network import pretrained
-from epipose.network.posenet import PoseNet, TrainedPoseNet
+from epipose.network.config import HeadSizes
+from epipose.network.posenet import PoseNet, TrainedPoseNet, build_posenet
 from epipose.network.refiner import WEIGHTS, Refiner
 from epipose.pipeline import stages
 from epipose.poses import Poses2D, Poses3D, in_camera_frames
@@ -124,13 +124,13 @@ def test_before_and_after_on_four_cameras_and_on_one(tmp_path: Path, monkeypatch
 
 def test_sizes_are_read_from_the_package(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pretrained, "PRETRAINED", tmp_path)
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))  # without the heavy landmark network
     with pytest.raises(EpiposeError, match="Install epipose again"):
         pretrained.pretrained_config()
-    net = PoseNet("resnet18", 17, input_size=96, depth_bins=8, channels=16, deconvs=1)
+    net = build_posenet(HeadSizes("blazepose_full", 17, 256, 64, 2))
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.4).save(tmp_path)
     config, options = pretrained.pretrained_config(), adapt_options()
     assert config.sizes == net.sizes
     assert config.margin == options.margin == 1.4
-    sizes = {"backbone": "resnet18", "input_size": 96, "depth_bins": 8, "channels": 16, "deconvs": 1}
+    sizes = {"backbone": "blazepose_full", "input_size": 256, "channels": 64, "layers": 2}
     assert {name: getattr(options, name) for name in sizes} == sizes
-    assert math.radians(options.rotation_deg) == 0.26

@@ -1,0 +1,95 @@
+"""The tables of benchmarks/results/network.json, as Markdown: rows of methods on the same images, group by group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from epipose.experiments.tables import markdown, number
+
+Result = dict[str, Any]
+
+# Methods in the order of the tables; a method of another name comes after them under its own.
+METHODS = {
+    "blazepose_full": "BlazePose full, world landmarks",
+    "blazepose_heavy": "BlazePose heavy, world landmarks",
+    "mean_pose": "mean pose",
+    "pretrained_heavy": "pretrained, on BlazePose heavy",
+    "pretrained_heavy_alone": "- without its refiner",
+    "pretrained_full": "pretrained, on BlazePose full",
+    "pretrained_full_alone": "- without its refiner",
+    "previous_heavy": "previous network, keypoints of BlazePose heavy",
+    "previous_full": "- keypoints of BlazePose full",
+    "previous_alone": "- without its refiner",
+    "adapted_without": "adapted to the other three cameras",
+    "adapted_without_alone": "- without its refiner",
+    "previous_adapted": "previous network, adapted to them",
+    "previous_adapted_alone": "- without its refiner",
+}
+GROUPS = {
+    "studio": "studio, single images",
+    "studio_sequences": "studio, sequences",
+    "sample_frames_80_99": "the sample, frames 80-99",
+    "sample": "the sample, all frames",
+    "sample_reference_heavy": "the sample, all frames, other reference",
+    "held_out_camera_frames_80_99": "held-out camera, frames 80-99",
+    "held_out_camera": "held-out camera, all frames",
+    "two_people_man": "two-person demo, the man",
+    "two_people_woman": "two-person demo, the drawn woman",
+}
+_ERRORS = {"pmpjpe_mm": "PMPJPE mm", "nmpjpe_mm": "NMPJPE mm"}
+_PLAIN = {"mpjpe_mm": "MPJPE mm", "depth_mm": "depth mm", "plane_mm": "image plane mm"}
+_LIMBS = ("left arm", "right arm", "left leg", "right leg", "trunk", "head")
+
+
+def groups(result: Result, *names: str) -> str:
+    """One table per group of images, one after the other."""
+    return "\n\n".join(_group(result[name], GROUPS[name]) for name in names)
+
+
+def _group(found: Result, title: str) -> str:
+    headers = (
+        f"{title}: {found['images']} images, {found['scenes']} scenes or blocks",
+        *(f"{words} (95 %)" for words in _ERRORS.values()),
+        *_PLAIN.values(),
+        "PMPJPE over BlazePose heavy's (95 %)",
+    )
+    rows = [
+        [
+            words,
+            *(_with_interval(row.get("intervals", {}).get(key), row[key]) for key in _ERRORS),
+            *(number(row[key], 0) for key in _PLAIN),
+            _difference(row.get("over_blazepose_heavy", {}).get("pmpjpe_mm")) if name != "blazepose_heavy" else "-",
+        ]
+        for name, words, row in _methods(found)
+    ]
+    return markdown(headers, rows)
+
+
+def limbs(result: Result, *names: str) -> str:
+    """PMPJPE and depth error of the limbs, by group and method; of keypoints, those of BlazePose heavy alone."""
+    rows = [
+        [f"{GROUPS[name]}: {words.removeprefix('- ')}", *(_both(row["limbs"][limb]) for limb in _LIMBS)]
+        for name in names
+        for key, words, row in _methods(result[name])
+        if not key.endswith(("alone", "_full", "previous_adapted"))
+    ]
+    return markdown(("PMPJPE / depth error, mm", *_LIMBS), rows)
+
+
+def _methods(found: Result) -> list[tuple[str, str, Result]]:
+    """(key, words, row) of every method of a group, in the order of the tables."""
+    rows: Result = found["rows"]
+    order = [*(key for key in METHODS if key in rows), *(key for key in rows if key not in METHODS)]
+    return [(key, METHODS.get(key, key), rows[key]) for key in order]
+
+
+def _with_interval(interval: list[float] | None, mean: float) -> str:
+    return number(mean, 1) + ("" if interval is None else f" ({interval[1]:.0f} to {interval[2]:.0f})")
+
+
+def _difference(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:+.1f} ({interval[1]:+.1f} to {interval[2]:+.1f})"
+
+
+def _both(errors: dict[str, float | None]) -> str:
+    return f"{number(errors['pmpjpe_mm'], 0)} / {number(errors['depth_mm'], 0)}"

@@ -1,0 +1,45 @@
+"""Headline numbers of the single-image networks, from the rows of benchmarks/results/network.json.
+
+    python -m benchmarks.network.headline
+
+Those without an ending are of the network on BlazePose heavy, with "_full" of that on full. ``people_over_detector``:
+its PMPJPE over that of the same BlazePose's own 3D, on all images of both people of the two-person demo.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.network.rows import NETWORK
+from benchmarks.network.studio_results import merge_results
+from epipose.io.files import read_json
+
+ROWS = {
+    "studio_pmpjpe_mm": ("studio", ""),
+    "studio_alone_pmpjpe_mm": ("studio", "_alone"),
+    "sample_pmpjpe_mm": ("sample", ""),
+    "sample_alone_pmpjpe_mm": ("sample", "_alone"),
+    "sample_frames_80_99_pmpjpe_mm": ("sample_frames_80_99", ""),
+    "sample_alone_frames_80_99_pmpjpe_mm": ("sample_frames_80_99", "_alone"),
+    "held_out_pretrained_pmpjpe_mm": ("held_out_camera_frames_80_99", ""),
+    "held_out_pretrained_alone_pmpjpe_mm": ("held_out_camera_frames_80_99", "_alone"),
+}
+PEOPLE = ("two_people_man", "two_people_woman")
+
+
+def headline(found: dict[str, Any]) -> dict[str, float]:
+    """The headline numbers of both networks."""
+    numbers = {}
+    for variant, ending in (("heavy", ""), ("full", "_full")):
+        for name, (group, how) in ROWS.items():
+            numbers[name + ending] = found[group]["rows"][f"pretrained_{variant}{how}"]["pmpjpe_mm"]
+        ours, theirs = (
+            sum(found[group]["images"] * found[group]["rows"][row]["pmpjpe_mm"] for group in PEOPLE)
+            for row in (f"pretrained_{variant}", f"blazepose_{variant}")
+        )
+        numbers[f"people_over_detector{ending}"] = round(ours / theirs, 3)
+    return numbers
+
+
+if __name__ == "__main__":
+    merge_results(NETWORK, headline(read_json(NETWORK)))
