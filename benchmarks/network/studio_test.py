@@ -1,8 +1,8 @@
 """The studio's test: people, rooms, motions and cameras that no training has seen, with exact ground truth.
 
 Single images: every scene is another person in another room, in one moment of a motion that is kept for tests (every
-fifth by name, the rule of `experiments.clips.split`), before one of the cameras of Human3.6M, which training leaves out, too.
-Sequences, for methods that read several frames: short videos of further people, made as `epipose studio` makes them.
+fifth by name, the rule of `experiments.clips.split`), before one of the cameras of Human3.6M, which training leaves out,
+too. Sequences, for methods that read several frames: short videos of further people, made as `epipose studio` makes them.
 The real detector reads the whole images, single ones on their own and sequences as videos. Seeds are those of no
 training. Images in which not both variants of BlazePose find the person count for no method; their share is stated.
 

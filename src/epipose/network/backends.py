@@ -81,7 +81,7 @@ class OnnxPoseNet:
     refiner: Refiner | None = None
 
     def read(self, crops: UInt8[Tensor, "image size size 3"], device: torch.device) -> PoseReading:
-        """The poses in crops, in crop widths; the device is that of the session."""
+        """The poses in crops, in crop widths; the device is the one that ONNX Runtime chose."""
         names = [output.name for output in self.session.get_outputs()]
         values = dict(zip(names, self.session.run(names, {"images": crops.cpu().numpy()}), strict=True))
         outputs = {name: torch.from_numpy(value) for name, value in values.items()}

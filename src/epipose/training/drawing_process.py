@@ -7,6 +7,7 @@ with some slots; a queue tells it which are free, another tells the reader which
 from __future__ import annotations
 
 import itertools
+import logging
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
 from multiprocessing.process import BaseProcess
@@ -24,6 +25,7 @@ from epipose.training.batches import StoredBatch
 from epipose.training.studio_scenes import StreamOptions, draw_scene
 from epipose.training.studio_sequences import Sequence, draw_sequence
 
+_LOG = logging.getLogger(__name__)
 _SLOTS = 3  # scenes that a process may be ahead
 
 
