@@ -17,7 +17,7 @@ from epipose.io.video import read_frames
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 from tests.helpers.documents import PAGES, ROOT, all_blocks, blocks, prose
-from tests.helpers.dot_videos import small_rig, videos
+from tests.helpers.dot_videos import Dots, small_rig, videos
 from tests.helpers.synthetic import moving_skeleton
 
 FRAMES = 40
@@ -42,6 +42,7 @@ def dots(monkeypatch) -> None:
     """Detectors that find the dots of these videos, under the names of the real ones."""
     for name in detect.DETECTORS:
         monkeypatch.setitem(detect.DETECTORS, name, "tests.helpers.dot_videos:Dots")
+    monkeypatch.setattr("epipose.inference.predict._detector", lambda *_: (Dots(), "stand-in"))
 
 
 def test_the_readme_begins_with_the_python_api():
