@@ -33,7 +33,7 @@ class Predict:
             return self._predict_clip()
         if self.options.detector == "auto":
             detector = resolved_name("auto")
-            better = "; BlazePose is more accurate, download its weights once: epipose weights"
+            better = "; BlazePose heavy is more accurate, download it once: epipose weights --variant heavy"
             print(f"detector of the person: {detector}{better if detector == 'pretrained' else ''}")
         out = self.out or self.source.resolve().with_name(f"{self.source.resolve().stem}-epipose")
         predict(self.source, self.model, out, self.options)

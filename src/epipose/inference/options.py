@@ -22,8 +22,9 @@ class PredictOptions:
     """Intrinsics of the camera, where known (JSON as for calibrate: one camera, or one called like the file); otherwise
     those of an ordinary lens are assumed."""
     detector: str = "auto"
-    """Detector of the person in the image: blazepose, blazepose-full, blazepose-heavy, or pretrained, which is the
-    pretrained network and needs no download. auto: blazepose where its weights are there, else pretrained."""
+    """Detector of the person in the image: blazepose, blazepose-full, blazepose-heavy, or pretrained, which is BlazePose
+    full from the package, finds people by itself and needs no download. auto: the landmark network that the model stands
+    on; for other models blazepose where its weights are there, else pretrained."""
     batch_size: int | None = None
     """Images per batch; default: 8 on a CPU, 32 on a GPU."""
     device: str = "auto"
