@@ -120,7 +120,7 @@ def _work(job: Job, folder: Path, free: Queue[int], full: Queue[Message]) -> Non
         slots = job.slots(folder, "r+")
         with Renderer(4 if job.options.smooth else 0) as renderer:
             if job.worker == 0:
-                print(f"drawing with {renderer.device}", flush=True)
+                _LOG.info("drawing with %s", renderer.device)
             for number in itertools.count(job.first, job.step):
                 _draw(job, renderer, number, slots, free, full)
     except BaseException as error:  # whatever it is, the process that trains must hear of it
