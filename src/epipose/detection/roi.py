@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-MARGIN = 1.25  # side of the square over the diameter of the circle round the body, as in the network's training
+from epipose.network.crops import ROI_MARGIN
+
 SAME_PERSON = 0.15  # centres closer than this share of the larger side belong to one person (about 35 cm)
 
 
@@ -34,7 +35,7 @@ class Roi:
     def around(hips: Float[np.ndarray, "2"], rim: Float[np.ndarray, "2"]) -> Roi:
         """The square round a body: ``rim`` lies on the circle about the hips that holds it, above the head."""
         x, y = rim - hips
-        return Roi(hips.astype(np.float64), float(2 * MARGIN * np.hypot(x, y)), float(np.arctan2(x, -y)))
+        return Roi(hips.astype(np.float64), float(2 * ROI_MARGIN * np.hypot(x, y)), float(np.arctan2(x, -y)))
 
     @property
     def box(self) -> Float[np.ndarray, "4"]:

@@ -57,7 +57,8 @@ def predict(
     """
     options, source = with_changes(options, changes), Path(source)
     target = device_named(options.device)
-    trained = load_reader(model or _pretrained_for(options.runtime), options.runtime)
+    folder = model or _pretrained_for(options.runtime)
+    trained = load_reader(folder, options.runtime)
     images = image_source(source)
     detector, boxes = _detector(trained, options, target)
     found = main_person(images, detector, trained.skeleton, trained.margin, trained.crop)
@@ -70,7 +71,7 @@ def predict(
     given = None if options.intrinsics is None else _camera_for(source, options.intrinsics)
     xyz, conf, uv = _lifted(trained, images, found, given, options, target)
     made_with = _made_with(model, options, boxes)
-    if options.temporal and images.fps and (refiner := temporal_refiner(model or pretrained_model(), trained.skeleton)):
+    if options.temporal and images.fps and (refiner := temporal_refiner(folder, trained.skeleton)):
         xyz = refined_over_time(refiner, xyz, uv, person, images.fps)
         made_with["over time"] = "centred"
     times = None if images.fps is None else torch.arange(count, dtype=torch.float64) / images.fps

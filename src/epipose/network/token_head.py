@@ -43,12 +43,15 @@ def own_pose(
     return torch.cat([uv, scale[:, None, None] * xyz[..., 2:]], -1)
 
 
-def _answers(reading: LandmarkReading) -> Float[Tensor, "batch 33 7"]:
+def _seen(reading: LandmarkReading) -> Float[Tensor, "batch 33"]:
+    """Probability that a landmark is in the crop and visible."""
+    return reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1)
+
+
+def _answers(reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> Float[Tensor, "batch 33 7"]:
     """Per landmark: (u, v), the two depths that the network has, the other two world axes, and how well it is seen."""
-    own = own_pose(reading.landmarks, reading.world)
-    seen = reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1, keepdim=True)
     image_depth = reading.landmarks[:, :LANDMARKS, 2:3] / CROP_SIDE
-    return torch.cat([4 * own, 4 * image_depth, reading.world[:, :LANDMARKS, :2], seen], -1)
+    return torch.cat([4 * own, 4 * image_depth, reading.world[:, :LANDMARKS, :2], _seen(reading)[..., None]], -1)
 
 
 class TokenHead(nn.Module):
@@ -86,10 +89,12 @@ class TokenHead(nn.Module):
             hidden = layer(hidden)
         answer = self.answer(self.norm(hidden[:, : self.joints])).float()
         base = self.base.weight.float() @ own.float()
-        return PoseReading(base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self.own_answer(reading))
+        return PoseReading(
+            base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self._own_answer(reading, own)
+        )
 
     def _tokens(self, reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> list[Tensor]:
-        tokens = self.enter(_answers(reading)) + self.place
+        tokens = self.enter(_answers(reading, own)) + self.place
         grid = (2 * own[:, :, None, :2]).clamp(-1, 1)  # grid_sample's -1 to 1 is the crop's -0.5 to 0.5
         for layer, i in zip(self.features, self.local, strict=True):
             tap = reading.taps[i]
@@ -98,11 +103,10 @@ class TokenHead(nn.Module):
         whole = [layer(reading.taps[i].flatten(1))[:, None] for layer, i in zip(self.summary, self.whole, strict=True)]
         return [tokens, *whole]
 
-    def own_answer(self, reading: LandmarkReading) -> OwnAnswer:
+    def _own_answer(self, reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> OwnAnswer:
         """The landmarks in the head's joints; a joint's confidence is the least of the landmarks that it is a mean of."""
-        seen = reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1)
-        conf = torch.where(self.mapping > 0, seen[:, None], torch.inf).amin(-1)
-        depth = own_pose(reading.landmarks, reading.world)[..., 2] @ self.mapping.T
+        conf = torch.where(self.mapping > 0, _seen(reading)[:, None], torch.inf).amin(-1)
+        depth = own[..., 2] @ self.mapping.T
         return OwnAnswer(self.mapping @ refined_landmarks(reading), conf.clamp(1e-3, 1.0), depth)
 
 

@@ -56,6 +56,6 @@ def mixed(first: Evidence, second: Evidence, share: float, random: torch.Generat
     def chosen(mask: Tensor, a: Tensor, b: Tensor) -> Tensor:
         return torch.where(mask.view(-1, *[1] * (a.ndim - 1)), b, a)
 
-    fields = [chosen(other, a, b) for a, b in zip(first, second, strict=True)]
+    seen = [chosen(other, a, b) for a, b in zip(first[:4], second[:4], strict=True)]
     readings = [chosen(other & ~crossed, a, b) for a, b in zip(first[4:], second[4:], strict=True)]
-    return Evidence(*fields[:4], *readings)
+    return Evidence(*seen, *readings)
