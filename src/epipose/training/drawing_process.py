@@ -124,8 +124,9 @@ def _work(job: Job, folder: Path, free: Queue[int], full: Queue[Message]) -> Non
             for number in itertools.count(job.first, job.step):
                 _draw(job, renderer, number, slots, free, full)
     except BaseException as error:  # whatever it is, the process that trains must hear of it
+        _LOG.exception("This process drew for a training and failed.")  # first: whoever hears of it ends this process
         full.put(EpiposeError(f"A process that draws failed: {type(error).__name__}: {error}"))
-        raise
+        raise SystemExit(1) from error
 
 
 def _draw(job: Job, renderer: Renderer, number: int, slots: np.memmap, free: Queue[int], full: Queue[Message]) -> None:
