@@ -84,7 +84,7 @@ def test_agreeing_with_oneself_collapses_the_pose(exact, frozen: bool) -> None:
         reader.weight.copy_(best[:-1].T)
         reader.bias.copy_(best[-1])
     optimizer = torch.optim.Adam(reader.parameters(), 0.003)
-    for _ in range(240):
+    for _ in range(600):
         pose = reader(torch.nn.functional.dropout(features, 0.3)).view(uvd.shape)
         uv = uvd[..., :2] if frozen else pose[..., :2]
         target, weight = own_targets(uv, place.box, place.camera, root=0)

@@ -3,8 +3,10 @@
 A box is four numbers: centre x, centre y and side in pixels, and the angle in radians by which it is turned clockwise.
 A normalised pose is (u, v, d) in units of the box's side: u right and v down along the box's own axes from its centre,
 in the image as it is (distorted); d is the depth relative to the root, scaled as weak perspective scales the image,
-``d = (Z - Z_root) * focal / Z_root / side``. So turning and scaling a crop turns and scales (u, v, d) alike. The way
-back is exact in perspective and distortion, up to the root's distance: that follows from the size of a person.
+``d = (Z - Z_root) * focal / Z_root / side``. So turning and scaling a crop turns and scales (u, v, d) alike. Depth is
+along the line of sight through the box's centre: a crop does not show where in the image it was, and a person at the
+side of the image looks turned (perspective crops, Yu et al., CVPR 2021). The way back is exact in perspective and
+distortion, up to the root's distance: that follows from the size of a person.
 
 Two boxes are made from keypoints: the upright one around their extent, and BlazePose's region of interest, centred on
 the hips and turned so that the way from hips to shoulders points up (Bazarevsky et al. 2020). A network must see the
@@ -13,11 +15,14 @@ kind of box that it was trained on.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn import functional
 
 from epipose.camera import Camera
 from epipose.errors import InputError
@@ -28,6 +33,7 @@ ROI_MARGIN = 1.25  # side of a region of interest over the diameter of the circl
 # The circle's radius is the larger of these: shares of the trunk (hips to shoulders) and of the farthest keypoint's
 # distance from the hips. They reproduce the circle of BlazePose's own tracker to some 5 %.
 _RADIUS_OVER_TRUNK, _RADIUS_OVER_FARTHEST = 1.75, 1.03
+_LEAST_COSINE = 1e-3  # of a joint's angle to the line of sight: joints are not beside the camera
 
 
 def box_around(
@@ -117,9 +123,10 @@ def pose_to_crop(
 ) -> Float[Tensor, "*batch joint 3"]:
     """Joints in the camera's frame (all in front of it) to (u, v, d) of the box; one camera of the batch per pose."""
     uv = crop_from_pixels(camera.spread(1).project_in_frame(xyz_cam), box)
-    z = xyz_cam[..., 2]
+    sight = _line_of_sight(camera, box)
+    z = (xyz_cam @ sight.R)[..., 2]
     z_root = z[..., root, None]
-    d = (z - z_root) * camera.focal[..., None] / z_root / box[..., 2:3]
+    d = (z - z_root) * sight.focal[..., None] / z_root / box[..., 2:3]
     return torch.cat([uv, d[..., None]], -1)
 
 
@@ -135,14 +142,32 @@ def pose_from_crop(
     The distance is the one at which the bones' summed length is that of ``bone_lengths`` (bones of length 0 are left
     out), whose unit the result has.
     """
-    rays = camera.spread(1).to_normalized(pixels_from_crop(uvd[..., :2], box))
-    depth = 1 + uvd[..., 2:] * box[..., None, 2:3] / camera.focal[..., None, None]  # Z / Z_root
-    points = torch.cat([rays, torch.ones_like(depth)], -1) * depth
+    sight = _line_of_sight(camera, box)
+    xy = camera.spread(1).to_normalized(pixels_from_crop(uvd[..., :2], box))
+    rays = torch.cat([xy, torch.ones_like(xy[..., :1])], -1)
+    depth = 1 + uvd[..., 2:] * box[..., None, 2:3] / sight.focal[..., None, None]  # Z / Z_root along the line of sight
+    points = rays / (rays @ sight.R)[..., 2:].clamp(min=_LEAST_COSINE) * depth
     points = points - points[..., skeleton.root, None, :]
     lengths = skeleton.bone_lengths(points)
     known = (bone_lengths > 0).to(lengths)
     root_distance = bone_lengths.sum() / (lengths * known).sum(-1).clamp(min=1e-9)
     return points * root_distance[..., None, None]
+
+
+class _LineOfSight(NamedTuple):
+    """The camera turned to look at a box's centre: its axes in the camera's frame, as columns, and its focal length."""
+
+    R: Float[Tensor, "*batch 3 3"]
+    focal: Float[Tensor, " *batch"]
+
+
+def _line_of_sight(camera: Camera, box: Float[Tensor, "*batch 4"]) -> _LineOfSight:
+    """Turned by the smallest rotation, and zoomed so that the box's centre is shown as large as it was."""
+    xy = camera.to_normalized(box[..., :2])
+    x, y, z = functional.normalize(torch.cat([xy, torch.ones_like(xy[..., :1])], -1), dim=-1).unbind(-1)
+    xx, xy, yy = (part / (1 + z) for part in (x * x, x * y, y * y))
+    R = torch.stack([1 - xx, -xy, x, -xy, 1 - yy, y, -x, -y, z], -1).unflatten(-1, (3, 3))
+    return _LineOfSight(R, camera.focal / z)
 
 
 def crop_from_pixels(
