@@ -42,6 +42,7 @@ from epipose.training.temporal import fit_temporal
 _RESULT = Path(__file__).parents[1] / "results" / "temporal.json"
 _READ_TIMES = 3  # of the network's tracks for each of the other sources'
 _PEOPLE, _FIRST_REPORTED, _DROPOUT, _WIDTH = 300, 58, 0.1, 160
+_RATE, _RATE_ON = 2e-3, 7e-4  # learning rates, from random weights and from others
 
 
 def main() -> None:
@@ -50,6 +51,7 @@ def main() -> None:
     for option in ("--answers", "--cameras", "--stills", "--motions", "--left-out", "--model", "--out"):
         parser.add_argument(option, type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=700.0, help="of training, for each refiner")
+    parser.add_argument("--init", type=Path, help="model folder whose temporal refiners the training begins with")
     parser.add_argument("--people", type=Path, help="folder of prepared images of people")
     parser.add_argument(
         "--predictions", type=Path, help="torch file: a dictionary of poses by method, and anything else"
@@ -79,8 +81,10 @@ def _refiner(kind: str, sequences: Sequences, bones: Tensor, options: argparse.N
     motions = play_motions(options.motions, options.left_out.read_text().split("\n"), _PEOPLE, seed=5)
     torch.manual_seed(0)
     refiner = TemporalRefiner(H36M17, causal=kind == "causal", width=_WIDTH, dropout=_DROPOUT)
-    stills = read_stills(options.stills, bones)
-    trained = fit_temporal(refiner, pairs, motions, stills, seconds=options.seconds, lr=2e-3, batch=32)
+    if options.init is not None and (start := load_temporal(options.init / WEIGHTS[kind])) is not None:
+        refiner.load_state_dict(start.state_dict())
+    stills, rate = read_stills(options.stills, bones), _RATE if options.init is None else _RATE_ON
+    trained = fit_temporal(refiner, pairs, motions, stills, seconds=options.seconds, lr=rate, batch=32)
     trained.save(path, half=True)
     found = load_temporal(path)
     assert found is not None

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from epipose.camera import Camera
 from epipose.motion import motion_files, motion_name
-from epipose.network.crops import pose_from_crop, turned
+from epipose.network.crops import pose_from_crop, pose_to_crop, turned
 from epipose.network.pose_track import TrackInputs, keypoints_in_metres
 from epipose.skeletons import BLAZEPOSE33, H36M17
 from epipose.training.track_batches import Motions, TrackPairs
@@ -54,11 +54,12 @@ def read_sequences(answers: Path, cameras: Path, bone_lengths: Float[Tensor, " b
     conf = torch.where(mapping > 0, data["full_seen"][:, None], torch.inf).amin(-1)
     world = torch.einsum("tj,bjc->btc", mapping, data["full_world"])
     read = data["full_reading"]
-    crops = {"reading": read, "keypoints": torch.cat([found, read[..., 2:]], -1), "truth": data["truth"]}
+    truth = pose_to_crop(torch.from_numpy(known["xyz"]).flatten(0, 1), camera, data["box"], H36M17.root)
+    crops = {"reading": read, "keypoints": torch.cat([found, read[..., 2:]], -1), "truth": truth}
     poses = {name: pose_from_crop(uvd, camera, data["box"], H36M17, bone_lengths) for name, uvd in crops.items()}
     poses["blazepose"] = torch.cat([turned(world[..., :2], angle), world[..., 2:]], -1)
     poses["blazepose"] -= poses["blazepose"][:, H36M17.root, None]
-    places = {"reading": read[..., :2], "keypoints": found, "blazepose": found, "truth": data["truth"][..., :2]}
+    places = {"reading": read[..., :2], "keypoints": found, "blazepose": found, "truth": truth[..., :2]}
     upright = {name: turned(uv, angle) for name, uv in places.items()}
     true_keypoints = keypoints_in_metres(poses["truth"], upright["truth"], upright["truth"], H36M17.root)
     shares = _metres(read, bone_lengths)

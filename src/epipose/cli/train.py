@@ -48,10 +48,11 @@ class Train:
         say(True, self.out / "model.safetensors", then)
 
     def _stream(self) -> Stream:
+        from epipose.network.choices import crop_kind
         from epipose.training.samples import WINDOW
         from epipose.training.studio_scenes import StreamOptions
         from epipose.training.studio_stream import Stream
 
-        side = round(WINDOW * self.options.input_size)
-        scenes = StreamOptions(side, self.options.seed, *motions_and_photos(self.mocap, self.backgrounds))
+        side, crop = round(WINDOW * self.options.input_size), crop_kind(self.options.backbone)
+        scenes = StreamOptions(side, self.options.seed, *motions_and_photos(self.mocap, self.backgrounds), crop=crop)
         return Stream(scenes, self.workers, self.images)

@@ -89,8 +89,8 @@ class RunOptions:
     """As for detect."""
     offsets: tuple[float, ...] = ()
     """As for detect."""
-    people: People = "subject"
-    """As for label. The network learns from the subject."""
+    people: People = "all"
+    """As for label. The network learns from everybody who is labelled."""
     network: Network = "auto"
     """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50, hours on a
     GPU. auto: full where there is a GPU. none: stop after the labels."""

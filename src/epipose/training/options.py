@@ -31,6 +31,11 @@ class TrainOptions:
     """A joint counts by the confidence of its label, or all that have a label count alike."""
     min_confidence: float = 0.0
     """Labels with less confidence than this are left out."""
+    distil: float = 0.0
+    """Weight of the detector's own keypoints where the subject has no label: they are learned without depth. 0: not."""
+    drawn: float = 0.0
+    """Share of every batch that the studio draws beside the clips: random people whose ground truth is exact, against
+    learning few cameras by heart; needs epipose[studio]."""
     views: tuple[str, ...] | None = None
     """Views of every clip to train on; default all."""
     frames: tuple[int, int] | None = None

@@ -21,9 +21,10 @@ from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.network.choices import CropKind
-from epipose.network.crops import crop_boxes, crop_image, pose_to_crop
-from epipose.poses import Poses3D
+from epipose.network.crops import crop_image
+from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import Skeleton
+from epipose.training.clip_targets import CropTargets, Keypoints, crop_targets, subject_keypoints
 from epipose.training.options import LabelWeight
 
 WINDOW = 1.5  # side of a stored crop over the side of its box
@@ -31,7 +32,7 @@ WINDOW = 1.5  # side of a stored crop over the side of its box
 
 @dataclass(frozen=True)
 class Placement:
-    """Boxes and cameras of crops: the moment each shows (a number of its own per clip and frame), its box, its camera."""
+    """Boxes and cameras of crops: the moment each shows (a number per clip, frame and person), its box, its camera."""
 
     moment: Int[np.ndarray, " sample"]
     box: Float[Tensor, "sample 4"]  # as `epipose.network.crops` has them
@@ -130,14 +131,15 @@ def clip_samples(
     views: Sequence[str] | None = None,
     min_joints: float = 0.7,
     crop: CropKind = "upright",
+    distil: float = 0.0,
 ) -> Samples:
-    """One sample per view and frame of a labelled clip folder (clip.json, rig.json, poses3d.npz).
+    """One sample per view, frame and person of a labelled clip folder (clip.json, rig.json, poses3d.npz).
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
     last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image; ``crop`` is
-    the kind that the network reads. Raises
-    InputError for missing files, views or frames, and when no sample is left.
+    the kind that the network reads; for ``distil`` see `crop_targets`. Raises InputError for missing files, views or
+    frames, and when no sample is left.
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
@@ -151,35 +153,55 @@ def clip_samples(
     first, last = frames or (0, clip.frames - 1)
     if not 0 <= first <= last < clip.frames:
         raise InputError(f"{folder} has frames 0 to {clip.frames - 1}; {first} to {last} were asked for.")
-    chosen = tuple(views) if views is not None else clip.names
-    camera = rig.select(chosen).camera.to(torch.float32)
-    uvd, boxes, weight = _targets(labels, camera, margin, min_joints, crop)
-    from tqdm import tqdm
-
-    wanted = [view for view in clip.views if view.name in chosen]
-    jpegs, kept = [], []
-    with tqdm(total=len(wanted), desc=f"crops of {folder.name}", unit="video", delay=2, disable=None) as bar:
-        for view in wanted:
-            row = chosen.index(view.name)
-            usable = [frame for frame in range(first, last + 1) if weight[row, frame].any()]
-            # a view that is late by a frame or more shows the labelled moment in a later image
-            late = round(float(rig.lag[clip.names.index(view.name)]))
-            shown = [min(max(frame + late, 0), clip.frames - 1) for frame in usable]
-            for frame, image in zip(usable, clip.read(view, shown), strict=True):
-                box = boxes[row, frame] * np.array([1, 1, WINDOW, 1])
-                jpegs.append(encoded(crop_image(image, box, round(WINDOW * input_size))))
-                kept.append((row, frame))
-            bar.update()
+    chosen = rig.select(tuple(views) if views is not None else clip.names)
+    # a view that is late by a frame or more shows the labelled moment in a later image
+    late = [round(float(lag)) for lag in chosen.lag]
+    seen = _keypoints(folder, clip, chosen.names, late, labels.skeleton) if distil > 0 else None
+    camera = chosen.camera.to(torch.float32)
+    targets = crop_targets(labels, camera, crop, margin, min_joints, seen, distil)
+    jpegs, kept = _stored(clip, chosen.names, targets, (first, last), late, round(WINDOW * input_size))
     if not jpegs:
         raise InputError(
             f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "
             "image. Look at the labels: epipose view, or label again with looser gates."
         )
-    rows, columns = (list(column) for column in zip(*kept, strict=True))
+    index = tuple(np.array(kept).T)
+    moment = index[1] * labels.xyz.shape[1] + index[2]  # of one person
+    place = Placement(moment, torch.from_numpy(targets.box[index]), camera[torch.from_numpy(index[0])])
     lengths = _bone_lengths(labels, first, last)
-    weights = np.repeat(weight[rows, columns, :, None], 2, -1)
-    place = Placement(np.array(columns), torch.from_numpy(boxes[rows, columns]), camera[torch.tensor(rows)])
-    return Samples(tuple(jpegs), uvd[rows, columns], weights, lengths, labels.skeleton, labels.metric, place)
+    return Samples(
+        tuple(jpegs), targets.uvd[index], targets.weight[index], lengths, labels.skeleton, labels.metric, place
+    )
+
+
+def _keypoints(folder: Path, clip: Clip, views: tuple[str, ...], late: list[int], skeleton: Skeleton) -> Keypoints:
+    poses = Poses2D.load(folder / "poses2d.npz")
+    if set(poses.views) != set(clip.names) or poses.xy.shape[1] != clip.frames:
+        raise InputError(f"{folder}: poses2d.npz does not belong to clip.json. Run: epipose detect")
+    return subject_keypoints(poses, views, late, skeleton)
+
+
+def _stored(
+    clip: Clip, views: tuple[str, ...], targets: CropTargets, frames: tuple[int, int], late: list[int], side: int
+) -> tuple[list[bytes], list[tuple[int, int, int]]]:
+    """Crops of all samples as JPEG, and (view, frame, person) of each; every image is read once."""
+    from tqdm import tqdm
+
+    jpegs: list[bytes] = []
+    kept: list[tuple[int, int, int]] = []
+    wanted = [view for view in clip.views if view.name in views]
+    with tqdm(total=len(wanted), desc="crops", unit="video", delay=2, disable=None) as bar:
+        for view in wanted:
+            row = views.index(view.name)
+            usable = [f for f in range(frames[0], frames[1] + 1) if targets.weight[row, f].any()]
+            shown = [min(max(frame + late[row], 0), clip.frames - 1) for frame in usable]
+            for frame, image in zip(usable, clip.read(view, shown), strict=True):
+                for person in targets.weight[row, frame].any((1, 2)).nonzero()[0].tolist():
+                    box = targets.box[row, frame, person] * np.array([1, 1, WINDOW, 1])
+                    jpegs.append(encoded(crop_image(image, box, side)))
+                    kept.append((row, frame, person))
+            bar.update()
+    return jpegs, kept
 
 
 def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float) -> Poses3D:
@@ -188,28 +210,12 @@ def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float)
     return replace(labels, conf=(conf > 0).to(conf) if label_weight == "uniform" else conf)
 
 
-def _targets(
-    labels: Poses3D, camera: Camera, margin: float, min_joints: float, crop: CropKind
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(u, v, d), boxes and weights per view and frame; all weights are 0 where there is no sample."""
-    xyz, conf = labels.xyz[:, 0], labels.conf[:, 0]
-    in_frame = camera.spread(2).into_frame(xyz)
-    conf = conf * (in_frame[..., 2] > 0)
-    xy = camera.spread(2).project_in_frame(in_frame)
-    inside = camera.spread(2).inside(xy) & (conf > 0)
-    usable = (inside.float().mean(-1) >= min_joints) & (conf[..., labels.skeleton.root] > 0)
-    # A detector sees no more of a person whom the frame cuts off.
-    boxes = crop_boxes(crop, xy, inside.float(), labels.skeleton, margin)
-    boxes[..., 2].clamp_(min=1.0)
-    uvd = pose_to_crop(in_frame, camera.spread(1), boxes, labels.skeleton.root)
-    weight = conf * usable[..., None]
-    uvd = torch.where(weight[..., None] > 0, uvd, torch.zeros(()))
-    return uvd.numpy(), boxes.numpy(), weight.numpy()
-
-
 def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, " bone"]:
-    """Median length of every bone over those of the frames where both its ends are labelled; 0 where there is none."""
-    lengths = labels.skeleton.bone_lengths(labels.xyz[first : last + 1, 0])
-    known = labels.skeleton.bone_weight(labels.conf[first : last + 1, 0]) > 0
+    """Mean over people of each one's median length of every bone, over the frames where both its ends are labelled.
+
+    0 where there is none.
+    """
+    lengths = labels.skeleton.bone_lengths(labels.xyz[first : last + 1])
+    known = labels.skeleton.bone_weight(labels.conf[first : last + 1]) > 0
     median = torch.where(known, lengths, torch.nan).nanmedian(0).values
-    return torch.nan_to_num(median).numpy()
+    return torch.nan_to_num(median.nanmean(0)).numpy()

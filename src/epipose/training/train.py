@@ -17,21 +17,19 @@ import torch
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
-from epipose.network.choices import crop_kind, on_landmarks
+from epipose.network.choices import on_landmarks
 from epipose.network.config import HeadSizes, PoseNetSizes
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
 from epipose.network.posenet import Net, TrainedPoseNet, build_posenet, device_named
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import REFINED
-from epipose.skeletons import H36M17
-from epipose.training.batches import Shuffled, Source
+from epipose.training.batches import Source
 from epipose.training.checkpoint import remove_checkpoint
+from epipose.training.clip_source import clips_source
 from epipose.training.distributed import ProcessGroup, process_group
-from epipose.training.images_2d import samples_2d
 from epipose.training.loop import fit
 from epipose.training.options import Mode, TrainOptions
-from epipose.training.samples import Samples, clip_samples, concatenate_samples
 from epipose.training.supervision import label_folders
 
 _DEFAULTS = TrainOptions()
@@ -69,7 +67,7 @@ def train_network(
         done = processes.first and not options.overwrite and _finished(out, record, inputs)
         if processes.broadcast(done):
             return TrainedPoseNet.load(out)
-        source = _clips_source(folders, labels, options) if stream is None else stream
+        source = clips_source(folders, labels, options) if stream is None else stream
         net = _network(len(source.skeleton.joints), start, options)
         initial = {key: value.clone() for key, value in net.own_state().items()} if options.keep_initial else {}
         if processes.first:  # not before everything that can be wrong with the call was tried
@@ -117,40 +115,20 @@ def _check(folders: Sequence[Path], stream: Source | None, options: TrainOptions
             "The mode 'unfrozen' needs pairs of views: give clip folders alone, and an even batch size "
             f"(got {options.batch_size})."
         )
+    if not 0 <= options.drawn < 1 or not 0 <= options.distil <= 1:
+        raise InputError(
+            f"Got {options.drawn} of every batch to draw, and a weight of {options.distil} for detected keypoints; "
+            "expected 0 to less than 1, and 0 to 1."
+        )
+    if options.drawn and (options.unfrozen or stream is not None or options.batch_size < 2):
+        raise InputError(
+            "--drawn adds drawn people to batches of two or more images of clips: it does not go with the mode 'unfrozen', "
+            "nor with a stream, which is drawn as a whole."
+        )
     if stream is None and not folders and not options.images_2d:
         raise InputError("There is nothing to train on. Give labelled clip folders, or images with 2D poses.")
     if stream is not None and (folders or options.images_2d):
         raise InputError("Give either a stream or folders to train on, not both.")
-
-
-def _clips_source(folders: Sequence[Path], labels: Sequence[Path], options: TrainOptions) -> Shuffled:
-    """The samples of all clips, and those of images with 2D alone in the same joints, in random order."""
-    parts = [
-        clip_samples(
-            clip,
-            options.input_size,
-            labels_in=where,
-            label_weight=options.label_weight,
-            min_confidence=options.min_confidence,
-            margin=options.margin,
-            frames=options.frames,
-            views=options.views,
-            crop=crop_kind(options.backbone),
-        )
-        for clip, where in zip(folders, labels, strict=True)
-    ]
-    skeleton = parts[0].skeleton if parts else H36M17
-    flat: list[Samples] = [
-        samples_2d(
-            folder,
-            options.input_size,
-            skeleton=skeleton,
-            margin=options.margin,
-            crop=crop_kind(options.backbone),
-        )
-        for folder in options.images_2d
-    ]
-    return Shuffled(concatenate_samples(parts + flat), options.seed, pairs=options.unfrozen)
 
 
 def _sizes(joints: int, options: TrainOptions) -> PoseNetSizes | HeadSizes:
