@@ -9,7 +9,7 @@ import torch
 
 from epipose.camera import Rig
 from epipose.errors import InputError
-from epipose.network.crops import crop_from_pixels, pose_to_crop
+from epipose.network.crops import crop_boxes, crop_from_pixels, pose_to_crop
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from epipose.training.clip_targets import Keypoints, crop_targets, subject_keypoints
@@ -74,6 +74,8 @@ def test_what_is_not_labelled_is_learned_in_2d(folder: Path) -> None:
         expected = crop_from_pixels(seen.xy[view, frame], box)[joint]
         assert targets.uvd[where].tolist() == pytest.approx([*expected.tolist(), 0.0], abs=1e-6)
     assert (targets.weight[:, 1, 0, :, 0] > 0).all()
+    around = crop_boxes("roi", seen.xy[:, 1], seen.conf[:, 1], H36M17)
+    np.testing.assert_allclose(targets.box[:, 1, 0], around.numpy(), rtol=1e-6)
     np.testing.assert_array_equal(targets.weight[:, 2], plain.weight[:, 2])
 
 
