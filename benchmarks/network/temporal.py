@@ -80,9 +80,12 @@ def _refiner(kind: str, sequences: Sequences, bones: Tensor, options: argparse.N
     pairs = joined_pairs([rows_of(sequences.tracks[source], slice(0, CHOOSING)) for source in sources])
     motions = play_motions(options.motions, options.left_out.read_text().split("\n"), _PEOPLE, seed=5)
     torch.manual_seed(0)
-    refiner = TemporalRefiner(H36M17, causal=kind == "causal", width=_WIDTH, dropout=_DROPOUT)
-    if options.init is not None and (start := load_temporal(options.init / WEIGHTS[kind])) is not None:
-        refiner.load_state_dict(start.state_dict())
+    refiner = None if options.init is None else load_temporal(options.init / WEIGHTS[kind])
+    if refiner is None:
+        refiner = TemporalRefiner(H36M17, causal=kind == "causal", width=_WIDTH)
+    for module in refiner.train().modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = _DROPOUT
     stills, rate = read_stills(options.stills, bones), _RATE if options.init is None else _RATE_ON
     trained = fit_temporal(refiner, pairs, motions, stills, seconds=options.seconds, lr=rate, batch=32)
     trained.save(path, half=True)
