@@ -10,11 +10,14 @@ from PIL import Image
 
 from benchmarks.network.blazepose_speed import people
 from epipose.camera import Camera, Rig
+from epipose.detection.blazepose import packaged
 from epipose.errors import NoPersonError
 from epipose.inference import predict as predict_module
 from epipose.inference.predict import predict
 from epipose.io import image_source as source_module
 from epipose.io.video import write_video
+from epipose.network.landmark_posenet import LandmarkPoseNet
+from epipose.network.posenet import TrainedPoseNet
 from epipose.network.token_head import TokenHead
 from epipose.skeletons import H36M17
 from tests.helpers.landmark_models import landmark_model
@@ -105,3 +108,21 @@ def test_flips_and_other_detectors_take_a_second_pass(model: Path, photos: Path,
     assert flipped.made_with["boxes"] == "pretrained"
     apart = (flipped.uv - plain.uv).norm(dim=-1)
     assert 0 < float(apart.median()) < 6
+
+
+def test_a_landmark_network_of_its_own_finds_the_person_but_is_not_the_detector_of_that_name(
+    model: Path, photos: Path, tmp_path: Path, monkeypatch
+) -> None:
+    trained = TrainedPoseNet.load(model)
+    assert isinstance(trained.net, LandmarkPoseNet)
+    trained.net.take_trunk({key: 0.99 * value for key, value in trained.net.backbone.network.tensors.items()})
+    trained.save(tmp_path / "own")
+    own = predict(photos / "a.png", tmp_path / "own")
+    assert own.made_with["boxes"] == "pretrained"
+    other = predict(photos / "a.png", model)
+    assert other.made_with["boxes"] == "blazepose-full"
+    assert float((own.uv - other.uv).norm(dim=-1).median()) > 0.05
+    named: list[str] = []
+    monkeypatch.setattr(predict_module, "detector_named", lambda name: named.append(name) or packaged())
+    asked = predict(photos / "a.png", tmp_path / "own", detector="blazepose-full")
+    assert named == [asked.made_with["boxes"]] == ["blazepose-full"]

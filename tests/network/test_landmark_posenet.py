@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from benchmarks.network.blazepose_speed import people
 from epipose.detection.blazepose import pose_detector
 from epipose.errors import DamagedFileError
 from epipose.network.crops import pixels_from_crop
+from epipose.network.landmark_posenet import LandmarkPoseNet
 from epipose.network.posenet import TrainedPoseNet, to_input
 from epipose.network.token_head import positive_scale
 from epipose.poses import in_skeleton
@@ -59,6 +60,40 @@ def test_its_files_hold_the_head_alone_in_half_precision(tmp_path: Path) -> None
         with pytest.raises(DamagedFileError, match="damaged model"):
             TrainedPoseNet.load(tmp_path)
         (tmp_path / "config.json").write_text(json.dumps(config))
+
+
+def test_a_landmark_network_of_its_own_is_in_its_file_and_not_shared(tmp_path: Path) -> None:
+    net, untouched = landmark_net(), landmark_net()
+    changed = {key: 1.02 * value.detach().half().float() for key, value in net.backbone.network.tensors.items()}
+    net.take_trunk(changed)
+    assert not any(parameter.requires_grad for parameter in net.backbone.parameters())
+    TrainedPoseNet(net, H36M17, torch.full((16,), 0.25), True, 1.25).save(tmp_path)
+    loaded = TrainedPoseNet.load(tmp_path).net
+    assert isinstance(loaded, LandmarkPoseNet)
+    assert loaded.own_trunk
+    assert not landmark_net().own_trunk
+    image = to_input(torch.from_numpy(people(256)[:1]))
+    with torch.no_grad():
+        before, own, after = (one.read(image).own for one in (untouched, net, loaded))
+    assert before is not None and own is not None and after is not None  # noqa: PT018
+    torch.testing.assert_close(after.depth, own.depth, atol=5e-3, rtol=0)
+    assert float((own.depth - before.depth).abs().max()) > 0.01
+    again = landmark_net()
+    again.load_own_state(loaded.own_state())
+    with torch.no_grad():
+        torch.testing.assert_close(again.read(image).uvd, loaded.read(image).uvd)
+
+
+def test_tensors_of_another_landmark_network_are_refused(tmp_path: Path) -> None:
+    net = landmark_net()
+    some = dict(list(net.backbone.network.tensors.items())[1:])
+    with pytest.raises(RuntimeError, match="not the tensors of blazepose_full"):
+        net.take_trunk(some)
+    landmark_model(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    save_file(state | {f"trunk.{key}": value.detach() for key, value in some.items()}, tmp_path / "model.safetensors")
+    with pytest.raises(DamagedFileError, match="damaged model"):
+        TrainedPoseNet.load(tmp_path)
 
 
 def test_its_own_answer_is_what_the_detector_says() -> None:

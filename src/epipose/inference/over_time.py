@@ -12,6 +12,7 @@ from epipose.geometry.constant_bones import clip_bone_lengths, with_bone_lengths
 from epipose.inference.main_person import PersonKeypoints
 from epipose.io.files import AnyPath
 from epipose.network.pose_track import TrackInputs, filled, keypoints_in_metres
+from epipose.network.pretrained import model_file
 from epipose.network.temporal import WEIGHTS, TemporalRefiner, load_temporal
 from epipose.skeleton import Skeleton
 
@@ -22,7 +23,7 @@ _USUAL_BONES = 4.13  # metres, all bones of a person together: the size of the p
 def temporal_refiner(model: AnyPath, skeleton: Skeleton, *, causal: bool = False) -> TemporalRefiner | None:
     """The temporal refiner in a model folder, or beside an ONNX file; None where there is none for these joints."""
     folder = Path(model) if Path(model).is_dir() else Path(model).parent
-    found = load_temporal(folder / WEIGHTS["causal" if causal else "centred"])
+    found = load_temporal(model_file(folder, WEIGHTS["causal" if causal else "centred"]))
     return found if found is not None and found.skeleton == skeleton else None
 
 

@@ -107,7 +107,7 @@ def _detector(trained: PoseReader, options: PredictOptions, device: torch.device
     name = resolved_name(options.detector)
     net = trained.net if isinstance(trained, TrainedPoseNet) else None
     if isinstance(net, LandmarkPoseNet) and device.type == "cpu" and not options.flip_test:
-        own = f"blazepose-{variant_of(net.sizes.backbone)}"
+        own = "pretrained" if net.own_trunk else f"blazepose-{variant_of(net.sizes.backbone)}"
         if options.detector == "auto" or name in ("pretrained", own):
             return pose_detector(net), own
     return detector_named(options.detector), name

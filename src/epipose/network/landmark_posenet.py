@@ -1,13 +1,14 @@
-"""PoseNet on a landmark network: BlazePose's, frozen, and a head that learns depth from what it saw.
+"""PoseNet on a landmark network: BlazePose's, and a head that learns depth from what it saw.
 
-The landmark network is as its publishers trained it, on many real people, also with bodies that were fitted in 3D; the
-head has learned from whatever the user, or we, gave it. Crops are BlazePose's own regions of interest
-(`epipose.network.crops.roi_around`): on others the landmark network errs by half as much again.
+The landmark network is as its publishers trained it, on many real people, also with bodies that were fitted in 3D, or it
+was trained on a little from there and belongs to the model; it is frozen here. The head has learned from whatever the
+user, or we, gave it. Crops are BlazePose's own regions of interest (`epipose.network.crops.roi_around`): on others the
+landmark network errs by half as much again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from epipose.errors import InputError
 from epipose.network.blazepose import BlazePoseLandmarks, Variant
 from epipose.network.config import HeadSizes
+from epipose.network.graph_net import GraphNet
 from epipose.network.reading import PoseReading
 from epipose.network.token_head import CROP_SIDE, HEADS, TokenHead
 from epipose.skeletons import H36M17
@@ -23,10 +25,11 @@ _TAPS = {  # (channels, side) of the features, as `BlazePoseLandmarks` gives the
     "full": ((88, 16), (144, 8), (48, 16), (48, 32), (48, 64), (288, 2)),
     "heavy": ((160, 16), (272, 8), (48, 16), (48, 32), (48, 64), (288, 2)),
 }
+_TRUNK = "trunk."  # before the names of the landmark network's tensors, in a model's file
 
 
 class LandmarkPoseNet(nn.Module):
-    """RGB crops to joints (u, v, d) in crop widths; only the head is trained."""
+    """RGB crops to joints (u, v, d) in crop widths; only the head is trained. ``own_trunk``: see `take_trunk`."""
 
     def __init__(self, sizes: HeadSizes, landmarks: BlazePoseLandmarks) -> None:
         """``landmarks`` is the network that ``sizes.backbone`` names; it is shared, and not changed.
@@ -42,6 +45,7 @@ class LandmarkPoseNet(nn.Module):
             )
         self.sizes = sizes
         self.backbone = landmarks.requires_grad_(False)
+        self.own_trunk = False
         self.head = TokenHead(_TAPS[variant_of(sizes.backbone)], H36M17, width=sizes.width, layers=sizes.layers)
 
     def forward(
@@ -60,12 +64,30 @@ class LandmarkPoseNet(nn.Module):
         return self.head.parameters()
 
     def own_state(self) -> dict[str, Tensor]:
-        """The head's tensors; the landmark network has a file of its own."""
-        return {f"head.{key}": value for key, value in self.head.state_dict().items()}
+        """The head's tensors, and the landmark network's where they are its own; else that has a file of its own."""
+        state = {f"head.{key}": value for key, value in self.head.state_dict().items()}
+        if self.own_trunk:
+            state |= {f"{_TRUNK}{key}": value.detach() for key, value in self.backbone.network.tensors.items()}
+        return state
 
     def load_own_state(self, state: dict[str, Tensor]) -> None:
         """Take what `own_state` gave; RuntimeError or KeyError for other tensors."""
-        self.head.load_state_dict({key.removeprefix("head."): value.float() for key, value in state.items()})
+        head = {key.removeprefix("head."): value.float() for key, value in state.items() if not key.startswith(_TRUNK)}
+        self.head.load_state_dict(head)
+        if trunk := {key.removeprefix(_TRUNK): value for key, value in state.items() if key.startswith(_TRUNK)}:
+            self.take_trunk(trunk)
+
+    def take_trunk(self, tensors: Mapping[str, Tensor]) -> None:
+        """Have a landmark network of one's own with these tensors, which no other network shares.
+
+        RuntimeError for tensors of another network.
+        """
+        graph, known = self.backbone.network.graph, dict(self.backbone.network.tensors.items())
+        if {key: value.shape for key, value in tensors.items()} != {key: value.shape for key, value in known.items()}:
+            raise RuntimeError(f"these are not the tensors of {self.sizes.backbone}")
+        device = next(iter(known.values())).device
+        self.backbone = BlazePoseLandmarks(GraphNet(graph, tensors)).to(device).requires_grad_(False)
+        self.own_trunk = True
 
 
 def variant_of(backbone: str) -> Variant:

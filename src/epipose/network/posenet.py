@@ -26,6 +26,7 @@ from epipose.network.choices import CropKind, crop_kind
 from epipose.network.config import HeadSizes, PoseNetConfig, PoseNetSizes
 from epipose.network.efficientnet import EfficientNetLite0
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
+from epipose.network.pretrained import model_file
 from epipose.network.reading import PoseReading, scale_of
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
@@ -244,5 +245,5 @@ class TrainedPoseNet:
             net.load_own_state(read_state(folder / "model.safetensors"))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise DamagedFileError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
-        refiner = load_refiner(folder / WEIGHTS, config.skeleton)
+        refiner = load_refiner(model_file(folder, WEIGHTS), config.skeleton)
         return TrainedPoseNet(net.eval(), config.skeleton, config.bone_lengths, config.metric, config.margin, refiner)

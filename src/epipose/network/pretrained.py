@@ -33,6 +33,12 @@ def pretrained_model(variant: Variant | None = None) -> Path:
     return folder
 
 
+def model_file(folder: Path, name: str) -> Path:
+    """A file of a model folder. The pretrained networks share their refiners: those of the folder above "heavy"."""
+    path = folder / name
+    return PRETRAINED / name if folder.parent == PRETRAINED and not path.exists() else path
+
+
 def pretrained_config() -> PoseNetConfig:
     """Sizes, margin and skeleton of the pretrained network, which a run that begins with it must have.
 

@@ -30,7 +30,7 @@ from epipose.io.options import with_changes
 from epipose.motion.sampler import random_motion
 from epipose.network.config import PoseNetConfig
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import pretrained_model
+from epipose.network.pretrained import model_file, pretrained_model
 from epipose.network.reading import PoseReading
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
 from epipose.poses import Poses3D, poses_that_count
@@ -78,7 +78,7 @@ def refine(
     skeleton, start = _skeleton_of(model), _start(options, model)
     first = None if start is None else _initial(start, skeleton)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
-    needed += [] if start is None else [start / WEIGHTS]
+    needed += [] if start is None else [model_file(start, WEIGHTS)]
     recorded = {name: value for name, value in asdict(options).items() if name != "init"}  # its weights are an input
     recorded["people"] = options.people if mocap else 0
     inputs, record = fingerprint(needed), model / "refine.json"
@@ -267,7 +267,7 @@ def _skeleton_of(model: Path) -> Skeleton:
 
 
 def _initial(start: Path, skeleton: Skeleton) -> Refiner:
-    refiner = load_refiner(start / WEIGHTS, skeleton)
+    refiner = load_refiner(model_file(start, WEIGHTS), skeleton)
     if refiner is None:
         raise InputError(f"{start} has no {WEIGHTS} to begin with. Give another --init, or --init none.")
     return refiner
