@@ -23,10 +23,11 @@ from epipose.camera import Camera, cat_cameras, stack_cameras
 from epipose.errors import InputError
 from epipose.io.files import read_npz, write_npz
 from epipose.io.images import read_image
+from epipose.network.blazepose import Variant
 from epipose.poses import in_skeleton, poses_that_count
 from epipose.skeletons import BLAZEPOSE33, H36M17
 
-VARIANTS = ("full", "heavy")  # of BlazePose
+VARIANTS: tuple[Variant, ...] = ("full", "heavy")  # of BlazePose
 FILE = "people.npz"
 _WINDOW, _MOST_PX = 2.0, 512  # the stored part: over the person's extent, and its side at most
 _JPEG = 95

@@ -1,9 +1,4 @@
-"""Methods of single-image 3D pose, and rows of their errors on the same images and joints.
-
-A method takes a set of people's images (`PeopleImages`: image, BlazePose's keypoints, camera) and gives the pose of
-each, relative to the root, in metres and the axes of the camera; a method over time finds its frames by ``track`` and
-``frame``. References and weights are in the set for the mean pose alone. To add a method: one class with the two members
-of `Method`, one entry in `baselines` or in the list that a script evaluates.
+"""Rows of errors of methods of single-image 3D pose (see `methods`), on the same images and joints.
 
 Errors are those of epipose.evaluation, root included. Depth is along the line of sight to the root, and the rest is in
 the image plane, both after the prediction is scaled to the reference (NMPJPE's alignment): 3D error is their
@@ -14,27 +9,22 @@ both methods.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from benchmarks.network.people_images import VARIANTS, PeopleImages
+from benchmarks.network.methods import MeanPose, Method, Poses, WorldLandmarks
+from benchmarks.network.people_images import PeopleImages
 from benchmarks.network.studio_results import merge_results
 from epipose.evaluation.bootstrap import bootstrap_mean
 from epipose.evaluation.metrics import Alignment, distances_mm, mean_over_joints
-from epipose.inference.lift import lift, read_flipped
-from epipose.inference.main_person import PersonKeypoints, person_of
 from epipose.io.files import read_json
 from epipose.io.records import as_json, without_absent
-from epipose.network.crops import crop_image
-from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import pretrained_model
-from epipose.skeletons import BLAZEPOSE33, H36M17
+from epipose.skeletons import H36M17
 
 NETWORK = Path(__file__).parents[1] / "results" / "network.json"
 COMPARED = "blazepose_heavy"  # differences are from this method
@@ -50,96 +40,7 @@ LIMBS: dict[str, tuple[str, ...]] = {
 _OF_JOINTS = ("pmpjpe_mm", "nmpjpe_mm", "depth_mm")  # what is stated of joints and limbs
 _MIN_SCENES = 4  # fewer give no interval
 
-Poses = Float[Tensor, "image 17 3"]
 Range = tuple[float, float, float]  # mean, lower and upper end of the interval
-
-
-class Method(Protocol):
-    """Single-image (or several-image) 3D pose; ``name`` is its key in the JSON."""
-
-    @property
-    def name(self) -> str:
-        """Key in the JSON."""
-        ...
-
-    def __call__(self, people: PeopleImages) -> Poses:
-        """Root-relative joints of H36M17 in the axes of each image's camera, metres."""
-        ...
-
-
-@dataclass(frozen=True)
-class WorldLandmarks:
-    """BlazePose's own 3D of the person."""
-
-    variant: str
-
-    @property
-    def name(self) -> str:
-        """Key in the JSON."""
-        return f"blazepose_{self.variant}"
-
-    def __call__(self, people: PeopleImages) -> Poses:
-        """The 33 world landmarks in the joints of Human3.6M."""
-        return torch.einsum("tj,ijc->itc", BLAZEPOSE33.mapping_to(H36M17), people.detected[self.variant].xyz)
-
-
-@dataclass(frozen=True)
-class MeanPose:
-    """The mean of references, for every image: of its track (one person seen by one camera) or of its group.
-
-    ``known`` are the images whose references count. It does not read the image, but it knows what no method does.
-    """
-
-    known: Bool[Tensor, " image"]
-    over: Literal["track", "group"] = "track"
-    name: str = "mean_pose"
-
-    def __call__(self, people: PeopleImages) -> Poses:
-        """The mean pose, weighted by which joints have a reference."""
-        kind = people.track if self.over == "track" else people.group
-        weight = people.weight * people.weight[:, H36M17.root, None] * self.known[:, None]
-        centred = people.xyz - people.xyz[:, H36M17.root, None]
-        poses = torch.zeros_like(centred)
-        for number in kind.unique():
-            own = kind == number
-            w = weight[own, :, None]
-            poses[own] = (w * centred[own]).sum(0) / w.sum(0).clamp(min=1e-9)
-        return poses
-
-
-@dataclass(frozen=True)
-class Network:
-    """A trained PoseNet with its refiner or alone; boxes and keypoints are those of a variant of BlazePose."""
-
-    folder: Path
-    name: str
-    variant: str = "heavy"
-    refined: bool = True
-    batch_size: int = 16
-
-    def __call__(self, people: PeopleImages) -> Poses:
-        """Each image on its own, as `epipose predict` does; zeros where the person was not found."""
-        trained = TrainedPoseNet.load(self.folder)
-        trained = trained if self.refined else replace(trained, refiner=None)
-        found = people.detected[self.variant]
-        person = person_of(found.xy, found.conf, BLAZEPOSE33, trained.skeleton, trained.margin, trained.crop)
-        poses = []
-        for rows in torch.arange(len(people)).split(self.batch_size):
-            crops = [crop_image(people.image(r), person.box[r].numpy(), trained.input_size) for r in rows.tolist()]
-            own = PersonKeypoints(*(field[rows] for field in person))
-            reading = read_flipped(trained, torch.from_numpy(np.stack(crops)), torch.device("cpu"), False)
-            poses.append(lift(trained, reading, own.box, people.camera[rows], own).xyz)
-        return torch.cat(poses)
-
-
-def baselines(models: Sequence[Path] = ()) -> list[Method]:
-    """BlazePose's own 3D, the package's network as it is used, and further model folders, named by these."""
-    return [
-        *(WorldLandmarks(variant) for variant in VARIANTS),
-        *(Network(pretrained_model(variant), f"pretrained_{variant}", variant) for variant in VARIANTS),
-        *(Network(pretrained_model(v), f"pretrained_{v}_alone", v, refined=False) for v in VARIANTS),
-        *(Network(folder, folder.name) for folder in models),
-    ]
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from benchmarks.network.methods import MeanPose, baselines
 from benchmarks.network.people_images import FILE, VARIANTS, Candidates, Labelled, PeopleImages, joined, stored
-from benchmarks.network.rows import NETWORK, MeanPose, baselines, group_rows, merge_groups, predictions, printed
+from benchmarks.network.rows import NETWORK, group_rows, merge_groups, predictions, printed
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.base import Detector

@@ -8,17 +8,9 @@ import pytest
 import torch
 
 from benchmarks.network import rows
+from benchmarks.network.methods import CropReadings, MeanPose, Network, WorldLandmarks
 from benchmarks.network.people_images import Candidates, Detected, Labelled, PeopleImages, joined, stored
-from benchmarks.network.rows import (
-    METRICS,
-    MeanPose,
-    Network,
-    WorldLandmarks,
-    group_rows,
-    merge_groups,
-    method_errors,
-    predictions,
-)
+from benchmarks.network.rows import METRICS, group_rows, merge_groups, method_errors, predictions
 from epipose.camera import Camera
 from epipose.errors import InputError
 from epipose.evaluation.metrics import nmpjpe_mm, pmpjpe_mm
@@ -186,7 +178,7 @@ def test_a_network_predicts_as_epipose_predict_does(tmp_path: Path) -> None:
     torch.nn.init.normal_(net.volume.weight, std=0.2)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(tmp_path / "net")
     people = _set(tmp_path / "people", 3, missing=1)
-    found = Network(tmp_path / "net", "net", batch_size=2)(people)
+    found = Network(CropReadings(tmp_path / "net"), "net")(people)
     trained, heavy = TrainedPoseNet.load(tmp_path / "net"), people.detected["heavy"]
     for row in range(3):
         person = person_of(heavy.xy[row, None], heavy.conf[row, None], BLAZEPOSE33, H36M17, 1.25, "upright")
