@@ -28,7 +28,7 @@ from epipose.detection.blazepose import DETECTOR_SIZE, BlazePose, blazepose
 from epipose.detection.detect import detect_keypoints
 from epipose.io.files import write_json
 from epipose.io.images import read_image
-from epipose.network.blazepose import LANDMARKS, SIZE, load_landmarks, load_person_detector
+from epipose.network.blazepose import CROP_SIDE, POINTS, load_landmarks, load_person_detector
 from epipose.network.blazepose_weights import weights
 from epipose.network.crop_network import CropNetwork, TorchCrops, crop_network
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="a clip folder, for the time of detection in it")
     parser.add_argument("--out", type=Path, default=_ROOT / "benchmarks" / "results" / "blazepose.json")
     arguments = parser.parse_args()
-    result = {**differences(people(SIZE)), "threads": arguments.threads, "runs": arguments.runs}
+    result = {**differences(people(CROP_SIDE)), "threads": arguments.threads, "runs": arguments.runs}
     rows = {
         name: {str(batch): speed(theirs, ours, people(size)[:batch], arguments.runs) for batch in _BATCHES}
         for name, (size, theirs, ours) in networks(arguments.threads).items()
@@ -76,10 +76,10 @@ def differences(crops: UInt8[np.ndarray, "crop 256 256 3"]) -> dict[str, float]:
     for variant in ("full", "heavy"):
         theirs = LiteRtCrops(weights(variant)[1], 1 / 255)(crops)
         net = load_landmarks(variant).network
-        ours = {"torch": TorchCrops(net, 1 / 255, 0.0), "onnx": crop_network(net, SIZE, scale=1 / 255)}
+        ours = {"torch": TorchCrops(net, 1 / 255, 0.0), "onnx": crop_network(net, CROP_SIDE, scale=1 / 255)}
         for name, network in ours.items():
             apart = [np.abs(a - b) for a, b in zip(network(crops)[:4], theirs, strict=True)]
-            pixels = apart[0].reshape(-1, LANDMARKS, 5)[..., :2]
+            pixels = apart[0].reshape(-1, POINTS, 5)[..., :2]
             for key, value in ((f"blazepose_{name}_px", pixels), (f"blazepose_{name}_world_m", apart[3])):
                 worst[key] = max(worst.get(key, 0.0), float(value.max()))
     worst["blazepose_world_m"] = worst.pop("blazepose_torch_world_m")
@@ -95,8 +95,8 @@ def networks(threads: int) -> dict[str, tuple[int, CropNetwork, CropNetwork]]:
     }
     for variant in ("full", "heavy"):
         network = load_landmarks(variant).network
-        ours = crop_network(network.pruned(network.graph.outputs[:4]), SIZE, scale=1 / 255, threads=threads)
-        pairs[variant] = (SIZE, LiteRtCrops(weights(variant)[1], 1 / 255, 0.0, threads), ours)
+        ours = crop_network(network.pruned(network.graph.outputs[:4]), CROP_SIDE, scale=1 / 255, threads=threads)
+        pairs[variant] = (CROP_SIDE, LiteRtCrops(weights(variant)[1], 1 / 255, 0.0, threads), ours)
     return pairs
 
 

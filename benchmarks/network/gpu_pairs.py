@@ -11,11 +11,10 @@ from torch import Tensor
 from benchmarks.network.gpu_training import NETWORKS, SIZE, Training
 from epipose.evaluation.metrics import pmpjpe_mm
 from epipose.io.files import write_npz
-from epipose.network.blazepose import LandmarkReading
+from epipose.network.blazepose import LANDMARKS, LandmarkReading, refined_points
 from epipose.network.reading import PoseReading
 from epipose.network.refiner import evidence_of
-from epipose.network.token_head import refined_landmarks
-from epipose.skeletons import BLAZEPOSE33, H36M17
+from epipose.skeletons import H36M17
 from epipose.training.batches import StoredBatch
 from epipose.training.device_augment import Jitter, vary
 from epipose.training.samples import WINDOW
@@ -101,14 +100,13 @@ def _pairs(
     outputs: dict[str, PoseReading],
 ) -> Arrays:
     """What is stored of a batch: the truth, and what each landmark network and the reader on it say."""
-    points = len(BLAZEPOSE33.joints)
     row = {"truth": truth, "weight": weight[..., 0]}
     for trunk in NETWORKS:
         reading, output = readings[trunk], outputs[trunk]
-        row[f"{trunk}_landmarks"] = refined_landmarks(reading)
-        row[f"{trunk}_seen"] = reading.landmarks[:, :points, 3:5].sigmoid().prod(-1)
+        row[f"{trunk}_landmarks"] = refined_points(reading)[:, :LANDMARKS] - 0.5
+        row[f"{trunk}_seen"] = reading.landmarks[:, :LANDMARKS, 3:5].sigmoid().prod(-1)
         row[f"{trunk}_score"] = reading.score
-        row[f"{trunk}_world"] = reading.world[:, :points]
+        row[f"{trunk}_world"] = reading.world[:, :LANDMARKS]
         row[f"{trunk}_reading"], row[f"{trunk}_scale"] = output.uvd, output.scale
     return {key: value.float().cpu().numpy() for key, value in row.items()}
 

@@ -8,29 +8,28 @@ of `Method`, one entry in `baselines` or in the list that a script evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from benchmarks.network.people_images import VARIANTS, PeopleImages
-from epipose.inference.lift import lift, read_flipped
+from epipose.detection.blazepose import landmark_crops
+from epipose.inference.lift import flip_test_mean, lift
 from epipose.inference.main_person import PersonKeypoints, person_of
-from epipose.network.blazepose import Variant, load_landmarks
+from epipose.network.blazepose import LANDMARKS, Variant, landmark_reading
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_image
+from epipose.network.landmark_posenet import LandmarkPoseNet
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.network.reading import PoseReading, cat_readings
-from epipose.network.token_head import CROP_SIDE
 from epipose.skeletons import BLAZEPOSE33, H36M17
-
-BOX_MARGIN = 1.25  # of upright boxes, as networks that read them have it
 
 Poses = Float[Tensor, "image 17 3"]
 
@@ -65,28 +64,6 @@ class WorldLandmarks:
 
 
 @dataclass(frozen=True)
-class UprightLandmarks:
-    """BlazePose's own 3D of the person, read again in the upright box around its keypoints."""
-
-    variant: Variant
-
-    @property
-    def name(self) -> str:
-        """Key in the JSON."""
-        return f"blazepose_{self.variant}_upright"
-
-    def __call__(self, people: PeopleImages) -> Poses:
-        """The 33 world landmarks in the joints of Human3.6M; an upright crop's axes are the camera's."""
-        network, found = load_landmarks(self.variant), people.detected[self.variant]
-        person = person_of(found.xy, found.conf, BLAZEPOSE33, H36M17, BOX_MARGIN, "upright")
-        poses = []
-        for crops in crops_of(people, person.box, CROP_SIDE):
-            with torch.inference_mode():
-                poses.append(network(crops.permute(0, 3, 1, 2) / 255).world[:, : len(BLAZEPOSE33.joints)])
-        return torch.einsum("tj,ijc->itc", BLAZEPOSE33.mapping_to(H36M17), torch.cat(poses))
-
-
-@dataclass(frozen=True)
 class MeanPose:
     """The mean of references, for every image: of its track (one person seen by one camera) or of its group.
 
@@ -110,74 +87,112 @@ class MeanPose:
         return poses
 
 
-class CropReadings:
-    """A trained PoseNet's readings of the boxes around the keypoints of a variant of BlazePose.
+class Read(NamedTuple):
+    """What a network reads in one crop of every image: boxes with keypoints, poses, and world landmarks if it has any."""
 
-    The readings of the last set are kept: methods that differ in what follows them share one of these.
+    person: PersonKeypoints
+    reading: PoseReading
+    world: Float[Tensor, "image 33 3"] | None
+
+
+class CropReader:
+    """A trained PoseNet that reads crops around the keypoints of a variant of BlazePose, as fast as `epipose predict`.
+
+    What it read in the last set is kept: methods that differ in what follows share one of these.
     """
 
-    def __init__(
-        self, folder: Path, variant: Variant = "heavy", crop: CropKind | None = None, *, flip_test: bool = False
-    ) -> None:
-        """``crop``: another kind of box than the network was trained on; ``flip_test``: see `read_flipped`."""
+    def __init__(self, folder: Path, variant: Variant = "heavy") -> None:
+        """``folder``: the model's."""
         self.trained = TrainedPoseNet.load(folder)
-        self._variant, self._crop, self._flip_test = variant, crop or self.trained.crop, flip_test
-        self._last: tuple[PeopleImages, PersonKeypoints, PoseReading] | None = None
+        self._variant, net = variant, self.trained.net
+        on_landmarks = isinstance(net, LandmarkPoseNet)
+        self._head = net.head.eval() if on_landmarks else None
+        self._landmarks = landmark_crops(net.backbone.network, torch.get_num_threads()) if on_landmarks else None
+        self._people: PeopleImages | None = None
+        self._kept: dict[tuple[CropKind, bool], Read] = {}
 
-    def __call__(self, people: PeopleImages, batch_size: int = 16) -> tuple[PersonKeypoints, PoseReading]:
-        """Boxes with keypoints, and readings, of every image."""
-        if self._last is None or self._last[0] is not people:
-            trained, found = self.trained, people.detected[self._variant]
-            person = person_of(found.xy, found.conf, BLAZEPOSE33, trained.skeleton, trained.margin, self._crop)
-            readings = [
-                read_flipped(trained, crops, torch.device("cpu"), self._flip_test)
-                for crops in crops_of(people, person.box, trained.input_size, batch_size)
-            ]
-            self._last = people, person, cat_readings(readings)
-        return self._last[1:]
+    def __call__(self, people: PeopleImages, crop: CropKind | None = None, *, flipped: bool = False) -> Read:
+        """Read every image; ``crop``: another kind of box than the network was trained on; ``flipped``: horizontally."""
+        if people is not self._people:
+            self._people, self._kept = people, {}
+        kind = crop or self.trained.crop
+        if (kind, flipped) not in self._kept:
+            self._kept[kind, flipped] = self._read(people, kind, flipped)
+        return self._kept[kind, flipped]
+
+    def _read(self, people: PeopleImages, kind: CropKind, flipped: bool, batch_size: int = 16) -> Read:
+        trained, found = self.trained, people.detected[self._variant]
+        person = person_of(found.xy, found.conf, BLAZEPOSE33, trained.skeleton, trained.margin, kind)
+        readings, world = [], []
+        for rows in torch.arange(len(people)).split(batch_size):
+            crops = [crop_image(people.image(r), person.box[r].numpy(), trained.input_size) for r in rows.tolist()]
+            images = torch.from_numpy(np.stack(crops))
+            images = images.flip(2) if flipped else images
+            if self._landmarks is None or self._head is None:
+                readings.append(trained.read(images, torch.device("cpu")))
+                continue
+            outputs = landmark_reading([torch.from_numpy(part) for part in self._landmarks(images.numpy())])
+            with torch.inference_mode():
+                readings.append(self._head(outputs))
+            world.append(outputs.world[:, :LANDMARKS])
+        return Read(person, cat_readings(readings), torch.cat(world) if world else None)
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained PoseNet with its refiner or alone."""
+    """A trained PoseNet with its refiner or alone.
 
-    readings: CropReadings
+    ``crop``: another kind of box than the network was trained on. ``flip_test``: the mean of the reading and that of the
+    horizontally flipped crop.
+    """
+
+    reader: CropReader
     name: str
     refined: bool = True
+    crop: CropKind | None = None
+    flip_test: bool = False
 
     def __call__(self, people: PeopleImages) -> Poses:
         """Each image on its own, as `epipose predict` does; zeros where the person was not found."""
-        trained = self.readings.trained if self.refined else replace(self.readings.trained, refiner=None)
-        person, reading = self.readings(people)
+        trained = self.reader.trained if self.refined else replace(self.reader.trained, refiner=None)
+        person, reading, _ = self.reader(people, self.crop)
+        if self.flip_test:
+            other = self.reader(people, self.crop, flipped=True)
+            reading = flip_test_mean(reading, other.reading, trained.skeleton)
         return lift(trained, reading, person.box, people.camera, person).xyz
 
 
-def crops_of(
-    people: PeopleImages, box: Float[Tensor, "image 4"], size: int, batch_size: int = 16
-) -> Iterator[UInt8[Tensor, "batch size size 3"]]:
-    """The box of every image as a square of ``size`` pixels, in batches."""
-    for rows in torch.arange(len(people)).split(batch_size):
-        yield torch.from_numpy(np.stack([crop_image(people.image(r), box[r].numpy(), size) for r in rows.tolist()]))
+@dataclass(frozen=True)
+class UprightLandmarks:
+    """BlazePose's own 3D of the person, read again in the upright box around its keypoints."""
+
+    reader: CropReader
+    name: str
+
+    def __call__(self, people: PeopleImages) -> Poses:
+        """The 33 world landmarks in the joints of Human3.6M; an upright crop's axes are the camera's."""
+        world = self.reader(people, "upright").world
+        assert world is not None
+        return torch.einsum("tj,ijc->itc", BLAZEPOSE33.mapping_to(H36M17), world)
 
 
 def baselines(models: Sequence[Path] = ()) -> list[Method]:
     """BlazePose's own 3D, the package's network as it is used and otherwise, and further model folders, by name."""
     return [
-        *(WorldLandmarks(variant) for variant in VARIANTS),
-        *(UprightLandmarks(variant) for variant in VARIANTS),
         *(method for variant in VARIANTS for method in _pretrained(variant)),
-        *(Network(CropReadings(folder), folder.name) for folder in models),
+        *(Network(CropReader(folder), folder.name) for folder in models),
     ]
 
 
 def _pretrained(variant: Variant) -> list[Method]:
-    """As `epipose predict` uses it, without its refiner, with the flip test, and in upright boxes."""
-    folder, name = pretrained_model(variant), f"pretrained_{variant}"
-    own, upright = CropReadings(folder, variant), CropReadings(folder, variant, "upright")
+    """BlazePose, and the network on it: as it is used, without its refiner, with the flip test, in upright boxes."""
+    reader, name = CropReader(pretrained_model(variant), variant), f"pretrained_{variant}"
     return [
-        Network(own, name),
-        Network(own, f"{name}_alone", refined=False),
-        Network(CropReadings(folder, variant, flip_test=True), f"{name}_flipped"),
-        Network(upright, f"{name}_upright"),
-        Network(upright, f"{name}_upright_alone", refined=False),
+        WorldLandmarks(variant),
+        UprightLandmarks(reader, f"blazepose_{variant}_upright"),
+        Network(reader, name),
+        Network(reader, f"{name}_alone", refined=False),
+        Network(reader, f"{name}_flipped", flip_test=True),
+        Network(reader, f"{name}_upright", crop="upright"),
+        Network(reader, f"{name}_upright_alone", refined=False, crop="upright"),
     ]

@@ -26,7 +26,7 @@ import cv2
 import torch
 
 from benchmarks.network.demo_network import TEST, TRAIN
-from benchmarks.network.methods import CropReadings, MeanPose, Method, Network, baselines
+from benchmarks.network.methods import CropReader, MeanPose, Method, Network, baselines
 from benchmarks.network.people_images import FILE, VARIANTS, Candidates, Labelled, PeopleImages, joined, stored
 from benchmarks.network.rows import NETWORK, group_rows, merge_groups, predictions, printed
 from benchmarks.network.two_people import PEOPLE, two_people, two_person_clip
@@ -59,8 +59,8 @@ def main() -> None:
     prepare(work)
     methods = baselines(arguments.model)
     if arguments.demo is not None:
-        readings = CropReadings(arguments.demo / "model_three", "full")
-        methods += [Network(readings, name, refined) for name, refined in ADAPTED.items()]
+        reader = CropReader(arguments.demo / "model_three", "full")
+        methods += [Network(reader, name, refined) for name, refined in ADAPTED.items()]
     results = {**sample_rows(work, methods, arguments.only), **two_person_rows(work, methods, arguments.only)}
     for name, group in results.items():
         if "rows" in group:

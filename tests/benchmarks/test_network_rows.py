@@ -8,19 +8,21 @@ import pytest
 import torch
 
 from benchmarks.network import rows
-from benchmarks.network.methods import CropReadings, MeanPose, Network, WorldLandmarks
+from benchmarks.network.methods import CropReader, MeanPose, Network, UprightLandmarks, WorldLandmarks
 from benchmarks.network.people_images import Candidates, Detected, Labelled, PeopleImages, joined, stored
 from benchmarks.network.rows import METRICS, group_rows, merge_groups, method_errors, predictions
 from epipose.camera import Camera
 from epipose.errors import InputError
 from epipose.evaluation.metrics import nmpjpe_mm, pmpjpe_mm
 from epipose.experiments.network_evaluator import detectors_own
-from epipose.inference.main_person import person_of
+from epipose.inference.main_person import PersonKeypoints, person_of
 from epipose.inference.predict import predict_images
 from epipose.io.files import read_json
-from epipose.network.posenet import PoseNet, TrainedPoseNet
+from epipose.network.crops import crop_image
+from epipose.network.posenet import PoseNet, TrainedPoseNet, to_input
 from epipose.poses import Poses2D
 from epipose.skeletons import BLAZEPOSE33, H36M17
+from tests.helpers.landmark_models import landmark_model
 
 _SIZE = (1200, 900)
 
@@ -178,7 +180,7 @@ def test_a_network_predicts_as_epipose_predict_does(tmp_path: Path) -> None:
     torch.nn.init.normal_(net.volume.weight, std=0.2)
     TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), False, 1.25).save(tmp_path / "net")
     people = _set(tmp_path / "people", 3, missing=1)
-    found = Network(CropReadings(tmp_path / "net"), "net")(people)
+    found = Network(CropReader(tmp_path / "net"), "net")(people)
     trained, heavy = TrainedPoseNet.load(tmp_path / "net"), people.detected["heavy"]
     for row in range(3):
         person = person_of(heavy.xy[row, None], heavy.conf[row, None], BLAZEPOSE33, H36M17, 1.25, "upright")
@@ -187,6 +189,25 @@ def test_a_network_predicts_as_epipose_predict_does(tmp_path: Path) -> None:
         torch.testing.assert_close(found[row], xyz[0], atol=1e-4, rtol=1e-4)
     assert not found[1].any()
     assert found[0].any()
+
+
+def test_another_kind_of_crop_and_the_flip_test_are_read_by_the_same_network(tmp_path: Path) -> None:
+    people = _set(tmp_path / "people", 3)
+    folder = landmark_model(tmp_path / "net")
+    reader, trained = CropReader(folder, "full"), TrainedPoseNet.load(folder)
+    full, cpu = people.detected["full"], torch.device("cpu")
+    person = person_of(full.xy, full.conf, BLAZEPOSE33, H36M17, trained.margin, "upright")
+    found = Network(reader, "it", crop="upright", flip_test=True)(people)
+    for row in range(3):
+        own = PersonKeypoints(*(field[row, None] for field in person))
+        xyz, _, _ = predict_images(trained, iter([people.image(row)]), own, people.camera[row], 1, cpu, flip_test=True)
+        torch.testing.assert_close(found[row], xyz[0], atol=1e-3, rtol=1e-3)
+    assert float((found - Network(reader, "it", crop="upright")(people)).abs().max()) > 1e-3
+    assert float((found - Network(reader, "it", flip_test=True)(people)).abs().max()) > 1e-3
+    crops = np.stack([crop_image(people.image(row), person.box[row].numpy(), 256) for row in range(3)])
+    world = trained.net.backbone(to_input(torch.from_numpy(crops))).world[:, :33]
+    expected = torch.einsum("tj,ijc->itc", BLAZEPOSE33.mapping_to(H36M17), world)
+    torch.testing.assert_close(UprightLandmarks(reader, "it")(people), expected, atol=1e-4, rtol=0)
 
 
 def test_one_more_method_leaves_the_rows_of_the_others(tmp_path: Path) -> None:

@@ -51,16 +51,6 @@ def test_a_very_thin_image_can_be_cropped(width, height):
     assert Roi.whole(width, height).crop(image, 224).shape == (224, 224, 3)
 
 
-def test_refinement_goes_to_the_heatmap_peak_or_stays():
-    heatmaps = np.full((3, 64, 64), -20.0, np.float32)
-    heatmaps[0, 30, 21] = heatmaps[0, 30, 20] = 5.0
-    heatmaps[1, 63, 0] = 5.0  # in the corner
-    points = np.array([[20.3 / 64, 31 / 64], [0.5 / 64, 63.5 / 64], [0.4, 0.4]])
-    refined = blazepose._refine_by_heatmap(points, heatmaps)
-    np.testing.assert_allclose(refined[:2] * 64, [[20.5, 30], [0, 63]], atol=1e-4)
-    np.testing.assert_array_equal(refined[2], points[2])  # no peak: not moved
-
-
 class DiscNetwork:
     """Stands in for both networks: as detector it boxes every disc, as landmark network it finds the most central."""
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks.network.blazepose_speed import people
-from epipose.detection.blazepose import LANDMARK_SIZE, landmark_crops, packaged
+from epipose.detection.blazepose import landmark_crops, packaged
 from epipose.detection.person_finder import CANDIDATES, LandmarkFinder, PersonFinder, windows
-from epipose.network.blazepose import load_landmarks
+from epipose.network.blazepose import CROP_SIDE, load_landmarks
 from epipose.skeletons import BLAZEPOSE33
 
 
@@ -68,4 +68,4 @@ def test_how_often_it_looks() -> None:
     finder = LandmarkFinder(counted)
     assert isinstance(finder, PersonFinder)
     finder(people(240)[3])
-    assert batches == [(len(windows(240, 240)), *[LANDMARK_SIZE] * 2, 3), *[(CANDIDATES, *[LANDMARK_SIZE] * 2, 3)] * 2]
+    assert batches == [(len(windows(240, 240)), *[CROP_SIDE] * 2, 3), *[(CANDIDATES, *[CROP_SIDE] * 2, 3)] * 2]

@@ -13,7 +13,14 @@ from epipose.errors import EpiposeError, InputError
 from epipose.io.fetch import Package
 from epipose.network import blazepose as module
 from epipose.network import blazepose_weights
-from epipose.network.blazepose import BlazePoseLandmarks, load_landmarks, load_person_detector
+from epipose.network.blazepose import (
+    POINTS,
+    BlazePoseLandmarks,
+    LandmarkReading,
+    load_landmarks,
+    load_person_detector,
+    refined_points,
+)
 from epipose.network.blazepose_weights import DETECTION, LANDMARKS, WeightFile
 from epipose.network.crop_network import OnnxCrops, TorchCrops
 from epipose.network.graph_ops import Resize
@@ -203,3 +210,28 @@ def test_what_cannot_be_had_is_named(outline, monkeypatch):
     network = load_landmarks("full").network
     with pytest.raises(InputError, match="has four outputs or more, not 2"):
         BlazePoseLandmarks(network.pruned(network.graph.outputs[:2]))
+
+
+def test_points_go_to_the_peaks_of_their_heatmaps_or_stay():
+    """The centroid of the cells around a point, counted one by one; without a peak, or outside the crop, no move."""
+    generator = torch.Generator().manual_seed(0)
+    landmarks = torch.rand(2, POINTS, 5, generator=generator).double() * 270 - 7
+    heatmaps = torch.randn(2, POINTS, 64, 64, generator=generator) - 2
+    landmarks[0, 0, :2], landmarks[0, 1, :2] = torch.tensor([0.5, 254.0]), torch.tensor([-3.0, 100.0])
+    heatmaps[0, 2] = -20
+    heatmaps[0, 0, 63, 0] = 9  # in the corner
+    read = LandmarkReading(landmarks, torch.zeros(2), heatmaps, torch.zeros(2, POINTS, 3), ())
+    found = refined_points(read)
+    assert found.dtype == torch.float64
+    moved = 0
+    for row in range(2):
+        for number, point in enumerate(landmarks[row, :, :2] / 256):
+            x, y = ((64 * point).long().clamp(0, 63)).tolist()
+            cells = [(u, v) for u in range(x - 3, x + 4) for v in range(y - 3, y + 4) if 0 <= u < 64 and 0 <= v < 64]
+            weight = torch.stack([heatmaps[row, number, v, u].double().sigmoid() for u, v in cells])
+            clear = bool(weight.max() >= 0.5) and bool(((point >= 0) & (point < 1)).all())
+            mean = (weight[:, None] * torch.tensor(cells)).sum(0) / weight.sum() / 64
+            torch.testing.assert_close(found[row, number], mean if clear else point)
+            moved += clear
+    assert 30 < moved < 2 * POINTS - 2
+    assert torch.equal(found[0, 1:3], landmarks[0, 1:3, :2] / 256)

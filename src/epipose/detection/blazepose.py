@@ -13,12 +13,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Int64, UInt8
 
 from epipose.detection.base import Detection
-from epipose.detection.person_finder import DETECTOR_SIZE, HIPS, RIM, LandmarkFinder, PersonDetector, PersonFinder
+from epipose.detection.person_finder import DETECTOR_SIZE, LandmarkFinder, PersonDetector, PersonFinder
 from epipose.detection.roi import Roi
-from epipose.network.blazepose import Variant, landmark_reading, load_landmarks, load_person_detector
+from epipose.network.blazepose import (
+    CROP_SIDE,
+    HIPS,
+    LANDMARKS,
+    RIM,
+    LandmarkReading,
+    Variant,
+    landmark_reading,
+    load_landmarks,
+    load_person_detector,
+    refined_points,
+)
 from epipose.network.blazepose_weights import DETECTION
 from epipose.network.crop_network import CropNetwork, crop_network
 from epipose.network.graph_net import GraphNet
@@ -28,10 +39,6 @@ from epipose.network.token_head import TokenHead
 from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33
 
-LANDMARK_SIZE = 256
-HEATMAP_WINDOW = 7  # cells
-HEATMAP_PEAK = 0.5  # a heatmap that stays below this everywhere near the landmark is not used
-JOINTS = len(BLAZEPOSE33.joints)
 POSE_SCORE = 0.5  # the least score of a person
 
 
@@ -115,58 +122,38 @@ class BlazePose:
         """The pose of each person as read in their square, and the square round the pose."""
         if not people:
             return []
-        outputs = self._landmarks(np.stack([person.roi.crop(image, LANDMARK_SIZE) for person in people]))
-        readings = self._readings(outputs)
+        outputs = self._landmarks(np.stack([person.roi.crop(image, CROP_SIDE) for person in people]))
+        read = landmark_reading([torch.from_numpy(output) for output in outputs])
+        poses = self._read_poses(read)
+        exact = read._replace(landmarks=read.landmarks.double(), world=read.world.double())
+        numbers = refined_points(exact), exact.landmarks[..., 3:].sigmoid().prod(-1), exact.world, exact.score
+        size = np.array(image.shape[1::-1])
         return [
-            _pose(person, parts, image.shape[:2], reading)
-            for person, reading, *parts in zip(people, readings, *outputs[:4], strict=True)
+            _pose(person, tuple(part.numpy() for part in parts), size, pose)
+            for person, pose, *parts in zip(people, poses, *numbers, strict=True)
         ]
 
-    def _readings(self, outputs: Sequence[np.ndarray]) -> Sequence[PoseReading | None]:
+    def _read_poses(self, read: LandmarkReading) -> Sequence[PoseReading | None]:
         """The head's reading of every crop, each a batch of one; None without a head."""
         if self._head is None:
-            return [None] * len(outputs[0])
+            return [None] * len(read.score)
         with torch.inference_mode():
-            reading = self._head(landmark_reading([torch.from_numpy(output) for output in outputs]))
-        return [reading.at(slice(row, row + 1)) for row in range(len(outputs[0]))]
+            reading = self._head(read)
+        return [reading.at(slice(row, row + 1)) for row in range(len(read.score))]
 
 
 def _pose(
-    person: _Tracked, outputs: Sequence[np.ndarray], size: tuple[int, ...], reading: PoseReading | None
+    person: _Tracked, numbers: tuple[np.ndarray, ...], size: Int64[np.ndarray, "2"], reading: PoseReading | None
 ) -> tuple[Detection, Roi]:
-    """A pose from the network's outputs for one crop: landmarks, score, heatmaps and world landmarks."""
-    landmarks, score, heatmaps, world = outputs
+    """The pose that was read in one crop: points in crop widths, how well they are seen, world landmarks, score."""
+    points, seen, world, score = numbers
     roi = person.roi
-    landmarks = landmarks.reshape(-1, 5).astype(np.float64)
-    xy = roi.to_image(_refine_by_heatmap(landmarks[:, :2] / LANDMARK_SIZE, heatmaps))
-    inside = ((xy >= -0.5) & (xy <= np.array(size[::-1]) - 0.5)).all(-1)
-    conf = _sigmoid(landmarks[:, 3]) * _sigmoid(landmarks[:, 4]) * inside
-    xyz = world.reshape(-1, 3)[:JOINTS].astype(np.float64)
+    xy = roi.to_image(points)
+    conf = seen * ((xy >= -0.5) & (xy <= size - 0.5)).all(-1)
+    xyz = world[:LANDMARKS].copy()
     xyz[:, :2] = xyz[:, :2] @ roi.axes.T
-    detection = Detection(xy[:JOINTS], conf[:JOINTS], float(score.item()), xyz, person.id, roi, reading)
+    detection = Detection(xy[:LANDMARKS], conf[:LANDMARKS], float(score), xyz, person.id, roi, reading)
     return detection, Roi.around(xy[HIPS], xy[RIM])
-
-
-def _refine_by_heatmap(points: Float[np.ndarray, "joint 2"], heatmaps: Float[np.ndarray, "joint 64 64"]) -> np.ndarray:
-    """Move each point to the centroid of its heatmap in the 7 x 7 cells around it, where that has a clear peak.
-
-    Cell (row, column) stands for the point (column, row) / 64: measured, the half cell that one would add makes it
-    worse.
-    """
-    cells, reach = heatmaps.shape[-1], HEATMAP_WINDOW // 2
-    probability = np.pad(_sigmoid(heatmaps.astype(np.float64)), ((0, 0), (reach, reach), (reach, reach)))
-    column, row = np.clip((points * cells).astype(int), 0, cells - 1).T
-    offsets = np.arange(HEATMAP_WINDOW)
-    rows, columns = row[:, None, None] + offsets[:, None], column[:, None, None] + offsets
-    weight = probability[np.arange(len(points))[:, None, None], rows, columns]
-    total = weight.sum((1, 2))[:, None]
-    sums = np.stack([(weight * (columns - reach)).sum((1, 2)), (weight * (rows - reach)).sum((1, 2))], -1)
-    clear = (weight.max((1, 2)) >= HEATMAP_PEAK)[:, None] & ((points >= 0) & (points < 1)).all(-1, keepdims=True)
-    return np.where(clear, sums / np.maximum(total, 1e-9) / cells, points)
-
-
-def _sigmoid(x: Float[np.ndarray, " *n"]) -> Float[np.ndarray, " *n"]:
-    return 1 / (1 + np.exp(-np.clip(x, -50, 50)))
 
 
 def blazepose(variant: Variant, threads: int = 2) -> BlazePose:
@@ -198,7 +185,7 @@ def person_detector(threads: int = 2) -> PersonDetector:
 
 def landmark_crops(network: GraphNet, threads: int = 2) -> CropNetwork:
     """A landmark network that reads crops of bytes."""
-    return crop_network(network, LANDMARK_SIZE, scale=1 / 255, threads=threads)
+    return crop_network(network, CROP_SIDE, scale=1 / 255, threads=threads)
 
 
 def full() -> BlazePose:

@@ -15,15 +15,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from epipose.detection.roi import Roi
+from epipose.network.blazepose import CROP_SIDE, HIPS, RIM
 from epipose.network.crop_network import CropNetwork
-from epipose.network.token_head import CROP_SIDE, LANDMARKS
 
 DETECTOR_SIZE = 224
 WINDOW_SIDES = (1.0, 0.6, 0.4)  # of the windows that are searched, over the image's longer side
 CANDIDATES = 6  # windows that are followed
 LOOKS = 2  # at a candidate, each in the square that the one before asked for
 MIN_SIDE = 32.0  # pixels; a smaller person cannot be read
-HIPS, RIM = LANDMARKS, LANDMARKS + 1  # the points that place the next square
 
 
 @runtime_checkable

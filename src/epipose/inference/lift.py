@@ -15,6 +15,7 @@ from epipose.network.backends import PoseReader
 from epipose.network.crops import crop_from_pixels, pixels_from_crop, pose_from_crop
 from epipose.network.reading import PoseReading
 from epipose.network.refiner import Evidence, evidence_of
+from epipose.skeleton import Skeleton
 
 # Chosen on frames 0 to 57 of the benchmark's real clips, against 0, 0.25, 0.75 and 1 (docs/log.md).
 _KEYPOINTS_SHARE = 0.5
@@ -76,6 +77,11 @@ def read_flipped(
     reading = trained.read(crops, device)
     if not flip_test:
         return reading
-    order, other = list(trained.skeleton.flip), trained.read(crops.flip(2), device)
+    return flip_test_mean(reading, trained.read(crops.flip(2), device), trained.skeleton)
+
+
+def flip_test_mean(reading: PoseReading, other: PoseReading, skeleton: Skeleton) -> PoseReading:
+    """The mean of the readings of crops and of the same crops flipped, in the skeleton's joints."""
+    order = list(skeleton.flip)
     uvd = other.uvd[:, order] * torch.tensor([-1.0, 1.0, 1.0])
     return PoseReading((reading.uvd + uvd) / 2, (reading.scale + other.scale[:, order]) / 2, reading.own)

@@ -22,16 +22,20 @@ from epipose.network.blazepose_weights import DETECTION, ensure_cached, landmark
 from epipose.network.graph_net import Graph, GraphNet
 from epipose.network.graph_ops import Add, Conv, Flatten, Op, Resize
 from epipose.network.tflite_graph import TfliteNetwork, read_tflite
+from epipose.skeletons import BLAZEPOSE33
 
 Variant = Literal["full", "heavy"]
-LANDMARKS = 39  # 33 keypoints, two points that place the next crop, four more
-SIZE = 256  # of the crop in pixels
+CROP_SIDE = 256  # pixels
+LANDMARKS = len(BLAZEPOSE33.joints)
+HIPS, RIM = LANDMARKS, LANDMARKS + 1  # the points behind the landmarks that place the next crop
+POINTS = LANDMARKS + 6  # landmarks, those two, and four more
 PACKAGED = Path(__file__).parent / "pretrained_weights"
 CONVERSION = 3  # goes up when files converted before must be made again
+_WINDOW, _PEAK = 7, 0.5  # cells around a point; a heatmap that stays lower there is not used
 
 
 class LandmarkReading(NamedTuple):
-    """What a landmark network reads in crops of ``SIZE`` pixels.
+    """What a landmark network reads in crops of ``CROP_SIDE`` pixels.
 
     ``landmarks`` are x, y and z in pixels of the crop (z relative to the hips), and the logits of being visible and of
     being in the crop; ``score`` is the probability that a person is there; ``heatmaps`` are logits; ``world`` is in
@@ -68,8 +72,28 @@ def landmark_reading(outputs: Sequence[Tensor]) -> LandmarkReading:
     """The outputs of a landmark network's graph in their order, by name."""
     landmarks, score, heatmaps, world, *taps = outputs
     return LandmarkReading(
-        landmarks.reshape(-1, LANDMARKS, 5), score.reshape(-1), heatmaps, world.reshape(-1, LANDMARKS, 3), (*taps,)
+        landmarks.reshape(-1, POINTS, 5), score.reshape(-1), heatmaps, world.reshape(-1, POINTS, 3), (*taps,)
     )
+
+
+def refined_points(reading: LandmarkReading) -> Float[Tensor, "batch 39 2"]:
+    """Where the points are, in crop widths from the crop's upper left corner; as precise as ``landmarks``.
+
+    Each is moved to the centroid of its heatmap in the 7 x 7 cells around it, where that has a clear peak. Cell (row,
+    column) stands for the point (column, row) / 64: measured, the half cell that one would add makes it worse.
+    """
+    points = reading.landmarks[..., :2] / CROP_SIDE
+    cells, steps = reading.heatmaps.shape[-1], torch.arange(_WINDOW, device=points.device) - _WINDOW // 2
+    column, row = (points * cells).long().clamp(0, cells - 1).unbind(-1)
+    window = torch.meshgrid(steps, steps, indexing="ij")
+    rows, columns = (at[..., None] + step.flatten() for at, step in zip((row, column), window, strict=True))
+    inside = (rows >= 0) & (rows < cells) & (columns >= 0) & (columns < cells)
+    index = rows.clamp(0, cells - 1) * cells + columns.clamp(0, cells - 1)
+    weight = reading.heatmaps.flatten(2).gather(2, index).to(points).sigmoid() * inside
+    places = torch.stack([columns, rows], -1)
+    mean = (weight[..., None] * places).sum(2) / weight.sum(2, keepdim=True).clamp(min=1e-9) / cells
+    clear = (weight.amax(2) >= _PEAK) & ((points >= 0) & (points < 1)).all(-1)
+    return torch.where(clear[..., None], mean, points)
 
 
 def load_landmarks(variant: Variant = "full") -> BlazePoseLandmarks:

@@ -14,11 +14,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epipose.errors import InputError
-from epipose.network.blazepose import BlazePoseLandmarks, Variant
+from epipose.network.blazepose import CROP_SIDE, BlazePoseLandmarks, Variant
 from epipose.network.config import HeadSizes
 from epipose.network.graph_net import GraphNet
 from epipose.network.reading import PoseReading
-from epipose.network.token_head import CROP_SIDE, HEADS, TokenHead
+from epipose.network.token_head import HEADS, TokenHead
 from epipose.skeletons import H36M17
 
 _TAPS = {  # (channels, side) of the features, as `BlazePoseLandmarks` gives them

@@ -15,16 +15,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from epipose.network.blazepose import LandmarkReading
+from epipose.network.blazepose import CROP_SIDE, LANDMARKS, LandmarkReading, refined_points
 from epipose.network.reading import OwnAnswer, PoseReading
 from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33, H36M17
 
-CROP_SIDE = 256  # pixels, of the landmark network's input
-LANDMARKS = len(BLAZEPOSE33.joints)  # of the network's points
 HEADS = 8  # of an attention layer
 _MIN_SPREAD = 1e-3
-_HEAT_WINDOW, _HEAT_PEAK = 7, 0.5  # cells around a landmark; a heatmap that stays lower there is not used
 _STEP = 0.1  # crop widths: the size of corrections
 
 
@@ -107,29 +104,13 @@ class TokenHead(nn.Module):
         """The landmarks in the head's joints; a joint's confidence is the least of the landmarks that it is a mean of."""
         conf = torch.where(self.mapping > 0, _seen(reading)[:, None], torch.inf).amin(-1)
         depth = own[..., 2] @ self.mapping.T
-        return OwnAnswer(self.mapping @ refined_landmarks(reading), conf.clamp(1e-3, 1.0), depth)
+        uv = refined_points(reading)[:, :LANDMARKS] - 0.5
+        return OwnAnswer(self.mapping @ uv, conf.clamp(1e-3, 1.0), depth)
 
 
 def positive_scale(raw: Tensor) -> Tensor:
     """An expected error in crop widths from an output without bounds; 0 means 2 %."""
     return 0.02 * functional.softplus(raw + 0.5) + 1e-4
-
-
-def refined_landmarks(reading: LandmarkReading) -> Float[Tensor, "batch 33 2"]:
-    """(u, v) of the landmarks, each moved to the centroid of its heatmap around it where that has a clear peak."""
-    points = reading.landmarks[:, :LANDMARKS, :2] / CROP_SIDE
-    heat = reading.heatmaps[:, :LANDMARKS].sigmoid()
-    cells, reach = heat.shape[-1], _HEAT_WINDOW // 2
-    padded = functional.pad(heat, (reach,) * 4).flatten(2)
-    column, row = (points * cells).long().clamp(0, cells - 1).unbind(-1)
-    steps = torch.arange(_HEAT_WINDOW, device=heat.device)
-    rows = (row[..., None, None] + steps[:, None]).expand(*row.shape, _HEAT_WINDOW, _HEAT_WINDOW)
-    columns = (column[..., None, None] + steps).expand(*row.shape, _HEAT_WINDOW, _HEAT_WINDOW)
-    weight = padded.gather(2, (rows * (cells + 2 * reach) + columns).flatten(2))
-    places = torch.stack([(columns - reach).flatten(2), (rows - reach).flatten(2)], -1)
-    mean = (weight[..., None] * places).sum(2) / weight.sum(2, keepdim=True).clamp(min=1e-9) / cells
-    clear = (weight.amax(2) >= _HEAT_PEAK) & ((points >= 0) & (points < 1)).all(-1)
-    return torch.where(clear[..., None], mean, points) - 0.5
 
 
 class TokenLayer(nn.Module):
