@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.network.blazepose_speed import people
 from epipose.detection.blazepose import landmark_crops, packaged
-from epipose.detection.person_finder import CANDIDATES, LandmarkFinder, PersonFinder, windows
+from epipose.detection.person_finder import CANDIDATES, LandmarkFinder, PersonFinder, on_body, windows
 from epipose.network.blazepose import CROP_SIDE, load_landmarks
 from epipose.skeletons import BLAZEPOSE33
 
@@ -54,6 +54,39 @@ def test_nobody_is_found_where_nobody_is() -> None:
     for image in (noise, np.full((300, 400, 3), 128, np.uint8), np.zeros((40, 50, 3), np.uint8)):
         detector.reset()
         assert detector(image) == []
+
+
+def test_points_on_a_limb_are_on_the_body() -> None:
+    body = np.zeros((33, 2))
+    for name, y in {
+        "shoulder": 0.0,
+        "hip": 100.0,
+        "knee": 150.0,
+        "ankle": 200.0,
+        "heel": 200.0,
+        "big_toe": 200.0,
+    }.items():
+        for side, x in (("left", 15.0), ("right", -15.0)):
+            body[BLAZEPOSE33.index(f"{side}_{name}")] = x, y
+    thigh = np.array([[15.0, 110], [20, 130], [48, 140]])
+    assert on_body(thigh, body) == 1
+    assert on_body(np.array([*thigh, [52.0, 120]]), body) == 0.75, "35 pixels are the limit, at a trunk of 100"
+    assert on_body(np.array([[15.0, 240]]), body) == 0, "beyond the end of a limb"
+
+
+def test_a_part_of_a_person_is_no_other_person() -> None:
+    finder = LandmarkFinder(landmark_crops(load_landmarks("full").network))
+    assert [len(finder(people(320)[number])) for number in (0, 1, 3, 6, 10, 11)] == [1] * 6
+
+
+def test_two_people_are_two_also_where_one_is_smaller() -> None:
+    finder = LandmarkFinder(landmark_crops(load_landmarks("full").network))
+    image = np.full((330, 600, 3), 120, np.uint8)
+    image[5:325, :320] = people(320)[3]
+    image[125:325, 300:500] = people(200)[8]
+    found = sorted(finder(image), key=lambda square: square.center[0])
+    assert [square.side > 220 for square in found] == [True, False]
+    assert 360 < found[1].center[0] < 440
 
 
 def test_how_often_it_looks() -> None:
