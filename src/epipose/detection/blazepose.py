@@ -94,7 +94,7 @@ class BlazePose:
         if self._search or self._frame % self._search_every == 0:
             self._add_new_people(image)
         found: list[tuple[_Tracked, Detection]] = []
-        for track, (detection, roi) in zip(self._tracks, self._poses(image, self._tracks), strict=True):
+        for track, (detection, roi) in zip(self._tracks, self._poses(image, self._tracks, self._head), strict=True):
             if detection.score >= self._pose_score and not any(roi.same_person(other.roi) for other, _ in found):
                 track.roi = roi
                 found.append((track, detection))
@@ -117,29 +117,30 @@ class BlazePose:
         return any(roi.same_person(track.roi) for track in self._tracks)
 
     def _poses(
-        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked]
+        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked], head: TokenHead | None = None
     ) -> list[tuple[Detection, Roi]]:
-        """The pose of each person as read in their square, and the square round the pose."""
+        """The pose of each person as read in their square, with the head's reading, and the square round the pose."""
         if not people:
             return []
         outputs = self._landmarks(np.stack([person.roi.crop(image, CROP_SIDE) for person in people]))
         read = landmark_reading([torch.from_numpy(output) for output in outputs])
-        poses = self._read_poses(read)
+        readings = _readings(read, head)
         exact = read._replace(landmarks=read.landmarks.double(), world=read.world.double())
         numbers = refined_points(exact), exact.landmarks[..., 3:].sigmoid().prod(-1), exact.world, exact.score
         size = np.array(image.shape[1::-1])
         return [
-            _pose(person, tuple(part.numpy() for part in parts), size, pose)
-            for person, pose, *parts in zip(people, poses, *numbers, strict=True)
+            _pose(person, tuple(part.numpy() for part in parts), size, reading)
+            for person, reading, *parts in zip(people, readings, *numbers, strict=True)
         ]
 
-    def _read_poses(self, read: LandmarkReading) -> Sequence[PoseReading | None]:
-        """The head's reading of every crop, each a batch of one; None without a head."""
-        if self._head is None:
-            return [None] * len(read.score)
-        with torch.inference_mode():
-            reading = self._head(read)
-        return [reading.at(slice(row, row + 1)) for row in range(len(read.score))]
+
+def _readings(read: LandmarkReading, head: TokenHead | None) -> Sequence[PoseReading | None]:
+    """The head's reading of every crop, each a batch of one; None without a head."""
+    if head is None:
+        return [None] * len(read.score)
+    with torch.inference_mode():
+        reading = head(read)
+    return [reading.at(slice(row, row + 1)) for row in range(len(read.score))]
 
 
 def _pose(
