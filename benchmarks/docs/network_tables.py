@@ -11,12 +11,20 @@ Result = dict[str, Any]
 # Methods in the order of the tables; a method of another name comes after them under its own.
 METHODS = {
     "blazepose_full": "BlazePose full, world landmarks",
+    "blazepose_full_upright": "- in upright boxes",
     "blazepose_heavy": "BlazePose heavy, world landmarks",
+    "blazepose_heavy_upright": "- in upright boxes",
     "mean_pose": "mean pose",
     "pretrained_heavy": "pretrained, on BlazePose heavy",
     "pretrained_heavy_alone": "- without its refiner",
+    "pretrained_heavy_flipped": "- with the flip test",
+    "pretrained_heavy_upright": "- in upright boxes",
+    "pretrained_heavy_upright_alone": "- in upright boxes, without its refiner",
     "pretrained_full": "pretrained, on BlazePose full",
     "pretrained_full_alone": "- without its refiner",
+    "pretrained_full_flipped": "- with the flip test",
+    "pretrained_full_upright": "- in upright boxes",
+    "pretrained_full_upright_alone": "- in upright boxes, without its refiner",
     "previous_heavy": "previous network, keypoints of BlazePose heavy",
     "previous_full": "- keypoints of BlazePose full",
     "previous_alone": "- without its refiner",
@@ -71,7 +79,7 @@ def limbs(result: Result, *names: str) -> str:
         [f"{GROUPS[name]}: {words.removeprefix('- ')}", *(_both(row["limbs"][limb]) for limb in _LIMBS)]
         for name in names
         for key, words, row in _methods(result[name])
-        if not key.endswith(("alone", "_full", "previous_adapted"))
+        if not key.endswith(("alone", "_full", "previous_adapted", "_flipped", "_upright"))
     ]
     return markdown(("PMPJPE / depth error, mm", *_LIMBS), rows)
 
@@ -93,3 +101,47 @@ def _difference(interval: list[float] | None) -> str:
 
 def _both(errors: dict[str, float | None]) -> str:
     return f"{number(errors['pmpjpe_mm'], 0)} / {number(errors['depth_mm'], 0)}"
+
+
+def answers(result: Result) -> str:
+    """The whole answer for one image beside the detector's pass alone (benchmarks/network/inference.py)."""
+    found = result["answer_speed"]
+    rows = [
+        [f"BlazePose {variant}, {words} (`{_name(variant, kind)}`)", *_answer(found[variant][kind]), "<= 1.3"]
+        for kind, words in (("photo", "a photo"), ("tracked", "a video's next frame"))
+        for variant in ("heavy", "full")
+    ]
+    return markdown(("one image", "detector alone, ms", "whole answer, ms", "answer over detector", "goal"), rows)
+
+
+def _name(variant: str, kind: str) -> str:
+    return "predict_ms_over_detector" + kind.replace("photo", "").replace("tracked", "_tracked") + _ENDINGS[variant]
+
+
+def _answer(row: dict[str, float]) -> list[str]:
+    return [number(row["detector_ms"], 1), number(row["predict_ms"], 1), number(row["predict_over_detector"], 2)]
+
+
+def crops(result: Result) -> str:
+    """Crops a second of the pretrained networks beside one of the paper's size (benchmarks/network/inference.py)."""
+    found = result["crop_speed"]
+    rows = [
+        [f"{words}, {program}", *(_crops(found[batch][f"{name}_{runtime}"]) for batch in ("one", "sixteen"))]
+        for name, words in _CROPS.items()
+        for runtime, program in (("torch", "PyTorch"), ("onnx", "ONNX Runtime"))
+    ]
+    headers = ("crops", "per second, one at a time", "per second, batches of 16")
+    return markdown(headers, rows)
+
+
+def _crops(row: dict[str, float]) -> str:
+    times = f" ({row['over_resnet50']:.1f})" if "over_resnet50" in row else ""
+    return f"{row['per_s']:.1f}{times}"
+
+
+_ENDINGS = {"heavy": "", "full": "_full"}  # of the headline numbers
+_CROPS = {
+    "heavy": "pretrained, on BlazePose heavy (times as fast as ResNet-50)",
+    "full": "pretrained, on BlazePose full (times as fast as ResNet-50)",
+    "resnet50": "ResNet-50, 256 x 256, 64 x 64 x 64",
+}

@@ -39,21 +39,3 @@ def finder(result: Result) -> str:
     ]
     headers = [f"{words}: {what}" for words in ("synthetic", "real clip") for what in ("found", "false alarms")]
     return markdown(("minimum score", *headers), rows)
-
-
-def inference(result: Result) -> str:
-    """Images per second of the pretrained network beside one of the paper's size (benchmarks/network/inference.py)."""
-    rows = [
-        [f"{words}, {program}", *(number(result.get(f"inference_{name}{runtime}{key}"), 1) for key in ending)]
-        for name, ending, words in (
-            ("", _RATES, "the pretrained network"),
-            ("resnet50_", _RATES, "ResNet-50, 256 x 256, 64 x 64 x 64"),
-            ("", _RATIOS, "times as fast as that ResNet-50"),
-        )
-        for runtime, program in (("torch", "PyTorch"), ("onnx", "ONNX Runtime"))
-    ]
-    return markdown(("inference", "images per second, one at a time", "images per second, batches of 16"), rows)
-
-
-_RATES = ("_per_s_batch1", "_per_s")
-_RATIOS = ("_over_resnet50_batch1", "_over_resnet50")

@@ -1,13 +1,19 @@
-"""Inference speed on a processor: the pretrained network beside one of the paper's size.
+"""Inference speed on a processor: the whole answer beside the detector's pass alone, and crops beside ResNet-50.
 
-The paper's network is a ResNet-50 that reads 256 x 256 pixels, with three deconvolutions of 256 channels and a volume
-of 64 x 64 x 64 per joint; its weights are random here, for they do not change the time. Both are run by PyTorch and by
-ONNX Runtime on all cores, one image at a time and 16 together. What is timed is the reading of crops (bytes to joints
-and confidence), as `epipose predict` does it; finding the person and cutting the crop out are not in it. The
-networks take turns, and the medians over the rounds are reported, the ratios within a round as well: so that other load
-on the machine affects all alike.
+**The answer for one image** is what `epipose predict` does for it, without decoding and writing: the person detector,
+the landmark network on the crop, the head, the refiner, the lift to 3D. Beside it stands the detector's pass alone, as
+`epipose detect` has it: person detector and landmark network. A photo is searched for people; in a video's next frame
+they are tracked, and the person detector rests in nine frames of ten. Both are given the same image, one after the
+other; the ratio is that of medians within a round.
 
-    python -m benchmarks.network.inference
+**Crops**: the pretrained networks and one of the paper's size, ResNet-50 that reads 256 x 256 pixels, with three
+deconvolutions of 256 channels and a volume of 64 x 64 x 64 per joint; its weights are random, for they do not change
+the time. PyTorch and ONNX Runtime on all cores, from bytes to joints and confidence, one at a time and 16 together. The
+networks take turns; reported are medians over the rounds, and of the ratios within a round.
+
+So other load on the machine affects all alike; the load average is stated.
+
+    python -m benchmarks.network.inference --work FOLDER
 """
 
 from __future__ import annotations
@@ -16,50 +22,150 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from benchmarks.network.studio_results import STUDIO, merge_results
+from benchmarks.network.people_images import VARIANTS
+from benchmarks.network.rows import NETWORK
+from benchmarks.network.studio_results import merge_results
+from epipose.camera import assumed_camera, stack_cameras
+from epipose.clip import Clip
+from epipose.datasets.sample import sample
+from epipose.detection.blazepose import BlazePose, blazepose, pose_detector
 from epipose.errors import optional
 from epipose.exporters.onnx import export_onnx
+from epipose.inference.lift import LiftedPoses, lift
+from epipose.inference.main_person import main_person
+from epipose.io.image_source import ImageSource
 from epipose.network.backends import OnnxPoseNet, PoseReader
+from epipose.network.blazepose import Variant
+from epipose.network.landmark_posenet import LandmarkPoseNet
 from epipose.network.posenet import PoseNet, TrainedPoseNet
-from epipose.network.pretrained import PRETRAINED
+from epipose.network.pretrained import pretrained_model
 from epipose.skeletons import H36M17
 
-BATCHES = {"": 16, "_batch1": 1}  # ending of the keys -> images at once
+BATCHES = {"one": 1, "sixteen": 16}  # crops at once
+PAPER = "resnet50"
+IMAGES = 10  # of a round, of one view of the sample
+
+Image = UInt8[np.ndarray, "height width 3"]
 
 
 def main() -> None:
     """Measure, put the results into the JSON, print them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, default=PRETRAINED, help="model folder; default: the one in the package")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="least time of one turn")
-    parser.add_argument("--out", type=Path, default=STUDIO, help="JSON file that gets the results")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the sample's videos")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=2.0, help="least time of one turn of crops")
+    parser.add_argument("--no-crops", action="store_true", help="the answers alone; the crops' numbers stay")
+    parser.add_argument("--out", type=Path, default=NETWORK, help="JSON file that gets the results")
     arguments = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(cores)
-    networks = {"": TrainedPoseNet.load(arguments.model), "resnet50_": paper_sized()}
-    with tempfile.TemporaryDirectory() as work:
-        readers = {
-            f"{name}{runtime}": reader
-            for name, network in networks.items()
-            for runtime, reader in (("torch", network), ("onnx", in_onnx(network, Path(work), cores)))
-        }
-        found: dict[str, Any] = {"inference_threads": cores, "inference_load_average": round(os.getloadavg()[0], 1)}
-        for ending, batch in BATCHES.items():
-            found |= summary(rates(readers, batch, arguments.rounds, arguments.seconds), ending)
+    found = whole_answers(sample(arguments.work / "sample"), arguments.rounds, cores)
+    if not arguments.no_crops:
+        found["crop_speed"] = {**crop_speed(arguments.rounds, arguments.seconds, cores), **_machine(cores)}
     merge_results(arguments.out, found)
     for name, value in found.items():
         print(f"{name:40s} {value}")
+
+
+def _machine(cores: int) -> dict[str, float]:
+    return {"threads": cores, "load_average": round(os.getloadavg()[0], 1)}
+
+
+def whole_answers(clip: Clip, rounds: int, cores: int) -> dict[str, Any]:
+    """Milliseconds of the answer and of the detector's pass by variant and kind of image, and their ratios by name.
+
+    The ratio without an ending is of a photo on heavy; "_full": of full, "_tracked": of a video's next frame.
+    """
+    times: dict[str, dict[str, dict[str, float]]] = {}
+    ratios = {}
+    for variant in VARIANTS:
+        answer = Answer(variant, cores)
+        for kind in ("photo", "tracked"):
+            row = side_by_side(answer, clip, kind == "tracked", rounds)
+            times.setdefault(variant, {})[kind] = row
+            ending = ("_tracked" if kind == "tracked" else "") + ("_full" if variant == "full" else "")
+            ratios[f"predict_ms_over_detector{ending}"] = row["predict_over_detector"]
+    return {**ratios, "answer_speed": {**times, **_machine(cores)}}
+
+
+class Answer:
+    """The detector's pass alone, and the whole answer, on images one after the other."""
+
+    def __init__(self, variant: Variant, threads: int) -> None:
+        """Load the packaged network on this variant, and the variant as a detector."""
+        self.trained = TrainedPoseNet.load(pretrained_model(variant))
+        assert isinstance(self.trained.net, LandmarkPoseNet)
+        self.detector, self.reader = blazepose(variant, threads), pose_detector(self.trained.net, threads)
+
+    def detect(self, image: Image, tracked: bool) -> BlazePose:
+        """The detector's pass; an image that is not tracked is one on its own."""
+        if not tracked:
+            self.detector.reset()
+        self.detector(image)
+        return self.detector
+
+    def predict(self, image: Image, tracked: bool) -> LiftedPoses:
+        """Joints of the main person; tracked people are those of the images before."""
+        source = ImageSource(None if tracked else ("photo",), 1, lambda: iter([image]), 60.0 if tracked else None)
+        trained = self.trained
+        found = main_person(source, self.reader, trained.skeleton, trained.margin, trained.crop)
+        assert found.reading is not None
+        camera = stack_cameras([assumed_camera(*size) for size in found.sizes])
+        return lift(trained, found.reading, found.person.box, camera)
+
+
+def side_by_side(answer: Answer, clip: Clip, tracked: bool, rounds: int) -> dict[str, float]:
+    """Medians of milliseconds over the rounds, and of the ratios within a round; each round is another stretch."""
+    found: list[tuple[float, float]] = []
+    for number in range(rounds):
+        view = clip.views[number % len(clip.views)]
+        first = 2 * IMAGES * (number // len(clip.views))
+        images = list(view.read(range(first, first + 1 + IMAGES)))
+        answer.detector.reset()
+        answer.reader.reset()
+        turns = (lambda image: answer.detect(image, tracked), lambda image: answer.predict(image, tracked))
+        found.append(_round(turns, images, number))
+    detector, predict = zip(*found, strict=True)
+    return {
+        "detector_ms": round(median(detector), 1),
+        "predict_ms": round(median(predict), 1),
+        "predict_over_detector": round(median(b / a for a, b in found), 3),
+    }
+
+
+def _round(turns: Sequence[Callable[[Image], object]], images: Sequence[Image], number: int) -> tuple[float, float]:
+    """Median milliseconds of both on each image but the first, which shows who is tracked; the order alternates."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for index, image in enumerate(images):
+        for turn in (0, 1) if (index + number) % 2 else (1, 0):
+            began = time.perf_counter()
+            turns[turn](image)
+            if index:
+                times[turn].append(1000 * (time.perf_counter() - began))
+    return median(times[0]), median(times[1])
+
+
+def crop_speed(rounds: int, seconds: float, cores: int) -> dict[str, Any]:
+    """Crops per second of every network and runtime, and how many times as fast as ResNet-50 ours are."""
+    networks = {v: TrainedPoseNet.load(pretrained_model(v)) for v in VARIANTS} | {PAPER: paper_sized()}
+    with tempfile.TemporaryDirectory() as work:
+        readers = {
+            f"{name}_{runtime}": reader
+            for name, network in networks.items()
+            for runtime, reader in (("torch", network), ("onnx", in_onnx(network, Path(work), cores)))
+        }
+        return {name: summary(rates(readers, batch, rounds, seconds)) for name, batch in BATCHES.items()}
 
 
 def paper_sized() -> TrainedPoseNet:
@@ -104,16 +210,16 @@ def rate(reader: PoseReader, crops: UInt8[Tensor, "image size size 3"], seconds:
     return count / past
 
 
-def summary(found: dict[str, list[float]], ending: str) -> dict[str, float]:
-    """Medians over the rounds, and of the ratios within a round: how many times as fast ours is."""
-    medians = {f"inference_{name}_per_s{ending}": round(median(each), 2) for name, each in found.items()}
-    ratios = {
-        f"inference_{runtime}_over_resnet50{ending}": round(
-            median(ours / theirs for ours, theirs in zip(found[runtime], found[f"resnet50_{runtime}"], strict=True)), 2
-        )
-        for runtime in ("torch", "onnx")
-    }
-    return {**medians, **ratios}
+def summary(found: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Medians over the rounds, and of the ratios to ResNet-50 in the same runtime within a round."""
+    rows = {}
+    for name, each in found.items():
+        row = rows[name] = {"per_s": round(median(each), 2)}
+        paper, runtime = f"{PAPER}_", name.split("_")[1]
+        if not name.startswith(paper):
+            theirs = found[paper + runtime]
+            row["over_resnet50"] = round(median(a / b for a, b in zip(each, theirs, strict=True)), 2)
+    return rows
 
 
 _CPU = torch.device("cpu")

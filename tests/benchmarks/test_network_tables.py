@@ -2,6 +2,7 @@
 
 from benchmarks.docs import network_tables
 
+_RUNTIMES = ("torch", "onnx")
 _LIMB = {"pmpjpe_mm": 40.0, "nmpjpe_mm": 60.0, "depth_mm": None}
 
 
@@ -24,3 +25,16 @@ def test_rows_are_in_the_order_of_the_methods_and_new_ones_come_last() -> None:
     assert lines[4] == "| fresh | 50.0 (46 to 55) | 50.0 (46 to 55) | 50 | 50 | 50 | -20.0 (-12.0 to +3.0) |"
     limbs = network_tables.limbs(result, "sample").splitlines()
     assert limbs[-1] == f"| the sample, all frames: fresh |{' 40 / - |' * 6}"
+
+
+def test_speed_is_of_the_answer_over_the_detector_and_of_crops_over_resnet50() -> None:
+    row = {"detector_ms": 60.04, "predict_ms": 72.0, "predict_over_detector": 1.204}
+    found = {"answer_speed": {variant: {"photo": row, "tracked": row} for variant in ("full", "heavy")}}
+    lines = network_tables.answers(found).splitlines()
+    assert lines[2] == "| BlazePose heavy, a photo (`predict_ms_over_detector`) | 60.0 | 72.0 | 1.20 | <= 1.3 |"
+    assert "(`predict_ms_over_detector_tracked_full`)" in lines[5]
+    rates = {f"{name}_{run}": {"per_s": 20.0, "over_resnet50": 4.0} for name in ("heavy", "full") for run in _RUNTIMES}
+    rates |= {f"resnet50_{run}": {"per_s": 5.0} for run in _RUNTIMES}
+    lines = network_tables.crops({"crop_speed": {"one": rates, "sixteen": rates}}).splitlines()
+    assert lines[2].endswith("PyTorch | 20.0 (4.0) | 20.0 (4.0) |")
+    assert lines[6] == "| ResNet-50, 256 x 256, 64 x 64 x 64, PyTorch | 5.0 | 5.0 |"

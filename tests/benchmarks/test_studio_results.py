@@ -48,18 +48,14 @@ def test_readers_take_turns() -> None:
 
 def test_ratios_are_of_the_same_round() -> None:
     ours, theirs = [10.0, 40.0, 30.0], [1.0, 8.0, 2.0]
-    found = summary({"torch": ours, "onnx": theirs, "resnet50_torch": theirs, "resnet50_onnx": theirs}, "_batch1")
-    assert found["inference_torch_per_s_batch1"] == 30
-    assert found["inference_resnet50_torch_per_s_batch1"] == 2
-    assert found["inference_torch_over_resnet50_batch1"] == 10
-    assert found["inference_onnx_over_resnet50_batch1"] == 1
+    found = summary({"heavy_torch": ours, "heavy_onnx": theirs, "resnet50_torch": theirs, "resnet50_onnx": theirs})
+    assert found["heavy_torch"] == {"per_s": 30, "over_resnet50": 10}
+    assert found["resnet50_torch"] == {"per_s": 2}
+    assert found["heavy_onnx"] == {"per_s": 2, "over_resnet50": 1}
 
 
 def test_tables_hold_the_figures_and_a_dash_for_what_is_missing() -> None:
-    found = {"inference_onnx_per_s_batch1": 61.25, "inference_torch_over_resnet50": 18.0}
-    lines = studio_tables.inference(found).splitlines()
-    assert lines[3] == "| the pretrained network, ONNX Runtime | 61.2 | - |"
-    assert lines[6] == "| times as fast as that ResNet-50, PyTorch | - | 18.0 |"
+    assert "(`detector_found_share`) | - | >= 0.95 |" in studio_tables.footage({})
     assert "(`studio_images_per_s`) | 93.1 | >= 60 |" in studio_tables.footage({"studio_images_per_s": 93.1})
     row = {"pmpjpe_mm": 61.4, "nmpjpe_mm": 80.0, "mpjpe_mm": 81.6}
     new = {"held_out_camera": {"camera": "cam04", "new_frames": {"adapted": row}, "all_frames": {}}}
@@ -70,13 +66,13 @@ def test_tables_hold_the_figures_and_a_dash_for_what_is_missing() -> None:
 
 def test_a_page_gets_its_tables(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tables, "_RESULTS", tmp_path)
-    page = "before\n<!-- table: studio_inference -->\nold\n<!-- end -->\nafter\n"
+    page = "before\n<!-- table: studio_footage -->\nold\n<!-- end -->\nafter\n"
     new, missing = tables.with_tables(page)
     assert not missing
     assert "old" not in new
-    assert studio_tables.inference({}) in new
-    merge_results(tmp_path / "studio.json", {"inference_torch_per_s": 44.0})
+    assert studio_tables.footage({}) in new
+    merge_results(tmp_path / "studio.json", {"studio_images_per_s": 44.0})
     assert "| 44.0 |" in tables.with_tables(new)[0]
-    unknown = page.replace("studio_inference", "nothing")
+    unknown = page.replace("studio_footage", "nothing")
     assert tables.with_tables(unknown)[0] == unknown
     assert "no table 'nothing'" in tables.with_tables(unknown)[1][0]
