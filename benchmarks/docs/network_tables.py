@@ -111,7 +111,8 @@ def answers(result: Result) -> str:
         for kind, words in (("photo", "a photo"), ("tracked", "a video's next frame"))
         for variant in ("heavy", "full")
     ]
-    return markdown(("one image", "detector alone, ms", "whole answer, ms", "answer over detector", "goal"), rows)
+    headers = ("detector alone, ms", "whole answer, ms", "answer over detector", "the same in processor time", "goal")
+    return markdown(("one image", *headers), rows)
 
 
 def _name(variant: str, kind: str) -> str:
@@ -119,7 +120,11 @@ def _name(variant: str, kind: str) -> str:
 
 
 def _answer(row: dict[str, float]) -> list[str]:
-    return [number(row["detector_ms"], 1), number(row["predict_ms"], 1), number(row["predict_over_detector"], 2)]
+    return [
+        number(row["detector_ms"], 1),
+        number(row["predict_ms"], 1),
+        *(number(row[f"predict_over_detector{of}"], 2) for of in ("", "_processor")),
+    ]
 
 
 def crops(result: Result) -> str:
