@@ -72,9 +72,10 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(cores)
     found = whole_answers(sample(arguments.work / "sample"), arguments.rounds, cores)
+    merge_results(arguments.out, found)
     if not arguments.no_crops:
         found["crop_speed"] = {**crop_speed(arguments.rounds, arguments.seconds, cores), **_machine(cores)}
-    merge_results(arguments.out, found)
+        merge_results(arguments.out, found)
     for name, value in found.items():
         print(f"{name:40s} {value}")
 
