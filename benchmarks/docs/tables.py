@@ -15,7 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.docs import demo_tables, geometry_tables, gpu_tables, house, modules, network_tables, studio_tables
+from benchmarks.docs import (
+    demo_tables,
+    geometry_tables,
+    gpu_tables,
+    house,
+    modules,
+    network_tables,
+    studio_tables,
+    thaw_tables,
+)
 from epipose.calibration.verdict_rules import RULES
 from epipose.datasets.catalogue import describe
 from epipose.datasets.registry import READERS, reader_named
@@ -231,6 +240,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "blazepose": _blazepose,
     "gpu_run": _of("gpu", gpu_tables.run),
     "gpu_heads": _of("gpu", gpu_tables.heads),
+    "thaw_errors": _of("thaw", thaw_tables.errors),
+    "thaw_drift": _of("thaw", thaw_tables.drift),
     "dataset_index": _dataset_index,
     "house": _of("house", house.table),
     "layers": modules.layer_drawing,
