@@ -133,7 +133,7 @@ def _steps(net: ThawedNet, drawn: Sequence[Batch]) -> Iterator[float]:
     for step, batch in enumerate(drawn):
         for group, share in zip(adam.param_groups, shares, strict=False):
             group["lr"] = share * LR * rate(step, len(drawn), 1, "cosine", WARMUP, ())
-        loss = _loss(net, batch)
+        loss = batch_loss(net, batch)
         adam.zero_grad(set_to_none=True)
         (loss + net.variant.pull / 2 * net.squared_distance()).backward()
         for part in parts:  # each on its own, so that the head's steps do not shrink where more is thawed
@@ -142,7 +142,8 @@ def _steps(net: ThawedNet, drawn: Sequence[Batch]) -> Iterator[float]:
         yield float(loss.detach())
 
 
-def _loss(net: ThawedNet, batch: Batch) -> Tensor:
+def batch_loss(net: ThawedNet, batch: Batch) -> Tensor:
+    """Smooth L1 of a batch, as in an adaptation."""
     error, counted = smooth_l1(net(to_input(batch.images)).pose.uvd, batch.uvd, batch.weight, ADAPT.beta)
     return error / counted.clamp(min=1e-6)
 

@@ -1,7 +1,7 @@
 """The pretrained networks: their folders in the package. CARD.md beside them states what they were trained on and how.
 
-One reads on BlazePose's full landmark network, which the package holds, too, so that it works without any download. The
-other, in the subfolder "heavy", reads on the heavy one, is more accurate, and waits until the cache has that network
+One has a landmark network of its own, trained on from BlazePose full, so that it works without any download. The other,
+in the subfolder "heavy", reads on the heavy one, is more accurate, and waits until the cache has that network
 (`epipose weights --variant heavy`).
 """
 
