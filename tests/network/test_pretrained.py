@@ -12,7 +12,7 @@ from epipose.network.blazepose import Variant, landmark_graph
 from epipose.network.blazepose_weights import WeightFile, landmark_file
 from epipose.network.graph_net import GraphNet
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.pretrained import PRETRAINED, pretrained_model
+from epipose.network.pretrained import PRETRAINED, model_file, pretrained_model
 from epipose.network.temporal import WEIGHTS
 from epipose.network.tflite_graph import read_tflite
 from epipose.skeletons import H36M17
@@ -42,6 +42,13 @@ def test_it_is_whole(variant: Variant) -> None:
     reading = trained.read(grey, torch.device("cpu"))
     assert reading.own is not None
     assert all(bool(torch.isfinite(field).all()) for field in (reading.uvd, reading.scale, *reading.own))
+
+
+def test_both_networks_share_their_refiners(tmp_path) -> None:
+    for name in ("refiner.safetensors", *WEIGHTS.values()):
+        assert model_file(PRETRAINED / "heavy", name) == model_file(PRETRAINED, name) == PRETRAINED / name
+    assert model_file(PRETRAINED / "heavy", "model.safetensors").parent.name == "heavy"
+    assert model_file(tmp_path, "refiner.safetensors") == tmp_path / "refiner.safetensors", "no other folder shares"
 
 
 def test_files_are_small_and_what_they_were() -> None:
