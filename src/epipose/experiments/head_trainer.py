@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,7 +133,8 @@ def clip_labels(clip: Path, labels_in: Path, label_weight: LabelWeight = "confid
 
     An image needs a box, the root, and seven in ten joints labelled. Raises InputError where no image has them.
     """
-    labels = weighted_labels(Poses3D.load(labels_in / "poses3d.npz"), label_weight, 0.0)
+    everybody = weighted_labels(Poses3D.load(labels_in / "poses3d.npz"), label_weight, 0.0)
+    labels = replace(everybody, xyz=everybody.xyz[:, :1], conf=everybody.conf[:, :1])
     names = Clip.load(clip).names
     rig, root = Rig.load(labels_in / "rig.json").select(names), labels.skeleton.root
     camera, box = rig.camera.to(torch.float32), subject_of(clip).box.unflatten(0, (len(names), -1))

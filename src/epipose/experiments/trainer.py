@@ -38,7 +38,7 @@ SETTINGS: dict[Size, dict[str, Any]] = {
     },
     "paper": {"backbone": "resnet50", "epochs": 140, "batch_size": 32, "lr": 1e-3, "lr_drops": (90, 120)},
     "landmarks": {
-        "backbone": "blazepose_heavy", "channels": 128, "layers": 4, "epochs": 12, "batch_size": 32, "variations": 2,
+        "backbone": "blazepose_heavy", "channels": 128, "layers": 3, "epochs": 6, "batch_size": 32, "variations": 2,
         "schedule": "cosine", "warmup": 0.2, "clip_gradient": 1.0, "rotation_deg": 15.0, "scale": (0.9, 1.1),
         "shift": 0.03, "occlusion": 0.3, "flip": 0.5,
     },
