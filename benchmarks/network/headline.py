@@ -4,6 +4,8 @@
 
 Those without an ending are of the network on BlazePose heavy, with "_full" of that on full. ``people_over_detector``:
 its PMPJPE over that of the same BlazePose's own 3D, on all images of both people of the two-person demo.
+``full_pmpjpe_mm``, ``ratio_self_full``: of `epipose bench self` with heads on the landmark network, the error of the one
+that learned from ground truth, and the NMPJPE of the one that learned from its own labels over that one's.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 from benchmarks.network.rows import NETWORK
 from benchmarks.network.studio_results import merge_results
+from epipose.experiments.result import ExperimentResult
 from epipose.io.files import read_json
 
 ROWS = {
@@ -41,5 +44,15 @@ def headline(found: dict[str, Any]) -> dict[str, float]:
     return numbers
 
 
+def supervision(result: ExperimentResult) -> dict[str, float]:
+    """The headline numbers of `epipose bench self` with heads on the landmark network."""
+    full, own = (result.network_rows[name] for name in ("full", "self"))
+    return {
+        "full_pmpjpe_mm": round(full.pmpjpe_mm, 2),
+        "ratio_self_full": round(own.nmpjpe_mm / full.nmpjpe_mm, 4),
+    }
+
+
 if __name__ == "__main__":
     merge_results(NETWORK, headline(read_json(NETWORK)))
+    merge_results(NETWORK, supervision(ExperimentResult.load(NETWORK.with_name("bench_self_landmarks.json"))))

@@ -70,7 +70,7 @@ class ThawedNet(nn.Module):
         self.head = copy.deepcopy(net.head)
         self.adapters = nn.ModuleDict()
         if variant.adapters:
-            for index, layer in zip(net.head.local, net.head.features, strict=True):
+            for index, layer in enumerate(net.head.features):  # of the first feature maps, the large ones
                 assert isinstance(layer, nn.Linear)
                 self.adapters[str(index)] = Adapter(layer.in_features)
         network = self.trunk.network

@@ -359,14 +359,16 @@ def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monke
         bench("labels", tmp_path, tmp_path / "x.json", seed=-1)
 
 
-@pytest.mark.parametrize("name", ["labels", "self", "collapse", "cameras"])
+@pytest.mark.parametrize("name", ["labels", "self", "collapse", "cameras", "self_landmarks", "collapse_landmarks"])
 def test_results_come_back_from_their_files(name: str, tmp_path: Path) -> None:
     file = Path(__file__).parents[2] / "benchmarks" / "results" / f"bench_{name}.json"
     result = ExperimentResult.load(file)
     result.save(tmp_path / "again.json")
     assert read_json(tmp_path / "again.json") == read_json(file)
     assert ExperimentResult.load(tmp_path / "again.json") == result
-    assert repr(result).startswith(f"ExperimentResult({name}, clips {result.config.clips}, rows ")
+    assert repr(result).startswith(
+        f"ExperimentResult({name.removesuffix('_landmarks')}, clips {result.config.clips}, rows "
+    )
     assert result._repr_html_().count("<tr>") == len(result.label_rows) + len(result.network_rows)
     content = read_json(file)
     write_json(tmp_path / "bad.json", {**content, "rows": {"full": {"clips": "many"}}})

@@ -53,11 +53,11 @@ class NetworkEvaluator:
 
     def network(self, network: TrainedPoseNet) -> NetworkRow:
         """Errors of a network's predictions."""
-        predicted = []
-        for clip in self.clips:
-            xyz, _, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
-            predicted.append(xyz.flatten(0, 1))
-        return self.errors(torch.cat(predicted), network.metric)
+        return self.errors(torch.cat([self._predicted(clip, network) for clip in self.clips]), network.metric)
+
+    def _predicted(self, clip: Path, network: TrainedPoseNet) -> Float[Tensor, "image joint 3"]:
+        xyz, _, _ = predict_clip(clip, network, (0, Clip.load(clip).frames - 1), batch_size=32)
+        return xyz.flatten(0, 1)
 
     def detector(self) -> NetworkRow | None:
         """Errors of the detector's own 3D on the same images; None where it has none."""

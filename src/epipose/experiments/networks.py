@@ -1,7 +1,7 @@
 """Networks by supervision, and the collapse of a 2D branch that is not frozen.
 
-Every network begins at the same 2D pre-training and is trained with the same settings on the same images; only the
-labels differ.
+Every network begins at the same weights and is trained with the same settings on the same images; only the labels
+differ.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from pathlib import Path
 from epipose.experiments.network_evaluator import NetworkEvaluator
 from epipose.experiments.rows import NetworkRow
 from epipose.experiments.trainer import SELF_RUNS, Trainer
+from epipose.network.choices import on_landmarks
+from epipose.network.landmark_posenet import variant_of
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 
-REFINED = ("full", "self")
 
+def self_rows(
+    trainer: Trainer, evaluator: NetworkEvaluator, mocap: tuple[Path, ...], runs: tuple[str, ...] = SELF_RUNS
+) -> dict[str, NetworkRow]:
+    """The main table: every supervision, refinement, one subject only; and what they are compared with.
 
-def self_rows(trainer: Trainer, evaluator: NetworkEvaluator, mocap: tuple[Path, ...]) -> dict[str, NetworkRow]:
-    """The main table: every supervision, refinement, one subject only; and what they are compared with."""
-    rows = {name: evaluator.network(trainer.run(name)) for name in SELF_RUNS}
-    for name in REFINED:
-        rows[f"{name}, refined"] = evaluator.network(trainer.refined(name, mocap))
+    ``runs``: which of ``SELF_RUNS``, "full" among them. Networks on a landmark network are compared with the pretrained
+    one on the same.
+    """
+    rows = {name: evaluator.network(trainer.run(name, mocap)) for name in runs}
     full = rows["full"].nmpjpe_mm
     rows = {name: replace(row, ratio_to_full=row.nmpjpe_mm / full) for name, row in rows.items()}
-    pretrained = TrainedPoseNet.load(pretrained_model())
+    backbone = trainer.settings["backbone"]
+    pretrained = TrainedPoseNet.load(pretrained_model(variant_of(backbone) if on_landmarks(backbone) else None))
     rows["mean pose"] = evaluator.mean_pose()
     rows["pretrained"] = evaluator.network(pretrained)
     rows["pretrained, alone"] = evaluator.network(replace(pretrained, refiner=None))
@@ -36,7 +41,9 @@ def self_rows(trainer: Trainer, evaluator: NetworkEvaluator, mocap: tuple[Path, 
 def collapse_rows(trainer: Trainer, evaluator: NetworkEvaluator) -> dict[str, NetworkRow]:
     """The 2D branch that labels come from frozen, and not: errors, and the spread of the joints in every epoch.
 
-    Images are not rotated, scaled, shifted or flipped where the 2D branch is not frozen: its labels come from them.
+    On a landmark network, which stays as it is in both, the 2D that is not frozen is the head's: it begins as the
+    landmarks, and may leave them. Images are not rotated, scaled, shifted or flipped where the 2D branch is not frozen:
+    its labels come from them.
     """
     rows = {}
     for name, run in {"frozen": "self+rig", "unfrozen": "unfrozen"}.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Experiment = Literal["labels", "self", "collapse", "cameras"]
-Size = Literal["small", "paper"]
+Size = Literal["small", "paper", "landmarks"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,11 @@ class BenchOptions:
     mocap: Path | None = None
     """Folder of motion capture for the refiner, and for the studio, which keeps a fifth of the files for the test."""
     init: Path | None = None
-    """Model folder at which every network begins; default: a pre-training in 2D on the same images."""
+    """Model folder at which every network begins; default: a pre-training in 2D on the same images; with
+    landmarks random weights."""
     network: Size = "small"
-    """small: learns on a processor in minutes. paper: ResNet-50, 256 x 256, 140 epochs."""
+    """small: EfficientNet-Lite0, learns on a processor in minutes. paper: ResNet-50, 256 x 256, 140 epochs. landmarks:
+    a new head on BlazePose's frozen landmark network, which needs no pre-training in 2D."""
     detector: str = "blazepose"
     """As for detect."""
     quick: bool = False

@@ -13,16 +13,18 @@ from epipose.errors import InputError
 from epipose.experiments import published
 from epipose.experiments.cameras import camera_rows
 from epipose.experiments.clips import ExperimentClips, dataset_clips, detected, studio_clips, usable, with_views
+from epipose.experiments.head_trainer import HeadEvaluator, HeadTrainer
 from epipose.experiments.labels import label_rows
 from epipose.experiments.network_evaluator import NetworkEvaluator
 from epipose.experiments.networks import collapse_rows, self_rows
 from epipose.experiments.options import BenchOptions, Experiment
 from epipose.experiments.result import ExperimentConfig, ExperimentResult, PublishedResults
 from epipose.experiments.rows import LabelRow, NetworkRow
-from epipose.experiments.trainer import SETTINGS, Trainer
+from epipose.experiments.trainer import RUNS, SETTINGS, Trainer
 from epipose.io.files import AnyPath, fingerprint, installed_version
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
+from epipose.network.choices import on_landmarks
 
 _TRAINED = ("self", "collapse")
 
@@ -38,7 +40,8 @@ def bench(
 
     ``changes`` are fields of `BenchOptions`. Clips and networks are kept in ``work`` and not made again; a smoke run
     and every other seed than 0 have a folder of their own in it. Rows are computed anew. ``out``: JSON file to write;
-    default: named after the experiment, in ``work``. Raises InputError for what is missing.
+    default: named after the experiment and the network, if that is not small, in ``work``. Raises InputError for what is
+    missing.
     """
     options, work = with_changes(options or BenchOptions(), changes), Path(work)
     _check(options)
@@ -68,8 +71,13 @@ def bench(
     config = _without_folders(config, folder, work, options.data)
     beside = PublishedResults(published.SOURCE, published.SELF, published.NOTES) if name == "self" else None
     result = ExperimentResult(name, config, labels, trained.rows, beside).rounded()
-    result.save(work / f"{name}.json" if out is None else out)
+    result.save(work / _file_name(name, options) if out is None else out)
     return result
+
+
+def _file_name(name: Experiment, options: BenchOptions) -> str:
+    """The result's file where none is named: sizes of the network beside each other."""
+    return f"{name}.json" if name not in _TRAINED or options.network == "small" else f"{name}_{options.network}.json"
 
 
 def _check(options: BenchOptions) -> None:
@@ -122,14 +130,23 @@ def _networks(
 ) -> _Trained:
     """Train and evaluate the networks of an experiment."""
     tests, not_tested = detected(clips.test, options.detector)
-    settings = SETTINGS[options.network] | ({"epochs": 1} if options.quick else {})
-    evaluator = NetworkEvaluator(tests, used, options.seed)  # first: it fails, if it does, before an hour of training
-    trainer = Trainer(used, folder / "nets", options.init, settings, options.seed)
-    rows = self_rows(trainer, evaluator, clips.motions) if name == "self" else collapse_rows(trainer, evaluator)
+    settings = {**SETTINGS[options.network], **({"epochs": 1} if options.quick else {})}
+    nets = folder / "nets" / options.network
+    if on_landmarks(settings["backbone"]):
+        trainer = HeadTrainer(used, nets, options.init, settings, options.seed)
+        evaluator = HeadEvaluator(tests, used, options.seed, trainer.readings)
+    else:
+        evaluator = NetworkEvaluator(tests, used, options.seed)  # first: it fails, if it does, before hours of training
+        trainer = Trainer(used, nets, options.init, settings, options.seed)
+    if name == "self":
+        rows = self_rows(trainer, evaluator, clips.motions, RUNS[options.network])
+    else:
+        rows = collapse_rows(trainer, evaluator)
     init = options.init
+    start = "random weights" if on_landmarks(settings["backbone"]) else "2D pre-training on the same images"
     how = {
         **settings,
-        "init": "2D pre-training on the same images" if init is None else init.name,
+        "init": start if init is None else init.name,
         "init_weights": "" if init is None else fingerprint([init / "model.safetensors"])[:16],
         "test_clips": len(tests),
         "test_clips_left_out": not_tested,

@@ -1,6 +1,8 @@
 """Training runs of the experiments: the same images, the same network and settings, other labels.
 
-Every network begins at the same 2D pre-training; only the labels differ. What is trained already is loaded.
+Every network begins at the same weights; only the labels differ. The start is a pre-training in 2D, or, for a head on
+a frozen landmark network, random: that network has its 2D already, and a pretrained head would know 3D. What is trained
+already is loaded.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from epipose.experiments.paper_recipe import paper_recipe
 from epipose.experiments.rows import EpochLog
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.io.records import from_json
+from epipose.network.choices import on_landmarks
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.train import train
 from epipose.poses import Poses2D
@@ -25,7 +28,8 @@ from epipose.reconstruction.label import label_poses
 from epipose.training.refine import refine
 from epipose.training.supervision import Mode
 
-# "small" learns on a processor in minutes; "paper" is the paper's network and schedule.
+# "small" learns on a processor in minutes; "paper" is the paper's network and schedule; "landmarks" is a head on a frozen
+# landmark network.
 SETTINGS: dict[Size, dict[str, Any]] = {
     "small": {
         "backbone": "efficientnet_lite0", "deconvs": 2, "depth_bins": 32, "channels": 128, "input_size": 96,
@@ -33,8 +37,18 @@ SETTINGS: dict[Size, dict[str, Any]] = {
         "occlusion": 0.3, "flip": 0.5,
     },
     "paper": {"backbone": "resnet50", "epochs": 140, "batch_size": 32, "lr": 1e-3, "lr_drops": (90, 120)},
+    "landmarks": {
+        "backbone": "blazepose_heavy", "channels": 128, "layers": 3, "epochs": 6, "batch_size": 32, "variations": 2,
+        "schedule": "cosine", "warmup": 0.2, "clip_gradient": 1.0, "rotation_deg": 15.0, "scale": (0.9, 1.1),
+        "shift": 0.03, "occlusion": 0.3, "flip": 0.5,
+    },
 }  # fmt: skip
-SELF_RUNS = ("full", "true2d", "self+rig", "self", "self, unweighted", "self, one subject", "paper's recipe")
+MAIN_RUNS = ("full", "true2d", "self+rig", "self", "paper's recipe")
+SELF_RUNS = (*MAIN_RUNS, "self, unweighted", "self, one subject", "full, refined", "self, refined")
+# Rows of `bench self`. A refiner begins at the pretrained one, which knows 3D: on a head that begins at random weights it
+# would say little of the labels.
+RUNS: dict[Size, tuple[str, ...]] = {"small": SELF_RUNS, "paper": SELF_RUNS, "landmarks": MAIN_RUNS}
+_REFINED = ", refined"
 
 
 class Trainer:
@@ -43,10 +57,13 @@ class Trainer:
     def __init__(self, clips: list[Path], nets: Path, init: Path | None, settings: dict[str, Any], seed: int) -> None:
         self.clips, self.nets = clips, nets
         self.settings = {**settings, "seed": seed}
-        self.start = init or self._pretrained()
+        random = init is None and on_landmarks(settings["backbone"])
+        self.start = None if random else init or self._pretrained()
 
-    def run(self, name: str) -> TrainedPoseNet:
-        """The network of a run, one of ``SELF_RUNS`` or "unfrozen"."""
+    def run(self, name: str, mocap: tuple[Path, ...] = ()) -> TrainedPoseNet:
+        """The network of a run, one of ``SELF_RUNS`` or "unfrozen"; refiners learn from ``mocap``, too."""
+        if name.endswith(_REFINED):
+            return self._refined(name.removesuffix(_REFINED), mocap)
         mode = cast(Mode, name) if name in get_args(Mode) else "self"
         settings = {**self.settings, "init": self.start}
         clips = self.clips
@@ -64,11 +81,11 @@ class Trainer:
             clips = [labels for clip in self.clips if (labels := label_as_paper(clip)) is not None]
             if not clips:
                 raise CalibrationError("The paper's recipe finds no cameras for any clip.")
-        return train(clips, self.folder(name), mode=mode, **settings)
+        return self._train(clips, self.folder(name), {**settings, "mode": mode})
 
-    def refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
+    def _refined(self, name: str, mocap: tuple[Path, ...]) -> TrainedPoseNet:
         """A run's network with a refiner, trained on that run's labels and on motion capture if there is any."""
-        plain, out = self.folder(name), self.folder(f"{name}, refined")
+        plain, out = self.folder(name), self.folder(name + _REFINED)
         out.mkdir(parents=True, exist_ok=True)
         for file in ("model.safetensors", "config.json"):
             shutil.copyfile(plain / file, out / file)
@@ -84,6 +101,9 @@ class Trainer:
         """Loss and spread of every epoch of a run."""
         path = self.folder(name) / "log.jsonl"
         return [from_json(EpochLog, json.loads(line), path) for line in path.read_text(encoding="utf-8").splitlines()]
+
+    def _train(self, clips: list[Path], out: Path, settings: dict[str, Any]) -> TrainedPoseNet:
+        return train(clips, out, **settings)
 
     def _pretrained(self) -> Path:
         """The start: trained in 2D alone, on the keypoints of the detector in the same images."""

@@ -9,6 +9,7 @@ pose network: the frozen one gives 2D, the other learns depth.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,7 @@ from epipose.skeletons import BLAZEPOSE33, H36M17
 
 HEADS = 8  # of an attention layer
 _MIN_SPREAD = 1e-3
+_SMALL = 4  # side of a feature map that is taken as a whole
 _STEP = 0.1  # crop widths: the size of corrections
 
 
@@ -51,6 +53,35 @@ def _answers(reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> Floa
     return torch.cat([4 * own, 4 * image_depth, reading.world[:, :LANDMARKS, :2], _seen(reading)[..., None]], -1)
 
 
+class LandmarkTokens(NamedTuple):
+    """What a head takes from a landmark network's reading; no head changes it.
+
+    ``own``: the landmarks (u, v, d) in crop widths, see `own_pose`; ``answers``: per landmark what the network answers;
+    ``features``: its feature maps sampled at the landmarks; ``summary``: its smallest ones as a whole; ``keypoints``: the
+    landmarks refined by their heatmaps.
+    """
+
+    own: Float[Tensor, "batch 33 3"]
+    answers: Float[Tensor, "batch 33 7"]
+    features: tuple[Float[Tensor, "batch 33 channel"], ...]
+    summary: tuple[Float[Tensor, "batch channel"], ...]
+    keypoints: Float[Tensor, "batch 33 2"]
+
+
+def landmark_tokens(reading: LandmarkReading) -> LandmarkTokens:
+    """The answers of a reading, and its features where its landmarks lie."""
+    own = own_pose(reading.landmarks, reading.world)
+    grid = (2 * own[:, :, None, :2]).clamp(-1, 1)  # grid_sample's -1 to 1 is the crop's -0.5 to 0.5
+    features = tuple(
+        functional.grid_sample(tap, grid.to(tap), mode="bilinear", align_corners=False)[..., 0].mT
+        for tap in reading.taps
+        if tap.shape[-1] > _SMALL
+    )
+    summary = tuple(tap.flatten(1) for tap in reading.taps if tap.shape[-1] <= _SMALL)
+    keypoints = refined_points(reading)[:, :LANDMARKS] - 0.5
+    return LandmarkTokens(own, _answers(reading, own), features, summary, keypoints)
+
+
 class TokenHead(nn.Module):
     """A transformer over tokens that are the landmarks' answers and the features sampled where they lie."""
 
@@ -60,13 +91,13 @@ class TokenHead(nn.Module):
         """``taps``: (channels, side) of the feature maps; those of side 4 or less are one token of their own."""
         super().__init__()
         joints = self.joints = len(skeleton.joints)
-        self.local = [i for i, (_, side) in enumerate(taps) if side > 4]
-        self.whole = [i for i, (_, side) in enumerate(taps) if side <= 4]
+        local = [channels for channels, side in taps if side > _SMALL]
+        whole = [channels * side**2 for channels, side in taps if side <= _SMALL]
         self.enter = nn.Linear(7, width)
         self.place = nn.Parameter(0.02 * torch.randn(LANDMARKS, width))
         self.query = nn.Parameter(0.02 * torch.randn(joints, width))
-        self.features = nn.ModuleList([nn.Linear(taps[i][0], width) for i in self.local])
-        self.summary = nn.ModuleList([nn.Linear(taps[i][0] * taps[i][1] ** 2, width) for i in self.whole])
+        self.features = nn.ModuleList([nn.Linear(channels, width) for channels in local])
+        self.summary = nn.ModuleList([nn.Linear(channels, width) for channels in whole])
         self.layers = nn.ModuleList([TokenLayer(width) for _ in range(layers)])
         self.norm = nn.LayerNorm(width)
         self.answer = nn.Linear(width, 6)
@@ -80,32 +111,31 @@ class TokenHead(nn.Module):
 
     def forward(self, reading: LandmarkReading) -> PoseReading:
         """Joints as a weighted mean of the landmarks, corrected by what the tokens say; and the network's own answer."""
-        own = own_pose(reading.landmarks, reading.world)
-        hidden = torch.cat([self.query.expand(own.shape[0], -1, -1).to(own), *self._tokens(reading, own)], 1)
+        return self.read(landmark_tokens(reading))
+
+    def read(self, tokens: LandmarkTokens) -> PoseReading:
+        """As `forward`, from what was taken out of the landmark network's reading before."""
+        own = tokens.own
+        hidden = torch.cat([self.query.expand(own.shape[0], -1, -1).to(own), *self._entered(tokens)], 1)
         for layer in self.layers:
             hidden = layer(hidden)
         answer = self.answer(self.norm(hidden[:, : self.joints])).float()
         base = self.base.weight.float() @ own.float()
-        return PoseReading(
-            base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self._own_answer(reading, own)
-        )
+        return PoseReading(base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self._own_answer(tokens))
 
-    def _tokens(self, reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> list[Tensor]:
-        tokens = self.enter(_answers(reading, own)) + self.place
-        grid = (2 * own[:, :, None, :2]).clamp(-1, 1)  # grid_sample's -1 to 1 is the crop's -0.5 to 0.5
-        for layer, i in zip(self.features, self.local, strict=True):
-            tap = reading.taps[i]
-            sampled = functional.grid_sample(tap, grid.to(tap), mode="bilinear", align_corners=False)
-            tokens = tokens + layer(sampled[..., 0].mT)
-        whole = [layer(reading.taps[i].flatten(1))[:, None] for layer, i in zip(self.summary, self.whole, strict=True)]
-        return [tokens, *whole]
+    def _entered(self, tokens: LandmarkTokens) -> list[Tensor]:
+        entered = self.enter(tokens.answers) + self.place
+        for layer, sampled in zip(self.features, tokens.features, strict=True):
+            entered = entered + layer(sampled)
+        whole = [layer(summary)[:, None] for layer, summary in zip(self.summary, tokens.summary, strict=True)]
+        return [entered, *whole]
 
-    def _own_answer(self, reading: LandmarkReading, own: Float[Tensor, "batch 33 3"]) -> OwnAnswer:
+    def _own_answer(self, tokens: LandmarkTokens) -> OwnAnswer:
         """The landmarks in the head's joints; a joint's confidence is the least of the landmarks that it is a mean of."""
-        conf = torch.where(self.mapping > 0, _seen(reading)[:, None], torch.inf).amin(-1)
-        depth = own[..., 2] @ self.mapping.T
-        uv = refined_points(reading)[:, :LANDMARKS] - 0.5
-        return OwnAnswer(self.mapping @ uv, conf.clamp(1e-3, 1.0), depth)
+        seen = tokens.answers[..., -1]
+        conf = torch.where(self.mapping > 0, seen[:, None], torch.inf).amin(-1)
+        depth = tokens.own[..., 2] @ self.mapping.T
+        return OwnAnswer(self.mapping @ tokens.keypoints, conf.clamp(1e-3, 1.0), depth)
 
 
 def positive_scale(raw: Tensor) -> Tensor:

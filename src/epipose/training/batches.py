@@ -52,6 +52,20 @@ def epoch_steps(source: Source, batch_size: int) -> int:
     return -(-source.images // batch_size)
 
 
+def epoch_order(
+    images: int, seed: int, epoch: int, moment: Int[np.ndarray, " image"] | None = None
+) -> Int[np.ndarray, "unit 1"] | Int[np.ndarray, "unit 2"]:
+    """A random order of images, one to a row; with the ``moment`` that each shows, as many pairs of one as can be."""
+    rng = np.random.default_rng((seed, epoch))
+    order = rng.permutation(images)
+    if moment is None:
+        return order[:, None]
+    order = order[np.argsort(moment[order], kind="stable")]  # views of a moment side by side, in random order
+    _, first, count = np.unique(moment[order], return_index=True, return_counts=True)
+    within = np.arange(len(order)) - np.repeat(first, count)
+    return rng.permutation(order[within < np.repeat(count // 2 * 2, count)].reshape(-1, 2))
+
+
 class Shuffled:
     """Samples in a new random order in every epoch, in batches as even as can be (batch normalisation needs several).
 
@@ -77,16 +91,10 @@ class Shuffled:
 
     def _order(self, epoch: int) -> Int[np.ndarray, "unit image"]:
         """The epoch's images, one to a row, or two of a moment."""
-        rng = np.random.default_rng((self.seed, epoch))
-        order = rng.permutation(len(self.samples))
         if not self.pairs:
-            return order[:, None]
+            return epoch_order(len(self.samples), self.seed, epoch)
         assert self.samples.place is not None
-        moment = self.samples.place.moment
-        order = order[np.argsort(moment[order], kind="stable")]  # views of a moment side by side, in random order
-        _, first, count = np.unique(moment[order], return_index=True, return_counts=True)
-        within = np.arange(len(order)) - np.repeat(first, count)
-        return rng.permutation(order[within < np.repeat(count // 2 * 2, count)].reshape(-1, 2))
+        return epoch_order(len(self.samples), self.seed, epoch, self.samples.place.moment)
 
     def _batch(self, rows: Int[np.ndarray, " row"]) -> StoredBatch:
         samples = self.samples

@@ -143,7 +143,7 @@ def clip_samples(
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
-    labels = _weighted(labels, label_weight, min_confidence)
+    labels = weighted_labels(labels, label_weight, min_confidence)
     rig = Rig.load(labels_in / "rig.json").select(clip.names)
     if len(labels.xyz) != clip.frames:
         raise InputError(
@@ -168,7 +168,7 @@ def clip_samples(
     index = tuple(np.array(kept).T)
     moment = index[1] * labels.xyz.shape[1] + index[2]  # of one person
     place = Placement(moment, torch.from_numpy(targets.box[index]), camera[torch.from_numpy(index[0])])
-    lengths = _bone_lengths(labels, first, last)
+    lengths = median_bone_lengths(labels, first, last)
     return Samples(
         tuple(jpegs), targets.uvd[index], targets.weight[index], lengths, labels.skeleton, labels.metric, place
     )
@@ -204,13 +204,13 @@ def _stored(
     return jpegs, kept
 
 
-def _weighted(labels: Poses3D, label_weight: LabelWeight, min_confidence: float) -> Poses3D:
+def weighted_labels(labels: Poses3D, label_weight: LabelWeight, min_confidence: float) -> Poses3D:
     """The labels with the confidence that is their weight in training."""
     conf = labels.conf * (labels.conf >= min_confidence)
     return replace(labels, conf=(conf > 0).to(conf) if label_weight == "uniform" else conf)
 
 
-def _bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, " bone"]:
+def median_bone_lengths(labels: Poses3D, first: int, last: int) -> Float[np.ndarray, " bone"]:
     """Mean over people of each one's median length of every bone, over the frames where both its ends are labelled.
 
     0 where there is none.
