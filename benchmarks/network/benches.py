@@ -54,12 +54,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for clips and networks")
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
     arguments = parser.parse_args()
+    nets: Path | None = arguments.nets
     for key in arguments.only:
         run = RUNS[key]
-        if run.pretrained and arguments.nets is None:
+        if run.pretrained and nets is None:
             print(f"left out for want of --nets: {key}", flush=True)
             continue
-        start = arguments.nets / "pretrained" if run.pretrained else None
+        start = nets / "pretrained" if run.pretrained and nets is not None else None
         out = STUDIO.with_name(f"bench_{key}.json")
         result = bench(run.name, arguments.work, out, mocap=arguments.mocap, init=start, network=run.size)
         print(table(result), flush=True)

@@ -6,16 +6,20 @@ Those without an ending are of the network on BlazePose heavy, with "_full" of t
 its PMPJPE over that of the same BlazePose's own 3D, on all images of both people of the two-person demo.
 ``full_pmpjpe_mm``, ``ratio_self_full``: of `epipose bench self` with heads on the landmark network, the error of the one
 that learned from ground truth, and the NMPJPE of the one that learned from its own labels over that one's.
+``temporal_gain``, ``jitter_over_detector``: of the centred temporal refiner on the network's poses in simulated videos.
+``held_out_adapted_pmpjpe_mm``: of the demo, frames 80-99. ``pretrained_mb``: all files of the pretrained networks.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from benchmarks.network.rows import NETWORK
 from benchmarks.network.studio_results import merge_results
 from epipose.experiments.result import ExperimentResult
 from epipose.io.files import read_json
+from epipose.network.pretrained import PRETRAINED
 
 ROWS = {
     "studio_pmpjpe_mm": ("studio", ""),
@@ -53,6 +57,22 @@ def supervision(result: ExperimentResult) -> dict[str, float]:
     }
 
 
+def elsewhere(results: Path) -> dict[str, float]:
+    """The headline numbers that other scripts left in their own JSON, and the size of what ships."""
+    demo = read_json(results / "demo.json")
+    video = read_json(results / "temporal.json")["simulated"]["reading, 25 frames/s"][
+        "temporal, centred, constant bones"
+    ]
+    files = [path for path in PRETRAINED.rglob("*") if path.is_file()]
+    return {
+        "held_out_adapted_pmpjpe_mm": round(demo["adapted_pmpjpe_mm"], 2),
+        "held_out_alone_pmpjpe_mm": round(demo["adapted_alone_pmpjpe_mm"], 2),
+        **{name: video[name] for name in ("temporal_gain", "jitter_over_detector")},
+        "pretrained_mb": round(sum(path.stat().st_size for path in files) / 1e6, 1),
+    }
+
+
 if __name__ == "__main__":
     merge_results(NETWORK, headline(read_json(NETWORK)))
     merge_results(NETWORK, supervision(ExperimentResult.load(NETWORK.with_name("bench_self_landmarks.json"))))
+    merge_results(NETWORK, elsewhere(NETWORK.parent))
