@@ -167,7 +167,7 @@ def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, t
 def test_depth_is_not_touched_by_images_without_it(folder: Path, tmp_path: Path) -> None:
     """Two pre-trainings whose images differ only in the unknown depth are the same network."""
     first = train_network([], tmp_path / "a", images_2d=[folder], epochs=2, **TINY)
-    import epipose.training.train as module
+    import epipose.training.clip_source as module
 
     def with_depth(*arguments, **options):
         flat = samples_2d(*arguments, **options)
