@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses3D, in_camera_frames
 from epipose.training.presets import adapt_options
-from epipose.training.train import train_network
+from epipose.training.train import keep_share, train_network
 
 RESULT = Path(__file__).parents[1] / "results" / "adaptation.json"
 VARIANTS = {"clips alone": 0.0, "half drawn": 0.5}  # share of every batch that is drawn
@@ -73,7 +74,7 @@ def row(clip: Path, drawn: float, work: Path, epochs: int | None) -> dict[str, d
 def averaged(after: TrainedPoseNet, before: Mapping[str, Tensor], kept: float) -> TrainedPoseNet:
     """The network with this share of its weights before, alone."""
     net = copy.deepcopy(after.net)
-    net.load_own_state({key: value.lerp(before[key].to(value), kept) for key, value in net.own_state().items()})
+    keep_share(net, before, kept)
     return replace(after, net=net, refiner=None)
 
 
@@ -84,11 +85,6 @@ def error_mm(trained: TrainedPoseNet, clip: Path, view: str) -> float:
     frames = slice(TRAIN[0], TRAIN[1] + 1)
     true = in_camera_frames(labels, rig)[rig.names.index(view), frames, 0]
     return float(pmpjpe_mm(xyz, true.to(xyz), (labels.conf[frames, 0] > 0).to(xyz)).mean())
-
-
-def mean(values: Iterable[float]) -> float:
-    """Of some numbers."""
-    return float(torch.tensor(list(values)).mean())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ and in the end model.safetensors and config.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -73,7 +73,7 @@ def train_network(
         if processes.first:  # not before everything that can be wrong with the call was tried
             _claim(out, record, inputs, options.overwrite)
         net = fit(net, source, options, out, processes)
-        _keep(net, initial, options.keep_initial)
+        keep_share(net, initial, options.keep_initial)
         return _trained(net, source, options.margin, out, processes)
 
 
@@ -163,7 +163,7 @@ def _initialise(net: Net, init: Path) -> None:
     net.load_own_state(before.net.own_state())
 
 
-def _keep(net: Net, initial: dict[str, torch.Tensor], share: float) -> None:
+def keep_share(net: Net, initial: Mapping[str, torch.Tensor], share: float) -> None:
     """Take the average of the weights before and after (WiSE-FT, Wortsman et al. 2022), in place."""
     state = net.own_state()
     if initial:
