@@ -31,7 +31,7 @@ from epipose.experiments.run import bench
 from epipose.experiments.tables import camera_table, collapse_table, label_table, option_table, self_table, table
 from epipose.experiments.trainer import SELF_RUNS, Trainer, frames_of, label_as_paper, one_subject
 from epipose.io.files import read_json, write_json, write_record
-from epipose.network.pretrained import pretrained_model
+from epipose.network.pretrained import model_file, pretrained_model
 from epipose.network.refiner import WEIGHTS
 from epipose.pipeline.stages import label_clip
 from epipose.poses import Poses2D, Poses3D
@@ -243,7 +243,7 @@ def test_the_main_table(clips: list[Path], trainer: Trainer, monkeypatch) -> Non
 
     def refine(labels, out, **how):
         asked.append([str(folder.relative_to(clips[0].parent)) for folder in labels])
-        shutil.copyfile(pretrained_model() / WEIGHTS, out / WEIGHTS)
+        shutil.copyfile(model_file(pretrained_model(), WEIGHTS), out / WEIGHTS)
 
     monkeypatch.setattr(trainer_module, "refine", refine)
     rows = networks_module.self_rows(trainer, NetworkEvaluator(clips, clips, 0), ())
