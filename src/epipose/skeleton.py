@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.errors import InputError
@@ -58,13 +58,24 @@ class Skeleton:
     def evidence_weights(self) -> Float[Tensor, " joint"]:
         """Weight of each joint as evidence: the joints of a body part whose errors are correlated share a weight of 1.
 
-        A detector that misplaces an eye misplaces the whole face: its eleven landmarks are not independent.
+        A detector that misplaces an eye misplaces the whole head: its eleven landmarks are not independent.
         """
         weights = torch.ones(len(self.joints))
         for part in _PARTS:
             members = [i for i, joint in enumerate(self.joints) if joint in part]
             weights[members] = 1.0 / max(len(members), 1)
         return weights
+
+    @cached_property
+    def error_parts(self) -> Int[Tensor, " joint"]:
+        """Number of the body part of each joint, left and right in one: a detector's errors repeat within a part."""
+        group = list(range(len(self.joints)))
+        for part in _PARTS:
+            members = [i for i, joint in enumerate(self.joints) if joint in part]
+            for member in members:
+                group[member] = min(members)
+        mirrored = [min(first, group[self.flip[joint]]) for joint, first in enumerate(group)]
+        return torch.tensor(mirrored).unique(return_inverse=True)[1]
 
     def index(self, joint: str) -> int:
         """Index of a joint by name; raises InputError that lists the names there are."""
@@ -128,8 +139,10 @@ def _side(side: str, *joints: str) -> frozenset[str]:
 _FACE = ("eye_inner", "eye", "eye_outer", "ear", "mouth")
 _HAND = ("wrist", "pinky", "index", "thumb")
 _FOOT = ("ankle", "heel", "big_toe", "small_toe")
+_HEAD = ("nose", "head", "head_top", "upper_neck", "neck_nose")
 # Joints that a detector gets right or wrong together.
 _PARTS = (
-    frozenset({"nose"}) | _side("left", *_FACE) | _side("right", *_FACE),
+    frozenset(_HEAD) | _side("left", *_FACE) | _side("right", *_FACE),
+    frozenset({"pelvis"}) | _side("left", "hip") | _side("right", "hip"),
     *(_side(side, *part) for side in ("left", "right") for part in (_HAND, _FOOT)),
 )

@@ -16,6 +16,7 @@ from torch import Tensor
 from epipose.calibration.evidence import Evidence
 from epipose.calibration.initial_rig import InitialRig
 from epipose.calibration.refine_rig import RefinedRig
+from epipose.calibration.supported_unknowns import IntrinsicsDoubt
 from epipose.calibration.result import Calibration, CameraReport, PairReport
 from epipose.calibration.verdict import judge
 from epipose.camera import Camera, Rig
@@ -43,8 +44,9 @@ def given_rig(rig: Rig, observed: Observations, swapped: Bool[Tensor, "view fram
     _, agreed = triangulate_views(observed, rig.camera.R, rig.camera.t)
     views = len(rig.names)
     none = agreed.new_zeros(views)
-    sigma = Uncertainty(none, none, agreed.new_zeros(views, views), none, agreed.new_zeros(views, 2), none)
-    return RefinedRig(rig, sigma, Free(), observed, swapped, agreed, agreed.new_zeros(views, 2))
+    two = agreed.new_zeros(views, 2)
+    sigma = Uncertainty(none, none, agreed.new_zeros(views, views), none, two, two, none, none)
+    return RefinedRig(rig, sigma, Free(), observed, swapped, agreed, IntrinsicsDoubt.none(views))
 
 
 def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None) -> Calibration:
@@ -89,7 +91,7 @@ def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None
         roaming=float(roaming.norm()) / size,
         least_coverage=min(report.image_coverage for report in cameras),
         bone_spread=_bone_spread(points.xyz, found.agreed, poses.skeleton),
-        focal_doubt_pct=_significant_change(found.focal_doubt),
+        focal_doubt_pct=_significant_change(found.doubt.focal),
         worst_drift_mrad=max(report.drift_mrad for report in cameras),
         drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
         worst_lag_frames=float(found.rig.lag.abs().max()),
@@ -142,8 +144,8 @@ def _camera_report(
         image_coverage=_coverage(poses, view, camera),
         focal_px=float(camera.focal),
         focal_sigma_pct=100 * float(sigma.focal[view]),
-        focal_doubt_pct=100 * float(found.focal_doubt[view, 0]),
-        focal_doubt_sigma_pct=100 * float(found.focal_doubt[view, 1]),
+        focal_doubt_pct=100 * float(found.doubt.focal[view, 0]),
+        focal_doubt_sigma_pct=100 * float(found.doubt.focal[view, 1]),
         distortion=tuple(camera.distortion.tolist()),
         lens=_lens(found.free),
         drift_mrad=1000 * float((late - early).norm()),

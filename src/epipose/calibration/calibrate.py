@@ -44,6 +44,7 @@ def calibrate_rig(
     *,
     fps: float = 30.0,
     focal: Sharing = "known",
+    center: Sharing = "known",
     focal_sigma: Sequence[float | None] | None = None,
     clocks: bool = True,
     constant_bones: bool = True,
@@ -57,7 +58,7 @@ def calibrate_rig(
 
     ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored. With
     ``focal`` "shared" or "each", K is only the initial value, and ``focal_sigma`` says per view how well it is
-    known (None: not at all). ``clocks``: find by what part of a frame views are late. ``smoothness``: expected second
+    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame views are late. ``smoothness``: expected second
     difference of a joint's path from frame to frame, in metres of a person 1.7 m tall (None: no such prior; it wants
     ``max_frames`` not to skip frames). ``measure``: gives the metric scale (see
     `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig. Raises
@@ -81,7 +82,7 @@ def calibrate_rig(
         progress.update()
         poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
         found = refine_rig(
-            poses, first.rig, frames, observed=observed, focal=focal, clocks=clocks, constant_bones=constant_bones,
+            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks, constant_bones=constant_bones,
             symmetric=symmetric,
             priors=Priors(smoothness=_in_units_of(first.rig, observed.frames(frames), poses.skeleton, smoothness)),
         )  # fmt: skip

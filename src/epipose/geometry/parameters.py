@@ -22,6 +22,8 @@ class Free:
     poses: bool = True  # of the cameras
     focal: Sharing = "known"
     radial: Sharing = "known"  # k1 and k2 of the distortion
+    center: Sharing = "known"  # principal point
+    aspect: Sharing = "known"  # fx / fy
     lag: bool = False  # fractions of a frame by which a view is late, relative to view 0
 
 
@@ -33,6 +35,8 @@ class Priors:
     smoothness: float | None = None  # expected second difference of a joint's path, in units of the world
     focal_sigma: float | tuple[float, ...] = 0.5  # of the logarithm of the focal length's correction, for all or each
     radial_sigma: float = 0.3
+    center_sigma: float | tuple[float, ...] = 0.02  # of the principal point on z = 1, for all or each
+    aspect_sigma: float = 0.2  # of the logarithm of fx / fy
     lag_sigma: float = 1.0  # frames
 
 
@@ -56,7 +60,8 @@ class BundleProblem:
 class Bundle(NamedTuple):
     """Cameras (cam_from_world), intrinsics, lags, points and bone lengths; ``cost`` is the robust cost reached.
 
-    Intrinsics are relative to those the observations were made with: u is seen at focal * u (1 + k1 r^2 + k2 r^4).
+    Intrinsics are relative to those the observations were made with: u is seen at
+    center + focal * (aspect^1/2, aspect^-1/2) * u (1 + k1 r^2 + k2 r^4).
     """
 
     R: Float[Tensor, "view 3 3"]
@@ -66,5 +71,7 @@ class Bundle(NamedTuple):
     bone_sigma: Float[Tensor, " bone"]  # expected error of the logarithm of a length
     focal: Float[Tensor, " view"]
     radial: Float[Tensor, "view 2"]
+    center: Float[Tensor, "view 2"]
+    aspect: Float[Tensor, " view"]
     lag: Float[Tensor, " view"]
     cost: float

@@ -84,7 +84,10 @@ class BundleResiduals:
             return columns
 
         pose = numbered("each" if self.free.poses else "known", 6)
-        focal, radial = numbered(self.free.focal, 1), numbered(self.free.radial, 2)
+        lens = [
+            numbered(self.free.focal, 1), numbered(self.free.radial, 2),
+            numbered(self.free.center, 2), numbered(self.free.aspect, 1),
+        ]  # fmt: skip
         lag = torch.full((V, 1), -1)
         if self.free.lag:  # view 0 is the clock
             lag[1:, 0] = count + torch.arange(V - 1)
@@ -93,22 +96,22 @@ class BundleResiduals:
         first, self.bone_column = torch.minimum(torch.arange(self.B), mirror).unique(return_inverse=True)
         self.bone_column = count + self.bone_column
         self.shared = count + len(first)
-        self.column = torch.cat([pose, focal, radial, lag], 1)
+        self.column = torch.cat([pose, *lens, lag], 1)  # as `moved` takes them apart
         self.column = torch.where(self.column < 0, self.shared, self.column)
         self.active = (self.column < self.shared).any(0)  # which of a camera's unknowns are free
 
     def start(self, R: Tensor, t: Tensor, xyz: Tensor, before: Bundle | None) -> Bundle:
         """The state to begin with, and its cost."""
         V = self.views
-        unknowns = (R.new_ones(V), R.new_zeros(V, 2), R.new_zeros(V))
+        unknowns = (R.new_ones(V), R.new_zeros(V, 2), R.new_zeros(V, 2), R.new_ones(V), R.new_zeros(V))
         if before is not None:
-            unknowns = (before.focal, before.radial, before.lag)
+            unknowns = (before.focal, before.radial, before.center, before.aspect, before.lag)
         state = Bundle(R, t, xyz, self.start_length, self.bone_sigma, *unknowns, cost=0.0)
         return state._replace(cost=self.cost(state))
 
     def moved(self, state: Bundle, shared: Tensor, joints: Tensor) -> Bundle:
         """The state after a step; its cost is still that of the state before."""
-        unknown = torch.cat([shared, shared.new_zeros(1)])[self.column]  # view x (3 turn, 3 shift, focal, k1, k2, lag)
+        unknown = torch.cat([shared, shared.new_zeros(1)])[self.column]
         return Bundle(
             R=exp(unknown[:, :3]) @ state.R,
             t=state.t + unknown[:, 3:6],
@@ -117,7 +120,9 @@ class BundleResiduals:
             bone_sigma=state.bone_sigma,
             focal=state.focal * unknown[:, 6].exp(),
             radial=state.radial + unknown[:, 7:9],
-            lag=state.lag + unknown[:, 9],
+            center=state.center + unknown[:, 9:11],
+            aspect=state.aspect * unknown[:, 11].exp(),
+            lag=state.lag + unknown[:, 12],
             cost=state.cost,
         )
 
@@ -141,7 +146,7 @@ class BundleResiduals:
         """(seen minus observed) / noise for points at u (V F J 2) on z = 1."""
         r2 = u.square().sum(-1, keepdim=True)
         k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
-        seen = state.focal[:, None, None, None] * u * (1 + r2 * (k1 + r2 * k2))
+        seen = state.center[:, None, None] + _scales(state) * u * (1 + r2 * (k1 + r2 * k2))
         at = self.x + state.lag[:, None, None, None] * self.velocity
         return (seen - at) / self.noise[..., None]
 
@@ -154,17 +159,22 @@ class BundleResiduals:
         r = self._residual(state, u)
         r2 = u.square().sum(-1, keepdim=True)
         k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
-        scale = state.focal[:, None, None, None] / self.noise[..., None]
+        scale = _scales(state) / self.noise[..., None]
+        bent = 1 + r2 * (k1 + r2 * k2)
         by_u = (scale * (2 * k1 + 4 * r2 * k2) * u)[..., None] * u[..., None, :]
-        by_u.diagonal(dim1=-2, dim2=-1).add_(scale * (1 + r2 * (k1 + r2 * k2)))
+        by_u.diagonal(dim1=-2, dim2=-1).add_(scale * bent)
         by_p = torch.cat([by_u, -(by_u * u[..., None, :]).sum(-1, keepdim=True)], -1) / z[..., None]
         columns = [by_u[..., :0]]
         if self.free.poses:
             columns += [torch.linalg.cross(rotated[..., None, :].expand_as(by_p), by_p), by_p]
         if self.free.focal != "known":
-            columns.append((scale * u * (1 + r2 * (k1 + r2 * k2)))[..., None])
+            columns.append((scale * u * bent)[..., None])
         if self.free.radial != "known":
             columns += [(scale * u * r2)[..., None], (scale * u * r2 * r2)[..., None]]
+        if self.free.center != "known":
+            columns.append(torch.eye(2).to(u) / self.noise[..., None, None])
+        if self.free.aspect != "known":
+            columns.append((scale * u * bent * u.new_tensor([0.5, -0.5]))[..., None])
         if self.free.lag:
             columns.append(-(self.velocity / self.noise[..., None])[..., None])
         w = robust_weight(r.square().sum(-1), self.weight)
@@ -244,11 +254,23 @@ class BundleResiduals:
             arrow.joint[rows] += abs(factor) * bound[..., None, None] * torch.eye(3, dtype=bound.dtype)
 
     def _priors(self, state: Bundle) -> tuple[Tensor, Tensor]:
-        """Values that should be near zero (view x (log focal, k1, k2, lag)) and by how much they may differ."""
-        value = torch.cat([state.focal.log()[:, None], state.radial, state.lag[:, None]], 1)
-        focal = torch.as_tensor(self.priors.focal_sigma, dtype=value.dtype).expand(self.views)[:, None]
-        others = value.new_tensor([self.priors.radial_sigma] * 2 + [self.priors.lag_sigma]).expand(self.views, 3)
-        return value, torch.cat([focal, others], 1)
+        """What of a camera should be near zero (in the order of its columns, the pose left out), and its sigma."""
+        state_of = (state.focal.log()[:, None], state.radial, state.center, state.aspect.log()[:, None])
+        value = torch.cat([*state_of, state.lag[:, None]], 1)
+        p = self.priors
+        sigma = torch.empty_like(value)
+        sigma[:, 0], sigma[:, 3:5] = self._each(p.focal_sigma), self._each(p.center_sigma)[:, None]
+        sigma[:, 1:3], sigma[:, 5], sigma[:, 6] = p.radial_sigma, p.aspect_sigma, p.lag_sigma
+        return value, sigma
+
+    def _each(self, sigma: float | tuple[float, ...]) -> Float[Tensor, " view"]:
+        return torch.as_tensor(sigma, dtype=self.x.dtype).expand(self.views)
+
+    def prior_precision(self, state: Bundle) -> Float[Tensor, " shared"]:
+        """What the priors on intrinsics and lags add to the diagonal of the normal equations."""
+        precision = state.focal.new_zeros(self.shared + 1)
+        precision.index_add_(0, self.column[:, 6:].flatten(), self._priors(state)[1].flatten() ** -2)
+        return precision[:-1]
 
     def _with_priors(self, arrow: Arrow, state: Bundle) -> Arrow:
         """Add the priors on intrinsics and lags, and drop the column of what is not free."""
@@ -259,6 +281,12 @@ class BundleResiduals:
         arrow.shared, arrow.shared_g = arrow.shared[:-1, :-1], arrow.shared_g[:-1]
         arrow.to_shared = arrow.to_shared[..., :-1]
         return arrow
+
+
+def _scales(state: Bundle) -> Float[Tensor, "view 1 1 2"]:
+    """Focal lengths along x and y, relative to those of the observations."""
+    root = state.aspect.sqrt()
+    return (state.focal[:, None] * torch.stack([root, 1 / root], 1))[:, None, None]
 
 
 def _product(A: Tensor, B: Tensor) -> Tensor:

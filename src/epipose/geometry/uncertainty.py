@@ -26,8 +26,8 @@ from epipose.geometry.rotation import hat
 class Uncertainty(NamedTuple):
     """Standard deviations. Poses are meant after the best alignment of the whole rig, as errors are measured.
 
-    Rotations in radians (pi at most), centres in units of the world, ``focal`` as a share, ``radial`` of k1 and k2,
-    ``lag`` in frames; 0 for what was not estimated.
+    Rotations in radians (pi at most), centres in units of the world, ``focal`` and ``aspect`` as a share, ``radial`` of
+    k1 and k2, ``principal`` of the principal point on z = 1, ``lag`` in frames; 0 for what was not estimated.
     """
 
     rotation: Float[Tensor, " view"]
@@ -35,6 +35,8 @@ class Uncertainty(NamedTuple):
     between: Float[Tensor, "view view"]  # of the rotation from one view to another
     focal: Float[Tensor, " view"]
     radial: Float[Tensor, "view 2"]
+    principal: Float[Tensor, "view 2"]
+    aspect: Float[Tensor, " view"]
     lag: Float[Tensor, " view"]
 
 
@@ -49,9 +51,12 @@ def uncertainty(
     eliminated = residuals.equations(found).damped(0.0).eliminate()
     scores, curvature = _scores(residuals, found, eliminated.by_shared())
     gauge = _gauge(residuals, found)
-    unit = eliminated.shared.diagonal().sum() / gauge.square().sum()
-    whiten = _whitening(eliminated.shared + unit * gauge @ gauge.mT)
-    covariance = whiten @ _meat(scores @ whiten, stretch, part) @ whiten.mT / curvature**2
+    prior = residuals.prior_precision(found).diag()
+    H = curvature * (eliminated.shared - prior) + prior
+    whiten = _whitening(H + H.diagonal().sum() / gauge.square().sum() * gauge @ gauge.mT)
+    # a prior is an observation too, with the error that it states
+    meat = _meat(scores @ whiten, stretch, part) + whiten.mT @ prior @ whiten
+    covariance = whiten @ meat @ whiten.mT
     return _read_off(residuals, found, covariance, gauge)
 
 
@@ -146,5 +151,7 @@ def _read_off(residuals: BundleResiduals, found: Bundle, covariance: Tensor, gau
         between=between,
         focal=others[:, 0],
         radial=others[:, 1:3],
-        lag=others[:, 3],
+        principal=others[:, 3:5],
+        aspect=others[:, 5],
+        lag=others[:, 6],
     )

@@ -1,0 +1,143 @@
+"""One round of calibration's adjustment: swaps corrected, joints triangulated, noise measured, everything adjusted.
+
+A round starts from a rig and a choice of unknowns and ends with a better rig. What the next round takes over is in
+`Round`; which unknowns there are, and how many rounds, is decided in refine_rig.py and supported_unknowns.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from epipose.camera import Camera, Rig
+from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors, bundle_adjust
+from epipose.geometry.left_right import correct_swaps
+from epipose.geometry.noise_components import measured_noise, part_weights
+from epipose.geometry.observations import Observations, observe, same_rays
+from epipose.geometry.sampling import stretches
+from epipose.geometry.uncertainty import Uncertainty, uncertainty
+from epipose.geometry.view_graph import triangulate_views
+from epipose.poses import Poses2D
+
+FEW_FRAMES = 150  # for the rounds before the last
+EARLY_STEPS = 15
+_LATE_STEPS = 30  # of an adjustment that starts where another ended
+
+
+@dataclass(frozen=True)
+class Task:
+    """The inputs of a refinement, the same in every round."""
+
+    poses: Poses2D
+    given: Rig
+    observed: Observations  # of all frames, by the given intrinsics
+    priors: Priors
+
+    def rays(self, rig: Rig) -> Observations:
+        """The observations of all frames by a rig; those by the given intrinsics are there already."""
+        return self.observed if same_rays(rig, self.given) else observe(self.poses, rig)
+
+    def problem(self, raw: Observations, free: Free, bones: bool = False) -> BundleProblem:
+        """The bundle adjustment of some observations."""
+        skeleton = self.poses.skeleton
+        priors = self.priors if bones else replace(self.priors, symmetric=None)
+        return BundleProblem(
+            raw.x, raw.weight, raw.noise, skeleton.bones if bones else (), free, priors, raw.velocity
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Round:
+    """One adjustment: the rig, the bundle relative to the given intrinsics, and the observations behind it."""
+
+    rig: Rig
+    frames: Tensor
+    bundle: Bundle
+    free: Free
+    raw: Observations  # by the given intrinsics, as they were weighted
+    observed: Observations  # by the rig's intrinsics
+    swapped: Bool[Tensor, "view frame"]
+    agreed: Float[Tensor, "frame joint"]  # 1 where two views or more agree on the point
+    joint_weight: Float[Tensor, " joint"]  # of each joint in ``raw``
+    bones: bool = False  # whether bones of constant length took part
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a round is to do: its frames, unknowns and steps; ``measured``: take the noise from the residuals."""
+
+    frames: Tensor
+    free: Free
+    steps: int = 100
+    measured: bool = False
+    bones: bool = False
+
+
+def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Round:
+    """Correct swaps, triangulate, adjust: once."""
+    skeleton, free = task.poses.skeleton, setting.free
+    R, t = rig.camera.R, rig.camera.t
+    observed, swapped = correct_swaps(task.rays(rig).frames(setting.frames), R, t, skeleton.flip)
+    raw = observed
+    if _with_lens(free):  # the adjustment takes rays by the given intrinsics, which it corrects
+        raw = task.rays(replace(task.given, lag=rig.lag)).frames(setting.frames).swapped(swapped, skeleton.flip)
+    weight = skeleton.evidence_weights.double() if before is None else before.joint_weight
+    xyz, agreed = triangulate_views(observed.weighted(weight), R, t)
+    if setting.measured:
+        tuned = measured_noise(observed, R, t, skeleton.error_parts)
+        raw = replace(raw, noise=raw.noise * tuned.noise / observed.noise, weight=tuned.weight)
+    raw = raw.weighted(weight)
+    raw = replace(raw, weight=raw.weight * agreed)
+    start = None
+    if before is not None:
+        start = before.bundle._replace(lag=torch.zeros_like(before.bundle.lag))  # it is in the observations now
+    min_gain = 1e-6 if _with_lens(free) else 1e-5
+    problem = task.problem(raw, free, setting.bones)
+    bundle = bundle_adjust(problem, R, t, xyz, start=start, steps=setting.steps, min_gain=min_gain)
+    rig = replace(rig, camera=with_intrinsics(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
+    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, agreed, weight, setting.bones)
+
+
+def reweighted(task: Task, now: Round) -> Round:
+    """The round with the weight of each body part taken from its pull on the cameras, for the next round."""
+    base = task.problem(now.raw.weighted(1 / now.joint_weight), now.free)
+    return replace(now, joint_weight=part_weights(base, now.bundle, task.poses.skeleton.error_parts))
+
+
+def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
+    """Adjust once more from where a round ended, with other unknowns."""
+    was = now.bundle
+    bone_sigma = was.bone_sigma if bones and now.bones else None
+    return bundle_adjust(
+        task.problem(now.raw, free, bones), was.R, was.t, was.xyz, start=was, bone_sigma=bone_sigma, steps=_LATE_STEPS
+    )
+
+
+def sigma_of(task: Task, now: Round, bundle: Bundle, free: Free, bones: bool = False) -> Uncertainty:
+    """Standard deviations of an adjustment of a round's observations."""
+    problem = task.problem(now.raw, free, bones)
+    return uncertainty(
+        problem, bundle, stretch=stretches(now.raw.x.shape[1]), part=task.poses.skeleton.error_parts
+    )  # fmt: skip
+
+
+def with_intrinsics(given: Camera, bundle: Bundle, free: Free) -> Camera:
+    """The cameras the bundle found, its corrections written into K and the distortion."""
+    camera = given.to(torch.float64).with_pose(bundle.R, bundle.t)
+    if not _with_lens(free):
+        return camera
+    K, f = camera.K.clone(), bundle.focal
+    K[:, :2, 2] += (K[:, :2, :2] @ bundle.center[..., None])[..., 0]
+    root = bundle.aspect.sqrt()
+    K[:, :2, :2] *= (f[:, None] * torch.stack([root, 1 / root], 1))[:, None]
+    # Rays are distorted by the bundle's model, then by the given one: the two as one, to r^4.
+    (a, b), (k1, k2, p1, p2, k3) = bundle.radial.mT, camera.distortion.mT
+    both = (a + f**2 * k1, b + 3 * a * f**2 * k1 + f**4 * k2, f * p1, f * p2, f**6 * k3)
+    return replace(camera, K=K, distortion=torch.stack(both, 1))
+
+
+def _with_lens(free: Free) -> bool:
+    return free != Free(poses=free.poses, lag=free.lag)

@@ -1,0 +1,147 @@
+"""Selection of unknowns by evidence: lags, lens and constant bones take part where the footage supports them.
+
+A number that is estimated without need only adds its error to the cameras, and one that is left out without reason
+bends the others. So each is tried, and kept where it comes out clearly different from none (by four standard
+deviations); the bones, which are a prior rather than an unknown, where they make the cameras clearly more certain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from epipose.calibration.adjustment import (
+    EARLY_STEPS,
+    FEW_FRAMES,
+    Round,
+    Setting,
+    Task,
+    adjusted,
+    again,
+    sigma_of,
+    with_intrinsics,
+)
+from epipose.geometry.bundle import Free
+from epipose.geometry.parameters import Priors, Sharing
+from epipose.geometry.sampling import evenly
+
+_CLEAR_SIGMAS = 4.0  # standard deviations by which an unknown must differ from none to be kept
+_SUSPECT_SIGMAS = 2.0  # and from which on a lag is estimated again from all frames
+_MIN_LAG = 0.05  # frames: smaller lags are left alone
+_MAX_LAG_ROUNDS = 12
+_MAX_SETTLED_LAG = 0.02  # frames by which a round may move lags that have come to rest
+_MIN_ASPECT = 0.02  # of fx / fy: pixels are square, or not at all
+# Share of the sigma of the cameras that must be left with constant bones: their lengths come from the same noisy joints,
+# and where the images alone determine the cameras they were seen to harm as often as to help (docs/benchmarks.md).
+_MAX_SIGMA_WITH_BONES = 0.95
+_DOUBTING = Priors(focal_sigma=0.5, center_sigma=0.1, aspect_sigma=0.2)  # of intrinsics that were given
+
+
+@dataclass(frozen=True)
+class IntrinsicsDoubt:
+    """By what share the footage would change given intrinsics, and the standard deviation of that, for every view."""
+
+    focal: Float[Tensor, "view 2"]
+    aspect: Float[Tensor, "view 2"]
+    center: Float[Tensor, "view 2"]  # length of the principal point's move, as a share of the image's longer side
+
+    @staticmethod
+    def none(views: int) -> IntrinsicsDoubt:
+        """No doubt, as nothing was given."""
+        return IntrinsicsDoubt(*(torch.zeros(views, 2, dtype=torch.float64) for _ in range(3)))
+
+
+def until_lags_rest(task: Task, now: Round, setting: Setting, most: int) -> Round:
+    """Further rounds, until the lags have come to rest.
+
+    A joint's velocity in the image is noisy where it moves slowly, and noise in what a slope is fitted against makes
+    the slope too small: each round finds a part of the lag, the next one reads the views later and finds the rest.
+    """
+    for _ in range(most):
+        now = adjusted(task, now.rig, replace(setting, free=now.free), now)
+        if float(now.bundle.lag.abs().max()) < _MAX_SETTLED_LAG:
+            break
+    return now
+
+
+def with_supported_lags(task: Task, now: Round, frames: Tensor) -> Round:
+    """Keep lags where they are clear, else set them to none and stop estimating them.
+
+    Where a few frames suggest any, all are used: with slow motion, few hardly tell lags from turns of the cameras.
+    """
+    few = Setting(now.frames, now.free, EARLY_STEPS, measured=True)
+    if _lags_differ(task, now, _SUSPECT_SIGMAS):
+        now = until_lags_rest(task, now, replace(few, frames=frames), _MAX_LAG_ROUNDS)
+        if _lags_differ(task, now, _CLEAR_SIGMAS):
+            return now
+    still = replace(now.rig, lag=task.given.lag)
+    return adjusted(task, still, replace(few, free=replace(now.free, lag=False)), now)
+
+
+def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
+    """Whether a lag is clear, with all freedom that the lens has where it is not known: else it would stand for that."""
+    free, bundle = now.free, now.bundle
+    lag = now.rig.lag - task.given.lag
+    if free.focal != "known":
+        free = replace(free, focal="each", center="each", radial="shared")
+        bundle = again(task, now, free)
+        lag = lag - now.bundle.lag + bundle.lag
+    sigma = sigma_of(task, now, bundle, free).lag
+    return bool((lag.abs() > (sigmas * sigma).clamp(min=_MIN_LAG)).any())
+
+
+def with_supported_lens(task: Task, now: Round) -> Round:
+    """Each camera its own focal length, distortion, non-square pixels: each tried, and kept where it is clear."""
+    if now.free.focal == "shared":
+        now = _kept_if_clear(task, now, replace(now.free, focal="each"), "focal")
+    own: Sharing = now.free.focal
+    now = _kept_if_clear(task, now, replace(now.free, radial=own), "radial")
+    return _kept_if_clear(task, now, replace(now.free, aspect=own), "aspect")
+
+
+def _kept_if_clear(task: Task, now: Round, free: Free, what: str) -> Round:
+    bundle = again(task, now, free)
+    sigma = sigma_of(task, now, bundle, free)
+    if what == "focal":
+        log = bundle.focal.log()
+        clear = ((log - log.mean()).abs() > _CLEAR_SIGMAS * sigma.focal).any()
+    elif what == "radial":
+        clear = (bundle.radial[:, 0].abs() > _CLEAR_SIGMAS * sigma.radial[:, 0]).all()
+    else:
+        clear = (bundle.aspect.log().abs() > (_CLEAR_SIGMAS * sigma.aspect).clamp(min=_MIN_ASPECT)).any()
+    if not bool(clear) or not bundle.cost < now.bundle.cost:
+        return now
+    rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
+    return replace(now, rig=rig, bundle=bundle, free=free)
+
+
+def with_supported_bones(task: Task, now: Round) -> Round:
+    """Hold bones to constant lengths where that makes the cameras clearly more certain."""
+    with_bones = again(task, now, now.free, bones=True)
+    before = sigma_of(task, now, now.bundle, now.free).between.max()
+    after = sigma_of(task, now, with_bones, now.free, bones=True).between.max()
+    if not float(after) < _MAX_SIGMA_WITH_BONES * float(before):
+        return now
+    camera = with_intrinsics(task.given.camera, with_bones, now.free)
+    rig = replace(now.rig, camera=camera, lag=now.rig.lag - now.bundle.lag + with_bones.lag)
+    return replace(now, rig=rig, bundle=with_bones, bones=True)
+
+
+def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:
+    """By how much the footage would change focal lengths, principal points and aspect that were given."""
+    free = Free(focal="each", center="each", aspect="each")
+    doubting = replace(task, priors=replace(_DOUBTING, smoothness=task.priors.smoothness))
+    few = evenly(now.raw.x.shape[1], FEW_FRAMES)
+    part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
+    bundle = again(doubting, part, free)
+    sigma = sigma_of(doubting, part, bundle, free)
+    camera = task.given.camera
+    longer = (camera.focal / camera.size.max(-1).values).double()
+    return IntrinsicsDoubt(
+        torch.stack([bundle.focal - 1, sigma.focal], 1),
+        torch.stack([bundle.aspect - 1, sigma.aspect], 1),
+        longer[:, None] * torch.stack([bundle.center.norm(dim=-1), sigma.principal.norm(dim=-1)], 1),
+    )
