@@ -86,7 +86,7 @@ def test_late_views_are_found_and_made_up_for(lag):
     if lag[2] == 3:
         believed = refine_rig(poses, first, ALL, clocks=False)
         assert not bool(believed.rig.lag.any())
-        assert worst_degrees(believed.rig, rig()) > 3
+        assert worst_degrees(believed.rig, rig()) > 2
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_focal_lengths_that_were_assumed_are_corrected(sharing, off):
     assert worst_degrees(found.rig, true) < 0.5
     if sharing == "shared":
         assert float(error.std()) < 1e-9
-    assert not bool(found.focal_doubt.any())
+    assert not bool(found.doubt.focal.any())
 
 
 def lens_error(found, true):
@@ -146,7 +146,7 @@ def test_a_given_focal_length_that_does_not_fit_is_doubted_and_kept():
     wrong = start(through(), (1.0, 1.15, 1.0, 1.0))
     found = refine_rig(clip(through()), wrong, ALL)
     assert torch.equal(found.rig.camera.K, wrong.camera.K)
-    change, sigma = found.focal_doubt.unbind(-1)
+    change, sigma = found.doubt.focal.unbind(-1)
     assert int(change.abs().argmax()) == 1
     assert float(change[1]) < -3 * float(sigma[1])
     honest = refine_rig(clip(through()), start(through()), ALL).focal_doubt

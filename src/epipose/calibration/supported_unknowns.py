@@ -94,12 +94,11 @@ def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
 
 
 def with_supported_lens(task: Task, now: Round) -> Round:
-    """Each camera its own focal length, distortion, non-square pixels: each tried, and kept where it is clear."""
+    """Distortion, each camera its own focal length, non-square pixels: each tried in turn, and kept where clear."""
+    now = _kept_if_clear(task, now, replace(now.free, radial=now.free.focal), "radial")
     if now.free.focal == "shared":
         now = _kept_if_clear(task, now, replace(now.free, focal="each"), "focal")
-    own: Sharing = now.free.focal
-    now = _kept_if_clear(task, now, replace(now.free, radial=own), "radial")
-    return _kept_if_clear(task, now, replace(now.free, aspect=own), "aspect")
+    return _kept_if_clear(task, now, replace(now.free, aspect=now.free.focal), "aspect")
 
 
 def _kept_if_clear(task: Task, now: Round, free: Free, what: str) -> Round:
