@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
+from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.clip import Clip, View
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
@@ -48,8 +48,7 @@ def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
     for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
         if size != [view.width, view.height]:
             raise InputError(_of_another_size(f"{source}: camera '{camera}'", size, view))
-    camera = Camera.from_intrinsics(rig.camera.K, rig.camera.distortion, rig.camera.size)
-    return Rig(clip.names, camera), note
+    return Rig(clip.names, rig.camera.at_origin()), note
 
 
 def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
