@@ -94,6 +94,7 @@ def test_a_rig_of_every_model_is_each_camera_alone():
         )
     assert torch.equal(cat_cameras([mixed, mixed[1:2]]).fisheye, torch.tensor([False, True, False, True]))
     assert mixed.to(torch.float32).distortion.dtype == torch.float32
+    assert mixed.to(torch.float32).fisheye.tolist() == [False, True, False]
     assert mixed.at_origin().fisheye.tolist() == [False, True, False]
 
 
