@@ -19,7 +19,7 @@ from torch import Tensor
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.summary import html_table, one_line
-from epipose.lens.distortion import NUMBERS, distort, padded, undistort
+from epipose.lens.distortion import NUMBERS, distort, expansion, padded, undistort
 from epipose.lens.file_entry import lens_entry, numbers, read_lens
 
 
@@ -122,6 +122,13 @@ class Camera:
         y = offset[..., 1] / self.K[..., 1, 1]
         x = (offset[..., 0] - self.K[..., 0, 1] * y) / self.K[..., 0, 0]
         return undistort(torch.stack([x, y], -1), self.distortion, self.fisheye)
+
+    def expansion(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, " *out"]:
+        """How many times an error in pixels, divided by the focal length, is larger at ``xy`` on the plane z = 1.
+
+        That is 1 but for fisheyes, whose rays far off the axis lie far apart there.
+        """
+        return expansion(xy, self.distortion, self.fisheye)
 
     def undistort(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to the pixels of a lens without distortion and with the same K."""

@@ -1,6 +1,7 @@
 """Lens models against OpenCV: eight numbers, fisheyes beyond 60 degrees, rigs of both, and what has no ray."""
 
 import math
+from functools import partial
 
 import cv2
 import numpy as np
@@ -173,3 +174,23 @@ def test_other_counts_say_what_to_do():
         padded(torch.zeros(12))
     with pytest.raises(EpiposeError, match=r"Got 6 .*4, 5 or 8 numbers"):
         camera([0.0] * 6)
+
+
+def _straight(lens, xy):
+    return fisheye.undistort(xy, torch.tensor(lens, dtype=torch.float64))
+
+
+def test_expansion_is_the_jacobians_determinant():
+    mixed = stack_cameras([camera(PLAIN), camera(FISHEYE, True), camera(STRONG_FISHEYE, True)])
+    in_frame = rays(80, 50)
+    xy = in_frame[:, :2] / in_frame[:, 2:]
+    found = mixed.spread(1).expansion(xy)
+    assert found[0].tolist() == [1.0] * 50
+    for view, lens in ((1, FISHEYE), (2, STRONG_FISHEYE)):
+        numbers = torch.tensor(lens, dtype=torch.float64)
+        bent = fisheye.distort(xy, numbers)
+        jacobians = [torch.autograd.functional.jacobian(partial(_straight, lens), at) for at in bent]
+        expected = torch.linalg.det(torch.stack(jacobians)).sqrt()
+        torch.testing.assert_close(found[view], expected, rtol=1e-9, atol=0)
+    equidistant = fisheye.expansion(torch.tensor([math.tan(math.pi / 3), 0.0]), torch.zeros(4))
+    assert float(equidistant) == pytest.approx(2.57, abs=0.01)

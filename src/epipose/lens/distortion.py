@@ -66,6 +66,19 @@ def undistort(
     return torch.where(is_fisheye[..., None], fisheye.undistort(xy, round_lens), brown_conrady.undistort(xy, straight))
 
 
+def expansion(
+    xy: Float[Tensor, "*points 2"],
+    distortion: Float[Tensor, "*batch number"],
+    is_fisheye: Bool[Tensor, " *batch"],
+) -> Float[Tensor, " *out"]:
+    """How many times larger things are on the plane z = 1 at ``xy`` than in the image; 1 but for fisheyes."""
+    none = torch.ones_like(xy[..., 0] + distortion[..., 0])
+    if not bool(is_fisheye.any()):
+        return none
+    round_lens, _ = _parted(distortion, is_fisheye)
+    return torch.where(is_fisheye, fisheye.expansion(xy, round_lens), none)
+
+
 def _parted(distortion: Tensor, is_fisheye: Tensor) -> tuple[Tensor, Tensor]:
     """The coefficients by model, zeros for the cameras of the other one."""
     none = torch.zeros_like(distortion)
