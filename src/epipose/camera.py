@@ -76,6 +76,11 @@ class Camera:
         """Mean focal length in pixels."""
         return (self.K[..., 0, 0] + self.K[..., 1, 1]) / 2
 
+    @property
+    def five_numbers(self) -> Bool[Tensor, " *batch"]:
+        """Which lenses are described by k1, k2, p1, p2, k3 alone: no fisheye, no k4 to k6."""
+        return ~(self.fisheye | self.distortion[..., 5:].any(-1))
+
     def with_pose(self, R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Camera:
         """The same intrinsics with other extrinsics."""
         return replace(self, R=R, t=t)

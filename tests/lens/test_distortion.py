@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from epipose import EpiposeError
 from epipose.camera import Camera, cat_cameras, stack_cameras
 from epipose.lens import fisheye
+from epipose.lens.brown_conrady import composed
 from epipose.lens.distortion import distort, padded, undistort
 
 K = torch.tensor([[620.0, 0.7, 955.0], [0, 615.0, 545.0], [0, 0, 1]], dtype=torch.float64)
@@ -194,3 +195,25 @@ def test_expansion_is_the_jacobians_determinant():
         torch.testing.assert_close(found[view], expected, rtol=1e-9, atol=0)
     equidistant = fisheye.expansion(torch.tensor([math.tan(math.pi / 3), 0.0]), torch.zeros(4))
     assert float(equidistant) == pytest.approx(2.57, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("lens", "radial", "atol"),
+    [(RATIONAL, [0.0, 0.0], 1e-14), (PLAIN, [0.0, 0.0], 1e-14), (PLAIN, [0.02, -0.01], 2e-6)],
+)
+def test_a_scale_before_the_lens_goes_into_its_coefficients(lens, radial, atol):
+    numbers, scale = padded(torch.tensor(lens, dtype=torch.float64)), torch.tensor(1.07, dtype=torch.float64)
+    a, b = radial
+    xy = rays(12)[:, :2] / rays(12)[:, 2:]
+    r2 = (xy * xy).sum(-1, keepdim=True)
+    expected = distort(scale * xy * (1 + a * r2 + b * r2**2), numbers) / scale
+    found = distort(xy, composed(numbers, scale, torch.tensor(radial, dtype=torch.float64)))
+    torch.testing.assert_close(found, expected, atol=atol, rtol=0)
+
+
+def test_five_numbers_are_no_fisheye_and_no_rational_model():
+    assert stack_cameras([camera(PLAIN), camera(FISHEYE, True), camera(RATIONAL)]).five_numbers.tolist() == [
+        True,
+        False,
+        False,
+    ]

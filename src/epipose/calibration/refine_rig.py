@@ -22,6 +22,7 @@ from epipose.geometry.parameters import Sharing
 from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
 from epipose.geometry.view_graph import triangulate_views
+from epipose.lens.brown_conrady import composed
 from epipose.poses import Poses2D
 
 _FEW_FRAMES = 150  # for the rounds before the last
@@ -106,7 +107,7 @@ def refine_rig(
     now = _round(task, now.rig, few, now.free, now.bundle, _EARLY_STEPS)
     if clocks:
         now = _with_supported_lags(task, now, frames)
-    if focal != "known" and not _bent(start.camera):
+    if focal != "known" and bool(start.camera.five_numbers.all()):
         now = _with_supported_distortion(task, now)
     now = _rounds(task, now, frames, steps=100, most=2)
     doubt = _focal_doubt(task, now) if focal == "known" else start.camera.K.new_zeros(len(start.names), 2).double()
@@ -153,16 +154,9 @@ def _with_intrinsics(given: Camera, bundle: Bundle, free: Free) -> Camera:
         return camera
     K, f = camera.K.clone(), bundle.focal
     K[:, :2, :2] *= f[:, None, None]
-    # Rays are distorted by the bundle's model, then by the given one: the two as one, to r^4.
-    (a, b), (k1, k2, p1, p2, k3, k4, k5, k6) = bundle.radial.mT, camera.distortion.mT
-    both = (a + f**2 * k1, b + 3 * a * f**2 * k1 + f**4 * k2, f * p1, f * p2, f**6 * k3)
-    both = torch.stack([*both, f**2 * k4, f**4 * k5, f**6 * k6], 1)
+    # Rays are distorted by the bundle's model, then by the given one; a fisheye's distortion is left as it is.
+    both = composed(camera.distortion, f, bundle.radial)
     return replace(camera, K=K, distortion=torch.where(camera.fisheye[:, None], camera.distortion, both))
-
-
-def _bent(camera: Camera) -> bool:
-    """Whether a lens is a fisheye or has a rational model, whose distortion is given and not corrected."""
-    return bool(camera.fisheye.any()) or bool(camera.distortion[:, 5:].any())
 
 
 def _sigma(task: _Task, now: _Round, bundle: Bundle, free: Free) -> Uncertainty:

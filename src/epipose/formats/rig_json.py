@@ -80,7 +80,7 @@ def read_rigs(path: AnyPath) -> list[Rig]:
 def _drawable(rigs: list[Rig], path: AnyPath) -> list[Rig]:
     """The rigs; InputError where the studio does not draw a lens."""
     for rig in rigs:
-        others = rig.camera.fisheye | rig.camera.distortion[:, 5:].any(-1)
+        others = ~rig.camera.five_numbers
         if bool(others.any()):
             names = ", ".join(name for name, other in zip(rig.names, others.tolist(), strict=True) if other)
             raise InputError(

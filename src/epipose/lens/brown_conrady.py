@@ -65,6 +65,20 @@ def undistort(
     return undistorted
 
 
+def composed(
+    distortion: Float[Tensor, "*batch 8"], scale: Float[Tensor, " *batch"], radial: Float[Tensor, "*batch 2"]
+) -> Float[Tensor, "*batch 8"]:
+    """The coefficients of x -> distort(scale x (1 + a r^2 + b r^4)) / scale with ``radial`` a, b, to r^4.
+
+    Exact where a and b are 0; with k4 to k6 they must be, for the product is taken to have no denominator.
+    """
+    k1, k2, p1, p2, k3, k4, k5, k6 = distortion.unbind(-1)
+    a, b = radial.unbind(-1)
+    two, four, six = scale**2, scale**4, scale**6
+    first = a + two * k1, b + 3 * a * two * k1 + four * k2, scale * p1, scale * p2, six * k3
+    return torch.stack([*first, two * k4, four * k5, six * k6], -1)
+
+
 def _coefficients(distortion: Tensor) -> Sequence[Tensor]:
     """k1, k2, p1, p2, k3, and k4, k5, k6 only where any of them is not 0."""
     count = distortion.shape[-1]
