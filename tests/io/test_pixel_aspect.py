@@ -108,3 +108,10 @@ def test_intrinsics_at_the_stored_size_are_told_of_the_display_size(tmp_path):
         intrinsics_from(stored, clip)
     shown = replace(stored, camera=stored.camera.resized(64, 64))
     assert intrinsics_from(shown, clip)[0].camera.size.tolist() == [[64, 64]] * 2
+
+
+@pytest.mark.parametrize("aspect", [Fraction(40), Fraction(1, 40)])
+def test_a_ratio_that_no_camera_has_is_an_error(tmp_path, aspect):
+    path = anamorphic_video(tmp_path / "a.mp4", aspect)
+    with pytest.raises(EpiposeError, match=r"a\.mp4 states pixels .* times as wide as high"):
+        probe(path)

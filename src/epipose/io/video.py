@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # imported where videos are opened: training on drawn people 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
 MAX_JITTER_FRAMES = 0.25  # by which a frame may come early or late in a video of constant rate
+_MAX_ASPECT = 4.0  # anamorphic lenses squeeze by up to 2
 _SQUARE = 0.005  # relative difference of a pixel's sides up to which it counts as square
 
 
@@ -81,8 +82,16 @@ def stored_size(width: int, height: int, aspect: float) -> tuple[int, int]:
 
 
 def pixel_aspect(stream: av.video.stream.VideoStream) -> float:
-    """Width over height of a stream's pixels as they are stored; 1 where unknown or within half a percent of it."""
+    """Width over height of a stream's pixels as they are stored; 1 where unknown or within half a percent of it.
+
+    Raises DamagedFileError for a ratio that no camera has.
+    """
     aspect = float(stream.sample_aspect_ratio or 1)
+    if aspect > _MAX_ASPECT or 0 < aspect < 1 / _MAX_ASPECT:
+        raise DamagedFileError(
+            f"{stream.container.name} states pixels {aspect:.3g} times as wide as high, which no camera has. Write it "
+            "anew with its true sample aspect ratio."
+        )
     return 1.0 if aspect <= 0 or abs(aspect - 1) <= _SQUARE else aspect
 
 
