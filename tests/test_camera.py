@@ -5,7 +5,7 @@ import torch
 
 from epipose.camera import Camera, Rig, assumed_camera, distort, undistort
 from epipose.errors import EpiposeError
-from epipose.io.files import write_json
+from epipose.io.files import read_json, write_json
 from tests.helpers.synthetic import moving_skeleton, rig
 
 
@@ -128,3 +128,39 @@ def test_what_lies_in_the_image_goes_to_the_centres_of_the_last_pixels():
         [True, True, False, False, False],
         [True, False, True, False, True],
     ]
+
+
+@pytest.mark.parametrize(("numbers", "model"), [(4, None), (5, None), (8, None), (5, "brown-conrady"), (4, "fisheye")])
+def test_every_lens_survives_the_file(tmp_path, numbers, model):
+    lens = [0.1, 0.02, 0.003, 0.004, 0.05, 0.06, 0.007, 0.008][:numbers]
+    entry = {"K": torch.eye(3).tolist(), "size": [10, 10], "distortion": lens}
+    write_json(tmp_path / "k.json", {"cameras": {"a": entry if model is None else {**entry, "model": model}}})
+    before = Rig.load(tmp_path / "k.json", intrinsics_only=True)
+    assert before.camera.distortion.tolist() == [lens + [0.0] * (8 - numbers)]
+    assert before.camera.fisheye.tolist() == [model == "fisheye"]
+    before.save(tmp_path / "again.json")
+    after = Rig.load(tmp_path / "again.json")
+    assert torch.equal(after.camera.distortion, before.camera.distortion)
+    assert torch.equal(after.camera.fisheye, before.camera.fisheye)
+    written = read_json(tmp_path / "again.json")["cameras"]["a"]
+    assert len(written["distortion"]) == {4: 4 if model else 5, 5: 5, 8: 8}[numbers]
+    assert ("model" in written) == (model == "fisheye")
+
+
+@pytest.mark.parametrize(
+    ("lens", "message"),
+    [
+        ({"distortion": [0.0] * 12}, r"camera 'a', 'distortion' has 12 numbers.*thin-prism and tilt"),
+        ({"distortion": [0.0] * 14}, r"has 14 numbers.*calibrate again without CALIB_THIN_PRISM_MODEL"),
+        ({"distortion": [0.1, 0.2]}, r"has 2 numbers\. Expected k1, k2, p1, p2 .*fill up with zeros"),
+        ({"distortion": [0.1] * 5, "model": "fisheye"}, r"has 5 numbers\. A fisheye has k1, k2, k3, k4"),
+        ({"distortion": [0.1] * 4, "model": "omni"}, r"'model' is 'omni'\. Expected .*undistort the video first"),
+        ({"distortion": [0.1, "b", 0, 0]}, r"'distortion'"),
+        ({"distortion": 0.1}, r"'distortion' must be finite of shape \(5,\)"),
+    ],
+)
+def test_lenses_that_are_not_supported_say_what_to_do(tmp_path, lens, message):
+    entry = {"K": torch.eye(3).tolist(), "size": [10, 10], **lens}
+    write_json(tmp_path / "k.json", {"cameras": {"a": entry}})
+    with pytest.raises(EpiposeError, match=message):
+        Rig.load(tmp_path / "k.json", intrinsics_only=True)

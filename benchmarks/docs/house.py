@@ -36,7 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("geometry", "network", "motion"),
     ("clip", "poses"),
     ("camera", "skeletons"),
-    ("skeleton", "io"),
+    ("skeleton", "io", "lens"),
     ("errors",),
 )
 

@@ -107,7 +107,8 @@ class PeopleImages:
         if not (folder / FILE).exists():
             raise InputError(f"{folder} has no {FILE}. Prepare the images first: run the script without --no-prepare.")
         kept = read_npz(folder / FILE, ("names",), "the benchmark")
-        camera = Camera(*(torch.from_numpy(kept[f"camera_{field.name}"]) for field in fields(Camera)))
+        stored = (kept.get(f"camera_{field.name}") for field in fields(Camera))  # earlier files have no fisheyes
+        camera = Camera(*(torch.from_numpy(value) for value in stored if value is not None))
         detected = {
             name: Detected(*(torch.from_numpy(kept[f"{name}_{field}"]) for field in Detected._fields))
             for name in VARIANTS

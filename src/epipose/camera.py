@@ -1,8 +1,9 @@
 """Pinhole cameras with lens distortion, one or many, and the rig they form.
 
 Axes are OpenCV's: x right, y down, z forward, pixel centres at integers. ``cam_from_world`` is x_cam = R x_world + t.
-The distortion model is Brown-Conrady with OpenCV's order k1, k2, p1, p2, k3. Leading axes are free everywhere: a
-single camera has K of shape (3, 3), a rig of V cameras (V, 3, 3), and both go through the same functions.
+Lenses are of Brown-Conrady's model, with OpenCV's order k1, k2, p1, p2, k3, k4, k5, k6, or fisheyes of
+Kannala-Brandt's, k1 to k4 (`epipose.lens`). Leading axes are free everywhere: a single camera has K of shape (3, 3), a
+rig of V cameras (V, 3, 3), and both go through the same functions.
 """
 
 from __future__ import annotations
@@ -18,23 +19,37 @@ from torch import Tensor
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.summary import html_table, one_line
+from epipose.lens.distortion import NUMBERS, distort, expansion, padded, undistort
+from epipose.lens.file_entry import lens_entry, numbers, read_lens
 
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics and pose of one camera or a batch; lengths in metres (or rig units), K and size in pixels."""
+    """Intrinsics and pose of one camera or a batch; lengths in metres (or rig units), K and size in pixels.
+
+    ``distortion`` may be given as 4, 5 or 8 numbers and is kept as 8, filled up with zeros; another count is an
+    InputError. ``fisheye`` says which cameras are fisheyes, whose first four numbers count; by default none is.
+    """
 
     K: Float[Tensor, "*batch 3 3"]
-    distortion: Float[Tensor, "*batch 5"]
+    distortion: Float[Tensor, "*batch number"]
     R: Float[Tensor, "*batch 3 3"]
     t: Float[Tensor, "*batch 3"]
     size: Int[Tensor, "*batch 2"]
+    fisheye: Bool[Tensor, " *batch"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+
+    def __post_init__(self) -> None:
+        if self.distortion.shape[-1] != NUMBERS:
+            object.__setattr__(self, "distortion", padded(self.distortion))
+        if not self.fisheye.numel():
+            none = torch.zeros(self.distortion.shape[:-1], dtype=torch.bool, device=self.distortion.device)
+            object.__setattr__(self, "fisheye", none)
 
     @staticmethod
     def from_intrinsics(
-        K: Float[Tensor, "*batch 3 3"], distortion: Float[Tensor, "*batch 5"], size: Int[Tensor, "*batch 2"]
+        K: Float[Tensor, "*batch 3 3"], distortion: Float[Tensor, "*batch number"], size: Int[Tensor, "*batch 2"]
     ) -> Camera:
-        """Cameras at the origin, looking along +z."""
+        """Cameras at the origin, looking along +z, with lenses of Brown-Conrady's model."""
         R = torch.eye(3, dtype=K.dtype, device=K.device).expand(K.shape)
         return Camera(K, distortion, R, K.new_zeros(K.shape[:-1]), size)
 
@@ -44,11 +59,12 @@ class Camera:
     def to(self, *args: Any) -> Camera:
         """Move or cast every floating-point field (``size`` keeps its integer type)."""
         K = self.K.to(*args)
-        return Camera(K, self.distortion.to(K), self.R.to(K), self.t.to(K), self.size.to(K.device))
+        size, fisheye = self.size.to(K.device), self.fisheye.to(K.device)
+        return Camera(K, self.distortion.to(K), self.R.to(K), self.t.to(K), size, fisheye)
 
     @property
     def _fields(self) -> tuple[Tensor, ...]:
-        return self.K, self.distortion, self.R, self.t, self.size
+        return self.K, self.distortion, self.R, self.t, self.size, self.fisheye
 
     @property
     def center(self) -> Float[Tensor, "*batch 3"]:
@@ -60,9 +76,18 @@ class Camera:
         """Mean focal length in pixels."""
         return (self.K[..., 0, 0] + self.K[..., 1, 1]) / 2
 
+    @property
+    def five_numbers(self) -> Bool[Tensor, " *batch"]:
+        """Which lenses are described by k1, k2, p1, p2, k3 alone: no fisheye, no k4 to k6."""
+        return ~(self.fisheye | self.distortion[..., 5:].any(-1))
+
     def with_pose(self, R: Float[Tensor, "*batch 3 3"], t: Float[Tensor, "*batch 3"]) -> Camera:
         """The same intrinsics with other extrinsics."""
         return replace(self, R=R, t=t)
+
+    def at_origin(self) -> Camera:
+        """The same intrinsics at the origin, looking along +z."""
+        return self.with_pose(torch.eye(3).to(self.R).expand(self.R.shape), torch.zeros_like(self.t))
 
     def spread(self, axes: int) -> Camera:
         """Append axes of length one to the batch, so that (V) cameras broadcast against (V, F, J, 2 or 3) points."""
@@ -82,18 +107,33 @@ class Camera:
         """Points in this camera's frame to distorted pixels."""
         z = xyz_cam[..., 2:]
         z = torch.where(z.abs() < 1e-9, torch.full_like(z, 1e-9), z)
-        return self.to_pixels(distort(xyz_cam[..., :2] / z, self.distortion))
+        return self.from_normalized(xyz_cam[..., :2] / z)
+
+    def from_normalized(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
+        """Undistorted coordinates on the plane z = 1 to distorted pixels: the inverse of `to_normalized`."""
+        return self.to_pixels(distort(xy, self.distortion, self.fisheye))
 
     def to_pixels(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Normalised (distorted) image coordinates to pixels: K times (x, y, 1)."""
         return (self.K[..., :2, :2] @ xy[..., None])[..., 0] + self.K[..., :2, 2]
 
     def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
-        """Distorted pixels to undistorted coordinates on the plane z = 1 (see `undistort` for what has none)."""
+        """Distorted pixels to undistorted coordinates on the plane z = 1.
+
+        Pixels without a ray there (90 degrees off a fisheye's axis and more, or where the lens model folds back) give
+        finite coordinates that `from_normalized` does not bring back to them, which tells.
+        """
         offset = uv - self.K[..., :2, 2]
         y = offset[..., 1] / self.K[..., 1, 1]
         x = (offset[..., 0] - self.K[..., 0, 1] * y) / self.K[..., 0, 0]
-        return undistort(torch.stack([x, y], -1), self.distortion)
+        return undistort(torch.stack([x, y], -1), self.distortion, self.fisheye)
+
+    def expansion(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, " *out"]:
+        """How many times an error in pixels, divided by the focal length, is larger at ``xy`` on the plane z = 1.
+
+        That is 1 but for fisheyes, whose rays far off the axis lie far apart there.
+        """
+        return expansion(xy, self.distortion, self.fisheye)
 
     def undistort(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to the pixels of a lens without distortion and with the same K."""
@@ -138,47 +178,6 @@ def stack_cameras(cameras: Sequence[Camera]) -> Camera:
 def cat_cameras(batches: Sequence[Camera]) -> Camera:
     """Batches of cameras one after the other."""
     return Camera(*(torch.cat(field) for field in zip(*(batch._fields for batch in batches), strict=True)))
-
-
-def distort(xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"]) -> Float[Tensor, "*out 2"]:
-    """Apply Brown-Conrady distortion to normalised coordinates (Brown 1966; OpenCV's calib3d, equation 2)."""
-    k1, k2, p1, p2, k3 = distortion.unbind(-1)
-    x, y = xy.unbind(-1)
-    r2 = x * x + y * y
-    radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    return torch.stack(
-        [x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y], -1
-    )
-
-
-def undistort(
-    xy: Float[Tensor, "*points 2"], distortion: Float[Tensor, "*batch 5"], steps: int = 20
-) -> Float[Tensor, "*out 2"]:
-    """Invert `distort` by Newton's method with steps of at most 0.3.
-
-    Far outside the image the lens model folds back and some points have no inverse: the answer there is finite and
-    does not satisfy ``distort(answer) == xy``, which tells.
-    """
-    k1, k2, p1, p2, k3 = distortion.unbind(-1)
-    undistorted = xy + torch.zeros_like(distortion[..., :2])
-    if not bool(distortion.any()):
-        return undistorted
-    for _ in range(steps):
-        x, y = undistorted.unbind(-1)
-        r2 = x * x + y * y
-        radial = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-        slope = 2 * (k1 + r2 * (2 * k2 + 3 * k3 * r2))  # d radial / d r2, doubled
-        xx = radial + slope * x * x + 2 * p1 * y + 6 * p2 * x
-        yy = radial + slope * y * y + 6 * p1 * y + 2 * p2 * x
-        xy_yx = slope * x * y + 2 * p1 * x + 2 * p2 * y  # the Jacobian is symmetric
-        determinant = xx * yy - xy_yx * xy_yx
-        determinant = torch.where(determinant.abs() < 1e-6, torch.full_like(determinant, 1e-6), determinant)
-        u, v = (distort(undistorted, distortion) - xy).unbind(-1)
-        step = torch.stack([yy * u - xy_yx * v, xx * v - xy_yx * u], -1) / determinant[..., None]
-        undistorted = undistorted - step * (0.3 / step.norm(dim=-1, keepdim=True).clamp(min=0.3))
-        if not bool((step.abs() > 1e-14).any()):
-            break
-    return undistorted
 
 
 @dataclass(frozen=True)
@@ -233,9 +232,10 @@ class Rig:
 
     def save(self, path: AnyPath, intrinsics_only: bool = False) -> None:
         """Write JSON that any language reads (see docs/formats.md); without R and t where ``intrinsics_only``."""
-        fields = ("K", "distortion", "size") if intrinsics_only else ("K", "distortion", "R", "t", "size")
-        cameras = {
+        fields = ("K", "size") if intrinsics_only else ("K", "R", "t", "size")
+        cameras: dict[str, dict[str, Any]] = {
             name: {field: getattr(self.camera, field)[i].tolist() for field in fields}
+            | lens_entry(self.camera.distortion[i], bool(self.camera.fisheye[i]))
             for i, name in enumerate(self.names)
         }
         content: dict[str, Any] = {"format": "epipose-rig-2", "cameras": cameras}
@@ -267,18 +267,10 @@ class Rig:
 
 
 def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_only: bool) -> Camera:
-    def number(key: str, shape: tuple[int, ...], default: Any = None) -> Tensor:
-        if key not in entry and default is None:
+    def number(key: str, shape: tuple[int, ...]) -> Tensor:
+        if key not in entry:
             raise DamagedFileError(f"{path}: camera '{name}' has no '{key}' (expected numbers of shape {shape}).")
-        try:
-            value = torch.tensor(entry.get(key, default), dtype=torch.float64)
-        except (TypeError, ValueError) as error:
-            raise DamagedFileError(f"{path}: camera '{name}', '{key}': {error}.") from error
-        if value.shape != shape or not bool(value.isfinite().all()):
-            raise DamagedFileError(
-                f"{path}: camera '{name}', '{key}' must be finite of shape {shape}, got {value.tolist()}."
-            )
-        return value
+        return numbers(f"{path}: camera '{name}', '{key}'", entry[key], shape)
 
     K = number("K", (3, 3))
     if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
@@ -291,4 +283,5 @@ def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_onl
         R, t = number("R", (3, 3)), number("t", (3,))
         if float((R @ R.mT - torch.eye(3)).abs().max()) > 1e-3 or torch.linalg.det(R) < 0:
             raise DamagedFileError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
-    return Camera(K, number("distortion", (5,), [0.0] * 5), R, t, number("size", (2,)).round().long())
+    distortion, fisheye = read_lens(f"{path}: camera '{name}'", entry)
+    return Camera(K, distortion, R, t, number("size", (2,)).round().long(), torch.tensor(fisheye))

@@ -20,7 +20,7 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
 from epipose.io.images import holds_images
 from epipose.io.summary import html_table, one_line
-from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames
+from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames, stored_size
 
 _FORMAT = "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
@@ -33,6 +33,8 @@ class View:
 
     Its frames are every ``stride``-th of the file's, from the first on; ``frames`` and ``fps`` are of these.
     ``frame_times`` are seconds after the first frame where the frames do not come at even intervals, else None.
+    ``width`` and ``height`` are of its images, which have square pixels; ``sample_aspect_ratio`` is width over height
+    of a pixel as the file stores it (1: square).
     """
 
     name: str
@@ -44,10 +46,16 @@ class View:
     start: float = 0.0
     frame_times: tuple[float, ...] | None = None
     stride: int = 1
+    sample_aspect_ratio: float = 1.0
 
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
         return read_frames(self.video, [self.stride * number for number in numbers])
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height in the pixels of the file, which are not square where ``sample_aspect_ratio`` is not 1."""
+        return stored_size(self.width, self.height, self.sample_aspect_ratio)
 
     @property
     def moments(self) -> Float[np.ndarray, " frame"]:
@@ -148,11 +156,16 @@ class Clip:
     def read(self, view: View, moments: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """One RGB image of a view for each moment (ascending; default: all of the timeline): the nearest frame.
 
-        Raises DamagedFileError when the video ends before the frames that the clip promises.
+        Raises DamagedFileError when the video ends before the frames that the clip promises, or has another size.
         """
         numbers = self.frame_numbers(view, moments)
-        given = 0
+        given, of_one_size = 0, view.video.is_file()  # a folder may hold photos of several sizes
         for image in view.read(numbers.tolist()):
+            if of_one_size and image.shape[:2] != (view.height, view.width):
+                raise DamagedFileError(
+                    f"{view.video} has images of {image.shape[1]}x{image.shape[0]} (in square pixels, upright); clip.json "
+                    f"says {view.width}x{view.height}. Make the clip again: epipose detect."
+                )
             given += 1
             yield image
         if given < len(numbers):
@@ -224,7 +237,10 @@ def _views_in(source: Path) -> list[View]:
 def _probed(path: Path) -> View:
     info = probe(path)
     name = path.name if path.is_dir() else path.stem
-    return View(name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times)
+    return View(
+        name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times,
+        sample_aspect_ratio=info.sample_aspect_ratio,
+    )  # fmt: skip
 
 
 def _stored(video: Path, folder: Path) -> str:

@@ -149,7 +149,7 @@ def test_a_given_focal_length_that_does_not_fit_is_doubted_and_kept():
     change, sigma = found.doubt.focal.unbind(-1)
     assert int(change.abs().argmax()) == 1
     assert float(change[1]) < -3 * float(sigma[1])
-    honest = refine_rig(clip(through()), start(through()), ALL).focal_doubt
+    honest = refine_rig(clip(through()), start(through()), ALL).doubt.focal
     assert bool((honest[:, 0].abs() < 4 * honest[:, 1]).all())
 
 

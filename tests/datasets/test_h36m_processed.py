@@ -173,4 +173,4 @@ def test_oracle_of_these_tests_is_the_published_rig():
     real = h36m_rig().camera
     for camera in range(4):
         np.testing.assert_allclose(rotation(camera), real.R[camera], atol=2e-6)
-        np.testing.assert_allclose(LENSES[camera, [4, 5, 7, 8, 6]], real.distortion[camera], atol=1e-6)
+        np.testing.assert_allclose(LENSES[camera, [4, 5, 7, 8, 6]], real.distortion[camera, :5], atol=1e-6)

@@ -120,7 +120,7 @@ def test_the_lenses_are_those_of_the_files(tests_made) -> None:
     assert camera.K[0, 0] == pytest.approx(8.77 * 192)
     assert camera.K[1, 1] == pytest.approx(8.77 * 192 * 0.9932)
     assert camera.K[:2, 2].tolist() == pytest.approx([960 - 0.105 * 192, 540 + 0.1049 * 192])
-    assert camera.distortion.tolist() == pytest.approx(
+    assert camera.distortion[:5].tolist() == pytest.approx(
         [-0.276859611, 0.131125256, -0.000360494, -0.001149441, -0.049318332]
     )
     published = published_camera(root, "TS3")  # no file there: the numbers that are known of it

@@ -48,16 +48,18 @@ def test_cameras_are_those_that_opencv_reads_from_the_file(tmp_path):
     assert take.rig.camera.size.tolist() == [list(SIZE)] * 3
 
 
-def test_five_distortions_are_taken_and_a_fisheye_is_refused(tmp_path):
+def test_five_distortions_and_a_fisheye_are_taken(tmp_path):
     root = pose2sim(tmp_path / "trial")
     path = root / "calibration" / "Calib_scene.toml"
     path.write_text(calibration_toml(LENS))
-    np.testing.assert_allclose(_only(root).rig.camera.distortion.numpy(), np.tile(LENS, (3, 1)))
+    np.testing.assert_allclose(_only(root).rig.camera.distortion[:, :5].numpy(), np.tile(LENS, (3, 1)))
     path.write_text(calibration_toml().replace("fisheye = false", "fisheye = true", 1))
-    with pytest.raises(EpiposeError, match=r"Calib_scene.toml: camera 'cam01' is a fisheye"):
+    assert _only(root).rig.camera.fisheye.tolist() == [True, False, False]
+    path.write_text(calibration_toml(LENS).replace("fisheye = false", "fisheye = true", 1))
+    with pytest.raises(EpiposeError, match=r"Calib_scene.toml: camera 'cam01', 'distortion' has 5 .*A fisheye has k1"):
         _only(root)
     path.write_text(calibration_toml(LENS[:3]))
-    with pytest.raises(EpiposeError, match="'cam01' has 3 distortions"):
+    with pytest.raises(EpiposeError, match=r"'cam01', 'distortion' has 3 numbers"):
         _only(root)
 
 

@@ -1,6 +1,7 @@
 """Crops: the round trip through a distorted camera, pixels that stay where they were, scale and rotation in depth."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -225,3 +226,18 @@ def test_roi_needs_hips_and_shoulders() -> None:
     legs = Skeleton("legs", ("left_hip", "right_hip"), (-1, 0))
     with pytest.raises(InputError, match="lacks left_shoulder, right_shoulder"):
         roi_around(torch.rand(2, 2), torch.ones(2), legs)
+
+
+def test_depth_is_in_the_units_of_the_image_far_off_a_fisheyes_axis() -> None:
+    """At 60 degrees: a step along the line of sight is as long in d as a step across it, along the image's circle."""
+    K = torch.tensor([[[400.0, 0, 600], [0, 400, 600], [0, 0, 1]]], dtype=torch.float64)
+    lens = torch.tensor([[-0.013, 0.021, -0.014, 0.0027]], dtype=torch.float64)
+    camera = Camera.from_intrinsics(K, lens, torch.tensor([[1200, 1200]]))
+    camera = replace(camera, fisheye=torch.tensor([True]))
+    away = torch.tensor([math.sin(math.radians(60)), 0.0, 0.5], dtype=torch.float64)
+    across = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
+    pose = 5 * away + torch.stack([0 * across, 0.01 * across, 0.01 * away])[None]
+    centre = camera.project_in_frame(pose[:, 0])
+    box = torch.cat([centre, torch.tensor([[100.0, 0.0]], dtype=torch.float64)], -1)
+    uvd = pose_to_crop(pose, camera, box, 0)[0]
+    assert float((uvd[1, :2] - uvd[0, :2]).norm()) == pytest.approx(float(uvd[2, 2] - uvd[0, 2]), rel=1e-3)

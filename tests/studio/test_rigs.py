@@ -1,6 +1,7 @@
 """The studio's cameras look at the person, rigs are read from files, and sizes are what was asked for."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,11 @@ def test_what_is_no_rig_is_refused(tmp_path):
         read_rigs(path)
     with pytest.raises(EpiposeError, match="has 4 cameras"):
         random_rig(np.random.default_rng(0), "h36m", 5)
+
+
+def test_lenses_that_the_shaders_do_not_know_are_refused(tmp_path):
+    rig = centred_rig(h36m_rig())
+    fisheye = replace(rig, camera=replace(rig.camera, fisheye=torch.tensor([False, True, False, False])))
+    fisheye.save(tmp_path / "rig.json")
+    with pytest.raises(EpiposeError, match=rf"{rig.names[1]} is a fisheye"):
+        read_rigs(tmp_path / "rig.json")

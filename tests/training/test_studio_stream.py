@@ -127,7 +127,7 @@ def test_the_crop_is_that_of_a_real_image(angle, tangential):
     real = h36m_rig().camera[0]
     K = real.K.clone()
     K[1, 1] = K[0, 0]  # a turned box is a rolled camera where pixels are square
-    distortion = real.distortion + torch.tensor([0, 0, tangential, -0.7 * tangential, 0])
+    distortion = real.distortion + torch.tensor([0, 0, tangential, -0.7 * tangential, 0, 0, 0, 0])
     camera = Camera(K, distortion, real.R, real.t, real.size)
     points = torch.tensor([[0.2, 0.1, 1.0], [-0.3, 0.4, 0.3], [0.1, -0.2, 1.6]], dtype=torch.float64)
     xy = camera.project(points)
@@ -149,7 +149,7 @@ def test_a_turned_crop_is_drawn_as_it_would_be_cut(tangential):
     real = h36m_rig().camera[0]
     K = real.K.clone()
     K[1, 1] = K[0, 0]
-    distortion = real.distortion + torch.tensor([0, 0, tangential, -tangential, 0])
+    distortion = real.distortion + torch.tensor([0, 0, tangential, -tangential, 0, 0, 0, 0])
     camera = Camera(K, distortion, real.R, real.t, real.size)
     with Renderer(4) as renderer:
         person = set_scene(renderer, replace(RECIPE, side=96), rng, 1, 1.0)

@@ -20,6 +20,7 @@ from epipose.geometry.observations import Observations, observe, same_rays
 from epipose.geometry.sampling import stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
 from epipose.geometry.view_graph import triangulate_views
+from epipose.lens.brown_conrady import composed
 from epipose.poses import Poses2D
 
 FEW_FRAMES = 150  # for the rounds before the last
@@ -133,10 +134,8 @@ def with_intrinsics(given: Camera, bundle: Bundle, free: Free) -> Camera:
     K[:, :2, 2] += (K[:, :2, :2] @ bundle.center[..., None])[..., 0]
     root = bundle.aspect.sqrt()
     K[:, :2, :2] *= (f[:, None] * torch.stack([root, 1 / root], 1))[:, None]
-    # Rays are distorted by the bundle's model, then by the given one: the two as one, to r^4.
-    (a, b), (k1, k2, p1, p2, k3) = bundle.radial.mT, camera.distortion.mT
-    both = (a + f**2 * k1, b + 3 * a * f**2 * k1 + f**4 * k2, f * p1, f * p2, f**6 * k3)
-    return replace(camera, K=K, distortion=torch.stack(both, 1))
+    both = composed(camera.distortion, f, bundle.radial)
+    return replace(camera, K=K, distortion=torch.where(camera.fisheye[:, None], camera.distortion, both))
 
 
 def _with_lens(free: Free) -> bool:

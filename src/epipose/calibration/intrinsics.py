@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 import torch
 
-from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
-from epipose.clip import Clip
+from epipose.camera import Rig, assumed_camera, stack_cameras
+from epipose.clip import Clip, View
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
 from epipose.geometry.parameters import Sharing
@@ -47,13 +47,8 @@ def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
         )
     for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
         if size != [view.width, view.height]:
-            raise InputError(
-                f"{source}: camera '{camera}' was calibrated at {size[0]}x{size[1]} pixels; the video of view "
-                f"'{view.name}' has {view.width}x{view.height}. Give a file for the video's resolution: scale, crop or "
-                "pad K and size as the video was (epipose.Camera has resized and cropped)."
-            )
-    camera = Camera.from_intrinsics(rig.camera.K, rig.camera.distortion, rig.camera.size)
-    return Rig(clip.names, camera), note
+            raise InputError(_of_another_size(f"{source}: camera '{camera}'", size, view))
+    return Rig(clip.names, rig.camera.at_origin()), note
 
 
 def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
@@ -121,6 +116,23 @@ def choose_intrinsics(clip: Clip, path: Rig | AnyPath | None, focal: FocalChoice
         one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1
         focal = "shared" if one_size and len({round(f) for f in rig.camera.focal.tolist()}) == 1 else "each"
     return IntrinsicsChoice(rig, focal, sigma, note)
+
+
+def _of_another_size(camera: str, size: list[int], view: View) -> str:
+    """What to say of intrinsics for another size than that of a view's images."""
+    shown = f"{view.width}x{view.height}"
+    if view.sample_aspect_ratio != 1 and size == list(view.stored_size):
+        return (
+            f"{camera} was calibrated at {size[0]}x{size[1]} pixels, as the video of view '{view.name}' stores them; but "
+            f"that video has non-square pixels (sample aspect ratio {view.sample_aspect_ratio:.4g}), and is read at its "
+            f"display size, {shown}. Give a file for {shown}: epipose.Camera.resized({view.width}, {view.height}) makes "
+            "its K, if the calibration took the images as they are stored."
+        )
+    return (
+        f"{camera} was calibrated at {size[0]}x{size[1]} pixels; the video of view '{view.name}' has {shown}. Give a "
+        "file for the video's resolution: scale, crop or pad K and size as the video was (epipose.Camera has resized "
+        "and cropped)."
+    )
 
 
 def _read(source: Rig | AnyPath, intrinsics_only: bool = True) -> Rig:

@@ -95,7 +95,8 @@ def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
 
 def with_supported_lens(task: Task, now: Round) -> Round:
     """Distortion, each camera its own focal length, non-square pixels: each tried in turn, and kept where clear."""
-    now = _kept_if_clear(task, now, replace(now.free, radial=now.free.focal), "radial")
+    if bool(task.given.camera.five_numbers.all()):
+        now = _kept_if_clear(task, now, replace(now.free, radial=now.free.focal), "radial")
     if now.free.focal == "shared":
         now = _kept_if_clear(task, now, replace(now.free, focal="each"), "focal")
     return _kept_if_clear(task, now, replace(now.free, aspect=now.free.focal), "aspect")

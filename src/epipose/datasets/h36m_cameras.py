@@ -186,7 +186,7 @@ def _read_json_rigs(path: Path) -> dict[str, Rig]:
         subject: rig_from(
             tuple(known[name] for name in rig.names),
             [size_of(subject, known[name]) for name in rig.names],
-            *(part.numpy() for part in (rig.camera.K, rig.camera.distortion, rig.camera.R, rig.camera.t)),
+            *(part.numpy() for part in (rig.camera.K, rig.camera.distortion[:, :5], rig.camera.R, rig.camera.t)),
         )
         for subject, rig in zip(subjects, rigs, strict=True)
     }

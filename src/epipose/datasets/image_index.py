@@ -23,7 +23,7 @@ from PIL import Image
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.images import frame_files, holds_images
-from epipose.io.video import FOLDER_FPS, probe
+from epipose.io.video import FOLDER_FPS, pixel_aspect, probe, square_size
 
 MAX_END_DIFFERENCE_S = (
     1.0  # between the ends of two views, or of a view and the poses: encoders drop a video's last frames
@@ -61,7 +61,8 @@ def read_header(path: Path) -> ImageHeader:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
-            header = ImageHeader(stream.width, stream.height, stream.frames, fps)
+            size = square_size(stream.width, stream.height, pixel_aspect(stream))
+            header = ImageHeader(*size, stream.frames, fps)
     except (OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError) as error:
         what = "a folder of images" if path.is_dir() else "a video"
         raise DamagedFileError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error

@@ -4,9 +4,9 @@ Those markers are the project's own RESULT, not a ground truth: they were not me
 Pose2Sim's source (perfanalytics/pose2sim 0.10: calibration.toml_write, common.computeP and zup2yup,
 triangulation.make_trc, synchronization, poseEstimation) and its demo:
 
-- ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3), rotation
-  (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Its origin is chosen at
-  calibration; it is assumed to lie on the floor. Of several files the newest counts, as there.
+- ``calibration/*.toml`` has a table per camera: size, matrix, distortions (k1, k2, p1, p2 and perhaps k3 to k6, or a
+  fisheye's k1 to k4), rotation (Rodrigues) and translation in metres, all OpenCV's, from a world whose z is up. Its
+  origin is chosen at calibration; it is assumed to lie on the floor. Of several files the newest counts, as there.
 - ``Calib_qualisys.toml`` is a copy of a ``.qca.txt`` in which the distortion is 64 times too small (Pose2Sim divides it
   by 64 like the focal length, but it has no unit); where both are there, the original is read.
 - Cameras belong to videos by name, or else by order: that of the file, and that of the last number in the videos'
@@ -37,12 +37,13 @@ from epipose.camera import Camera, Rig, stack_cameras
 from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selection, Take
 from epipose.datasets.image_index import MAX_END_DIFFERENCE_S, frame_numbers, last_number, read_header
 from epipose.datasets.selection import check_names, check_unique, selected
-from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.errors import EpiposeError, InputError
 from epipose.formats.containers import reading
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import Markers, read_trc
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import VIDEO_SUFFIXES
+from epipose.lens.file_entry import read_lens
 from epipose.poses import Poses3D
 from epipose.skeletons import BODY25
 
@@ -201,15 +202,12 @@ def _rig(path: Path) -> Rig:
 
 
 def _camera(path: Path, name: str, table: dict[str, Any]) -> Camera:
-    if table.get("fisheye", False):
-        raise InputError(f"{path}: camera '{name}' is a fisheye, which is not supported. Undistort its video first.")
-    distortion = [float(value) for value in table["distortions"]]
-    if len(distortion) not in (4, 5):
-        raise DamagedFileError(f"{path}: '{name}' has {len(distortion)} distortions; expected k1, k2, p1, p2 (, k3).")
+    lens = {"distortion": table["distortions"], "model": "fisheye" if table.get("fisheye", False) else "brown-conrady"}
+    distortion, is_fisheye = read_lens(f"{path}: camera '{name}'", lens)
     R = cv2.Rodrigues(np.array(table["rotation"], dtype=float))[0]
     K, t = (torch.tensor(table[key], dtype=torch.float64) for key in ("matrix", "translation"))
-    coefficients = torch.tensor([*distortion, 0.0][:5], dtype=torch.float64)
-    return Camera(K, coefficients, torch.from_numpy(R), t, torch.tensor(table["size"]).round().long())
+    size = torch.tensor(table["size"]).round().long()
+    return Camera(K, distortion, torch.from_numpy(R), t, size, torch.tensor(is_fisheye))
 
 
 def _named(rig: Rig, videos: tuple[str, ...], trial: Path) -> Rig:

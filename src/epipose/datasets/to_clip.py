@@ -145,7 +145,12 @@ def _rig_and_views(take: Take, stride: int) -> tuple[Rig, list[View]]:
                 "download or extract them again."
             )
         count = (info.frames - 1) // stride + 1
-        views.append(View(name, path.resolve(), info.width, info.height, count, take.fps / stride, stride=stride))
+        views.append(
+            View(
+                name, path.resolve(), info.width, info.height, count, take.fps / stride, stride=stride,
+                sample_aspect_ratio=info.sample_aspect_ratio,
+            )
+        )  # fmt: skip
     return take.rig, views
 
 

@@ -51,7 +51,8 @@ def read_rigs(path: AnyPath) -> list[Rig]:
     """The rigs of a file: one of epipose's own, or many, as Human3.6M's cameras are published.
 
     There every camera is called GROUP/NAME, has K, dist, R and t in millimetres, and no size: it is twice the principal
-    point, to the nearest ten pixels. Raises DamagedFileError for anything else, InputError for a rig without scale.
+    point, to the nearest ten pixels. Raises DamagedFileError for anything else, InputError for a rig without scale and
+    for lenses that the studio does not draw.
     """
     content = read_json(path)
     if isinstance(content, dict) and str(content.get("format", "")).startswith("epipose-rig"):
@@ -61,19 +62,32 @@ def read_rigs(path: AnyPath) -> list[Rig]:
                 f"The rig {path} is not metric and upright: the studio needs metres and a floor at z = 0. "
                 "Calibrate with --height, or give another rig."
             )
-        return [rig]
+        return _drawable([rig], path)
     groups: dict[str, dict] = {}
     try:
         for name, entry in content["cameras"].items():
             group, _, camera = name.partition("/")
             size = [10 * round(entry["K"][axis][2] / 5) for axis in (0, 1)]
             groups.setdefault(group, {})[f"cam{camera}"] = {**entry, "distortion": entry["dist"], "size": size}
-        return [_rig_of(cameras, millimetres=True) for cameras in groups.values()]
+        return _drawable([_rig_of(cameras, millimetres=True) for cameras in groups.values()], path)
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise DamagedFileError(
             f'{path} is no file of rigs ({error}): expected epipose\'s rig.json, or {{"cameras": {{"S1/54138969": '
             '{"K": 3x3, "dist": 5, "R": 3x3, "t": 3 (millimetres)}}}.'
         ) from error
+
+
+def _drawable(rigs: list[Rig], path: AnyPath) -> list[Rig]:
+    """The rigs; InputError where the studio does not draw a lens."""
+    for rig in rigs:
+        others = ~rig.camera.five_numbers
+        if bool(others.any()):
+            names = ", ".join(name for name, other in zip(rig.names, others.tolist(), strict=True) if other)
+            raise InputError(
+                f"{path}: the studio draws lenses of k1, k2, p1, p2, k3 alone; {names} is a fisheye or has k4 to k6. Give "
+                "a rig without it."
+            )
+    return rigs
 
 
 def _rig_of(cameras: dict, *, millimetres: bool) -> Rig:
@@ -83,5 +97,5 @@ def _rig_of(cameras: dict, *, millimetres: bool) -> Rig:
     }
     size = torch.tensor([camera["size"] for camera in cameras.values()])
     t = field["t"].reshape(-1, 3) / (1000 if millimetres else 1)
-    camera = Camera(field["K"], field["distortion"].reshape(-1, 5), nearest_rotation(field["R"]), t, size)
+    camera = Camera(field["K"], field["distortion"].flatten(1), nearest_rotation(field["R"]), t, size)
     return Rig(tuple(cameras), camera, metric=True, upright=True)

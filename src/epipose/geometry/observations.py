@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.camera import Rig, distort
+from epipose.camera import Rig
 from epipose.errors import InputError
 from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
@@ -89,14 +89,14 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) ->
     camera = rig.camera.to(torch.float64).spread(2)
     noise = NOISE_SHARE * person_size(xy, weight) / rig.camera.focal[:, None].double()
     x = camera.to_normalized(xy)
-    on_lens = (camera.to_pixels(distort(x, camera.distortion)) - xy).norm(dim=-1) < 0.01
+    on_lens = (camera.from_normalized(x) - xy).norm(dim=-1) < 0.01
     x, weight = torch.where(on_lens[..., None], x, torch.zeros_like(x)), weight * on_lens
-    return Observations(x, weight, noise[..., None].expand_as(weight).contiguous(), _velocity(x, weight))
+    return Observations(x, weight, noise[..., None] * camera.expansion(x), _velocity(x, weight))
 
 
 def same_rays(a: Rig, b: Rig) -> bool:
     """Whether both rigs give the same observations: equal intrinsics and lags, whatever their poses."""
-    of_a, of_b = ((rig.camera.K, rig.camera.distortion, rig.lag) for rig in (a, b))
+    of_a, of_b = ((rig.camera.K, rig.camera.distortion, rig.camera.fisheye, rig.lag) for rig in (a, b))
     return all(torch.equal(one.double(), other.double()) for one, other in zip(of_a, of_b, strict=True))
 
 

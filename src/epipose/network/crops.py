@@ -163,11 +163,16 @@ class _LineOfSight(NamedTuple):
 
 def _line_of_sight(camera: Camera, box: Float[Tensor, "*batch 4"]) -> _LineOfSight:
     """Turned by the smallest rotation, and zoomed so that the box's centre is shown as large as it was."""
-    xy = camera.to_normalized(box[..., :2])
-    x, y, z = functional.normalize(torch.cat([xy, torch.ones_like(xy[..., :1])], -1), dim=-1).unbind(-1)
+    ray = camera.to_normalized(box[..., :2])
+    x, y, z = functional.normalize(torch.cat([ray, torch.ones_like(ray[..., :1])], -1), dim=-1).unbind(-1)
     xx, xy, yy = (part / (1 + z) for part in (x * x, x * y, y * y))
     R = torch.stack([1 - xx, -xy, x, -xy, 1 - yy, y, -x, -y, z], -1).unflatten(-1, (3, 3))
-    return _LineOfSight(R, camera.focal / z)
+    focal = camera.focal / z
+    if bool(camera.fisheye.any()):  # shows things smaller off its axis than a pinhole does
+        seen, flat = camera.from_normalized(ray), camera.to_pixels(ray)
+        shown = (seen - camera.K[..., :2, 2]).norm(dim=-1), (flat - camera.K[..., :2, 2]).norm(dim=-1)
+        focal = torch.where(camera.fisheye & (shown[1] > 0), focal * shown[0] / shown[1].clamp(min=1e-9), focal)
+    return _LineOfSight(R, focal)
 
 
 def crop_from_pixels(

@@ -202,7 +202,7 @@ class Renderer:
         for program in (self._person, self._patch, self._seat):
             _set(
                 program, cam_from_world=matrix.T, row_u=K[0], row_v=K[1], size=size,
-                distortion=camera.distortion.numpy(), widest=1.3 * float((rays_cam**2).sum(-1).max()),
+                distortion=camera.distortion[:5].numpy(), widest=1.3 * float((rays_cam**2).sum(-1).max()),
                 reach=np.array(_DEPTH_RANGE), eye=centre,
             )  # fmt: skip
         _set(self._room, size=size, eye=centre)

@@ -156,6 +156,7 @@ def through(camera: Camera, box: Float[Tensor, "4"], side: int) -> Camera:
     """The camera whose image is the stored crop: ``side`` pixels that show ``WINDOW`` x the box, as `crop_image`.
 
     A turned box is a camera that is rolled about its axis, its tangential distortion with it; exact for square pixels.
+    The studio's lenses are no fisheyes.
     """
     zoom = side / (WINDOW * box[2])
     K, angle = camera.K.clone(), box[3]
