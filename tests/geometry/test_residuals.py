@@ -24,11 +24,14 @@ CASES = {
     "each its focal": ((), Free(focal="each"), Priors(focal_sigma=(0.01, 0.02, 0.03, 0.04))),
     "shared lens": ((), Free(focal="shared", radial="shared"), Priors(radial_sigma=0.02)),
     "each its lens": ((), Free(focal="each", radial="each"), Priors(radial_sigma=0.02)),
+    "principal points": ((), Free(center="each"), Priors(center_sigma=(0.01, 0.02, 0.03, 0.04))),
+    "shared principal point": ((), Free(focal="shared", center="shared"), Priors(center_sigma=0.02)),
+    "pixels not square": ((), Free(aspect="each", radial="shared"), Priors(aspect_sigma=0.03)),
     "lag": ((), Free(lag=True), Priors(lag_sigma=0.3)),
     "lens alone": (H36M17.bones, Free(poses=False, focal="each", radial="shared"), Priors()),
     "all": (
         H36M17.bones,
-        Free(focal="each", radial="each", lag=True),
+        Free(focal="each", radial="each", center="each", aspect="shared", lag=True),
         Priors(symmetric=SYMMETRIC, smoothness=0.02, focal_sigma=0.1, radial_sigma=0.1, lag_sigma=0.5),
     ),
 }
@@ -121,22 +124,29 @@ def test_where_everything_fits_the_matrix_is_the_curvature_of_the_cost(case):
 
 
 def test_a_lens_bends_rays_as_the_camera_does():
-    """K and k1, k2 of a camera say where a joint is seen, and so do focal and radial of the bundle."""
+    """K and k1, k2 of a camera say where a joint is seen; so do focal, aspect, centre and radial of the bundle."""
     camera, xyz, assumed = rig().camera, moving_skeleton(FRAMES), 1000.0
     radial = torch.tensor([[-0.2, 0.1], [0.1, -0.05], [0.0, 0.2], [-0.3, 0.0]], dtype=torch.float64)
     distortion = torch.cat([radial, torch.zeros(4, 3, dtype=torch.float64)], 1)
     focal = torch.tensor([1.0, 1.1, 0.9, 1.3], dtype=torch.float64)
+    aspect = torch.tensor([1.0, 1.2, 0.8, 1.05], dtype=torch.float64)
+    center = torch.tensor([[0.0, 0.0], [0.02, -0.01], [0.0, 0.03], [-0.01, 0.0]], dtype=torch.float64)
     K = camera.K.clone()
-    K[:, :2, :2] = assumed * focal[:, None, None] * torch.eye(2, dtype=torch.float64)
+    K[:, 0, 0], K[:, 1, 1] = assumed * focal * aspect.sqrt(), assumed * focal / aspect.sqrt()
+    middle = K[:, :2, 2].clone()
+    K[:, :2, 2] += assumed * center
     pixels = dataclasses.replace(camera, K=K, distortion=distortion).spread(2).project(xyz)
-    x = (pixels - K[:, None, None, :2, 2]) / assumed + 0.001
+    x = (pixels - middle[:, None, None]) / assumed + 0.001
     weight = torch.ones(x.shape[:-1], dtype=torch.float64)
     problem = BundleResiduals(BundleProblem(x, weight, NOISE * weight), xyz, None)
-    state = problem.start(camera.R, camera.t, xyz, None)._replace(focal=focal, radial=radial)
+    state = problem.start(camera.R, camera.t, xyz, None)._replace(
+        focal=focal, radial=radial, center=center, aspect=aspect
+    )  # fmt: skip
     residual = problem.images(state).r
     assert torch.allclose(residual, torch.full_like(residual, -0.001 / NOISE), rtol=1e-9)
     expected = float(torch.tensor(2 * (0.001 / NOISE) ** 2).log1p()) * weight.numel()
     priors = (focal.log() / 0.5).square().sum() + (radial / 0.3).square().sum()
+    priors = priors + (center / 0.02).square().sum() + (aspect.log() / 0.2).square().sum()
     assert problem.cost(state) == pytest.approx(expected + float(priors), rel=1e-6)
 
 

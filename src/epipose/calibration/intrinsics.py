@@ -94,10 +94,11 @@ def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
 
 
 class IntrinsicsChoice(NamedTuple):
-    """Intrinsics to begin with, which focal lengths to estimate, their relative sigma, and a note for the user."""
+    """Intrinsics to begin with, which to estimate, relative sigma of the focal lengths, and a note for the user."""
 
     rig: Rig
     focal: Sharing
+    center: Sharing  # of the principal points: known from a file, or assumed in the middle of the image
     sigma: tuple[float | None, ...]
     note: str
 
@@ -110,12 +111,24 @@ def choose_intrinsics(clip: Clip, path: Rig | AnyPath | None, focal: FocalChoice
     """
     if path is not None:
         rig, note = intrinsics_from(path, clip)
-        return IntrinsicsChoice(rig, "known" if focal == "auto" else focal, (_FILE_SIGMA,) * len(clip.views), note)
+        focal = "known" if focal == "auto" else focal
+        _check_estimable(rig, focal)
+        return IntrinsicsChoice(rig, focal, "known", (_FILE_SIGMA,) * len(clip.views), note)
     rig, note, sigma = assumed_intrinsics(clip)
     if focal == "auto":
         one_size = len({frozenset((view.width, view.height)) for view in clip.views}) == 1
         focal = "shared" if one_size and len({round(f) for f in rig.camera.focal.tolist()}) == 1 else "each"
-    return IntrinsicsChoice(rig, focal, sigma, note)
+    return IntrinsicsChoice(rig, focal, "known" if focal == "known" else "each", sigma, note)
+
+
+def _check_estimable(rig: Rig, focal: Sharing) -> None:
+    """Raise InputError where the focal length of a fisheye is to be estimated."""
+    fisheyes = [name for name, fisheye in zip(rig.names, rig.camera.fisheye.tolist(), strict=True) if fisheye]
+    if fisheyes and focal != "known":
+        raise InputError(
+            f"--focal {focal}: the focal length of a fisheye cannot be estimated from people ({', '.join(fisheyes)}). "
+            "Give its intrinsics from a calibration, and leave --focal at auto or known."
+        )
 
 
 def _of_another_size(camera: str, size: list[int], view: View) -> str:

@@ -42,7 +42,7 @@ def calibrate(
         chosen = choose_intrinsics(clip, intrinsics, options.focal)
         note = chosen.note
         result = calibrate_rig(
-            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, focal_sigma=chosen.sigma, clocks=options.clocks,
+            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma, clocks=options.clocks,
             constant_bones=options.constant_bones, symmetric=options.symmetric, smoothness=options.smoothness,
             measure=measure, max_frames=options.max_frames, seed=options.seed,
         )  # fmt: skip
