@@ -5,10 +5,10 @@
 - OpenCV alone: five-point RANSAC on pooled joints, recoverPose, triangulatePoints, solvePnPRansac;
 - PoseLib: its robust relative and absolute pose, each with its own non-linear refinement;
 - pycolmap: Ceres' bundle adjustment (Cauchy loss) started where ours starts;
-- humancalib: see humancalib_rival.py.
+- humancalib: see humancalib_rival.py; caliscope: see caliscope_rival.py (each in a Python of its own).
 
-All see keypoints of confidence 0.3 and more, all frames, without distortion, and the error we expect of a keypoint as
-their threshold. None is given the ground truth.
+All see keypoints of confidence 0.3 and more, all frames, without distortion (caliscope takes it away itself), and those
+that take a threshold get the error we expect of a keypoint. None is given the ground truth.
 """
 
 from __future__ import annotations
