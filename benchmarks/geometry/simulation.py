@@ -1,8 +1,8 @@
 """Simulated clips of a person before a real rig, with ground truth for cameras and joints.
 
-Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise), motions are real
-motion capture (by option; a generated walk otherwise) of one body per clip (drawn_motion.py), put in the middle of the
-rig with a random heading and place.
+Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise) or drawn ones of 2
+to 14 cameras (drawn_rigs.py). Motions are real motion capture (by option; a generated walk otherwise) of one body per
+clip (drawn_motion.py), put in the middle of the rig with a random heading and place.
 Two kinds of detections: "simple" has Gaussian errors in pixels and a share of outliers of 60 px, all equally confident;
 "detector" has the errors of a real detector (noise_model.py). A joint outside the image is missing.
 """
@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks.geometry.drawn_motion import Scene, random_motion, sampled
+from benchmarks.geometry.drawn_rigs import Layout, drawn_rig
 from benchmarks.geometry.noise_model import NoiseModel, draw
 from epipose.camera import Camera, Rig
 from epipose.errors import InputError
@@ -59,6 +60,13 @@ class Simulated:
         camera = self.rig.camera
         return Rig(self.rig.names, Camera.from_intrinsics(camera.K, camera.distortion, camera.size))
 
+    def of_views(self, names: tuple[str, ...]) -> Simulated:
+        """The same clip, detections and all, through some of its cameras."""
+        chosen = [self.rig.names.index(name) for name in names]
+        poses = replace(self.poses, xy=self.poses.xy[chosen], conf=self.poses.conf[chosen], views=names)
+        offsets = tuple(self.offsets[view] for view in chosen)
+        return replace(self, poses=poses, rig=self.rig.select(names), offsets=offsets)
+
     def with_view(self, view: int, xy: Float[Tensor, "frame joint 2"], conf: Float[Tensor, "frame joint"]) -> Simulated:
         """The same clip with other detections in one view."""
         poses_xy, poses_conf = self.poses.xy.clone(), self.poses.conf.clone()
@@ -82,15 +90,17 @@ def simulate(
     offsets: tuple[float, ...] | None = None,
     roam: float | None = None,
     supple: bool = False,
+    layout: Layout | None = None,
 ) -> Simulated:
     """One clip of ``frames`` frames; the same seed gives the same clip.
 
     ``offsets``: frames (may be fractional) by which each view runs late. ``roam``: half the extent of the person's path
     in metres (0: on the spot); None leaves it as captured. ``motions``: pattern of the motions' names to draw from.
-    ``supple``: the trunk's bones keep the changes of length they were captured with.
+    ``supple``: the trunk's bones keep the changes of length they were captured with. ``layout``: a drawn
+    rig (drawn_rigs.py) of that kind, with up to 14 views, in place of a real one.
     """
     rng = np.random.default_rng(seed)
-    rig = _random_rig(rng, views, rigs)
+    rig = _random_rig(rng, views, rigs) if layout is None else drawn_rig(rng, views, layout)
     offsets = tuple(offsets or (0.0,) * views)
     if len(offsets) != views:
         raise InputError(f"{len(offsets)} offsets for {views} views; one per view is expected.")
