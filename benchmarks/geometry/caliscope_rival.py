@@ -13,15 +13,13 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
-from benchmarks.geometry.rivals import Rival
+from benchmarks.geometry.rivals import Rival, TimedRig
 from epipose.camera import Rig
 from epipose.poses import Poses2D
 
@@ -31,30 +29,8 @@ _MIN_CONF = 0.3
 Steps = Literal["steps", "whole"]
 
 
-@dataclass(frozen=True)
-class TimedRig:
-    """The rig, and the seconds of the calibration alone."""
-
-    rig: Rig
-    seconds: float
-    cpu_seconds: float
-
-
 def caliscope(python: Path, steps: Steps = "steps", timeout: float = 900.0) -> Rival:
-    """The rival, given a Python that has the package."""
-    run = timed_caliscope(python, steps, timeout)
-
-    def rig_only(poses: Poses2D, intrinsics: Rig) -> Rig | None:
-        found = run(poses, intrinsics)
-        return None if found is None else found.rig
-
-    return rig_only
-
-
-def timed_caliscope(
-    python: Path, steps: Steps = "steps", timeout: float = 900.0
-) -> Callable[[Poses2D, Rig], TimedRig | None]:
-    """The rival with its own clock: seconds without the start of the process and without imports."""
+    """The rival, given a Python that has the package; its clock counts neither the process's start nor imports."""
 
     def run(poses: Poses2D, intrinsics: Rig) -> TimedRig | None:
         camera = intrinsics.camera.to(torch.float64)

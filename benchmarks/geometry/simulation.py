@@ -91,19 +91,21 @@ def simulate(
     roam: float | None = None,
     supple: bool = False,
     layout: Layout | None = None,
+    rig: Rig | None = None,
 ) -> Simulated:
     """One clip of ``frames`` frames; the same seed gives the same clip.
 
     ``offsets``: frames (may be fractional) by which each view runs late. ``roam``: half the extent of the person's path
     in metres (0: on the spot); None leaves it as captured. ``motions``: pattern of the motions' names to draw from.
     ``supple``: the trunk's bones keep the changes of length they were captured with. ``layout``: a drawn
-    rig (drawn_rigs.py) of that kind, with up to 14 views, in place of a real one.
+    rig (drawn_rigs.py) of that kind, with up to 14 views, in place of a real one. ``rig``: this one, nothing is drawn.
     """
     rng = np.random.default_rng(seed)
-    rig = _random_rig(rng, views, rigs) if layout is None else drawn_rig(rng, views, layout)
-    offsets = tuple(offsets or (0.0,) * views)
-    if len(offsets) != views:
-        raise InputError(f"{len(offsets)} offsets for {views} views; one per view is expected.")
+    if rig is None:
+        rig = _random_rig(rng, views, rigs) if layout is None else drawn_rig(rng, views, layout)
+    offsets = tuple(offsets or (0.0,) * len(rig.names))
+    if len(offsets) != len(rig.names):
+        raise InputError(f"{len(offsets)} offsets for {len(rig.names)} views; one per view is expected.")
     scene = Scene(mocap, rigs, motions, supple)
     early, late = min(*offsets, 0.0), max(*offsets, 0.0)
     name, dense = random_motion(rng, (frames + 1 + late - early) / fps, scene, roam)

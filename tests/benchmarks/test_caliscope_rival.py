@@ -5,7 +5,8 @@ import sys
 import pytest
 import torch
 
-from benchmarks.geometry.caliscope_rival import caliscope, timed_caliscope
+from benchmarks.geometry.caliscope_rival import caliscope
+from benchmarks.geometry.rivals import TimedRig
 from benchmarks.geometry.simulation import simulate
 
 
@@ -35,8 +36,9 @@ np.savez(target, R=np.stack([np.eye(3)] * 4), t=given["K"][:, 0, :, None], secon
 def test_keypoints_and_intrinsics_go_there_and_cameras_come_back(answering):
     clip = simulate(0, frames=20)
     clip.poses.conf[0, 0] = 0.29
-    found = timed_caliscope(answering(_ECHO.format(seen=int((clip.poses.conf >= 0.3).sum()))))(clip.poses, clip.given())
-    assert found is not None
+    found = caliscope(answering(_ECHO.format(seen=int((clip.poses.conf >= 0.3).sum()))))(clip.poses, clip.given())
+    assert isinstance(found, TimedRig)
+    assert found.rig is not None
     assert found.rig.names == clip.rig.names
     assert torch.equal(found.rig.camera.R, torch.eye(3, dtype=torch.float64).expand(4, 3, 3))
     assert torch.equal(found.rig.camera.t, clip.rig.camera.K[:, 0])
