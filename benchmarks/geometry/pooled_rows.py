@@ -6,7 +6,7 @@ detector does alike in every clip stays; what differs averages out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from statistics import median
 
@@ -20,13 +20,14 @@ from epipose.poses import Poses2D
 
 # (clips as keypoints and frame rate, intrinsics) -> one rig per clip, of the same cameras
 Pooled = Callable[[Sequence[tuple[Poses2D, float]], Rig], Sequence[Rig]]
+RunAll = Callable[[Callable[[tuple[int, Options]], Result], Sequence[tuple[int, Options]], int], Iterable[Result]]
 _CLIPS, _RIGS, _FRAMES = 10, 3, 200
 
 
-def pooled_part(options: Options, pooled: Pooled) -> Result:
+def pooled_part(options: Options, pooled: Pooled, run_all: RunAll = in_processes) -> Result:
     """Median over the rigs of (error of the median single clip over that of the pooled rig)."""
     jobs = [(seed, options) for seed in options.seed_range(_RIGS)]
-    runs = list(in_processes(partial(_run, pooled), jobs, options.workers))
+    runs = list(run_all(partial(_run, pooled), jobs, options.workers))
     return {"pooled_gain": median(run["gain"] for run in runs), "pooled": {"clips": _CLIPS, "runs": runs}}
 
 
