@@ -49,7 +49,8 @@ def verdict_part(options: Options) -> Result:
         return {}
     found = summary(read(options.failures))
     quoted = ("verdict_gross_rejected_share", "verdict_good_rejected_share")
-    return {**{key: found[key] for key in quoted}, "verdicts": found}
+    trusted = {"trusted_worst_deg": found["worst_rotation_trusted_deg"]}
+    return {**{key: found[key] for key in quoted}, **trusted, "verdicts": found}
 
 
 def speed_part(options: Options) -> Result:
