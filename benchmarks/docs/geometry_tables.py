@@ -25,7 +25,23 @@ class _Number(NamedTuple):
 
 
 _NUMBERS = (
-    _Number("sim_rotation_deg_median", "simulated: rotation, degrees, median pair", 3, False, 0.15),
+    _Number("sim_rotation_deg_median", "simulated: rotation, degrees, median pair", 3, False, 0.065),
+    _Number("sim_rotation_over_best_rival", "simulated, 6 px + 3 %: rotation over the best rival's", 3, False, 1.0),
+    _Number(
+        "detector_rotation_over_best_rival",
+        "simulated, detector's errors: rotation over the best rival's",
+        3,
+        False,
+        0.9,
+    ),
+    _Number(
+        "drawn_rigs_rotation_over_best_rival",
+        "simulated, drawn rigs of 4 to 14 cameras: rotation over the best rival's, the worse noise",
+        3,
+        False,
+        1.0,
+    ),
+    _Number("prior_harm_share", "simulated: share of clips that bones make worse by over 5 %", 3, False, 0.05),
     _Number("sim_label_gap_mm", "simulated: what recovered cameras add to the labels' error, mm", 2, False, 1.0),
     _Number(
         "sim_gain_over_vector_median",
@@ -44,15 +60,24 @@ _NUMBERS = (
     ),
     _Number("sim_offset_exact_share", "simulated, time offsets up to 10 s: share found to the frame", 3, True, 0.99),
     _Number("sim_offset_error_frames", "simulated, sub-frame time offsets: error, frames, median", 3, False, 0.15),
-    _Number("sample_rotation_deg_median", "sample: rotation, degrees, median pair", 2, False, 1.4),
-    _Number("sample_rotation_deg_max", "sample: rotation, degrees, worst pair", 2, False, 2.0),
+    _Number("z_rms_given", "simulated: z of rotations, rms, intrinsics given, 3 to 8 cameras", 2, False, 1.3),
+    _Number("z_rms_hidden", "simulated: z of rotations, rms, intrinsics hidden, 3 to 8 cameras", 2, False, 1.3),
+    _Number("z_rms_two_views", "simulated: z of rotations, rms, 2 cameras", 2, False, 1.3),
+    _Number("pooled_gain", "simulated: error of a median clip over that of ten clips together", 2, True, 2.0),
+    _Number("many_cameras_ratio", "simulated: error of 14 cameras over that of 8 of the same", 3, False, 1.05),
+    _Number("many_cameras_cpu_ratio", "simulated: CPU time of 14 cameras over that of 8 of the same", 2, False, 4.0),
+    _Number("hopeless_seconds", "simulated: seconds until hopeless footage is said to be so", 1, False, 60.0),
+    _Number("sample_rotation_deg_median", "sample: rotation, degrees, median pair", 2, False, 1.2),
+    _Number("sample_rotation_deg_max", "sample: rotation, degrees, worst pair", 2, False, 1.75),
     _Number("sample_center_mm_mean", "sample: centres, mm, mean", 1, False, 22.0),
     _Number(
         "sample_nofocal_rotation_deg_median", "sample, intrinsics hidden: rotation, degrees, median pair", 2, False, 2.5
     ),
     _Number("sample_nofocal_focal_error_pct", "sample, intrinsics hidden: focal length, error in %", 2, False, 5.0),
     _Number("sample_offset_error_frames", "sample, videos cut: largest error of a time offset, frames", 2, False, 1.0),
-    _Number("ba_speed_over_ceres", "bundle adjustment: times as fast as Ceres", 2, True, 1.5),
+    _Number("ba_speed_over_ceres", "bundle adjustment: times as fast as Ceres", 2, True, 2.0),
+    _Number("ba_cost_over_ceres", "bundle adjustment: cost over Ceres'", 4, False, 1.0),
+    _Number("calibrate_cpu_over_caliscope", "sample: CPU time over caliscope's, verdict included", 2, False, 1.0),
     _Number("triangulation_speed_over_opencv", "two-view triangulation: times as fast as OpenCV", 1, True, 10.0),
     _Number("calibrate_1000_frames_s", "four cameras from 1000 frames, seconds", 1, False, 10.0),
     _Number(
@@ -61,6 +86,7 @@ _NUMBERS = (
     _Number(
         "verdict_good_rejected_share", "verdict, simulated: share of good cameras that are rejected", 4, False, 0.02
     ),
+    _Number("trusted_worst_deg", "verdict, simulated: largest rotation error that is trusted, degrees", 2, False, 3.0),
 )
 # The rows of the README.
 _SHORT = (
@@ -98,20 +124,22 @@ def simulation(result: Result) -> str:
     for row in result["simulation"]["table"]:
         noise = f"{row['amount']:g} px + 3 %" if row["noise"] == "simple" else f"detector x {row['amount']:g}"
         case = noise if row["walks"] else f"{noise}, as captured"
-        errors = [number(row[key], digits) for key, digits in (_ERRORS | {"label_gap_mm": 2, "seconds": 1}).items()]
-        rows.append([f"{case}: {row['method']}", str(row["found"]), *errors])
-    headers = ("noise: method", "clips with cameras", *_ERROR_HEADERS, "labels, added by the cameras mm", "seconds")
+        case = case if row["rigs"] == "h36m" else f"{case}, drawn rigs"
+        columns = _ERRORS | {"rotation_deg_median": 3, "label_gap_mm": 2, "cpu_seconds": 1}
+        errors = [number(row[key], digits) for key, digits in columns.items()]
+        rows.append([f"{case}: {row['method']}", f"{row['found']} of {row['clips']}", *errors])
+    headers = ("noise: method", "clips with cameras", *_ERROR_HEADERS, "labels, added by the cameras mm", "CPU seconds")
     return markdown(headers, rows)
 
 
 def sample(result: Result) -> str:
     """Every method on the real clip, with either detector's keypoints."""
     rows = [
-        [f"{detector}: {method}", *_numbers(row, _ERRORS | {"seconds": 1})]
+        [f"{detector}: {method}", *_numbers(row, _ERRORS | {"cpu_seconds": 1})]
         for detector, methods in result["sample"].items()
         for method, row in methods.items()
     ]
-    return markdown(("BlazePose: method", *_ERROR_HEADERS, "seconds"), rows)
+    return markdown(("BlazePose: method", *_ERROR_HEADERS, "CPU seconds"), rows)
 
 
 def unknowns(result: Result) -> str:
@@ -178,12 +206,13 @@ def speed(result: Result) -> str:
     found = result["speed"]
     bundle, points, calibration = found["bundle"], found["triangulation"], found["calibration"]
     rotation = [number(bundle[f"{name}_rotation_deg_median"], 3) for name in ("ours", "ceres")]
+    cost = [number(bundle[f"{name}_cost"], 0) for name in ("ours", "ceres")]
     rows = [
         [
             f"bundle adjustment, {bundle['points']:.0f} points, 4 cameras: Ceres",
             *(number(bundle[f"{name}_seconds"], 2) for name in ("ours", "ceres")),
             number(bundle["ba_speed_over_ceres"], 2),
-            f"rotation {rotation[0]} and {rotation[1]} degrees",
+            f"rotation {rotation[0]} and {rotation[1]} degrees, cost {cost[0]} and {cost[1]}",
         ],
         [
             f"triangulation, {points['points']:.0f} points, 2 cameras: OpenCV",

@@ -22,6 +22,7 @@ from benchmarks.docs import (
     house,
     modules,
     network_tables,
+    rig_tables,
     studio_tables,
     thaw_tables,
 )
@@ -258,6 +259,10 @@ _TABLES: dict[str, Callable[[], str]] = {
     "geometry_sample": _of("geometry", geometry_tables.sample),
     "geometry_unknowns": _of("geometry", geometry_tables.unknowns),
     "geometry_verdict": _of("geometry", geometry_tables.verdict),
+    "geometry_uncertainty": _of("geometry", rig_tables.uncertainty),
+    "geometry_many_cameras": _of("geometry", rig_tables.many_cameras),
+    "geometry_pooled": _of("geometry", rig_tables.pooled),
+    "geometry_hopeless": _of("geometry", rig_tables.hopeless),
     "geometry_speed": _of("geometry", geometry_tables.speed),
 }
 

@@ -1,23 +1,23 @@
 """Noise model of a real detector: a few numbers fitted to real footage, and errors drawn from them.
 
-Independent noise is far too kind to a calibration: it averages out over the frames. What does not average out is a hip
-that is seen 2 % of the body's size too far left whenever the man turns his back. So the model has, per joint of
-Human3.6M's skeleton and in units of the person's diagonal in the image:
+Independent noise averages out over the frames; a hip that is seen 2 % of the body's size too far left whenever the man
+turns his back does not. So the model has, per joint of Human3.6M's skeleton and in units of the person's diagonal in
+the image:
 
 - a bias that depends on the viewing direction: first harmonics of the camera's yaw round the body, along the trunk's
-  axis in the image and across it, the same for both sides of the body (mirrored), and what these leave of it: how
-  large the mean error of a joint in a view still is. Other people, clothes and postures have other biases, so that part
-  is drawn anew for every simulated clip, as random harmonics of first and second order;
+  axis in the image and across it, the same for both sides of the body (mirrored), and what these leave of it. Other
+  people, clothes and postures have other biases, so that part is drawn anew for every clip, as random harmonics of
+  first and second order; hips and pelvis share most of it, and head and neck do;
 - a slow error, correlated in time (first-order autoregressive), and a fast one with heavy tails (Student's t);
 - larger errors and lower confidences where the trunk hides the joint, confidences that follow the error a little;
 - left and right swapped for runs of frames.
 
 It is fitted to the residuals of joints triangulated with the sample's reference cameras. One clip of one man for 1.7
 seconds in four views is little: the fitted bias is shrunk (ridge with the pooled size of the biases as prior, counting
-every view once), scales are drawn halfway to their common mean, and swaps, of which there is
-next to none left after detection, to once in 400 frames. What all joints of a view have in common is taken away
-first: it is a matter of the camera (its reference is off by up to a hundredth of the body's size), not of the joint.
-Four views and three unknowns leave 5 of 8 residuals: they are scaled up by sqrt(8 / 5).
+every view once), scales are drawn halfway to their common mean, and swaps, of which next to none are left, to once in
+400 frames. What all joints of a view have in common is taken away first: it is a matter of the camera (its reference is
+off by up to 1 % of the body's size), not of the joint. Residuals are scaled by sqrt(8 / 5):
+four views less three unknowns.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 
 _RESULT = Path(__file__).resolve().parents[1] / "results" / "noise_model.json"
+_GROUPS = (("pelvis", "right_hip", "left_hip"), ("neck_nose", "head"))
 _RANKS = 21  # confidences are kept as quantiles at 0, 5, ... 100 per cent
 
 
@@ -63,6 +64,7 @@ class NoiseModel:
     conf_follows_error: float  # rank correlation of 1 - confidence with the size of the error
     swap_share: float  # of frames and views
     swap_run_s: float  # mean length of a run
+    together: float = 0.7  # share of the variance of a clip's own bias that hips and pelvis, or head and neck, share
 
     @staticmethod
     def load(path: Path = _RESULT, detector: str = "full") -> NoiseModel:
@@ -132,8 +134,7 @@ def draw(
     """
     body = seen_body(rig, xyz)
     views, frames, joints = body.occluded.shape
-    everywhere = torch.ones(views, frames, joints, dtype=torch.float64)
-    size = person_size(rig.camera.spread(2).project(xyz), everywhere)
+    size = person_size(rig.camera.spread(2).project(xyz), torch.ones(body.occluded.shape, dtype=torch.float64))
     bias = _bias(model, body.yaw, rng)
     keep = math.exp(-1 / (fps * model.correlation_s))
     slow = rng.standard_normal((frames, views, joints, 2))
@@ -151,7 +152,12 @@ def _bias(model: NoiseModel, yaw: Tensor, rng: np.random.Generator) -> Tensor:
     """The fitted bias plus this clip's own (view, frame, joint, axis): random harmonics of the fitted size."""
     fitted = torch.einsum("jac,vfc->vfja", torch.tensor(model.bias, dtype=torch.float64), _harmonics(yaw))
     left = np.array(model.bias_left)[:, None, None] / math.sqrt(3)  # 1 + cos^2 + sin^2 + cos^2 + sin^2 = 3
-    own = torch.from_numpy(left * rng.standard_normal((len(model.bias), 2, 5)))
+    drawn = rng.standard_normal((len(model.bias), 2, 5))
+    for group in _GROUPS:
+        members = [H36M17.index(joint) for joint in group]
+        drawn[members] *= math.sqrt(1 - model.together)
+        drawn[members] += math.sqrt(model.together) * rng.standard_normal((1, 2, 5))
+    own = torch.from_numpy(left * drawn)
     second = torch.cat([_harmonics(yaw), _harmonics(2 * yaw)[..., 1:]], -1)
     return fitted + torch.einsum("jac,vfc->vfja", own, second)
 
@@ -287,8 +293,6 @@ def main() -> None:
         poses = Poses2D.load(arguments.demo / detector / "poses2d.npz")
         models[detector] = asdict(fit(poses, reference, arguments.fps))
         print(detector, {key: value for key, value in models[detector].items() if key != "bias"})
-        for name, bias in zip(H36M17.joints, models[detector]["bias"], strict=True):
-            print(f"  {name:16s} across {bias[0]}  along {bias[1]}")
     write_json(arguments.out, models)
 
 

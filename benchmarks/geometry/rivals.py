@@ -5,10 +5,10 @@
 - OpenCV alone: five-point RANSAC on pooled joints, recoverPose, triangulatePoints, solvePnPRansac;
 - PoseLib: its robust relative and absolute pose, each with its own non-linear refinement;
 - pycolmap: Ceres' bundle adjustment (Cauchy loss) started where ours starts;
-- humancalib: see humancalib_rival.py.
+- humancalib: see humancalib_rival.py; caliscope: see caliscope_rival.py (each in a Python of its own).
 
-All see keypoints of confidence 0.3 and more, all frames, without distortion, and the error we expect of a keypoint as
-their threshold. None is given the ground truth.
+All see keypoints of confidence 0.3 and more, all frames, without distortion (caliscope takes it away itself), and those
+that take a threshold get the error we expect of a keypoint. None is given the ground truth.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import combinations
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,18 +40,30 @@ from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 
-Rival = Callable[[Poses2D, Rig], Rig | None]
+
+class TimedRig(NamedTuple):
+    """A rig (None where the method gave up), its seconds, and those of all CPU cores."""
+
+    rig: Rig | None
+    seconds: float
+    cpu_seconds: float
 
 
-def timed(rival: Rival, poses: Poses2D, intrinsics: Rig) -> tuple[Rig | None, float]:
-    """The rival's rig (None where it gives up) and its seconds."""
-    started = time.perf_counter()
+# One that runs in another process has a clock of its own, which does not count that process's start.
+Rival = Callable[[Poses2D, Rig], Rig | TimedRig | None]
+
+
+def timed(rival: Rival, poses: Poses2D, intrinsics: Rig) -> TimedRig:
+    """The rival's rig and its seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
     try:
-        rig = rival(poses, intrinsics)
+        found = rival(poses, intrinsics)
     except (EpiposeError, cv2.error) as error:
         print(f"{getattr(rival, '__name__', rival)}: {error}")
-        rig = None
-    return rig, time.perf_counter() - started
+        found = None
+    if isinstance(found, TimedRig):
+        return found
+    return TimedRig(found, time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def opencv_alone(poses: Poses2D, intrinsics: Rig) -> Rig | None:

@@ -1,7 +1,8 @@
 """Simulated clips of a person before a real rig, with ground truth for cameras and joints.
 
-Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise), motions are real
-motion capture (by option; a generated walk otherwise), put in the middle of the rig with a random heading and place.
+Rigs are those of Human3.6M (44 real cameras, read by option; the four of its subject S1 otherwise) or drawn ones of 2
+to 14 cameras (drawn_rigs.py). Motions are real motion capture (by option; a generated walk otherwise) of one body per
+clip (drawn_motion.py), put in the middle of the rig with a random heading and place.
 Two kinds of detections: "simple" has Gaussian errors in pixels and a share of outliers of 60 px, all equally confident;
 "detector" has the errors of a real detector (noise_model.py). A joint outside the image is missing.
 """
@@ -10,29 +11,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
+from benchmarks.geometry.drawn_motion import Scene, random_motion, sampled
+from benchmarks.geometry.drawn_rigs import Layout, drawn_rig
 from benchmarks.geometry.noise_model import NoiseModel, draw
 from epipose.camera import Camera, Rig
 from epipose.errors import InputError
-from epipose.geometry.rotation import exp, nearest_rotation
-from epipose.motion import motion_files, motion_name, read_motion
+from epipose.geometry.rotation import nearest_rotation
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
-from tests.helpers.synthetic import moving_skeleton
 from tests.helpers.synthetic import rig as rig_of_s1
 
-_DENSE = 120.0  # frames a second at which motions are kept before they are sampled
 _OUTLIER_PX = 60.0
-_REACH = 2.2  # metres from the middle that all cameras of these rigs still see
 
 
 @dataclass(frozen=True)
@@ -43,15 +40,6 @@ class Noise:
     outliers: float = 0.03
     model: NoiseModel | None = None
     level: float = 1.0
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Sources of motions and rigs; None: a generated walk, the rig of Human3.6M's S1."""
-
-    mocap: Path | None = None
-    rigs: Path | None = None
-    motions: str = "*"  # pattern of the motions' names
 
 
 @dataclass(frozen=True)
@@ -71,6 +59,13 @@ class Simulated:
         """The true intrinsics without the poses of the cameras: what calibration is given."""
         camera = self.rig.camera
         return Rig(self.rig.names, Camera.from_intrinsics(camera.K, camera.distortion, camera.size))
+
+    def of_views(self, names: tuple[str, ...]) -> Simulated:
+        """The same clip, detections and all, through some of its cameras."""
+        chosen = [self.rig.names.index(name) for name in names]
+        poses = replace(self.poses, xy=self.poses.xy[chosen], conf=self.poses.conf[chosen], views=names)
+        offsets = tuple(self.offsets[view] for view in chosen)
+        return replace(self, poses=poses, rig=self.rig.select(names), offsets=offsets)
 
     def with_view(self, view: int, xy: Float[Tensor, "frame joint 2"], conf: Float[Tensor, "frame joint"]) -> Simulated:
         """The same clip with other detections in one view."""
@@ -94,20 +89,26 @@ def simulate(
     fps: float = 50.0,
     offsets: tuple[float, ...] | None = None,
     roam: float | None = None,
+    supple: bool = False,
+    layout: Layout | None = None,
+    rig: Rig | None = None,
 ) -> Simulated:
     """One clip of ``frames`` frames; the same seed gives the same clip.
 
     ``offsets``: frames (may be fractional) by which each view runs late. ``roam``: half the extent of the person's path
     in metres (0: on the spot); None leaves it as captured. ``motions``: pattern of the motions' names to draw from.
+    ``supple``: the trunk's bones keep the changes of length they were captured with. ``layout``: a drawn
+    rig (drawn_rigs.py) of that kind, with up to 14 views, in place of a real one. ``rig``: this one, nothing is drawn.
     """
     rng = np.random.default_rng(seed)
-    rig = _random_rig(rng, views, rigs)
-    offsets = tuple(offsets or (0.0,) * views)
-    if len(offsets) != views:
-        raise InputError(f"{len(offsets)} offsets for {views} views; one per view is expected.")
-    scene = Scene(mocap, rigs, motions)
+    if rig is None:
+        rig = _random_rig(rng, views, rigs) if layout is None else drawn_rig(rng, views, layout)
+    offsets = tuple(offsets or (0.0,) * len(rig.names))
+    if len(offsets) != len(rig.names):
+        raise InputError(f"{len(offsets)} offsets for {len(rig.names)} views; one per view is expected.")
+    scene = Scene(mocap, rigs, motions, supple)
     early, late = min(*offsets, 0.0), max(*offsets, 0.0)
-    name, dense = _random_motion(rng, (frames + 1 + late - early) / fps, scene, roam)
+    name, dense = random_motion(rng, (frames + 1 + late - early) / fps, scene, roam)
     moments = torch.arange(frames, dtype=torch.float64) - early
     seen = torch.stack([sampled(dense, (moments + offset) / fps) for offset in offsets])
     noise = Noise(pixels, outliers, model, level)
@@ -120,7 +121,7 @@ def simulate(
 def another_motion(simulated: Simulated, rng: np.random.Generator) -> Float[Tensor, "frame joint 3"]:
     """Somebody else in the same room for the same time."""
     frames, fps = len(simulated.xyz), simulated.fps
-    _, dense = _random_motion(rng, (frames + 1) / fps, simulated.scene, None)
+    _, dense = random_motion(rng, (frames + 1) / fps, simulated.scene, None)
     return sampled(dense, torch.arange(frames, dtype=torch.float64) / fps)
 
 
@@ -143,14 +144,6 @@ def detected(
         conf = torch.where(swapped[..., None], conf[:, :, flip], conf)
     inside = ((xy >= 0) & (xy < rig.camera.size[:, None, None])).all(-1) & (camera.into_frame(xyz)[..., 2] > 0.1)
     return torch.where(inside[..., None], xy, torch.zeros_like(xy)), conf * inside
-
-
-def sampled(dense: Float[Tensor, "dense joint 3"], times: Float[Tensor, " frame"]) -> Float[Tensor, "frame joint 3"]:
-    """A motion at moments in seconds, by linear interpolation of its dense samples."""
-    position = (times * _DENSE).clamp(0, len(dense) - 1.001)
-    index = position.floor().long()
-    share = (position - index)[:, None, None]
-    return (1 - share) * dense[index] + share * dense[index + 1]
 
 
 @lru_cache(maxsize=2)
@@ -180,50 +173,3 @@ def _random_rig(rng: np.random.Generator, views: int, path: Path | None) -> Rig:
     if not 2 <= views <= len(rig.names):
         raise InputError(f"{views} views were asked for; these rigs have 2 to {len(rig.names)}.")
     return rig.select(tuple(np.array(rig.names)[np.sort(rng.permutation(len(rig.names))[:views])].tolist()))
-
-
-def _random_motion(
-    rng: np.random.Generator, seconds: float, scene: Scene, roam: float | None
-) -> tuple[str, Float[Tensor, "dense joint 3"]]:
-    """A random stretch of motion (several, one after the other, where they are short), placed in the rig."""
-    needed = int(np.ceil(seconds * _DENSE)) + 2
-    if scene.mocap is None:
-        times = np.arange(int(seconds * 50) + 3) / 50
-        walk = moving_skeleton(len(times), int(rng.integers(2**31))).numpy()
-        dense = torch.from_numpy(CubicSpline(times, walk)(np.arange(needed) / _DENSE))
-        return "generated", _placed(dense, rng, roam)
-    files = [path for path in motion_files(scene.mocap) if fnmatch(motion_name(path), scene.motions)]
-    if not files:
-        raise InputError(f"No motion in {scene.mocap} is called {scene.motions}.")
-    names, pieces = [], []
-    while sum(len(piece) for piece in pieces) < needed:
-        motion = read_motion(files[int(rng.integers(len(files)))])
-        times = np.arange(len(motion.xyz)) / motion.fps
-        dense = CubicSpline(times, motion.xyz)(np.arange(int(times[-1] * _DENSE)) / _DENSE)
-        begin = int(rng.integers(max(len(dense) - needed, 0) + 1))
-        piece = torch.from_numpy(dense[begin : begin + needed])
-        if roam is None and float(_extent(piece)) > _REACH:  # leaves the room: another one
-            continue
-        names.append(motion.name)
-        pieces.append(_placed(piece, rng, roam))
-    return "+".join(names), torch.cat(pieces)[:needed]
-
-
-def _extent(xyz: Tensor) -> Tensor:
-    """Half the diagonal of the ground that the pelvis covers."""
-    ground = xyz[:, H36M17.root, :2]
-    return (ground.amax(0) - ground.amin(0)).norm() / 2
-
-
-def _placed(xyz: Tensor, rng: np.random.Generator, roam: float | None) -> Tensor:
-    """Turned by a random heading and put at a random place that keeps the path within reach."""
-    xyz = xyz @ exp(torch.tensor([0.0, 0.0, rng.uniform(0, 2 * np.pi)], dtype=torch.float64)).mT
-    ground = torch.nn.functional.pad(xyz[:, [H36M17.root], :2], (0, 1))
-    middle = (ground.amax(0) + ground.amin(0)) / 2
-    extent = float(_extent(xyz))
-    if roam is not None:
-        xyz = xyz + (roam / max(extent, 1e-6) - 1) * (ground - middle)
-        extent = roam
-    free = max(_REACH - extent, 0.0) * 0.5
-    aside = torch.tensor([*rng.uniform(-free, free, 2), 0.0], dtype=torch.float64) / np.sqrt(2)
-    return xyz - middle + aside

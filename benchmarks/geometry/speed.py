@@ -1,8 +1,9 @@
 """Run times side by side: bundle adjustment and Ceres, triangulation and OpenCV, calibration as a whole.
 
-Bundle adjustment: 4 cameras, 300 frames of 17 joints (5 100 points, no bones), the same start, the same Cauchy loss of
-the same scale, one thread each (with two both are slower at this size). Ceres is timed in its solver alone, ours from
-call to return; both stop where the cameras have come to rest: costs and errors stand beside the times.
+Bundle adjustment: clips of 4 cameras, 300 frames of 17 joints (5 100 points, no bones), the same start, the same Cauchy
+loss of the same scale, CPU seconds of one thread each (with two both are slower at this size). Ceres is timed in its
+solver alone, ours from call to return; both stop where the cameras have come to rest: costs and errors stand beside the
+times.
 
 Triangulation: 34 000 two-view points; OpenCV's optimal correction (correctMatches) and triangulatePoints
 against `triangulate_pair`.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +25,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from benchmarks.geometry.ceres import CeresResult, ceres_bundle
+from benchmarks.geometry.ceres import ceres_bundle
+from benchmarks.geometry.options import FIRST_SEED, WALKS
 from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.camera import Rig
@@ -32,49 +34,57 @@ from epipose.experiments.errors import camera_errors
 from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.epipolar import essential_from_pose
 from epipose.geometry.observations import observe
-from epipose.geometry.parameters import Bundle
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.robust import robust_cost
 from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
 
+_ADJUSTERS = ("ours", "ceres")
+_MIN_GAIN = 1e-5  # share of the cost: a step that gains less is the last
+_CLIPS = 5
 
-def bundle_speed(clip: Simulated, rounds: int = 5) -> dict[str, float]:
-    """Ceres' seconds over ours, medians of alternating rounds, and what both reached."""
+
+def bundle_speed(clips: Sequence[Simulated], rounds: int = 3) -> dict[str, float]:
+    """Ceres' CPU seconds over ours, medians over clips and rounds in turns, and what both reached: sums of the costs."""
+    runs = [run for clip in clips for run in _bundle_runs(clip, rounds)]
+    seconds = {name: median(run[f"{name}_seconds"] for run in runs) for name in _ADJUSTERS}
+    cost = {name: sum(run[f"{name}_cost"] for run in runs) / rounds for name in _ADJUSTERS}
+    return {
+        "ba_speed_over_ceres": median(run["ceres_seconds"] / run["ours_seconds"] for run in runs),
+        "ba_cost_over_ceres": cost["ours"] / cost["ceres"],
+        "clips": float(len(clips)),
+        "points": runs[0]["points"],
+        **{f"{name}_seconds": seconds[name] for name in _ADJUSTERS},
+        **{f"{name}_cost": cost[name] for name in _ADJUSTERS},
+        **{
+            f"{name}_{key}": median(run[f"{name}_{key}"] for run in runs)
+            for name in _ADJUSTERS
+            for key in ("rotation_deg_median", "center_mm_mean")
+        },
+    }
+
+
+def _bundle_runs(clip: Simulated, rounds: int) -> Iterator[dict[str, float]]:
+    """One clip, from cameras turned by 3 degrees and shifted by 10 cm: seconds, cost and errors of both."""
     observed = observe(clip.poses, clip.rig)
     noise = torch.full_like(observed.noise, float(observed.noise.median()))
     weight = (observed.weight > 0).to(observed.x)
     weight = weight * ((weight > 0).sum(0) >= 2)
     R, t = _perturbed(clip.rig, 3.0, 0.1)
     xyz = triangulate_robust(R, t, observed.x.movedim(0, 2), weight.movedim(0, -1), noise.movedim(0, -1)).xyz
-    start = (R, t, xyz, observed.x, weight, noise)
-    problem = BundleProblem(*start[3:])
-    ours, ceres = list[float](), list[float]()
-
-    def both() -> tuple[Bundle, CeresResult]:
-        started = time.perf_counter()
-        bundle = bundle_adjust(problem, *start[:3], min_gain=1e-5)
-        ours.append(time.perf_counter() - started)
-        adjusted = ceres_bundle(*start, threads=1)
-        ceres.append(adjusted.seconds)
-        return bundle, adjusted
-
-    bundle, adjusted = [both() for _ in range(rounds)][-1]
-    camera = clip.rig.camera
-    reached = {"ours": (bundle.R, bundle.t, bundle.xyz), "ceres": (adjusted.R, adjusted.t, adjusted.xyz)}
-    errors = {
-        name: camera_errors(Rig(clip.rig.names, camera.with_pose(*pose[:2])), clip.rig)
-        for name, pose in reached.items()
-    }
-    return {
-        "ba_speed_over_ceres": median(ceres) / median(ours),
-        "points": float(weight[0].numel()),
-        "ours_seconds": median(ours),
-        "ceres_seconds": median(ceres),
-        **{f"{name}_cost": _cost(*pose, *start[3:]) for name, pose in reached.items()},
-        **{f"{name}_rotation_deg_median": error.rotation_deg_median for name, error in errors.items()},
-        **{f"{name}_center_mm_mean": error.center_mm_mean for name, error in errors.items()},
-    }
+    images = (observed.x, weight, noise)
+    for _ in range(rounds):
+        started = time.process_time()
+        bundle = bundle_adjust(BundleProblem(*images), R, t, xyz, min_gain=_MIN_GAIN)
+        ours = time.process_time() - started
+        ceres = ceres_bundle(R, t, xyz, *images, threads=1)
+        run = {"points": float(weight[0].numel()), "ours_seconds": ours, "ceres_seconds": ceres.seconds}
+        for name, found in zip(_ADJUSTERS, (bundle, ceres), strict=True):
+            errors = camera_errors(Rig(clip.rig.names, clip.rig.camera.with_pose(found.R, found.t)), clip.rig)
+            run[f"{name}_cost"] = _cost(found.R, found.t, found.xyz, *images)
+            run[f"{name}_rotation_deg_median"] = errors.rotation_deg_median
+            run[f"{name}_center_mm_mean"] = errors.center_mm_mean
+        yield run
 
 
 def _perturbed(rig: Rig, degrees: float, metres: float) -> tuple[Float[Tensor, "view 3 3"], Float[Tensor, "view 3"]]:
@@ -138,16 +148,18 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 
 def speeds(mocap: Path | None, rigs: Path | None, threads: int = 2, quick: bool = False) -> dict[str, dict[str, float]]:
-    """All three, with ``threads`` threads."""
-    clip = simulate(0, frames=60 if quick else 300, mocap=mocap, rigs=rigs)
+    """All three, triangulation and calibration with ``threads`` threads."""
+    where = {"mocap": mocap, "rigs": rigs, "roam": WALKS}
+    count = 1 if quick else _CLIPS
+    clips = [simulate(FIRST_SEED + i, frames=60 if quick else 300, **where) for i in range(count)]
     torch.set_num_threads(1)
-    bundle = bundle_speed(clip, 1 if quick else 5)
+    bundle = bundle_speed(clips, 1 if quick else 3)
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
-    long = simulate(1, frames=100 if quick else 1000, mocap=mocap, rigs=rigs)
+    long = simulate(FIRST_SEED + count, frames=100 if quick else 1000, **where)
     return {
         "bundle": bundle,
-        "triangulation": triangulation_speed(clip, rounds=1 if quick else 7),
+        "triangulation": triangulation_speed(clips[0], rounds=1 if quick else 7),
         "calibration": calibration_speed(long),
     }
 

@@ -7,6 +7,7 @@ intrinsics cost the labels is measured on the labels.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -118,11 +119,11 @@ def sample_offsets(poses: Poses2D, given: Rig, cuts: int = 10) -> dict[str, Any]
     return {name: {"largest": max(of), "median": median(of)} for name, of in errors.items()}
 
 
-def simulated_unknowns(seeds: int, clips: int, frames: int, **options: Any) -> dict[str, Any]:
-    """The quoted numbers of simulated clips, and the runs behind them."""
-    focal = [focal_run(simulate(seed, frames=frames, **options)) for seed in range(seeds)]
-    whole = [exact for seed in range(clips) for exact in whole_offsets_run(seed, **options)]
-    parts = [error for seed in range(seeds) for error in part_frames_run(seed, **options)]
+def simulated_unknowns(seeds: Iterable[int], clips: Iterable[int], frames: int, **options: Any) -> dict[str, Any]:
+    """The quoted numbers of simulated clips, and the runs behind them; ``clips``: seeds of those with whole offsets."""
+    focal = [focal_run(simulate(seed, frames=frames, **options)) for seed in seeds]
+    whole = [exact for seed in clips for exact in whole_offsets_run(seed, **options)]
+    parts = [error for seed in seeds for error in part_frames_run(seed, **options)]
     return {
         "sim_focal_error_pct": median(run["focal_error_pct"] for run in focal),
         "sim_focal_label_gap_mm": median(run["label_gap_mm"] for run in focal),

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,23 @@ def test_the_detector_errs_in_the_same_way_in_every_frame():
     hidden = seen_body(rig(), xyz).occluded
     if bool(hidden.any()):
         assert float(once.conf[hidden].mean()) < float(once.conf[~hidden].mean()) - 0.2
+
+
+def test_hips_err_together_and_head_and_neck_do():
+    """Over many clips the mean errors of one part agree, and those of two parts do not."""
+    xyz, model = standing(2), NoiseModel.load()
+    quiet = replace(model, bias=[[[0.0] * 3] * 2] * 17, slow=[0.0] * 17, fast=[0.0] * 17)
+    mean = torch.stack(
+        [draw(quiet, rig(), xyz, 50.0, 1.0, np.random.default_rng(seed)).error[:, 0] for seed in range(200)]
+    )
+
+    def agreement(a, b):
+        x, y = (mean[:, :, H36M17.index(joint)].flatten() for joint in (a, b))
+        return float(torch.nn.functional.cosine_similarity(x, y, 0))
+
+    for a, b in (("pelvis", "left_hip"), ("left_hip", "right_hip"), ("head", "neck_nose")):
+        assert agreement(a, b) == pytest.approx(model.together, abs=0.08)
+    assert agreement("head", "left_hip") == pytest.approx(0, abs=0.08)
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
