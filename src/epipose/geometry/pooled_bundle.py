@@ -48,15 +48,14 @@ def adjust_together(
     damping = 1e-4
     for _ in range(steps):
         candidates = _stepped(residuals, states, damping)
-        gain = _total(states) - _total(candidates)
-        if not gain > 0:
+        if candidates is None or not _total(candidates) < _total(states):
             damping *= 10
             if damping > 1e8:
                 break
             continue
-        enough = gain < min_gain * _total(states)
+        gain, cost = _total(states) - _total(candidates), _total(states)
         states, damping = candidates, max(damping / 10, 1e-10)
-        if enough:
+        if gain < min_gain * cost:
             break
     return [_in_frame_of(state, R, t) if problems[0].free.poses else state for state in states]
 
@@ -140,5 +139,5 @@ def _moved(clip: BundleResiduals, state: Bundle, damping: float, cameras: Tensor
     return candidate._replace(cost=clip.cost(candidate))
 
 
-def _total(states: list[Bundle] | None) -> float:
-    return math.inf if states is None else sum(state.cost for state in states)
+def _total(states: list[Bundle]) -> float:
+    return sum(state.cost for state in states)
