@@ -248,12 +248,18 @@ def _remarked(clips: list[_Clip], index: int, members: list[int], result: Calibr
     if index in members and len(members) > 1:
         words.append(f"The cameras are from {len(members)} clips together: {names}.")
         if clip.trouble:
-            words.append(f"Alone this clip gives no cameras to rely on ({clip.trouble}) They are from the other clips.")
+            words.append(
+                f"Alone this clip gives no cameras to rely on, but it fits the others'. {_sentence(clip.trouble)}"
+            )
     elif index in members:
         words.append("No other clip agrees with these cameras, which are from this one alone.")
     else:
         whose = "These cameras are its own." if clip.own is not None else "These are the other clips' cameras."
-        words.append(f"Left out of the clips calibrated together ({names}): {clip.left_out}. {whose}")
+        words.append(f"Left out of the clips calibrated together ({names}): {_sentence(clip.left_out)} {whose}")
     if index in members:
-        words += [f"Left out: {other.given.name}, because {other.left_out}." for other in clips if other.left_out]
+        words += [f"Left out: {o.given.name}, because {_sentence(o.left_out)}" for o in clips if o.left_out]
     return replace(result, remarks=(*words, *result.remarks))
+
+
+def _sentence(text: str) -> str:
+    return f"{text.rstrip('.')}."
