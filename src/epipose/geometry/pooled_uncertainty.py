@@ -23,7 +23,7 @@ def uncertainty_together(
     problems: Sequence[BundleProblem],
     found: Sequence[Bundle],
     *,
-    stretch: Sequence[Int[Tensor, " frame"]],
+    stretch: Sequence[Int[Tensor, " _"]],
     part: Int[Tensor, " joint"],
 ) -> Uncertainty:
     """Standard deviations of the cameras that `adjust_together` found; those of the lags are 0, they are each clip's.
