@@ -129,3 +129,24 @@ def test_where_no_clip_gives_cameras_it_says_why_of_each():
         one.poses.conf[0] = 0
     with pytest.raises(CalibrationError, match=r"No clip gives cameras.*a: View 'cam54138969'.*b: View"):
         calibrate_together(empty, given())
+
+
+@pytest.mark.slow
+def test_unknown_focal_lengths_that_began_differently_become_one(monkeypatch):
+    factors = iter((0.95, 1.06, 0.95, 1.06))
+
+    def guessed(poses, intrinsics, *_):
+        K = intrinsics.camera.K.clone()
+        K[:, :2, :2] *= next(factors)
+        return replace(intrinsics, camera=replace(intrinsics.camera, K=K))
+
+    monkeypatch.setattr("epipose.calibration.calibrate.with_likely_focal", guessed)
+    clips = [clip("a", 0, pixels=1.0), clip("b", 1, pixels=1.0)]
+    first, second = calibrate_together(clips, given(), focal="shared", clocks=False)
+    assert "2 clips together" in second.remarks[0]
+    assert torch.equal(first.rig.camera.K, second.rig.camera.K)
+    assert torch.equal(first.rig.camera.R, second.rig.camera.R)
+    error = first.rig.camera.focal / rig().camera.focal - 1
+    assert float(error.abs().max()) < 0.01
+    assert 0 < first.cameras[0].focal_sigma_pct < 1
+    assert float(degrees(first.rig).max()) < 0.5
