@@ -150,3 +150,16 @@ def test_unknown_focal_lengths_that_began_differently_become_one(monkeypatch):
     assert float(error.abs().max()) < 0.01
     assert 0 < first.cameras[0].focal_sigma_pct < 1
     assert float(degrees(first.rig).max()) < 0.5
+
+
+@pytest.mark.slow
+def test_a_clip_with_a_zoomed_camera_is_left_out_and_named():
+    K = rig().camera.K.clone()
+    K[1, :2, :2] *= 1.15
+    zoomed = replace(rig(), camera=replace(rig().camera, K=K))
+    first, second, _ = calibrate_together(
+        [clip("a", 0), clip("zoomed", 6, zoomed), clip("c", 1)], given(), clocks=False
+    )
+    assert "2 clips together: a, c" in first.remarks[0]
+    assert "cam55011271 was" in second.remarks[0]
+    assert "zoomed by +1" in second.remarks[0]

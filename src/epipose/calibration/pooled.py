@@ -123,7 +123,7 @@ def _pooled(clips: list[_Clip], near: Callable[..., RigEstimate]) -> tuple[list[
     joined = False
     for index, clip in enumerate(clips):
         if index not in members:
-            clip.left_out = _objection(clip, rigs[0], near)
+            clip.left_out = _objection(clip, rigs[0], clips[members[0]].estimate, near)
             if not clip.left_out:
                 members, joined = [*members, index], True
     return (members, _adjusted(clips, members, near)) if joined else (members, rigs)
@@ -156,10 +156,10 @@ def _adjusted(clips: list[_Clip], members: list[int], near: Callable[..., RigEst
     return shared_rig(estimates) if len(estimates) > 1 else tuple(estimates)
 
 
-def _objection(clip: _Clip, shared: RigEstimate, near: Callable[..., RigEstimate]) -> str:
+def _objection(clip: _Clip, shared: RigEstimate, surest: RigEstimate | None, near: Callable[..., RigEstimate]) -> str:
     """Why a clip cannot take part; empty where it can, and its estimate is then from the shared rig on."""
-    if clip.sound and clip.estimate is not None:
-        return _differences(clip.estimate.found, shared.found)
+    if clip.sound and clip.estimate is not None and surest is not None:  # it differs from the surest, or it were in
+        return _differences(clip.estimate.found, shared.found) or _differences(clip.estimate.found, surest.found)
     try:
         estimate = near(clip.given.poses, shared, alone=None)
     except CalibrationError as error:

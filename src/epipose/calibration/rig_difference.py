@@ -19,6 +19,7 @@ from epipose.geometry.rotation import angle_between, nearest_rotation
 
 MAX_SIGMAS = 4.0  # of the difference, beyond which it is no error of the estimates
 MIN_TURN_DEG, MIN_SHIFT, MIN_ZOOM = 0.5, 0.01, 0.02  # smaller differences are left alone: the stated sigma has an error
+_SUSPECT_SIGMAS = 2.0
 _ROUNDING = 1e-9
 
 
@@ -44,14 +45,19 @@ class CameraDifference:
         return max(value / (sigma + _ROUNDING) if value > least else 0.0 for value, sigma, least in parts)
 
     def words(self) -> str:
-        """The difference in plain words, as far as it is significant."""
+        """The difference in plain words, as far as it is significant.
+
+        A camera that zooms seems to have come nearer as well: where the focal length changed too, by two standard
+        deviations at least, both are said.
+        """
         said = []
         if self.turn_deg > max(MIN_TURN_DEG, MAX_SIGMAS * self.turn_sigma_deg):
             said.append(f"turned by {self.turn_deg:.1f} degrees (sigma {self.turn_sigma_deg:.2f})")
-        if self.shift > max(MIN_SHIFT, MAX_SIGMAS * self.shift_sigma):
-            said.append(f"moved by {self.shift:.0%} of its distance from the middle (sigma {self.shift_sigma:.1%})")
-        if abs(self.zoom) > max(MIN_ZOOM, MAX_SIGMAS * self.zoom_sigma):
+        moved = self.shift > max(MIN_SHIFT, MAX_SIGMAS * self.shift_sigma)
+        if abs(self.zoom) > max(MIN_ZOOM, (_SUSPECT_SIGMAS if moved else MAX_SIGMAS) * self.zoom_sigma):
             said.append(f"zoomed by {self.zoom:+.0%} (sigma {self.zoom_sigma:.1%})")
+        if moved:
+            said.append(f"moved by {self.shift:.0%} of the rig's size (sigma {self.shift_sigma:.1%})")
         return f"{self.camera} was {' and '.join(said) or 'not moved'}"
 
 
