@@ -21,9 +21,9 @@ def estimate(cameras, sigma_deg=SIGMA_DEG, focal_doubt=0.0):
     views = len(cameras.names)
     each = torch.ones(views, dtype=torch.float64)
     turn = torch.deg2rad(torch.tensor(sigma_deg)) * each
-    sigma = Uncertainty(
-        turn, SIGMA_M * each, turn * torch.ones(views, views), 0 * each, torch.zeros(views, 2), 0 * each
-    )
+    known = {"rotation": turn, "center": SIGMA_M * each, "between": turn * torch.ones(views, views)}
+    others = {name: 0 * each for name in Uncertainty._fields if name not in known}
+    sigma = Uncertainty(**known, **others)
     empty = torch.zeros(views, 1, 17, dtype=torch.float64)
     seen = Observations(torch.zeros(views, 1, 17, 2, dtype=torch.float64), empty, empty + 1)
     doubt = torch.tensor([[focal_doubt, 0.01]] + [[0.0, 0.01]] * (views - 1), dtype=torch.float64)

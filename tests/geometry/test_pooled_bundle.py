@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from epipose.errors import InputError
-from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors, bundle_adjust
+from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
 from epipose.geometry.pooled_bundle import adjust_together, camera_unknowns, with_shared_priors
 from epipose.geometry.pooled_uncertainty import uncertainty_together
 from epipose.geometry.residuals import BundleResiduals
@@ -34,12 +34,9 @@ def clip(seed, frames=20, noise=0.002, lag=LAGS[0], size=1.0, free=None, bones=H
         x, weight, torch.full_like(weight, 0.005), bones, free or Free(), priors or Priors(), velocity
     )
     off = exp(0.01 * torch.randn(4, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
-    one, none = torch.ones(4, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
     xyz = walk[1:-1] + 0.02 * torch.randn(walk[1:-1].shape, generator=generator, dtype=x.dtype)
     bone = torch.full((len(bones),), 0.02, dtype=torch.float64)
-    return problem, Bundle(
-        off @ camera.R, camera.t, xyz, torch.ones_like(bone), bone, one, torch.zeros(4, 2).double(), none, 0.0
-    )
+    return problem, BundleResiduals(problem, xyz, bone).start(off @ camera.R, camera.t, xyz, None)
 
 
 def together(clips, **options):
