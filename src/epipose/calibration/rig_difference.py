@@ -18,14 +18,19 @@ from epipose.geometry.align import Similarity
 from epipose.geometry.rotation import angle_between, nearest_rotation
 
 MAX_SIGMAS = 4.0  # of the difference, beyond which it is no error of the estimates
-MIN_TURN_DEG, MIN_SHIFT, MIN_ZOOM = 0.5, 0.01, 0.02  # smaller differences are left alone: the stated sigma has an error
+# What calibrations of one rig differ by without any camera having been touched: errors that repeat within a clip.
+MIN_TURN_DEG, MIN_SHIFT, MIN_ZOOM = 1.0, 0.02, 0.03
 _SUSPECT_SIGMAS = 2.0
+_AXIAL = 0.9
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class CameraDifference:
-    """One camera in two rigs. ``shift`` is in distances of the cameras from their middle, ``zoom`` a share."""
+    """One camera in two rigs. ``shift`` is in distances of the cameras from their middle, ``zoom`` a share.
+
+    ``along_axis``: the share of the shift along the optical axis, where it looks like a zoom.
+    """
 
     camera: str
     turn_deg: float
@@ -34,6 +39,7 @@ class CameraDifference:
     shift_sigma: float
     zoom: float
     zoom_sigma: float
+    along_axis: float
 
     def excess(self) -> float:
         """The largest of the three in standard deviations; 0 for what is small in itself."""
@@ -47,8 +53,8 @@ class CameraDifference:
     def words(self) -> str:
         """The difference in plain words, as far as it is significant.
 
-        A camera that zooms seems to have come nearer as well: where the focal length changed too, by two standard
-        deviations at least, both are said.
+        A camera that zooms seems to come nearer: where it moved along its axis, or the focal length changed as well, by
+        two standard deviations at least, it may have zoomed.
         """
         said = []
         if self.turn_deg > max(MIN_TURN_DEG, MAX_SIGMAS * self.turn_sigma_deg):
@@ -57,7 +63,8 @@ class CameraDifference:
         if abs(self.zoom) > max(MIN_ZOOM, (_SUSPECT_SIGMAS if moved else MAX_SIGMAS) * self.zoom_sigma):
             said.append(f"zoomed by {self.zoom:+.0%} (sigma {self.zoom_sigma:.1%})")
         if moved:
-            said.append(f"moved by {self.shift:.0%} of the rig's size (sigma {self.shift_sigma:.1%})")
+            how = "moved or zoomed" if self.along_axis > _AXIAL and len(said) == 0 else "moved"
+            said.append(f"{how} by {self.shift:.0%} of the rig's size (sigma {self.shift_sigma:.1%})")
         return f"{self.camera} was {' and '.join(said) or 'not moved'}"
 
 
@@ -93,11 +100,13 @@ def _compared(here: RefinedRig, there: RefinedRig, by: list[int]) -> list[Camera
     turn = torch.rad2deg(angle_between(a.R @ move.R.mT, b.R))
     center = move.apply(a.center)
     size = (b.center - b.center.mean(0)).norm(dim=-1).mean().clamp(min=1e-12)
-    shift = (center - b.center).norm(dim=-1) / size
+    offset = center - b.center
+    shift = offset.norm(dim=-1) / size
+    along = (offset * b.R[:, 2]).sum(-1).abs() / offset.norm(dim=-1).clamp(min=1e-12)
     turn_sigma = torch.rad2deg(torch.hypot(here.sigma.rotation, there.sigma.rotation))
     shift_sigma = torch.hypot(move.scale * here.sigma.center, there.sigma.center) / size
     zoom, zoom_sigma = _zoom(here, there)
-    columns = (turn, turn_sigma, shift, shift_sigma, zoom, zoom_sigma)
+    columns = (turn, turn_sigma, shift, shift_sigma, zoom, zoom_sigma, along)
     return [
         CameraDifference(name, *numbers)
         for name, *numbers in zip(here.rig.names, *(column.tolist() for column in columns), strict=True)
