@@ -7,6 +7,7 @@ import torch
 
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.rig_difference import rig_alignment, rig_differences
+from epipose.calibration.supported_unknowns import IntrinsicsDoubt
 from epipose.geometry.bundle import Free
 from epipose.geometry.observations import Observations
 from epipose.geometry.rotation import exp
@@ -27,7 +28,9 @@ def estimate(cameras, sigma_deg=SIGMA_DEG, focal_doubt=0.0):
     empty = torch.zeros(views, 1, 17, dtype=torch.float64)
     seen = Observations(torch.zeros(views, 1, 17, 2, dtype=torch.float64), empty, empty + 1)
     doubt = torch.tensor([[focal_doubt, 0.01]] + [[0.0, 0.01]] * (views - 1), dtype=torch.float64)
-    return RefinedRig(cameras, sigma, Free(), seen, empty[..., 0] > 0, empty[0], doubt)
+    return RefinedRig(
+        cameras, sigma, Free(), seen, empty[..., 0] > 0, empty[0], replace(IntrinsicsDoubt.none(views), focal=doubt)
+    )
 
 
 def elsewhere(cameras, turn=(0.3, -0.8, 1.2), shift=(2.0, 1.0, -3.0), scale=1.7):

@@ -71,15 +71,15 @@ def calibrate_rig(
 
     ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored. With
     ``focal`` "shared" or "each", K is only the initial value, and ``focal_sigma`` says per view how well it is
-    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame views are late. ``smoothness``: expected second
-    difference of a joint's path from frame to frame, in metres of a person 1.7 m tall (None: no such prior; it wants
-    ``max_frames`` not to skip frames). ``measure``: gives the metric scale (see
-    `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig. Raises
-    CalibrationError when views share too few joints or agree on no rig.
+    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame
+    views are late. ``smoothness``: expected second difference of a joint's path from frame to frame, in metres of a
+    person 1.7 m tall (None: no such prior; it wants ``max_frames`` not to skip frames). ``measure``: gives the metric
+    scale (see `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig.
+    Raises CalibrationError when views share too few joints or agree on no rig.
     """
     estimate = estimate_rig(
-        poses, intrinsics, focal=focal, focal_sigma=focal_sigma, clocks=clocks, constant_bones=constant_bones,
-        symmetric=symmetric, smoothness=smoothness, max_frames=max_frames, seed=seed,
+        poses, intrinsics, focal=focal, center=center, focal_sigma=focal_sigma, clocks=clocks,
+        constant_bones=constant_bones, symmetric=symmetric, smoothness=smoothness, max_frames=max_frames, seed=seed,
     )  # fmt: skip
     return calibration_of(estimate, fps, measure)
 
@@ -89,6 +89,7 @@ def estimate_rig(
     intrinsics: Rig,
     *,
     focal: Sharing = "known",
+    center: Sharing = "known",
     focal_sigma: Sequence[float | None] | None = None,
     clocks: bool = True,
     constant_bones: bool = True,
@@ -116,8 +117,8 @@ def estimate_rig(
         progress.update()
         poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
         found = refine_rig(
-            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks, constant_bones=constant_bones,
-            symmetric=symmetric,
+            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks,
+            constant_bones=constant_bones, symmetric=symmetric,
             priors=Priors(smoothness=in_units_of(first.rig, observed.frames(frames), poses.skeleton, smoothness)),
         )  # fmt: skip
         progress.update()

@@ -62,6 +62,7 @@ def calibrate_together(
     intrinsics: Rig,
     *,
     focal: Sharing = "known",
+    center: Sharing = "known",
     focal_sigma: Sequence[float | None] | None = None,
     clocks: bool = True,
     constant_bones: bool = True,
@@ -76,7 +77,13 @@ def calibrate_together(
     gives cameras to begin with, or a view of a clip never shows the subject.
     """
     _check_views(clips, intrinsics)
-    begin = {"focal": focal, "clocks": clocks, "constant_bones": constant_bones, "symmetric": symmetric}
+    begin = {
+        "focal": focal,
+        "center": center,
+        "clocks": clocks,
+        "constant_bones": constant_bones,
+        "symmetric": symmetric,
+    }
     begin |= {"smoothness": smoothness, "max_frames": max_frames, "seed": seed}
     alone = partial(estimate_rig, intrinsics=intrinsics, focal_sigma=focal_sigma, **begin)
     found = [_alone(clip, alone) for clip in clips]

@@ -137,7 +137,7 @@ def _zoom(here: RefinedRig, there: RefinedRig) -> tuple[Float[Tensor, " view"], 
     def focal(of: RefinedRig) -> tuple[Tensor, Tensor]:
         if of.free.focal != "known":
             return of.rig.camera.focal.log(), of.sigma.focal
-        change, sigma = of.focal_doubt.unbind(-1)
+        change, sigma = of.doubt.focal.unbind(-1)
         return of.rig.camera.focal.log() + torch.where(sigma > 0, change.clamp(min=-0.9).log1p(), 0.0), sigma
 
     (a, of_a), (b, of_b) = focal(here), focal(there)

@@ -12,9 +12,10 @@ from dataclasses import fields, replace
 
 import torch
 
+from epipose.calibration.adjustment import with_intrinsics
 from epipose.calibration.calibrate import RigEstimate, chosen_frames, in_units_of
 from epipose.calibration.initial_rig import InitialRig, relative_poses
-from epipose.calibration.refine_rig import RefinedRig, _with_intrinsics, refine_rig
+from epipose.calibration.refine_rig import RefinedRig, refine_rig
 from epipose.calibration.rig_difference import rig_alignment
 from epipose.calibration.subject_repair import SubjectRepair, repaired_subject
 from epipose.camera import Rig
@@ -49,7 +50,7 @@ def shared_rig(estimates: Sequence[RigEstimate]) -> tuple[RigEstimate, ...]:
         problems,
         bundles,
         stretch=[stretches(problem.x.shape[1]) for problem in problems],
-        part=_parts(reference.poses),
+        part=reference.poses.skeleton.error_parts,
     )
     return tuple(
         _with_cameras(estimate, reference.first.rig, bundle, problem, sigma)
@@ -68,6 +69,7 @@ def estimate_near(
     *,
     alone: RigEstimate | None = None,
     focal: Sharing = "known",
+    center: Sharing = "known",
     clocks: bool = True,
     constant_bones: bool = True,
     symmetric: bool = True,
@@ -90,8 +92,8 @@ def estimate_near(
     given = known.first.rig.camera.with_pose(start.camera.R, start.camera.t)
     unit = in_units_of(start, observed.frames(frames), poses.skeleton, smoothness)
     found = refine_rig(
-        poses, replace(start, camera=given), frames, focal=focal, clocks=clocks, constant_bones=constant_bones,
-        symmetric=symmetric, priors=Priors(smoothness=unit),
+        poses, replace(start, camera=given), frames, focal=focal, center=center, clocks=clocks,
+        constant_bones=constant_bones, symmetric=symmetric, priors=Priors(smoothness=unit),
     )  # fmt: skip
     first = _pairs_alone(poses, frames, known, seed) if alone is None else replace(alone.first, rig=known.first.rig)
     return RigEstimate(poses, frames, first, found, observe(poses, found.rig), repairs)
@@ -142,12 +144,6 @@ def _most_general(frees: Sequence[Free]) -> Free:
     return Free(**values)
 
 
-def _parts(poses: Poses2D) -> torch.Tensor:
-    """Joints that err together: those of both sides."""
-    joints = torch.arange(len(poses.skeleton.joints))
-    return torch.minimum(joints, torch.tensor(poses.skeleton.flip)).unique(return_inverse=True)[1]
-
-
 def _with_cameras(
     estimate: RigEstimate, given: Rig, bundle: Bundle, problem: BundleProblem, sigma: Uncertainty
 ) -> RigEstimate:
@@ -155,7 +151,7 @@ def _with_cameras(
     _, before = _solved(estimate)
     rig = replace(
         estimate.found.rig,
-        camera=_with_intrinsics(given.camera, bundle, problem.free),
+        camera=with_intrinsics(given.camera, bundle, problem.free),
         lag=estimate.found.rig.lag - before.lag + bundle.lag,
     )
     observed = observe(estimate.poses, rig)
@@ -165,6 +161,6 @@ def _with_cameras(
     _, agreed = triangulate_views(used.weighted(estimate.poses.skeleton.evidence_weights), rig.camera.R, rig.camera.t)
     found = RefinedRig(
         rig, sigma._replace(lag=estimate.found.sigma.lag), problem.free, used, swapped, agreed,
-        estimate.found.focal_doubt, problem, bundle,
+        estimate.found.doubt, problem, bundle,
     )  # fmt: skip
     return replace(estimate, first=replace(estimate.first, rig=given), found=found, observed=observed)

@@ -32,15 +32,17 @@ def uncertainty_together(
     """
     problems = with_shared_priors(problems)
     clips = [_of_clip(*of, part) for of in zip(problems, found, stretch, strict=True)]
-    H = torch.stack([curvature for curvature, _ in clips]).sum(0)
-    scores = torch.cat([score for _, score in clips])
     residuals = BundleResiduals(problems[0], found[0].xyz, found[0].bone_sigma)
+    prior = len(clips) * residuals.prior_precision(found[0])[: len(clips[0][0])].diag()
+    H = torch.stack([curvature for curvature, _ in clips]).sum(0) + prior
+    scores = torch.cat([score for _, score in clips])
     gauge = _gauge(residuals, found[0])
     of_cameras = gauge[: len(H)]
     unit = H.diagonal().sum() / of_cameras.square().sum()
     whiten = _whitening(H + unit * of_cameras @ of_cameras.mT)
     times, parts = torch.arange(len(scores)), torch.arange(scores.shape[1])
-    covariance = whiten @ _meat(scores @ whiten, times, parts) @ whiten.mT
+    meat = _meat(scores @ whiten, times, parts) + whiten.mT @ prior @ whiten  # a prior is an observation, too
+    covariance = whiten @ meat @ whiten.mT
     own = residuals.shared - len(H)
     return _read_off(residuals, found[0], torch.nn.functional.pad(covariance, (0, own, 0, own)), gauge)
 
@@ -48,7 +50,7 @@ def uncertainty_together(
 def _of_clip(
     problem: BundleProblem, found: Bundle, stretch: Int[Tensor, " frame"], part: Int[Tensor, " joint"]
 ) -> tuple[Float[Tensor, "camera camera"], Float[Tensor, "time part camera"]]:
-    """A clip's curvature by the cameras, and its scores, summed by stretches of time and by joints that go together."""
+    """A clip's curvature by the cameras without the priors; its scores, summed by stretches of time and body parts."""
     residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
     eliminated = residuals.equations(found).damped(0.0).eliminate()
     equations = camera_equations(residuals, eliminated)
@@ -58,4 +60,5 @@ def _of_clip(
     scores = scores[..., :count] - scores[..., count:] @ equations.own_by_camera
     by_time = scores.new_zeros(int(stretch.max()) + 1, *scores.shape[1:]).index_add_(0, stretch, scores)
     by_both = by_time.new_zeros(len(by_time), int(part.max()) + 1, count).index_add_(1, part, by_time)
-    return curvature * equations.H, by_both
+    prior = residuals.prior_precision(found)[:count].diag()
+    return curvature * (equations.H - prior), by_both
