@@ -9,15 +9,16 @@ nominal: the person is made 1.7 m tall.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm
 
 from epipose.calibration.assess import assess, given_rig
-from epipose.calibration.initial_rig import initial_rig, with_likely_focal
-from epipose.calibration.refine_rig import refine_rig
+from epipose.calibration.initial_rig import InitialRig, initial_rig, with_likely_focal
+from epipose.calibration.refine_rig import RefinedRig, refine_rig
 from epipose.calibration.result import Calibration
 from epipose.calibration.subject_repair import SubjectRepair, repaired_subject
 from epipose.camera import Rig
@@ -36,6 +37,18 @@ from epipose.skeleton import Skeleton
 _INITIAL_FRAMES = 200  # for pairs of views; the final adjustment uses max_frames
 _WORLD_FRAMES = 3000  # in a row, to see feet stand still
 Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
+
+
+@dataclass(frozen=True)
+class RigEstimate:
+    """Cameras of one clip in no particular world, and what they were estimated from."""
+
+    poses: Poses2D  # the subject repaired, views that are swapped throughout put right
+    frames: Int[Tensor, " chosen"]
+    first: InitialRig
+    found: RefinedRig
+    observed: Observations  # of all frames, as the rig sees them
+    repairs: dict[str, tuple[SubjectRepair, ...]]
 
 
 def calibrate_rig(
@@ -58,15 +71,37 @@ def calibrate_rig(
 
     ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored. With
     ``focal`` "shared" or "each", K is only the initial value, and ``focal_sigma`` says per view how well it is
-    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame views are late. ``smoothness``: expected second
-    difference of a joint's path from frame to frame, in metres of a person 1.7 m tall (None: no such prior; it wants
-    ``max_frames`` not to skip frames). ``measure``: gives the metric scale (see
-    `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig. Raises
-    CalibrationError when views share too few joints or agree on no rig.
+    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame
+    views are late. ``smoothness``: expected second difference of a joint's path from frame to frame, in metres of a
+    person 1.7 m tall (None: no such prior; it wants ``max_frames`` not to skip frames). ``measure``: gives the metric
+    scale (see `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig.
+    Raises CalibrationError when views share too few joints or agree on no rig.
     """
+    estimate = estimate_rig(
+        poses, intrinsics, focal=focal, center=center, focal_sigma=focal_sigma, clocks=clocks,
+        constant_bones=constant_bones, symmetric=symmetric, smoothness=smoothness, max_frames=max_frames, seed=seed,
+    )  # fmt: skip
+    return calibration_of(estimate, fps, measure)
+
+
+def estimate_rig(
+    poses: Poses2D,
+    intrinsics: Rig,
+    *,
+    focal: Sharing = "known",
+    center: Sharing = "known",
+    focal_sigma: Sequence[float | None] | None = None,
+    clocks: bool = True,
+    constant_bones: bool = True,
+    symmetric: bool = True,
+    smoothness: float | None = None,
+    max_frames: int = 500,
+    seed: int = 0,
+) -> RigEstimate:
+    """The cameras before a world frame and a scale are chosen; for arguments and errors see `calibrate_rig`."""
     observed = observe(poses, intrinsics)
-    frames = _chosen_frames(observed, poses.views, max_frames)
-    with tqdm(total=4, desc="calibrate", unit="step", delay=2, disable=None) as progress:
+    frames = chosen_frames(observed, poses.views, max_frames)
+    with tqdm(total=3, desc="calibrate", unit="step", delay=2, disable=None) as progress:
         few = frames[evenly(len(frames), _INITIAL_FRAMES)]
         if focal != "known":
             intrinsics = with_likely_focal(poses, intrinsics, few, focal_sigma or [None] * len(poses.views), seed)
@@ -82,30 +117,35 @@ def calibrate_rig(
         progress.update()
         poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
         found = refine_rig(
-            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks, constant_bones=constant_bones,
-            symmetric=symmetric,
-            priors=Priors(smoothness=_in_units_of(first.rig, observed.frames(frames), poses.skeleton, smoothness)),
+            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks,
+            constant_bones=constant_bones, symmetric=symmetric,
+            priors=Priors(smoothness=in_units_of(first.rig, observed.frames(frames), poses.skeleton, smoothness)),
         )  # fmt: skip
         progress.update()
-        if not same_rays(found.rig, first.rig):
-            observed = observe(poses, found.rig)
-        moved, up_sigma, scale = _set_on_the_floor(observed, poses.skeleton, found.rig, fps, measure)
-        progress.update()
-    result = assess(poses, found, moved, first)
-    return replace(result, up_sigma_deg=up_sigma, scale=scale, repairs=repairs)
+    if not same_rays(found.rig, first.rig):
+        observed = observe(poses, found.rig)
+    return RigEstimate(poses, frames, first, found, observed, repairs)
+
+
+def calibration_of(estimate: RigEstimate, fps: float, measure: Measure | None = None) -> Calibration:
+    """The rig of an estimate on the floor and in metres (see `calibrate_rig`), with the report on it."""
+    poses, rig = estimate.poses, estimate.found.rig
+    moved, up_sigma, scale = _set_on_the_floor(estimate.observed, poses.skeleton, rig, fps, measure)
+    result = assess(poses, estimate.found, moved, estimate.first)
+    return replace(result, up_sigma_deg=up_sigma, scale=scale, repairs=estimate.repairs)
 
 
 def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500) -> Calibration:
     """The report on cameras that are known already: how well they explain the subject's keypoints."""
     observed = observe(poses, rig)
-    frames = _chosen_frames(observed, poses.views, max_frames)
+    frames = chosen_frames(observed, poses.views, max_frames)
     camera = rig.camera.to(torch.float64)
     observed, swapped = correct_swaps(observed.frames(frames), camera.R, camera.t, poses.skeleton.flip)
     rig = replace(rig, camera=camera)
     return assess(poses, given_rig(rig, observed, swapped), rig, None)
 
 
-def _chosen_frames(observed: Observations, names: tuple[str, ...], max_frames: int) -> Tensor:
+def chosen_frames(observed: Observations, names: tuple[str, ...], max_frames: int) -> Tensor:
     """At most ``max_frames`` frames, evenly drawn from those that show the subject in two views."""
     if max_frames < 10:
         raise InputError(f"max_frames is {max_frames}; at least 10 frames are needed, 500 are usual.")
@@ -128,7 +168,7 @@ def _with_sides_swapped(observed: Observations, views: Tensor, poses: Poses2D) -
     return observed.swapped(views[:, None].expand(observed.weight.shape[:2]), poses.skeleton.flip)
 
 
-def _in_units_of(rig: Rig, observed: Observations, skeleton: Skeleton, metres: float | None) -> float | None:
+def in_units_of(rig: Rig, observed: Observations, skeleton: Skeleton, metres: float | None) -> float | None:
     """A length given for a person 1.7 m tall, in the unit of a rig without scale."""
     if metres is None:
         return None
@@ -143,10 +183,17 @@ def _set_on_the_floor(
 
     ``observed``: all frames, as the rig sees them.
     """
-    xyz, conf = triangulated(observed.frames(observed.busiest(_WORLD_FRAMES)), rig, skeleton, constant_bones=False)
+    xyz, conf = floor_points(observed, skeleton, rig)
     scale = None if measure is None else measure(xyz, conf, rig)
     factor = NOMINAL_STATURE / stature(xyz, conf, skeleton) if scale is None else scale.factor
     world = upright(xyz, conf, skeleton, rig, fps, factor)
     assert world.rig is not None
     moved = replace(world.rig, metric=scale is not None)
     return moved, float(torch.rad2deg(torch.tensor(world.up_sigma))), scale
+
+
+def floor_points(
+    observed: Observations, skeleton: Skeleton, rig: Rig
+) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
+    """Joints and confidences in successive frames that show the subject most, by which floor and scale are found."""
+    return triangulated(observed.frames(observed.busiest(_WORLD_FRAMES)), rig, skeleton, constant_bones=False)

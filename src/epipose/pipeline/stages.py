@@ -19,7 +19,7 @@ from epipose.errors import CalibrationError, InputError
 from epipose.io.files import already_done, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
-from epipose.pipeline.calibrate import calibrate, check_sources
+from epipose.pipeline.calibrate import calibrate, calibrate_together, check_sources
 from epipose.pipeline.detect import DetectedClip, DetectionRecord, checked_options, keypoints_in, recorded, synchronise
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
@@ -98,8 +98,7 @@ def calibrate_clip(
         intrinsics = folder / "intrinsics.json"
     # lengths are checked before any work
     scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
-    record, page = folder / "calibrate.json", folder / "calibration.html"
-    outputs = (folder / "rig.json", folder / "calibration.json", page)
+    record, outputs = folder / "calibrate.json", _calibrated(folder)
     asked = {**as_json(options), "known": known_rig is not None}
     inputs = fingerprint([folder / "poses2d.npz", *(path for path in (intrinsics, known_rig) if path is not None)])
     if already_done(record, asked, inputs, outputs):
@@ -107,9 +106,64 @@ def calibrate_clip(
     result = calibrate(DetectedClip.load(folder), options, intrinsics=intrinsics, known_rig=known_rig)
     _remove(folder, *_FROM_POSES, *_FROM_CAMERAS)
     result.save(folder)
-    calibration_page(folder).save(page)
+    calibration_page(folder).save(folder / "calibration.html")
     write_record(record, asked, inputs)
     return True
+
+
+def calibrate_clips(
+    folders: Sequence[Path],
+    options: CalibrateOptions = CalibrateOptions(),
+    *,
+    intrinsics: Path | None = None,
+    **changes: Any,
+) -> bool:
+    """`calibrate_clip` for clips of the same cameras together: one rig in all folders, a report in each.
+
+    Every record lists all clips: when one changes, all are calibrated anew. Nothing is written before all is computed.
+    """
+    options = with_changes(options, changes)
+    names = _clip_names(folders)
+    intrinsics = intrinsics or _same_intrinsics(folders)
+    given = [] if intrinsics is None else [intrinsics]
+    seen = [{"clip": name, "poses2d": fingerprint([folder / "poses2d.npz"])} for name, folder in names.items()]
+    asked, inputs = {**as_json(options), "known": False, "same_cameras": seen}, fingerprint(given)
+    if all(already_done(folder / "calibrate.json", asked, inputs, _calibrated(folder)) for folder in folders):
+        return False
+    clips = {name: DetectedClip.load(folder) for name, folder in names.items()}
+    results = calibrate_together(clips, options, intrinsics=intrinsics)
+    for folder in folders:
+        _remove(folder, *_FROM_POSES, *_FROM_CAMERAS)
+    for folder, result in zip(folders, results, strict=True):
+        result.save(folder)
+        calibration_page(folder).save(folder / "calibration.html")
+    for folder in folders:
+        write_record(folder / "calibrate.json", asked, inputs)
+    return True
+
+
+def _clip_names(folders: Sequence[Path]) -> dict[str, Path]:
+    """The folders by their names, whole paths where two have the same. Raises InputError for a folder given twice."""
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InputError(f"A clip folder is given twice: {', '.join(map(str, folders))}. Give every clip once.")
+    short = [folder.resolve().name for folder in folders]
+    return dict(zip(short if len(set(short)) == len(short) else map(str, folders), folders, strict=True))
+
+
+def _same_intrinsics(folders: Sequence[Path]) -> Path | None:
+    """``intrinsics.json`` of the first folder that has one. Raises InputError where another folder's is different."""
+    files = [folder / "intrinsics.json" for folder in folders if (folder / "intrinsics.json").exists()]
+    for file in files[1:]:
+        if fingerprint([file]) != fingerprint(files[:1]):
+            raise InputError(
+                f"{file} differs from {files[0]}, but the same cameras have the same intrinsics. Give --intrinsics, or "
+                "calibrate the clips by themselves."
+            )
+    return files[0] if files else None
+
+
+def _calibrated(folder: Path) -> tuple[Path, ...]:
+    return folder / "rig.json", folder / "calibration.json", folder / "calibration.html"
 
 
 def label_clip(
