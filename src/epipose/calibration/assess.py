@@ -16,8 +16,8 @@ from torch import Tensor
 from epipose.calibration.evidence import Evidence
 from epipose.calibration.initial_rig import InitialRig
 from epipose.calibration.refine_rig import RefinedRig
-from epipose.calibration.supported_unknowns import IntrinsicsDoubt
 from epipose.calibration.result import Calibration, CameraReport, PairReport
+from epipose.calibration.supported_unknowns import IntrinsicsDoubt
 from epipose.calibration.verdict import judge
 from epipose.camera import Camera, Rig
 from epipose.errors import CalibrationError

@@ -25,7 +25,7 @@ from epipose.calibration.adjustment import (
     with_intrinsics,
 )
 from epipose.geometry.bundle import Free
-from epipose.geometry.parameters import Priors, Sharing
+from epipose.geometry.parameters import Priors
 from epipose.geometry.sampling import evenly
 
 _CLEAR_SIGMAS = 4.0  # standard deviations by which an unknown must differ from none to be kept

@@ -72,9 +72,9 @@ def calibrate(
         chosen = choose_intrinsics(clip, intrinsics, options.focal)
         note = chosen.note
         result = calibrate_rig(
-            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma, clocks=options.clocks,
-            constant_bones=options.constant_bones, symmetric=options.symmetric, smoothness=options.smoothness,
-            measure=_measure(seen, options), max_frames=options.max_frames, seed=options.seed,
+            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma,
+            clocks=options.clocks, constant_bones=options.constant_bones, symmetric=options.symmetric,
+            smoothness=options.smoothness, measure=_measure(seen, options), max_frames=options.max_frames, seed=options.seed,
         )  # fmt: skip
     return replace(result, remarks=(*result.remarks, *([note] if note else []), *seen.warnings))
 
