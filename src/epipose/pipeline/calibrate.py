@@ -74,7 +74,8 @@ def calibrate(
         result = calibrate_rig(
             poses, chosen.rig, fps=clip.fps, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma,
             clocks=options.clocks, constant_bones=options.constant_bones, symmetric=options.symmetric,
-            smoothness=options.smoothness, measure=_measure(seen, options), max_frames=options.max_frames, seed=options.seed,
+            smoothness=options.smoothness, measure=_measure(seen, options), max_frames=options.max_frames,
+            seed=options.seed,
         )  # fmt: skip
     return replace(result, remarks=(*result.remarks, *([note] if note else []), *seen.warnings))
 
@@ -100,7 +101,7 @@ def calibrate_together(
         for name, one in clips.items()
     ]
     results = pooled(
-        inputs, chosen.rig, focal=chosen.focal, focal_sigma=chosen.sigma, clocks=options.clocks,
+        inputs, chosen.rig, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma, clocks=options.clocks,
         constant_bones=options.constant_bones, symmetric=options.symmetric, smoothness=options.smoothness,
         max_frames=options.max_frames, seed=options.seed,
     )  # fmt: skip
