@@ -38,6 +38,7 @@ RECONSTRUCTION_FRAMES = 60  # enough to find a rig; the adjustment that follows 
 # Focal lengths over the longer side of the image that are tried where nothing is known: from the wide lenses of
 # action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
 FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
+_FOCAL_VIEWS = 6
 _MIN_SHARED = 50  # joints that both views see, for a relative pose
 _PLANE_POINTS = 300  # by which the parallax of two views is judged before their pose is known
 _MIN_COST_DIFFERENCE = 0.02  # share, between a world and its mirror image, that tells them apart
@@ -82,7 +83,7 @@ def with_likely_focal(
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is
     assumed. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the
-    same field of view for all that were assumed.
+    same field of view for all that were assumed. Of many views `_FOCAL_VIEWS` that share most decide.
     """
     frames = frames[evenly(len(frames), RECONSTRUCTION_FRAMES)]
     camera = intrinsics.camera.to(torch.float64)
@@ -93,12 +94,15 @@ def with_likely_focal(
         stated = torch.tensor([sigma is not None for sigma in focal_sigma])
         focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
     best: tuple[float, Rig] | None = None
+    deciding = _sharing_most(observe(poses, intrinsics).frames(frames), _FOCAL_VIEWS)
+    names = tuple(poses.views[view] for view in deciding)
     for focal in focals:
         K = camera.K.clone()
         K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
         candidate = replace(intrinsics, camera=replace(camera, K=K))
         with suppress(EpiposeError):  # a focal length with which nothing fits
-            cost = _cost_with(observe(poses, candidate).frames(frames), candidate, poses.skeleton, seed)
+            observed = observe(poses, candidate).frames(frames).views(deciding)
+            cost = _cost_with(observed, candidate.select(names), poses.skeleton, seed)
             if best is None or cost < best[0]:
                 best = (cost, candidate)
     if best is None:
@@ -134,6 +138,20 @@ def relative_poses(
             "videos are synchronised and show the same person."
         )
     return pairs
+
+
+def _sharing_most(observed: Observations, count: int) -> list[int]:
+    """At most ``count`` views, in order: two that share the most joints, then one by one what shares most with them."""
+    seen = (observed.weight > 0).flatten(1).double()
+    if len(seen) <= count:
+        return list(range(len(seen)))
+    shared = (seen @ seen.mT).fill_diagonal_(-1)
+    chosen = list(divmod(int(shared.argmax()), len(seen)))
+    while len(chosen) < count:
+        among = shared[chosen].sum(0)
+        among[chosen] = -math.inf
+        chosen.append(int(among.argmax()))
+    return sorted(chosen)
 
 
 def _worth(observed: Observations) -> Float[Tensor, "view view"]:
