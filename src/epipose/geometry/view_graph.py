@@ -30,7 +30,7 @@ from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 
 _MAX_SEEDS = 12
-_MAX_GROWN_VIEWS = 60  # views times seeds that are tried: a seed of many views costs more, and is confirmed by more
+_MAX_GROWN_VIEWS = 48  # views times seeds that are tried: a seed of many views costs more, and is confirmed by more
 _MIN_SEEDS = 4
 _TREES = 4  # spanning trees that the pairs of a view graph consist of
 MAX_VIEWS_IN_ALL_PAIRS = 2 * _TREES  # so many views have no more pairs than that
