@@ -205,3 +205,25 @@ def test_numbers_without_leading_zeros_are_in_order(tmp_path):
     for number in (1, 2, 10, 11, 100):
         Image.new("RGB", (8, 8)).save(tmp_path / f"frame{number}.png")
     assert frame_files(tmp_path) == [f"frame{number}.png" for number in (1, 2, 10, 11, 100)]
+
+
+def test_slow_motion_is_read_at_the_rate_at_which_it_was_filmed(tmp_path):
+    """A file of 120 frames a second that plays at 30, beside one of 30: as late, but four times as dense."""
+    clip = Clip((view("a", 100, 30.0), view("b", 400, 30.0)), 0, 0.0).synchronised([0.0, 1.0], [1.0, 4.0])
+    assert clip.fps == 30.0
+    assert clip.views[1].taken_fps == 120.0
+    assert clip.views[1].moments[[0, 120]].tolist() == [1.0, 2.0]
+    assert clip.frames == 70
+    assert clip.frame_numbers(clip.views[1]).tolist() == list(range(0, 280, 4))
+    for each in clip.views:
+        (tmp_path / each.video).touch()
+    placed = replace(clip, views=tuple(replace(each, video=tmp_path / each.video) for each in clip.views))
+    placed.save(tmp_path)
+    assert Clip.load(tmp_path) == placed
+    assert Clip.from_videos([tmp_path]).views[1].rate == 1.0  # found again, as the start is
+
+
+def test_a_fast_clock_moves_the_frames_of_long_videos():
+    clip = Clip((view("a", 5400, 30.0), view("b", 5400, 30.0)), 0, 0.0).synchronised([0.0, 0.0], [1.0, 1.0005])
+    assert clip.fps == 30.0
+    assert int(clip.frame_numbers(clip.views[1])[-1]) - int(clip.frame_numbers(clip.views[0])[-1]) == 3

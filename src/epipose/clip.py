@@ -35,6 +35,8 @@ class View:
     ``frame_times`` are seconds after the first frame where the frames do not come at even intervals, else None.
     ``width`` and ``height`` are of its images, which have square pixels; ``sample_aspect_ratio`` is width over height
     of a pixel as the file stores it (1: square).
+    ``fps`` and ``frame_times`` are as the file says; ``rate`` is by how much faster its frames were taken: 4 for slow
+    motion that plays four times as long, 1.0001 for a camera whose clock is 100 ppm fast.
     """
 
     name: str
@@ -47,6 +49,7 @@ class View:
     frame_times: tuple[float, ...] | None = None
     stride: int = 1
     sample_aspect_ratio: float = 1.0
+    rate: float = 1.0
 
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
@@ -61,7 +64,12 @@ class View:
     def moments(self) -> Float[np.ndarray, " frame"]:
         """When each frame was taken, in seconds on the clip's clock."""
         own = np.arange(self.frames) / self.fps if self.frame_times is None else np.array(self.frame_times)
-        return self.start + own
+        return self.start + own / self.rate
+
+    @property
+    def taken_fps(self) -> float:
+        """Frames a second of the clip's clock."""
+        return self.fps * self.rate
 
     def dropped(self) -> list[tuple[float, int]]:
         """Gaps of more than one and a half frame intervals: the seconds into the video, and how many frames miss."""
@@ -97,7 +105,7 @@ class Clip:
     @property
     def moments(self) -> Float[np.ndarray, " moment"]:
         """The clip's timeline in seconds: frames of (one of) the slowest view, from when all views run."""
-        slowest = min(self.views, key=lambda view: view.fps).moments
+        slowest = min(self.views, key=lambda view: view.taken_fps).moments
         latest = max(view.start for view in self.views)
         first = int(np.searchsorted(slowest, latest - _TOLERANCE_FRAMES / self.fps))
         begin = slowest[first] if first < len(slowest) else latest
@@ -123,20 +131,25 @@ class Clip:
             )
         return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
 
-    def synchronised(self, starts: Sequence[float]) -> Clip:
+    def synchronised(self, starts: Sequence[float], rates: Sequence[float] = ()) -> Clip:
         """The same views with other starts (seconds on a common clock) and the timeline that follows from them.
 
-        Raises InputError when the views have less than a second, or 20 frames, in common.
+        ``rates``: those of the views (see `View`), where they change. Raises InputError when the views have less than a
+        second, or 20 frames, in common.
         """
-        views = tuple(replace(view, start=float(start)) for view, start in zip(self.views, starts, strict=True))
-        fps = min(view.fps for view in views)
+        rates = rates or [view.rate for view in self.views]
+        views = tuple(
+            replace(view, start=float(start), rate=float(rate))
+            for view, start, rate in zip(self.views, starts, rates, strict=True)
+        )
+        fps = min(view.taken_fps for view in views)
         begin = float(Clip(views, 1, fps).moments[0])
         room = min(view.moments[-1] for view in views) - begin
         frames = int(np.floor(room * fps + _TOLERANCE_FRAMES)) + 1 if room >= -_TOLERANCE_FRAMES / fps else 0
         shortest = min(int((view.moments[-1] - view.start) * fps + _TOLERANCE_FRAMES) + 1 for view in views)
         if frames < min(shortest, _MIN_MOMENTS, int(np.ceil(fps))):
             listing = "; ".join(
-                f"{view.name}: {view.start:.2f} to {view.moments[-1]:.2f} s at {view.fps:g} fps" for view in views
+                f"{view.name}: {view.start:.2f} to {view.moments[-1]:.2f} s at {view.taken_fps:g} fps" for view in views
             )
             raise InputError(
                 f"The videos have {frames} frames in common ({listing}); a second or {_MIN_MOMENTS} frames are needed. Cut "
@@ -230,7 +243,7 @@ def _views_in(source: Path) -> list[View]:
     if not source.exists():
         raise InputError(f"There is no file or folder {source}.")
     if (source / "clip.json").exists():
-        return [replace(view, start=0.0) for view in Clip.load(source).views]
+        return [replace(view, start=0.0, rate=1.0) for view in Clip.load(source).views]
     return [_probed(path) for path in (_videos_in(source) if source.is_dir() else [source])]
 
 

@@ -11,7 +11,7 @@ from epipose.calibration.initial_rig import initial_rig, relative_poses, with_li
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.mirror_ambiguity import mirrored_world
-from epipose.geometry.observations import observe
+from epipose.geometry.observations import Observations, observe
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.view_graph import reconstruct, triangulate_views
@@ -155,20 +155,29 @@ def test_lenses_that_were_guessed_are_searched_widely_and_stated_ones_kept(sigma
     """What was guessed does not matter, only the size of the image; a lens with which nothing fits is passed over."""
     tried = []
 
-    def first(observed, intrinsics, skeleton, seed):
+    def cost(observed, intrinsics, skeleton, seed):
         tried.append(intrinsics.camera.focal / intrinsics.camera.size.max(-1).values)
         if len(tried) == 2:
             raise EpiposeError("nothing fits")
-        return dataclasses.replace(honest, cost=abs(float(tried[-1][0]) - 1.1))
+        return abs(float(tried[-1][0]) - 1.1)
 
-    honest = initial(clip(some(2)), some(2))
-    monkeypatch.setattr(epipose.calibration.initial_rig, "initial_rig", first)
+    monkeypatch.setattr(epipose.calibration.initial_rig, "_cost_with", cost)
     found = with_likely_focal(clip(some(2)), some(2), ALL, sigma)
     guessed, other = torch.stack(tried).mT.tolist()
     assert guessed == pytest.approx(epipose.calibration.initial_rig.FOCAL_RATIOS)
     own = [float(some(2).camera.focal[1] / 1000)] * len(other)
     assert other == pytest.approx(own if sigma[1] else epipose.calibration.initial_rig.FOCAL_RATIOS)
     assert float(found.camera.focal[0]) == pytest.approx(1.1 * 1002)
+
+
+def test_of_many_views_those_that_share_most_decide_on_the_lens():
+    weight = torch.ones(9, 40, 17, dtype=torch.float64)
+    weight[[1, 4], 5:] = 0
+    weight[7, :20] = 0
+    x = torch.zeros(9, 40, 17, 2, dtype=torch.float64)
+    few = epipose.calibration.initial_rig._sharing_most(Observations(x, weight, weight), 6)
+    assert few == sorted({0, 2, 3, 5, 6, 8})
+    assert epipose.calibration.initial_rig._sharing_most(Observations(x[:3], weight[:3], weight[:3]), 6) == [0, 1, 2]
 
 
 def test_a_clip_no_lens_explains_is_an_error_in_plain_words():

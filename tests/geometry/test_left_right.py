@@ -1,8 +1,11 @@
 import pytest
 import torch
 
+from epipose.geometry import left_right
 from epipose.geometry.left_right import correct_swaps, undecided_swaps
 from epipose.geometry.observations import Observations
+from epipose.geometry.reprojection import perspective
+from epipose.geometry.rotation import exp
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -80,3 +83,38 @@ def test_with_two_views_a_contradiction_is_seen_but_not_decided():
 def test_noise_alone_leaves_nothing_undecided():
     camera, true = observed(pixels=8, frames=100)
     assert int(undecided_swaps(true, camera.R, camera.t, H36M17.flip).sum()) <= 1
+
+
+def circle_of_views(views=10, frames=30, pixels=4.0):
+    """The four cameras of the rig and turned copies of them, and what they see."""
+    camera = rig().camera
+    angle = torch.arange(views, dtype=torch.float64) * 2 * torch.pi / views
+    turn = exp(angle[:, None] * torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))  # world <- turned world
+    R, t = camera.R[0] @ turn, camera.t[:1].expand(views, 3)
+    x = perspective(moving_skeleton(frames) @ R[:, None].mT + t[:, None, None])
+    x = x + pixels / 1145 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype)
+    weight = torch.ones_like(x[..., 0])
+    return R, t, Observations(x, weight, torch.full_like(weight, 0.005))
+
+
+def test_half_of_ten_views_against_the_other_half_is_found_without_trying_every_group(monkeypatch):
+    R, t, true = circle_of_views()
+    where = torch.zeros(10, 30, dtype=torch.bool)
+    where[::2, 5:15] = True
+    calls = []
+    cost = left_right._frame_costs
+    monkeypatch.setattr(left_right, "_frame_costs", lambda *given: calls.append(1) or cost(*given))
+    open_frames = undecided_swaps(true.swapped(where, H36M17.flip), R, t, H36M17.flip)
+    assert int(open_frames[5:15].sum()) >= 8
+    assert not bool(open_frames[~where.any(0)].any())
+    assert len(calls) <= 51  # ten views, five times, and once as it is; all groups of two to five are 627
+
+
+def test_swapped_frames_of_many_views_are_repaired():
+    R, t, true = circle_of_views()
+    where = torch.zeros(10, 30, dtype=torch.bool)
+    where[1, 10:30] = True
+    where[3, 20:26] = True
+    repaired, found = correct_swaps(true.swapped(where, H36M17.flip), R, t, H36M17.flip)
+    assert torch.equal(found, where)
+    assert torch.equal(repaired.x, true.x)

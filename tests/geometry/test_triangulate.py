@@ -1,4 +1,5 @@
 import time
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -6,7 +7,9 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
+from epipose.geometry import triangulate
 from epipose.geometry.epipolar import essential_from_pose, homogeneous
+from epipose.geometry.reprojection import perspective
 from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import (
     correct_pair,
@@ -262,3 +265,23 @@ def test_a_residual_of_zero_has_a_finite_derivative():
     points.residual.sum().backward()
     assert x.grad is not None
     assert bool(x.grad.isfinite().all())
+
+
+def test_the_median_of_some_pairs_of_many_views_is_as_near_as_that_of_all():
+    generator = torch.Generator().manual_seed(0)
+    angle = torch.arange(14, dtype=torch.float64) * 2 * torch.pi / 14
+    R = rig().camera.R[0] @ exp(angle[:, None] * torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
+    t = rig().camera.t[:1].expand(14, 3)
+    xyz = moving_skeleton(20).reshape(-1, 3)
+    x = perspective(xyz @ R.mT + t[:, None]).movedim(0, 1)
+    x = x + 0.004 * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+    x[:, :4] += 0.1  # four views are wrong altogether
+    weight = torch.ones(len(xyz), 14, dtype=torch.float64)
+    weight[::5, 2:] = 0  # seen by two neighbours only
+    weight[1::5, 6:] = 0  # by two that are right and four that are wrong
+    found = vector_median_of_pairs(R, t, x, weight)
+    pairs = list(combinations(range(14), 2))
+    everyone = triangulate._median_of(pairs, R, t, x, weight)
+    assert torch.equal(found[::5], everyone[::5])
+    error, expected = ((of - xyz).norm(dim=-1)[2::5].median() for of in (found, everyone))
+    assert float(error) < 1.5 * float(expected) < 0.08

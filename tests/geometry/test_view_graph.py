@@ -9,7 +9,7 @@ from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.resection import resect
 from epipose.geometry.rotation import angle_between, exp
-from epipose.geometry.view_graph import reconstruct
+from epipose.geometry.view_graph import chosen_pairs, reconstruct
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -123,3 +123,31 @@ def test_resection_of_a_camera_stuck_on_one_point_has_no_answer():
     stuck = torch.full_like(observed.x[2], 0.1)
     answer = resect(moving_skeleton(30), stuck, observed.weight[2], 0.004)
     assert answer is None or bool(answer[0].isfinite().all())
+
+
+def test_up_to_eight_views_all_pairs_are_estimated_but_for_worthless_ones():
+    worth = torch.ones(8, 8, dtype=torch.float64)
+    worth[2, 5] = 0
+    assert set(chosen_pairs(worth)) == {(i, j) for i in range(8) for j in range(i + 1, 8)} - {(2, 5)}
+
+
+def test_the_pairs_of_many_views_stay_few_and_tie_every_view_to_four_others_or_more():
+    """Four spanning trees without a common pair; of views side by side, which are worth little, few are taken."""
+    generator = torch.Generator().manual_seed(0)
+    worth = 1 + torch.rand(14, 14, generator=generator, dtype=torch.float64)
+    worth[range(13), range(1, 14)] = 0.01
+    pairs = chosen_pairs(worth)
+    assert len(pairs) == len(set(pairs)) == 4 * 13
+    degree = [sum(view in pair for pair in pairs) for view in range(14)]
+    assert min(degree) >= 4
+    assert max(degree) <= 12
+    assert not any(j == i + 1 for i, j in pairs)
+
+
+def test_two_groups_of_views_with_one_pair_between_them_stay_connected():
+    worth = torch.zeros(12, 12, dtype=torch.float64)
+    worth[:6, :6] = worth[6:, 6:] = 100
+    worth[3, 8] = 1
+    pairs = chosen_pairs(worth)
+    assert (3, 8) in pairs
+    assert len(pairs) == 2 * 15 + 1

@@ -183,3 +183,17 @@ def test_sound_and_motion_are_reconciled():
     assert other.starts == motion.starts
     assert not other.sure
     assert "by up to 2.50 s" in other.warnings[-1]
+
+
+def test_a_start_beyond_the_range_is_said_and_found_in_a_wider_one():
+    starts, lengths = [0, 40, 700, 15], [1300] * 4
+    poses = cut([walk(2000, 2)], starts, lengths)
+    near = offsets_from_motion(poses, clocks(lengths))
+    assert not near.sure
+    assert near.searched == 10
+    assert "cam2" in near.warnings[0]
+    assert "up to 10 s apart were searched; --max-offset 60" in near.warnings[0]
+    far = offsets_from_motion(poses, clocks(lengths), max_offset=60.0)
+    assert far.starts == pytest.approx([start / FPS for start in starts])
+    assert far.sure
+    assert far.warnings == ()

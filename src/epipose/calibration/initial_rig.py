@@ -13,7 +13,6 @@ import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,6 +21,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, EpiposeError
 from epipose.geometry.bundle import BundleProblem, Priors, bundle_adjust
+from epipose.geometry.degeneracy import MIN_OFF_PLANE, off_plane
 from epipose.geometry.mirror_ambiguity import mirrored_world
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.relative_pose import RelativePose, relative_pose
@@ -29,7 +29,7 @@ from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect
 from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.sampling import evenly, stretches
-from epipose.geometry.view_graph import reconstruct, triangulate_views
+from epipose.geometry.view_graph import MAX_VIEWS_IN_ALL_PAIRS, chosen_pairs, reconstruct, triangulate_views
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import handedness
 from epipose.skeleton import Skeleton
@@ -38,6 +38,9 @@ RECONSTRUCTION_FRAMES = 60  # enough to find a rig; the adjustment that follows 
 # Focal lengths over the longer side of the image that are tried where nothing is known: from the wide lenses of
 # action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
 FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
+_FOCAL_VIEWS = 6
+_MIN_SHARED = 50  # joints that both views see, for a relative pose
+_PLANE_POINTS = 300  # by which the parallax of two views is judged before their pose is known
 _MIN_COST_DIFFERENCE = 0.02  # share, between a world and its mirror image, that tells them apart
 
 
@@ -80,7 +83,7 @@ def with_likely_focal(
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is
     assumed. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the
-    same field of view for all that were assumed.
+    same field of view for all that were assumed. Of many views `_FOCAL_VIEWS` that share most decide.
     """
     frames = frames[evenly(len(frames), RECONSTRUCTION_FRAMES)]
     camera = intrinsics.camera.to(torch.float64)
@@ -91,14 +94,17 @@ def with_likely_focal(
         stated = torch.tensor([sigma is not None for sigma in focal_sigma])
         focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
     best: tuple[float, Rig] | None = None
+    deciding = _sharing_most(observe(poses, intrinsics).frames(frames), _FOCAL_VIEWS)
+    names = tuple(poses.views[view] for view in deciding)
     for focal in focals:
         K = camera.K.clone()
         K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
         candidate = replace(intrinsics, camera=replace(camera, K=K))
         with suppress(EpiposeError):  # a focal length with which nothing fits
-            found = initial_rig(observe(poses, candidate).frames(frames), candidate, poses.skeleton, seed)
-            if best is None or found.cost < best[0]:
-                best = (found.cost, candidate)
+            observed = observe(poses, candidate).frames(frames).views(deciding)
+            cost = _cost_with(observed, candidate.select(names), poses.skeleton, seed)
+            if best is None or cost < best[0]:
+                best = (cost, candidate)
     if best is None:
         raise CalibrationError(
             "No focal length makes the views agree on a rig. Check that all cameras show the same person at the same "
@@ -107,26 +113,66 @@ def with_likely_focal(
     return best[1]
 
 
+def _cost_with(observed: Observations, intrinsics: Rig, skeleton: Skeleton, seed: int) -> float:
+    """Mean robust cost of the best reconstruction with these intrinsics; errors as those of `initial_rig`."""
+    observed = observed.weighted(skeleton.evidence_weights)
+    return reconstruct(observed, relative_poses(observed, intrinsics.names, seed), skeleton.flip).cost
+
+
 def relative_poses(
     observed: Observations, names: tuple[str, ...], seed: int = 0
 ) -> dict[tuple[int, int], RelativePose]:
-    """The relative pose of every pair of views that share enough joints."""
+    """The relative poses of pairs of views: all that share enough joints, of many views those worth most."""
     frames, joints = observed.weight.shape[1:]
     stretch = stretches(frames)[:, None].expand(frames, joints).flatten()
     pairs = {}
-    for i, j in combinations(range(len(names)), 2):
+    for i, j in chosen_pairs(_worth(observed)):
         weight = (observed.weight[i] * observed.weight[j]).sqrt().flatten()
         noise = float((observed.noise[i].median() + observed.noise[j].median()) / 2)
-        if int((weight > 0).sum()) >= 50:
-            a, b = observed.x[i].reshape(-1, 2), observed.x[j].reshape(-1, 2)
-            with suppress(EpiposeError):  # a pair without an answer is left out; the others decide
-                pairs[i, j] = relative_pose(a, b, weight, noise, seed, stretch)
+        a, b = observed.x[i].reshape(-1, 2), observed.x[j].reshape(-1, 2)
+        with suppress(EpiposeError):  # a pair without an answer is left out; the others decide
+            pairs[i, j] = relative_pose(a, b, weight, noise, seed, stretch)
     if not pairs:
         raise CalibrationError(
             "No two views see the same keypoints at the same time, or none gives a relative pose. Check that the "
             "videos are synchronised and show the same person."
         )
     return pairs
+
+
+def _sharing_most(observed: Observations, count: int) -> list[int]:
+    """At most ``count`` views, in order: two that share the most joints, then one by one what shares most with them."""
+    seen = (observed.weight > 0).flatten(1).double()
+    if len(seen) <= count:
+        return list(range(len(seen)))
+    shared = (seen @ seen.mT).fill_diagonal_(-1)
+    chosen = list(divmod(int(shared.argmax()), len(seen)))
+    while len(chosen) < count:
+        among = shared[chosen].sum(0)
+        among[chosen] = -math.inf
+        chosen.append(int(among.argmax()))
+    return sorted(chosen)
+
+
+def _worth(observed: Observations) -> Float[Tensor, "view view"]:
+    """What every pair of views is worth: the joints they share, less where one homography explains both images.
+
+    0 where they share too few. Views side by side say little about each other; how far apart they are shows in their
+    images before any pose is known.
+    """
+    seen = (observed.weight > 0).flatten(1)
+    shared = (seen[:, None] & seen).sum(-1)
+    worth = torch.where(shared >= _MIN_SHARED, shared, torch.zeros_like(shared)).double()
+    if len(worth) <= MAX_VIEWS_IN_ALL_PAIRS:  # all are taken anyway
+        return worth
+    noise = observed.noise.flatten(1).median(1).values
+    for i, j in worth.triu(1).nonzero().tolist():
+        both = (seen[i] & seen[j]).nonzero()[:, 0]
+        both = both[evenly(len(both), _PLANE_POINTS)]
+        a, b = (observed.x[view].reshape(-1, 2)[both] for view in (i, j))
+        parallax = off_plane(a, b) / float(noise[i] + noise[j]) * 2
+        worth[i, j] *= min(parallax / (2 * MIN_OFF_PLANE), 1.0)
+    return worth
 
 
 def _mirrored_video(

@@ -14,7 +14,8 @@ from epipose.pipeline.options import DetectOptions
 class Detect:
     """Find keypoints of people in every frame of every video, the time offsets, and the person whom all views follow.
 
-    The videos are views of one scene. They may start up to ten seconds apart and differ in length and frame rate.
+    The videos are views of one scene. They may start up to ten seconds apart (more with --max-offset)
+    and differ in length and frame rate.
     """
 
     sources: Sources

@@ -19,10 +19,11 @@ from torch import Tensor
 from epipose.geometry.observations import Observations
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.robust import mean_robust_cost, robust_cost
-from epipose.geometry.triangulate import triangulate_robust
+from epipose.geometry.triangulate import triangulate_from, triangulate_robust, vector_median_of_pairs
 
 _MAX_COST_RATIO = 0.6  # of the cost of a frame and view with sides swapped over its cost as it is
 _MIN_ROBUST_WEIGHT = 0.3  # of a view that counts as agreeing with a point
+_MAX_VIEWS_IN_ALL_GROUPS = 5  # of more views not every group is tried
 _MIN_SUSPECT_COST = 0.7  # mean log(1 + r^2) below which a frame is not tried; r = 1 throughout
 
 
@@ -43,12 +44,14 @@ def correct_swaps(
     swapped = torch.zeros(views, frames, dtype=torch.bool)
     if views < 3:
         return observed, swapped
+    left = torch.arange(frames)  # frames that the last round changed: the others would come out as before
     for _ in range(rounds):
-        as_is, as_swapped = _costs(observed, R, t, list(flip))
+        as_is, as_swapped = _costs(observed.frames(left), R, t, list(flip))
         gain = torch.where(as_swapped < _MAX_COST_RATIO * as_is, as_is - as_swapped, torch.zeros_like(as_is))
-        best = gain.argmax(0)
-        change = (torch.arange(views)[:, None] == best) & (gain > 0)
-        if not bool(change.any()):
+        change = torch.zeros_like(swapped)
+        change[:, left] = (torch.arange(views)[:, None] == gain.argmax(0)) & (gain > 0)
+        left = change.any(0).nonzero()[:, 0]
+        if len(left) == 0:
             break
         swapped ^= change
         observed = observed.swapped(change, flip)
@@ -63,7 +66,8 @@ def undecided_swaps(
     """Frames in which views contradict each other about left and right, and `correct_swaps` cannot decide.
 
     Call it on what `correct_swaps` returned. A frame is undecided when swapping two views or more, up to half of them
-    (one of two), brings its cost clearly down. Only frames that fit worse than usual are tried.
+    (one of two), brings its cost clearly down. Only frames that fit worse than usual are tried; with up to
+    `_MAX_VIEWS_IN_ALL_GROUPS` views every group of views, else one that grows view by view.
     """
     views, frames = observed.weight.shape[:2]
     found = torch.zeros(frames, dtype=torch.bool)
@@ -72,15 +76,47 @@ def undecided_swaps(
     suspect = (as_is > as_is.median().clamp(min=_MIN_SUSPECT_COST)).nonzero()[:, 0]
     if len(suspect) == 0:
         return found
-    some = observed.frames(suspect)
-    best = as_is[suspect]
-    for size in range(min(2, views // 2), views // 2 + 1):
-        for group in combinations(range(views), size):
-            where = torch.zeros(views, len(suspect), dtype=torch.bool)
-            where[list(group)] = True
-            best = torch.minimum(best, _frame_costs(some.swapped(where, flip), R, t, sided))
+    some, best = observed.frames(suspect), as_is[suspect]
+    least, most = min(2, views // 2), views // 2
+    tried = _of_every_group if views <= _MAX_VIEWS_IN_ALL_GROUPS else _of_growing_groups
+    best = torch.minimum(best, tried(some, R, t, flip, sided, least, most))
     found[suspect] = best < _MAX_COST_RATIO * as_is[suspect]
     return found
+
+
+def _of_every_group(
+    observed: Observations, R: Tensor, t: Tensor, flip: Sequence[int], sided: Tensor, least: int, most: int
+) -> Tensor:
+    """Least cost of every frame over all groups of ``least`` to ``most`` views whose sides are swapped."""
+    views, frames = observed.weight.shape[:2]
+    costs = []
+    for group in (g for size in range(least, most + 1) for g in combinations(range(views), size)):
+        where = torch.zeros(views, frames, dtype=torch.bool)
+        where[list(group)] = True
+        costs.append(_frame_costs(observed.swapped(where, flip), R, t, sided))
+    return torch.stack(costs).amin(0)
+
+
+def _of_growing_groups(
+    observed: Observations, R: Tensor, t: Tensor, flip: Sequence[int], sided: Tensor, least: int, most: int
+) -> Tensor:
+    """The same over groups that grow by the view that lowers the cost most: few tries, where all would be thousands.
+
+    When one half of the views contradicts the other, each view that changes sides makes the majority clearer.
+    """
+    views, frames = observed.weight.shape[:2]
+    where, costs = torch.zeros(views, frames, dtype=torch.bool), []
+    for _ in range(most):
+        tried = []
+        for view in range(views):
+            one_more = where.clone()
+            one_more[view] = True
+            cost = _frame_costs(observed.swapped(one_more, flip), R, t, sided)
+            tried.append(torch.where(where[view], torch.full_like(cost, torch.inf), cost))
+        cost, view = torch.stack(tried).min(0)
+        where[view, torch.arange(frames)] = True
+        costs.append(cost)
+    return torch.stack(costs[least - 1 :]).amin(0)
 
 
 def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) -> Tensor:
@@ -95,10 +131,14 @@ def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tup
     """Robust cost of every view and frame against the points of the other views, as it is and with sides swapped."""
     views = len(R)
     as_is, as_swapped = [], []
+    start = vector_median_of_pairs(R, t, *observed.per_point()[:2]) if views > _MAX_VIEWS_IN_ALL_GROUPS else None
     for view in range(views):
         others = [v for v in range(views) if v != view]
         x, weight, noise = observed.views(others).per_point()
-        points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
+        if start is None:
+            points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
+        else:  # one view among many hardly moves the median of all
+            points = triangulate_from(start, R[others], t[others], x, weight, noise, steps=5)
         u = reproject(R[view], t[view], points.xyz).x
         reliable = ((weight > 0) & (points.robust_weight > _MIN_ROBUST_WEIGHT)).sum(-1) >= 2
         mine = observed.weight[view]

@@ -37,6 +37,7 @@ from epipose.geometry.rotation import exp, hat
 
 _MAX_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
 _MAX_SIGMA = math.pi  # radians, of an angle
+_MIN_GAIN = 1e-9  # of a step, as a share of the cost
 _MIN_NOISE_RATIO = 0.1  # of a detector's error over the expected one
 
 
@@ -167,7 +168,7 @@ def refine_relative_pose(
             continue
         gain = cost - new_cost
         R, t, cost, damping, system = new_R, new_t, new_cost, max(damping / 10, 1e-12), None
-        if gain <= 1e-12 * cost:
+        if gain <= _MIN_GAIN * cost:
             break
     return R, t, cost
 

@@ -8,6 +8,7 @@ views does the rest. Views are the second to last axis, observations lie on z = 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -27,6 +28,9 @@ from epipose.geometry.point_solver import (
     quadratic_forms,
     search,
 )
+
+_MAX_VIEWS_IN_ALL_PAIRS = 7
+_MIN_VOTES = 3  # pairs of views that see a point, for their median to be a start
 
 
 def correct_pair(
@@ -93,10 +97,35 @@ def vector_median_of_pairs(
     x: Float[Tensor, "*points view 2"],
     weight: Float[Tensor, "*points view"],
 ) -> Float[Tensor, "*points 3"]:
-    """World points: the vector median of the optimal points of all pairs of views."""
+    """World points: the vector median of the optimal points of pairs of views.
+
+    All pairs up to `_MAX_VIEWS_IN_ALL_PAIRS` views. Their number grows with the square of the views, and the distances
+    between their points with its square: of more views each votes with four others, and only points that too few of
+    those pairs see are found from all pairs.
+    """
     if len(R) < 2:
         raise InputError(f"Triangulation needs two views or more; got {len(R)}.")
-    i, j = (list(index) for index in zip(*combinations(range(len(R)), 2), strict=True))
+    everyone = list(combinations(range(len(R)), 2))
+    if len(R) <= _MAX_VIEWS_IN_ALL_PAIRS:
+        return _median_of(everyone, R, t, x, weight)
+    some = [tuple(sorted((view, (view + step) % len(R)))) for step in _ring_steps(len(R)) for view in range(len(R))]
+    found = _median_of(some, R, t, x, weight)
+    i, j = (list(index) for index in zip(*some, strict=True))
+    few = ((weight[..., i] > 0) & (weight[..., j] > 0)).sum(-1) < _MIN_VOTES
+    few &= (weight > 0).sum(-1) >= 2
+    if bool(few.any()):
+        found[few] = _median_of(everyone, R, t, x[few], weight[few])
+    return found
+
+
+def _ring_steps(views: int) -> tuple[int, int]:
+    """How far apart the views of a pair stand in a ring: about a quarter of it, where a baseline tells most."""
+    return views // 4, views // 4 + 1
+
+
+def _median_of(pairs: Sequence[tuple[int, ...]], R: Tensor, t: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """The vector median of the optimal points of these pairs."""
+    i, j = (list(index) for index in zip(*pairs, strict=True))
     R_ba = R[j] @ R[i].mT
     t_ba = t[j] - (R_ba @ t[i, :, None])[..., 0]
     by_view = x.reshape(-1, len(R), 2).movedim(1, 0)

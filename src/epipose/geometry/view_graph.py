@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import torch
 from jaxtyping import Bool, Float
@@ -29,6 +30,11 @@ from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import depth_in_views, triangulate_robust
 
 _MAX_SEEDS = 12
+_MAX_GROWN_VIEWS = 48  # views times seeds that are tried: a seed of many views costs more, and is confirmed by more
+_MIN_SEEDS = 4
+_TREES = 4  # spanning trees that the pairs of a view graph consist of
+MAX_VIEWS_IN_ALL_PAIRS = 2 * _TREES  # so many views have no more pairs than that
+_MIN_GAIN = 1e-4  # of a step of the adjustment, as a share of the cost: seeds differ by far more
 _MAX_ANGLE = math.radians(3)  # between rotations that agree; or three standard deviations
 _MAX_COST = 1.0  # mean log(1 + r^2) of a rig that explains the observations; noise as expected gives about this
 _MAX_COST_RATIO = 0.6  # of a view's cost with left and right swapped over its cost as it is
@@ -48,6 +54,32 @@ class Reconstruction:
     swapped: Bool[Tensor, " view"] = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
 
 
+def chosen_pairs(value: Float[Tensor, "view view"]) -> list[tuple[int, int]]:
+    """The pairs of views whose relative poses are worth estimating, by what each is worth (0: none), in order.
+
+    The union of `_TREES` spanning trees that share no pair: however the views are divided in two, so many pairs tie
+    the parts together, and their number grows with the views, not with its square. Each tree takes the pairs worth
+    most (Kruskal), less where a view has many already. Up to `MAX_VIEWS_IN_ALL_PAIRS` views all pairs are taken.
+    """
+    views = len(value)
+    everyone = [pair for pair in combinations(range(views), 2) if float(value[pair]) > 0]
+    if views <= MAX_VIEWS_IN_ALL_PAIRS:
+        return everyone
+    chosen: set[tuple[int, int]] = set()
+    degree = [0] * views
+    for _ in range(_TREES):
+        part = list(range(views))  # the views of one part of the tree have one number
+        while True:
+            open_pairs = [pair for pair in everyone if pair not in chosen and part[pair[0]] != part[pair[1]]]
+            if not open_pairs:
+                break
+            i, j = max(open_pairs, key=lambda pair: float(value[pair]) / (1 + max(degree[pair[0]], degree[pair[1]])))
+            chosen.add((i, j))
+            degree[i], degree[j] = degree[i] + 1, degree[j] + 1
+            part = [part[i] if number == part[j] else number for number in part]
+    return sorted(chosen)
+
+
 def reconstruct(
     observed: Observations, pairs: dict[tuple[int, int], RelativePose], flip: Sequence[int] | None = None
 ) -> Reconstruction:
@@ -57,7 +89,8 @@ def reconstruct(
     views or more; at most half of them, as either half may be right). The cameras are then those of
     ``observed.swapped``.
     """
-    promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:_MAX_SEEDS]
+    seeds = min(_MAX_SEEDS, max(_MIN_SEEDS, _MAX_GROWN_VIEWS // observed.weight.shape[0]))
+    promising = sorted(pairs, key=lambda pair: pairs[pair].cost)[:seeds]
     best: Reconstruction | None = None
     for pair in promising:
         found = _grow(observed, pair, pairs[pair], flip)
@@ -122,7 +155,7 @@ def _grow(
     weight = observed.weight * agreed
     if int((weight > 0).sum()) < 8 * views:
         return None
-    bundle = bundle_adjust(BundleProblem(observed.x, weight, observed.noise), R, t, xyz, steps=15)
+    bundle = bundle_adjust(BundleProblem(observed.x, weight, observed.noise), R, t, xyz, steps=15, min_gain=_MIN_GAIN)
     # All observations count here, also those that the reconstruction does not explain.
     x, weight, noise = observed.per_point()
     seen = triangulate_robust(bundle.R, bundle.t, x, weight, noise)

@@ -115,15 +115,16 @@ def synchronise(
 ) -> DetectedClip:
     """Time offsets and the subject from keypoints in the videos' own frames, by whatever detector.
 
-    ``keypoints`` have the views of the clip, in its order, and as many frames as the longest video. ``sync`` and
-    ``offsets`` of `DetectOptions` say how; its ``detector`` is only recorded. Raises InputError as `detect` does.
+    ``keypoints`` have the views of the clip, in its order, and as many frames as the longest video. ``sync``,
+    ``offsets`` and ``max_offset`` of `DetectOptions` say how; its ``detector`` is only recorded. Raises InputError as
+    `detect` does.
     """
     options = checked_options(clip, with_changes(options, changes))
     _check_keypoints(clip, keypoints)
-    found = estimate_offsets(options.sync, options.offsets, clip, keypoints)
-    clip = clip.synchronised(found.starts)
+    found = estimate_offsets(options.sync, options.offsets, clip, keypoints, options.max_offset)
+    clip = clip.synchronised(found.starts, found.rates)
     chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
-    warnings = (*found.warnings, *gap_warnings(clip), *subject.warnings())
+    warnings = (*found.warnings, *found.notes, *gap_warnings(clip), *subject.warnings())
     return DetectedClip(clip, chosen, DetectionReport(subject, found, warnings), options)
 
 
@@ -135,8 +136,10 @@ def keypoints_in(clip: Clip, options: DetectOptions) -> Poses2D:
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
-    """The options, after a check that there is one finite offset for each view, or none."""
+    """The options, after a check that there is one finite offset for each view, or none, and a range to search."""
     offsets = options.offsets
+    if not 0 < options.max_offset < math.inf:
+        raise InputError(f"--max-offset is {options.max_offset:g}; give seconds above 0, 10 are usual.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
     if not all(math.isfinite(offset) for offset in offsets):

@@ -30,6 +30,9 @@ class DetectOptions:
     from sound where motion gives no clear result. none: the videos start together."""
     offsets: tuple[float, ...] = ()
     """Time offsets given by hand: the moment each video starts, in seconds; one number per video, instead of --sync."""
+    max_offset: float = 10.0
+    """Seconds between the starts of any two videos that are searched. More hardly takes longer, but finds chance
+    agreement more often where the motion tells little."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class RunOptions:
     sync: SyncMethod = "auto"
     """As for detect."""
     offsets: tuple[float, ...] = ()
+    """As for detect."""
+    max_offset: float = 10.0
     """As for detect."""
     people: People = "all"
     """As for label. The network learns from everybody who is labelled."""

@@ -34,7 +34,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     from epipose.viz.viewer import view
 
     options = with_changes(options, changes)
-    detection = DetectOptions(options.detector, options.poses, options.sync, options.offsets)
+    detection = DetectOptions(options.detector, options.poses, options.sync, options.offsets, options.max_offset)
     detect_clip(sources, out, detection, overwrite=options.overwrite)
     calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
     report = Report(

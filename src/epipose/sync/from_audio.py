@@ -82,7 +82,10 @@ def offsets_from_audio(sounds: Sequence[Float[np.ndarray, " _"]], max_offset: fl
         for a, b in contradictions
     ]
     if min(support.values()) < MIN_SUPPORT:
-        warnings.append("The sounds of the videos have too little in common to estimate time offsets.")
+        warnings.append(
+            "The sounds of the videos have too little in common to estimate time offsets "
+            f"(up to {max_offset:g} s were searched; --max-offset searches further)."
+        )
     earliest = min(starts.values())
     ordered = range(len(sounds))
     return TimeOffsets(
@@ -91,6 +94,7 @@ def offsets_from_audio(sounds: Sequence[Float[np.ndarray, " _"]], max_offset: fl
         tuple(round(support[v], 3) for v in ordered),
         not warnings,
         tuple(warnings),
+        searched=max_offset,
     )
 
 

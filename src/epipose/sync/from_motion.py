@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from epipose.detection.joint_speeds import log_joint_speeds
 from epipose.detection.tracklets import Tracklet, join_tracklets
 from epipose.geometry.time_offset import robust_costs
 from epipose.poses import Poses2D
+from epipose.sync.clock_drift import ClockDrift, clock_drifts
 from epipose.sync.offset_search import best_offsets, offset_support, tensors, view_support
 from epipose.sync.resample import resampled
 from epipose.sync.result import MIN_SUPPORT, TimeOffsets
@@ -60,23 +62,50 @@ def offsets_from_motion(
             support = without
     else:
         fine = np.zeros(len(people), int)
-    warnings = _warnings(poses.views, support)
-    starts = tuple(np.round(fine / rate, 6).tolist())
-    return TimeOffsets(starts, "motion", tuple(np.round(support, 3).tolist()), not warnings, tuple(warnings))
+    warnings = _warnings(poses.views, support, max_offset)
+    starts, support = (tuple(of.tolist()) for of in (np.round(fine / rate, 6), np.round(support, 3)))
+    found = TimeOffsets(starts, "motion", support, not warnings, tuple(warnings), searched=max_offset)
+    return found if warnings else _with_drifts(found, clock_drifts(tracks, fine.tolist(), rate), rate, poses.views)
 
 
-def _warnings(names: Sequence[str], support: np.ndarray) -> list[str]:
+def _with_drifts(found: TimeOffsets, drifts: Sequence[ClockDrift], rate: float, names: Sequence[str]) -> TimeOffsets:
+    """The offsets with the clocks' drifts that are clear, and notes on these and on the likely ones."""
+    starts, rates, notes = [], [], []
+    for name, start, drift in zip(names, found.starts, drifts, strict=True):
+        ppm = f"{abs(drift.slope) * 1e6:.0f} ± {drift.sigma * 1e6:.0f} ppm {'slow' if drift.slope > 0 else 'fast'}"
+        if drift.clear:  # the view's own frame is t - offset - slope (t - middle) at frame t of view 0
+            start = found.starts[0] + (drift.offset - drift.slope * drift.middle) / (1 - drift.slope) / rate
+            notes.append(f"View {name}: its clock runs {ppm} against {names[0]}'s, and is read so.")
+        elif drift.likely:
+            notes.append(f"View {name}: its clock may run {ppm} against {names[0]}'s; too uncertain to be corrected.")
+        starts.append(start)
+        rates.append(1 - drift.slope if drift.clear else 1.0)
+    if not any(drift.clear for drift in drifts):
+        return replace(found, notes=tuple(notes))
+    starts = tuple(round(start - min(starts), 6) for start in starts)
+    return replace(found, starts=starts, rates=tuple(rates), notes=tuple(notes))
+
+
+def _warnings(names: Sequence[str], support: np.ndarray, searched: float) -> list[str]:
     doubtful = [name for name, value in zip(names, support, strict=True) if value < MIN_SUPPORT]
     if not doubtful:
         return []
     if np.median(support) < MIN_SUPPORT:
         return [
             "The time offsets cannot be estimated from the motion (the person hardly moves, or different people are "
-            "seen): the videos are taken to start together. If they do not, give --offsets, or cut them."
+            "seen): the videos are taken to start together. If they do not, give --offsets, or cut them. "
+            + _searched(searched)
         ]
     return [
-        f"View {name}: its time offset is uncertain from the motion. Check it, or give --offsets." for name in doubtful
+        f"View {name}: its time offset is uncertain from the motion. Check it, or give --offsets. {_searched(searched)}"
+        for name in doubtful
     ]
+
+
+def _searched(seconds: float) -> str:
+    """What was searched, and how to search further."""
+    further = 60 if seconds < 60 else round(5 * seconds)
+    return f"Starts up to {seconds:g} s apart were searched; --max-offset {further} searches further."
 
 
 def _candidates(poses: Poses2D, view: int, frames: int, rate: float) -> list[Tracklet]:

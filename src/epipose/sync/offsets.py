@@ -14,25 +14,28 @@ from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.poses import Poses2D
 from epipose.sync.from_motion import offsets_from_motion
+from epipose.sync.play_rate import with_play_rates
 from epipose.sync.result import TimeOffsets, combine_offsets
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 
 
-def estimate_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D) -> TimeOffsets:
+def estimate_offsets(
+    method: SyncMethod, offsets: Sequence[float], clip: Clip, seen: Poses2D, max_offset: float = 10.0
+) -> TimeOffsets:
     """Time offsets of the views of a clip. ``offsets`` (seconds), where given, are taken as they are.
 
-    ``seen`` are the detections in the videos' own frames. Raises InputError when sound is asked for and a video has
-    none.
+    ``seen`` are the detections in the videos' own frames. Starts up to ``max_offset`` seconds apart are tried. Raises
+    InputError when sound is asked for and a video has none.
     """
     if offsets or method == "none":
         starts = tuple(float(start) - min(offsets) for start in offsets) or (0.0,) * len(clip.views)
         return TimeOffsets(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
     if method == "motion":
-        return _by_motion(clip, seen)
-    sounds = _by_sound(clip)
+        return _by_motion(clip, seen, max_offset)
+    sounds = _by_sound(clip, max_offset)
     if method == "auto":
-        return combine_offsets(_by_motion(clip, seen), sounds)
+        return combine_offsets(_by_motion(clip, seen, max_offset), sounds)
     if isinstance(sounds, TimeOffsets):
         return sounds
     raise InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
@@ -52,13 +55,15 @@ def gap_warnings(clip: Clip) -> list[str]:
     return warnings
 
 
-def _by_motion(clip: Clip, seen: Poses2D) -> TimeOffsets:
-    return offsets_from_motion(seen, [replace(view, start=0.0).moments for view in clip.views])
+def _by_motion(clip: Clip, seen: Poses2D, max_offset: float) -> TimeOffsets:
+    times = [replace(view, start=0.0, rate=1.0).moments for view in clip.views]
+    found = offsets_from_motion(seen, times, max_offset)
+    return found if found.sure else with_play_rates(found, seen, times, max_offset)
 
 
-def _by_sound(clip: Clip) -> TimeOffsets | None:
+def _by_sound(clip: Clip, max_offset: float) -> TimeOffsets | None:
     from epipose.sync.from_audio import offsets_from_audio, read_sound
 
     sounds = [read_sound(view.video) for view in clip.views]
     heard = [samples for samples in sounds if samples is not None]
-    return offsets_from_audio(heard) if len(heard) == len(sounds) else None
+    return offsets_from_audio(heard, max_offset) if len(heard) == len(sounds) else None

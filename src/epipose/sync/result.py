@@ -1,4 +1,4 @@
-"""Time offsets of a clip: estimate, method, and agreement of motion with sound."""
+"""Time offsets of a clip: estimate, method, rates of the clocks, and agreement of motion with sound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ class TimeOffsets:
 
     ``support`` per view: how much better it fits the others at these starts than at other offsets (log of the
     residuals' ratio, mean over the other views; 0 = no better, below `MIN_SUPPORT` doubtful).
-    ``warnings`` are sentences for the user.
+    ``warnings`` are sentences for the user on what is uncertain, ``notes`` on what was found besides the offsets.
+    ``searched``: seconds between any two starts that were tried. ``rates`` per view: how many seconds of the file pass
+    in one second of the common clock (4 for slow motion that plays four times as long, 1.0001 for a clock that is
+    100 ppm fast); empty where none was found, which means 1.
     """
 
     starts: tuple[float, ...]
@@ -24,6 +27,9 @@ class TimeOffsets:
     support: tuple[float, ...]
     sure: bool
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    searched: float | None = None
+    rates: tuple[float, ...] = ()
 
 
 def combine_offsets(motion: TimeOffsets, sounds: TimeOffsets | None) -> TimeOffsets:
@@ -35,7 +41,9 @@ def combine_offsets(motion: TimeOffsets, sounds: TimeOffsets | None) -> TimeOffs
     if sounds is None or not sounds.sure:
         return motion
     if not motion.sure:
-        return sounds
+        return replace(sounds, notes=motion.notes)
+    if motion.rates:  # sounds are compared as if all clocks ran alike
+        return motion
     apart = np.subtract(motion.starts, sounds.starts)
     apart = float(np.ptp(apart))
     if apart <= MAX_DISAGREEMENT_SECONDS:
