@@ -7,11 +7,17 @@ from here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
-
 from epipose.calibration.evidence import Evidence
+from epipose.calibration.verdict_causes import (
+    CAUSES,
+    CONSEQUENCES,
+    DOUBTFUL_ASPECT_PCT,
+    DOUBTFUL_CENTER_PCT,
+    TOO_UNCERTAIN,
+    WRONG_ASPECT_PCT,
+    WRONG_CENTER_PCT,
+)
+from epipose.calibration.verdict_rule import Rule
 
 NOISY_INLIER_SHARE = 0.7  # of the median camera: below it the detector is bad, rather than one video wrong
 MIN_INLIER_SHARE = 0.75
@@ -32,24 +38,6 @@ MAX_UNDECIDED_SHARE = 0.1
 MAX_FOCAL_SIGMA_PCT = 10.0
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One reason: where it ``applies``, the calibration is at best ``word``; ``limit`` says the same in words.
-
-    ``message`` is a template over the fields of `Evidence`.
-    """
-
-    name: str
-    word: Literal["check", "reject"]
-    limit: str
-    applies: Callable[[Evidence], bool]
-    message: str
-
-    def reason(self, evidence: Evidence) -> str:
-        """The message with the evidence's numbers."""
-        return self.message.format_map(vars(evidence))
-
-
 def _noisy(e: Evidence) -> bool:
     return e.usual_inlier_share < NOISY_INLIER_SHARE
 
@@ -65,7 +53,7 @@ def _disagrees(e: Evidence) -> bool:
     return _noisy(e) and (e.bone_spread > MAX_BONE_SPREAD or reversible)
 
 
-def _flipped(e: Evidence) -> bool:
+def _fits_nowhere(e: Evidence) -> bool:
     settled = e.worst_sigma_deg < SETTLED_SIGMA_DEG and e.worst_inlier_share > GOOD_INLIER_SHARE
     return e.mirrored_video is not None and e.mirrored_video < (0.8 if _noisy(e) else 1.0) and not settled
 
@@ -79,16 +67,17 @@ def _ambiguous(e: Evidence) -> bool:
     return e.handedness is None and e.mirror_cost is not None and e.mirror_cost < AMBIGUOUS_MIRROR_COST
 
 
-RULES = (
+_GRAVE_AND_DOUBTFUL = (
     Rule(
         "one view contradicts the others",
         "reject",
         f"inlier share under {MIN_INLIER_SHARE:.0%}, or {MAX_INLIER_GAP:.0%} under the median camera's with a pairwise "
         f"sigma over {DOUBTFUL_SIGMA_DEG} degrees; not where the median share is under {NOISY_INLIER_SHARE:.0%}",
         _contradicts,
-        "{worst_camera} contradicts the other views: only {worst_inlier_share:.0%} of its joints are where they say "
-        "({usual_inlier_share:.0%} are usual here). It may show another person or another take, be far out of sync, or "
-        "have been moved. Look at it, and leave it out if need be.",
+        "{culprit} contradicts the other views: only {culprit_inlier_share:.0%} of its joints are where they say "
+        "({usual_inlier_share:.0%} are usual here). It may show another person or another take, or be far out of sync. "
+        "Look at it, and leave it out if need be.",
+        ("one view fits nowhere", "a camera was moved", *CONSEQUENCES, *TOO_UNCERTAIN),
     ),
     Rule(
         "the views disagree",
@@ -98,6 +87,7 @@ RULES = (
         _disagrees,
         "The views hardly agree on anything: bones change their length by {bone_spread:.0%} from frame to frame. Check "
         "that all videos show the same person at the same time, or use a better detector.",
+        ("one view fits nowhere", "a camera was moved", *CONSEQUENCES, *TOO_UNCERTAIN),
     ),
     Rule(
         "a camera was moved",
@@ -106,15 +96,19 @@ RULES = (
         lambda e: e.worst_drift_mrad > MOVED_MRAD,
         "{drifting_camera} was moved on the way: the first half of the clip disagrees with the second by "
         "{worst_drift_mrad:.0f} mrad. Cut the video where it was moved.",
+        CONSEQUENCES,
     ),
     Rule(
-        "a video is horizontally flipped",
+        "one view fits nowhere",
         "reject",
-        f"a flipped view costs less than it does as it is (less than 0.8 of it where the median inlier share is under "
+        f"a view fits the others no better as it is than flipped (0.8 of the cost where the median inlier share is under "
         f"{NOISY_INLIER_SHARE:.0%}); not with a pairwise sigma under {SETTLED_SIGMA_DEG} degrees and inlier shares over "
         f"{GOOD_INLIER_SHARE:.0%}",
-        _flipped,
-        "A video is mirrored (horizontally flipped). Flip it back, as selfie cameras do it.",
+        _fits_nowhere,
+        "A view fits the others no better as it is than mirrored, most likely {culprit}: {culprit_inlier_share:.0%} of its "
+        "joints are where they say. It may show another person or another take, or be far out of sync; or the person moved "
+        "too little to tell.",
+        CONSEQUENCES,
     ),
     Rule(
         "the person is mirrored",
@@ -140,6 +134,7 @@ RULES = (
         lambda e: _too_uncertain(e) and e.roaming < STANDING_ROAMING,
         "The cameras are too uncertain: {worst_sigma_deg:.1f} degrees (one standard deviation) between two of them. The "
         "person hardly moved from the spot. Film somebody who walks through the whole scene.",
+        ("an uncertain rotation", "the person stays in one place"),
     ),
     Rule(
         "the cameras are too uncertain",
@@ -150,6 +145,7 @@ RULES = (
         "The cameras are too uncertain: {worst_sigma_deg:.1f} degrees (one standard deviation) between two of them. The "
         "person covered too little of the room, or the joints are too uncertain. Film somebody who walks through the "
         "whole scene.",
+        ("an uncertain rotation",),
     ),
     Rule(
         "two cameras",
@@ -196,6 +192,21 @@ RULES = (
         "the intrinsics belong to these videos, at this zoom, and in this order.",
     ),
     Rule(
+        "the pixels may not be square",
+        "check",
+        f"the footage would change fx / fy by more than {DOUBTFUL_ASPECT_PCT:g} %",
+        lambda e: DOUBTFUL_ASPECT_PCT < e.aspect_doubt_pct <= WRONG_ASPECT_PCT,
+        "The footage would change fx / fy by {aspect_doubt_pct:.1f} %. Check that the pixels of the videos are square.",
+    ),
+    Rule(
+        "the principal point is off",
+        "check",
+        f"the footage would move it by more than {DOUBTFUL_CENTER_PCT:g} % of the image",
+        lambda e: DOUBTFUL_CENTER_PCT < e.center_doubt_pct <= WRONG_CENTER_PCT,
+        "The footage would move a principal point by {center_doubt_pct:.1f} % of the image. Check that the video was not "
+        "cropped, and that the intrinsics belong to it.",
+    ),
+    Rule(
         "outvoted pairs",
         "check",
         f"over {MAX_OUTVOTED_SHARE:.0%} of the pairs; not where focal lengths were estimated",
@@ -238,3 +249,4 @@ RULES = (
         "The focal lengths that were estimated are uncertain by {focal_sigma_pct:.0f} %.",
     ),
 )
+RULES = (*CAUSES, *_GRAVE_AND_DOUBTFUL)
