@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Num
 from torch import Tensor
 
 from epipose.camera import Camera
@@ -55,7 +55,7 @@ def subject_evidence(poses: Poses2D, camera: Camera) -> SubjectEvidence:
 def image_reach(
     xy: Float[Tensor, "view frame joint 2"],
     weight: Float[Tensor, "view frame joint"],
-    size: Float[Tensor, "view 2"],
+    size: Num[Tensor, "view 2"],
 ) -> float:
     """How far the keypoints of weight above 0 reach from the top left corner, as a share of the image's side.
 

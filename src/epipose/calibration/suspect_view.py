@@ -10,7 +10,7 @@ inliers which of these it is.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ from epipose.geometry.observations import Observations, observe
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect_refined
 from epipose.geometry.sampling import evenly, evenly_with_ends
+from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.view_graph import reconstruct, triangulate_views
 from epipose.poses import Poses2D
 
@@ -35,10 +36,13 @@ _COARSE_STEP = 4  # frames between the lags that are tried first
 _RATE_STEP = 8
 _MOMENTS = 60
 _MAX_POINTS = 300  # of a resection
-_GATE = 2.0  # expected errors of an inlier
-_MIN_POINTS, _MIN_MOMENTS = 30, 15
+_MEDIAN_OF_RAYLEIGH = 1.1774  # of the length of an error whose standard deviation along an axis is 1
+_GATE_SIGMAS = 6.0  # of the other views' noise, within which a keypoint is an inlier;
+_GATE_RANGE = (0.6, 2.0)  # but in expected errors between these
+_MIN_POINTS = 30
+_MIN_COVERAGE = 0.6  # of the moments that a reading can have at its rate
 
-_CLEAR_SHARE, _CLEAR_GAIN = 0.6, 0.2  # inliers of a finding, and by how much they are more than as it is
+_CLEAR_SHARE, _CLEAR_GAIN = 0.7, 0.2  # inliers of a finding, and by how much they are more than as it is
 _SPLITS = (0.3, 0.4, 0.5, 0.6, 0.7)  # shares of the clip after which a camera may have been moved
 
 
@@ -66,6 +70,7 @@ class _Reading(NamedTuple):
     lag: float
     rate: float = 1.0
     mirrored: bool = False
+    swapped: bool = False  # left and right
     stretch: float = 1.0  # of the image's width
     moved_after: float = 0.0  # share of the clip
 
@@ -79,6 +84,7 @@ class _Scene:
     moments: Tensor
     suspect: Observations
     flip: list[int]
+    gate: float  # of an inlier, in expected errors
     tried: dict[_Reading, float] = field(default_factory=dict)
 
     def share(self, reading: _Reading) -> float:
@@ -96,24 +102,25 @@ class _Scene:
     def _share(self, reading: _Reading, counted: Bool[Tensor, " moment"]) -> float:
         frames = self.suspect.weight.shape[1]
         at = (reading.rate * self.moments + reading.lag).round().long()
-        inside = (at >= 0) & (at < frames) & counted
-        if int(inside.sum()) < min(_MIN_MOMENTS, len(at) / 4):
+        inside = (at >= 0) & (at < frames)
+        if float(inside.double().mean()) < _MIN_COVERAGE * min(1.0, 1 / reading.rate):
             return 0.0
+        inside &= counted
         seen = self.suspect.frames(at.clamp(0, frames - 1))
         x, weight, noise = seen.x[0], seen.weight[0], seen.noise[0]
-        if reading.mirrored:
-            x, weight = x[:, self.flip] * x.new_tensor([-1.0, 1.0]), weight[:, self.flip]
-        x = x * x.new_tensor([reading.stretch, 1.0])
+        if reading.swapped:
+            x, weight, noise = x[:, self.flip], weight[:, self.flip], noise[:, self.flip]
+        x = x * x.new_tensor([-reading.stretch if reading.mirrored else reading.stretch, 1.0])
         usable = (weight > 0) & (self.agreed > 0) & inside[:, None]
         if int(usable.sum()) < _MIN_POINTS:
             return 0.0
         points, seen_at, error = self.xyz[usable], x[usable], noise[usable]
         some = evenly_with_ends(len(points), _MAX_POINTS)
-        pose = resect_refined(points[some], seen_at[some], _GATE * float(error.median()), _MIN_POINTS / 3)
+        pose = resect_refined(points[some], seen_at[some], self.gate * float(error.median()), _MIN_POINTS / 3)
         if pose is None:
             return 0.0
         u, depth = reproject(*pose, points)
-        return float((((u - seen_at).norm(dim=-1) < _GATE * error) & (depth > 0)).double().mean())
+        return float((((u - seen_at).norm(dim=-1) < self.gate * error) & (depth > 0)).double().mean())
 
 
 def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | None:
@@ -124,7 +131,9 @@ def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | N
     views = len(rig.names)
     if views < 3:
         return None
-    observed = observe(poses, rig).weighted(poses.skeleton.evidence_weights)
+    weights = poses.skeleton.evidence_weights
+    observed = observe(poses, rig).weighted(weights)
+    on_file = observe(poses, replace(rig, lag=torch.zeros_like(rig.lag))).weighted(weights)
     frames = observed.seen_frames()
     some = frames[evenly(len(frames), _MOMENTS)]
     best: tuple[float, _Scene, int] | None = None
@@ -137,26 +146,36 @@ def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | N
             rest = reconstruct(seen, pairs)
             if best is None or rest.cost < best[0]:
                 xyz, agreed = triangulate_views(seen, rest.R, rest.t)
-                scene = _Scene(xyz, agreed, some.double(), observed.views([view]), list(poses.skeleton.flip))
+                gate = _gate(seen, rest.R, rest.t)
+                scene = _Scene(xyz, agreed, some.double(), on_file.views([view]), list(poses.skeleton.flip), gate)
                 best = (rest.cost, scene, view)
     if best is None:
         return None
     _, scene, view = best
-    return _examined(scene, rig.names[view], int(observed.weight.shape[1]))
+    return _examined(scene, rig.names[view], float(rig.lag[view]))
 
 
-def _examined(scene: _Scene, name: str, frames: int) -> SuspectView:
-    as_it_is = _Reading(0.0)
+def _gate(seen: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"]) -> float:
+    """Errors of an inlier, in expected errors, by how well the other views agree."""
+    x, weight, noise = seen.per_point()
+    residual = triangulate_robust(R, t, x, weight, noise).residual[weight > 0]
+    return min(max(_GATE_SIGMAS * float(residual.median()) / _MEDIAN_OF_RAYLEIGH, _GATE_RANGE[0]), _GATE_RANGE[1])
+
+
+def _examined(scene: _Scene, name: str, known_lag: float) -> SuspectView:
+    frames = scene.suspect.weight.shape[1]
+    as_it_is = max((_Reading(0.0), _Reading(known_lag)), key=scene.share)
     reach = min(MAX_LAG, frames // 3)
     late = _best(scene, [_Reading(float(lag)) for lag in range(-reach, reach + 1, _COARSE_STEP)], _COARSE_STEP)
     rates = [_best(scene, [_Reading(lag, rate) for lag in _lags_at(rate, frames)], _RATE_STEP) for rate in RATES]
-    moved = max((_Reading(0.0, moved_after=share) for share in _SPLITS), key=scene.share)
+    moved = max((as_it_is._replace(moved_after=share) for share in _SPLITS), key=scene.share)
     readings: list[tuple[Finding, _Reading]] = [
         ("as it is", as_it_is),
         ("lag", late),
-        ("mirrored", _Reading(0.0, mirrored=True)),
+        # the detector took left for right in a mirrored image, unless that was put right already
+        *(("mirrored", as_it_is._replace(mirrored=True, swapped=swapped)) for swapped in (True, False)),
         ("moved", moved),
-        *(("squeezed", _Reading(0.0, stretch=stretch)) for stretch in STRETCHES),
+        *(("squeezed", as_it_is._replace(stretch=stretch)) for stretch in STRETCHES),
         *(("rate", reading) for reading in rates),
     ]
     finding, best = max(readings, key=lambda each: scene.share(each[1]))

@@ -7,6 +7,8 @@ from here.
 
 from __future__ import annotations
 
+import math
+
 from epipose.calibration.evidence import Evidence
 from epipose.calibration.verdict_causes import (
     CAUSES,
@@ -21,7 +23,8 @@ from epipose.calibration.verdict_rule import Rule
 
 NOISY_INLIER_SHARE = 0.7  # of the median camera: below it the detector is bad, rather than one video wrong
 MIN_INLIER_SHARE = 0.75
-GOOD_INLIER_SHARE = 0.9
+GOOD_INLIER_SHARE, LEAST_GOOD_INLIER_SHARE = 0.9, 0.8  # of a camera; the latter where all cameras have outliers
+INLIER_SLACK = 0.07  # that the worst camera may lie below what is usual of this detector's noise and outliers
 MAX_INLIER_GAP = 0.1  # between the median and the worst camera, where the cameras are uncertain too
 MAX_BONE_SPREAD = 0.5
 TURNED_INSIDE_OUT_COST = 1.03  # of the mirrored world over the one taken: depth could be reversed
@@ -29,7 +32,8 @@ AMBIGUOUS_MIRROR_COST = 1.1
 MOVED_MRAD, DRIFT_MRAD = 15.0, 5.0
 WRONG_FOCAL_PCT, DOUBTFUL_FOCAL_PCT = 50.0, 8.0
 SETTLED_SIGMA_DEG = 0.7  # a mirrored video leaves more doubt than that
-DOUBTFUL_SIGMA_DEG = 1.5
+CONTRADICTORY_SIGMA_DEG = 1.5
+DOUBTFUL_SIGMA_DEG = 1.0  # trust is to mean 3 degrees at most: three standard deviations
 MAX_SIGMA_NOISY_DEG, MAX_SIGMA_STANDING_DEG, MAX_SIGMA_DEG = 1.3, 2.0, 2.5
 STANDING_ROAMING, LITTLE_ROAMING = 0.25, 0.3  # statures
 MAX_MRAD, MAX_MRAD_RATIO = 15.0, 3.5
@@ -44,8 +48,18 @@ def _noisy(e: Evidence) -> bool:
 
 def _contradicts(e: Evidence) -> bool:
     gap = e.usual_inlier_share - e.worst_inlier_share
-    apart = gap > MAX_INLIER_GAP and e.worst_sigma_deg > DOUBTFUL_SIGMA_DEG
+    apart = gap > MAX_INLIER_GAP and e.worst_sigma_deg > CONTRADICTORY_SIGMA_DEG
     return (e.worst_inlier_share < MIN_INLIER_SHARE or apart) and not _noisy(e)
+
+
+def good_inlier_share(e: Evidence) -> float:
+    """Inlier share from which a camera agrees as well as the detector lets it.
+
+    Normal errors of the measured noise leave 1 - exp(-2 / noise^2) of the keypoints within two expected errors, and
+    outliers, which hit all cameras alike, are seen in the median camera.
+    """
+    usual = min(e.usual_inlier_share, 1 - math.exp(-2 / max(e.noise, 1e-3) ** 2))
+    return min(max(usual - INLIER_SLACK, LEAST_GOOD_INLIER_SHARE), GOOD_INLIER_SHARE)
 
 
 def _disagrees(e: Evidence) -> bool:
@@ -72,7 +86,7 @@ _GRAVE_AND_DOUBTFUL = (
         "one view contradicts the others",
         "reject",
         f"inlier share under {MIN_INLIER_SHARE:.0%}, or {MAX_INLIER_GAP:.0%} under the median camera's with a pairwise "
-        f"sigma over {DOUBTFUL_SIGMA_DEG} degrees; not where the median share is under {NOISY_INLIER_SHARE:.0%}",
+        f"sigma over {CONTRADICTORY_SIGMA_DEG} degrees; not where the median share is under {NOISY_INLIER_SHARE:.0%}",
         _contradicts,
         "{culprit} contradicts the other views: only {culprit_inlier_share:.0%} of its joints are where they say "
         "({usual_inlier_share:.0%} are usual here). It may show another person or another take, or be far out of sync. "
@@ -173,10 +187,12 @@ _GRAVE_AND_DOUBTFUL = (
     Rule(
         "one view agrees less well",
         "check",
-        f"inlier share under {GOOD_INLIER_SHARE:.0%}, or a median reprojection error over {MAX_MRAD:g} mrad or over "
+        f"inlier share under {GOOD_INLIER_SHARE:.0%} ({INLIER_SLACK:.0%} under what is usual of the noise and the outliers "
+        f"of all cameras, and {LEAST_GOOD_INLIER_SHARE:.0%} at least, where that is less), or a median reprojection "
+        f"error over {MAX_MRAD:g} mrad or over "
         f"{MAX_MRAD_RATIO} times the median camera's",
         lambda e: (
-            e.worst_inlier_share < GOOD_INLIER_SHARE
+            e.worst_inlier_share < good_inlier_share(e)
             or e.worst_mrad > MAX_MRAD
             or e.worst_mrad > MAX_MRAD_RATIO * e.usual_mrad
         ),
