@@ -63,7 +63,7 @@ REJECTED = {
     "north is mirrored": BAD_VIEW | {"culprit_finding": "mirrored"},
     "north is squeezed": BAD_VIEW | {"culprit_finding": "squeezed"},
     "north was moved about frame 70": BAD_VIEW | {"culprit_finding": "moved", "culprit_moved_at": 70},
-    "smaller images.*beyond 45% .*about 2.2 at most": {"reach": 0.45, "reach_factor": 1 / 0.45},
+    "smaller images.*beyond 45% .*2.2 at most": {"reach": 0.45, "reach_factor": 1 / 0.45},
     "would change fx / fy by 25 %": {"aspect_doubt_pct": 25.0},
     "move the principal point by 30 % of the image": {"center_doubt_pct": 30.0},
     "cannot be right: the footage would change it by 80 %": {"focal_doubt_pct": 80.0},

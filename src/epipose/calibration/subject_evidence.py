@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Camera
+from epipose.geometry.image_reach import image_reach
 from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 
 MIN_CONFIDENCE = 0.3
-_REACH_QUANTILE = 0.99  # of the keypoints: stray ones lie anywhere
 _LEVEL_THIGH = (
     0.5  # trunk lengths by which a knee is lower than its hip, along the trunk; 0.8 or so of a person who stands
 )
@@ -50,23 +50,6 @@ def subject_evidence(poses: Poses2D, camera: Camera) -> SubjectEvidence:
         _sitting(xy, seen, poses.skeleton),
         shown_joints(conf.flatten(0, 1)),
     )
-
-
-def image_reach(
-    xy: Float[Tensor, "view frame joint 2"],
-    weight: Float[Tensor, "view frame joint"],
-    size: Num[Tensor, "view 2"],
-) -> float:
-    """How far the keypoints of weight above 0 reach from the top left corner, as a share of the image's side.
-
-    The larger of width and height, and the largest of the views; 1 where nothing is seen.
-    """
-    reaches = [
-        float((of_view[shown > 0] / sides).quantile(_REACH_QUANTILE, 0).max())
-        for of_view, shown, sides in zip(xy, weight, size.to(xy), strict=True)
-        if bool((shown > 0).any())
-    ]
-    return max(reaches, default=1.0)
 
 
 def shown_joints(conf: Float[Tensor, "frame joint"]) -> Bool[Tensor, " joint"]:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from epipose.calibration.evidence import Evidence
 from epipose.calibration.verdict_rule import Rule
+from epipose.geometry.image_reach import MAX_SMALL_REACH
 
-MAX_SMALL_REACH = 0.52  # image sides: half, and what noise adds
 MIN_SITTING, MAX_SEATED_PATH = 0.5, 0.3
 DOUBTFUL_ASPECT_PCT, WRONG_ASPECT_PCT = 2.0, 10.0
 DOUBTFUL_CENTER_PCT, WRONG_CENTER_PCT = 2.0, 25.0
@@ -52,7 +52,8 @@ CAUSES = (
         f"no keypoint lies beyond {MAX_SMALL_REACH:.0%} of the width and height of any image",
         lambda e: e.reach < MAX_SMALL_REACH,
         "The keypoints are of smaller images than the cameras': in no view do they reach beyond {reach:.0%} of the width "
-        "or height. Multiply them by the factor by which the images were reduced (about {reach_factor:.1f} at most).",
+        "or height. Multiply them by the factor by which the images were reduced: 2, most often, and {reach_factor:.1f} at "
+        "most.",
         (*_ALL_OF_IT, "the person stays in one place", "the person sits"),
     ),
     Rule(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from epipose.clip import Clip
 from epipose.detection.detect import GIVEN, detect_keypoints, detector_named, resolved_name
+from epipose.detection.keypoint_scale import check_pixels, scale_warnings
 from epipose.detection.precomputed import read_keypoints
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
@@ -120,10 +121,12 @@ def synchronise(
     """
     options = checked_options(clip, with_changes(options, changes))
     _check_keypoints(clip, keypoints)
+    given = options.detector == GIVEN or options.poses is not None
+    scale = scale_warnings(keypoints, clip) if given else ()
     found = estimate_offsets(options.sync, options.offsets, clip, keypoints)
     clip = clip.synchronised(found.starts)
     chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
-    warnings = (*found.warnings, *gap_warnings(clip), *subject.warnings())
+    warnings = (*scale, *found.warnings, *gap_warnings(clip), *subject.warnings())
     return DetectedClip(clip, chosen, DetectionReport(subject, found, warnings), options)
 
 
@@ -151,6 +154,7 @@ def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
             f"The keypoints are of {frames} frames of the views {', '.join(keypoints.views)}; the clip has the views "
             f"{', '.join(clip.names)}, and its longest video {longest} frames. Give them alike, in the same order."
         )
+    check_pixels(keypoints, clip)
 
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
