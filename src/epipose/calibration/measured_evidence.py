@@ -14,11 +14,11 @@ from epipose.calibration.evidence import Evidence
 from epipose.calibration.initial_rig import InitialRig
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import CameraReport, PairReport
-from epipose.calibration.subject_evidence import shown_joints, subject_evidence, trunk_joints
+from epipose.calibration.subject_evidence import subject_evidence, trunk_joints
 from epipose.calibration.suspect_view import suspect_view
 from epipose.geometry.left_right import undecided_swaps
 from epipose.geometry.robust import MAD_TO_SIGMA
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, shown_joints
 from epipose.reconstruction.anatomy import handedness
 from epipose.reconstruction.world_frame import stature
 from epipose.skeleton import Skeleton

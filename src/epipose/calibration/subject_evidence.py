@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from torch import Tensor
 
 from epipose.camera import Camera
 from epipose.geometry.image_reach import image_reach
 from epipose.geometry.person_size import person_size
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, shown_joints
 from epipose.skeleton import Skeleton
 
 MIN_CONFIDENCE = 0.3
 _LEVEL_THIGH = (
     0.5  # trunk lengths by which a knee is lower than its hip, along the trunk; 0.8 or so of a person who stands
 )
-_MIN_SHARE = 0.02  # of the frames that show a joint, for the joint to be one that the footage shows
 
 
 class SubjectEvidence(NamedTuple):
@@ -48,14 +47,8 @@ def subject_evidence(poses: Poses2D, camera: Camera) -> SubjectEvidence:
         image_reach(xy, conf, camera.size),
         _path(xy, conf, poses.skeleton),
         _sitting(xy, seen, poses.skeleton),
-        shown_joints(conf.flatten(0, 1)),
+        shown_joints(conf),
     )
-
-
-def shown_joints(conf: Float[Tensor, "frame joint"]) -> Bool[Tensor, " joint"]:
-    """The joints that a footage ever shows: in a fiftieth of the frames or more of those with its commonest joint."""
-    count = (conf > 0).sum(0)
-    return (count > 0) & (count >= _MIN_SHARE * count.max())
 
 
 def trunk_joints(skeleton: Skeleton, shown: Bool[Tensor, " joint"]) -> list[int]:
@@ -70,7 +63,7 @@ def trunk_joints(skeleton: Skeleton, shown: Bool[Tensor, " joint"]) -> list[int]
 
 def _path(xy: Tensor, conf: Tensor, skeleton: Skeleton) -> float:
     """Diagonal of the box in which the person's middle moved (5th to 95th percentile), in sizes of the person."""
-    joints = trunk_joints(skeleton, shown_joints(conf.flatten(0, 1)))
+    joints = trunk_joints(skeleton, shown_joints(conf))
     size, paths = person_size(xy, conf), []
     for view in range(len(xy)):
         there = (conf[view][:, joints] > 0).all(-1)

@@ -165,10 +165,11 @@ class BodyPart(NamedTuple):
     length: float
 
 
+TRUNK_SHARE = 0.288  # of the standing height, from the hips to the shoulders
 _SIDES = ("left", "right")
 # Name, share of the standing height, joints at either end; "*" stands for left and right, whose lengths are averaged.
 _BODY_PARTS = (
-    ("trunk", 0.288, _pair("shoulder"), _pair("hip")),
+    ("trunk", TRUNK_SHARE, _pair("shoulder"), _pair("hip")),
     ("thighs", 0.245, ("*_hip",), ("*_knee",)),
     ("shanks", 0.246, ("*_knee",), ("*_ankle",)),
     ("upper arms", 0.186, ("*_shoulder",), ("*_elbow",)),
