@@ -1,7 +1,7 @@
 """Rules of the verdict: name, word, limit and message of every reason to check or to reject a calibration.
 
 The limits were chosen on simulated clips, good ones and ones spoiled in a dozen ways, and their false alarms and misses
-were measured on others (benchmarks/geometry/failures.py, docs/benchmarks.md). The table in docs/verdict.md is printed
+were measured on others (benchmarks/geometry/verdicts.py, docs/benchmarks.md). The table in docs/verdict.md is printed
 from here.
 """
 
