@@ -15,7 +15,7 @@ from epipose.calibration.initial_rig import InitialRig
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import CameraReport, PairReport
 from epipose.calibration.subject_evidence import subject_evidence, trunk_joints
-from epipose.calibration.suspect_view import suspect_view
+from epipose.calibration.suspect_view import FITTING_SHARE, suspect_view
 from epipose.geometry.left_right import undecided_swaps
 from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.poses import Poses2D, shown_joints
@@ -24,7 +24,6 @@ from epipose.reconstruction.world_frame import stature
 from epipose.skeleton import Skeleton
 
 _MEDIAN_OF_RAYLEIGH = 1.1774  # of the length of an error whose standard deviation along an axis is 1
-_FITTING_SHARE = 0.6  # of inliers, from which a view that was examined is not the culprit
 _LEGS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle"))
 _LEG_BONES, _ARM_BONES = (("hip", "knee"), ("knee", "ankle")), (("shoulder", "elbow"), ("elbow", "wrist"))
 
@@ -48,11 +47,9 @@ def measured_evidence(
     found, first, skeleton = of.found, of.first, of.poses.skeleton
     camera, frames = found.rig.camera, found.observed.x.shape[1]
     medians = [float(of.residual[view][of.counted[view]].median()) for view in range(len(cameras))]
-    hand = handedness(of.xyz, found.agreed, skeleton)
     undecided = int(undecided_swaps(found.observed, camera.R, camera.t, skeleton.flip).sum())
-    subject = subject_evidence(of.poses, camera)
     worst = min(cameras, key=lambda report: report.inlier_share)
-    return Evidence(
+    evidence = Evidence(
         cameras=len(cameras),
         worst_camera=worst.name,
         worst_mrad=max(report.median_mrad for report in cameras),
@@ -71,21 +68,31 @@ def measured_evidence(
         drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
         worst_lag_frames=float(found.rig.lag.abs().max()),
         mirror_cost=None if first is None else _finite(first.mirror_cost),
-        handedness=hand.score if hand.significant else None,
+        handedness=_significant_handedness(of.xyz, found.agreed, skeleton),
         undecided_share=undecided / frames,
         swapped_views=0 if first is None else int(first.swapped.sum()),
         mirrored_video=None if first is None else _finite(first.mirrored_video),
         focal_sigma_pct=100 * float(found.sigma.focal.max()),
         culprit=worst.name,
         culprit_inlier_share=worst.inlier_share,
+        aspect_doubt_pct=_doubt_pct(found, "aspect_doubt"),
+        center_doubt_pct=_doubt_pct(found, "center_doubt"),
+        noise=sorted(medians)[(len(medians) - 1) // 2] / _MEDIAN_OF_RAYLEIGH,
+    )
+    return _with_subject(evidence, of)
+
+
+def _with_subject(evidence: Evidence, of: Assessed) -> Evidence:
+    """The evidence with what the images alone say of the subject."""
+    subject = subject_evidence(of.poses, of.found.rig.camera)
+    legs = [number for number, name in enumerate(of.poses.skeleton.joints) if name in _LEGS]
+    return replace(
+        evidence,
         reach=subject.reach,
         reach_factor=1 / max(subject.reach, 1e-9),
         sitting=subject.sitting,
         path=subject.path,
-        upper_body=not bool(subject.shown[[i for i, name in enumerate(skeleton.joints) if name in _LEGS]].any()),
-        aspect_doubt_pct=_doubt_pct(found, "aspect_doubt"),
-        center_doubt_pct=_doubt_pct(found, "center_doubt"),
-        noise=sorted(medians)[(len(medians) - 1) // 2] / _MEDIAN_OF_RAYLEIGH,
+        upper_body=not bool(subject.shown[legs].any()),
     )
 
 
@@ -94,7 +101,7 @@ def examined(evidence: Evidence, of: Assessed) -> Evidence:
     if of.first is None:
         return evidence
     suspect = suspect_view(of.poses, of.found.rig, of.first)
-    if suspect is None or (suspect.as_it_is > _FITTING_SHARE and suspect.finding == "as it is"):
+    if suspect is None or (suspect.as_it_is > FITTING_SHARE and suspect.finding == "as it is"):
         return replace(evidence, culprit_finding="as it is")
     return replace(
         evidence,
@@ -121,6 +128,11 @@ def roaming_range(
         return xyz.new_zeros(3)
     middle = xyz[there][:, joints].mean(1)
     return middle.quantile(0.95, 0) - middle.quantile(0.05, 0)
+
+
+def _significant_handedness(xyz: Tensor, agreed: Tensor, skeleton: Skeleton) -> float | None:
+    hand = handedness(xyz, agreed, skeleton)
+    return hand.score if hand.significant else None
 
 
 def _finite(value: float) -> float | None:

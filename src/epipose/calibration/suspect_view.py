@@ -35,6 +35,8 @@ MAX_LAG = 60  # frames, before and after, that are tried
 _COARSE_STEP = 4  # frames between the lags that are tried first
 _RATE_STEP = 8
 _MOMENTS = 60
+_MAX_SUSPECTS = 4
+FITTING_SHARE = 0.6  # of inliers, from which a view fits as it is
 _MAX_POINTS = 300  # of a resection
 _MEDIAN_OF_RAYLEIGH = 1.1774  # of the length of an error whose standard deviation along an axis is 1
 _GATE_SIGMAS = 6.0  # of the other views' noise, within which a keypoint is an inlier;
@@ -126,7 +128,9 @@ class _Scene:
 def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | None:
     """The view that contradicts the others most and what would make it agree; None with two views.
 
-    ``rig``: gives the intrinsics and lags. ``first``: the initial rig, whose pairs are used again.
+    ``rig``: gives the intrinsics and lags. ``first``: the initial rig, whose pairs are used again. Three views may agree
+    with a wrong one among them where the person moved little: so where the first suspect fits as it is, the others are
+    examined, too.
     """
     views = len(rig.names)
     if views < 3:
@@ -136,7 +140,7 @@ def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | N
     on_file = observe(poses, replace(rig, lag=torch.zeros_like(rig.lag))).weighted(weights)
     frames = observed.seen_frames()
     some = frames[evenly(len(frames), _MOMENTS)]
-    best: tuple[float, _Scene, int] | None = None
+    scenes: list[tuple[float, int, _Scene]] = []
     for view in range(views):
         others = [other for other in range(views) if other != view]
         number = {other: place for place, other in enumerate(others)}
@@ -144,15 +148,19 @@ def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | N
         seen = observed.frames(some).views(others)
         with suppress(EpiposeError):  # without it the rest agree on nothing
             rest = reconstruct(seen, pairs)
-            if best is None or rest.cost < best[0]:
-                xyz, agreed = triangulate_views(seen, rest.R, rest.t)
-                gate = _gate(seen, rest.R, rest.t)
-                scene = _Scene(xyz, agreed, some.double(), on_file.views([view]), list(poses.skeleton.flip), gate)
-                best = (rest.cost, scene, view)
-    if best is None:
-        return None
-    _, scene, view = best
-    return _examined(scene, rig.names[view], float(rig.lag[view]))
+            gate = _gate(seen, rest.R, rest.t)
+            points = triangulate_views(seen, rest.R, rest.t)
+            suspect = on_file.views([view])
+            scenes.append((rest.cost, view, _Scene(*points, some.double(), suspect, list(poses.skeleton.flip), gate)))
+    scenes.sort(key=lambda scene: scene[0])
+    found: SuspectView | None = None
+    for _, view, scene in scenes[:_MAX_SUSPECTS]:
+        examined = _examined(scene, rig.names[view], float(rig.lag[view]))
+        if found is None or examined.finding != "as it is":
+            found = examined
+        if found.finding != "as it is" or found.as_it_is < FITTING_SHARE:
+            break
+    return found
 
 
 def _gate(seen: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"]) -> float:

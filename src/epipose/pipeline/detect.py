@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from epipose.clip import Clip
 from epipose.detection.detect import GIVEN, detect_keypoints, detector_named, resolved_name
-from epipose.detection.keypoint_scale import check_pixels, scale_warnings
 from epipose.detection.precomputed import read_keypoints
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
@@ -18,6 +17,7 @@ from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
 from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
+from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
 from epipose.sync.offsets import estimate_offsets, gap_warnings

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Camera
@@ -78,13 +78,26 @@ def crop_targets(
     uvd = pose_to_crop(in_frame, camera.spread(2), box, root)
     uvd = torch.where(weight[..., :1] > 0, uvd, torch.zeros(()))
     if keypoints is not None:
-        found = shown_joints(keypoints.conf)
-        usable_2d = usable[:, :, 0] | ((keypoints.conf > 0)[..., found].float().mean(-1) >= min_joints)
-        flat = (weight[:, :, 0, :, 0] == 0) & (keypoints.conf > 0) & usable_2d[..., None]
-        uv = crop_from_pixels(keypoints.xy, box[:, :, 0])
-        uvd[:, :, 0, :, :2] = torch.where(flat[..., None], uv, uvd[:, :, 0, :, :2])
-        weight[:, :, 0, :, 0] = torch.where(flat, distil * keypoints.conf, weight[:, :, 0, :, 0])
+        _add_2d(uvd, weight, box, keypoints, distil, usable[:, :, 0], min_joints)
     return CropTargets(uvd.numpy(), weight.numpy(), box.numpy())
+
+
+def _add_2d(
+    uvd: Float[Tensor, "view frame person joint 3"],
+    weight: Float[Tensor, "view frame person joint 2"],
+    box: Float[Tensor, "view frame person 4"],
+    keypoints: Keypoints,
+    distil: float,
+    usable: Bool[Tensor, "view frame"],
+    min_joints: float,
+) -> None:
+    """Write the keypoints of the subject, where they have no label, into its targets and their weights."""
+    found = (keypoints.conf > 0)[..., shown_joints(keypoints.conf)]
+    shown = usable | (found.float().mean(-1) >= min_joints)
+    flat = (weight[:, :, 0, :, 0] == 0) & (keypoints.conf > 0) & shown[..., None]
+    uv = crop_from_pixels(keypoints.xy, box[:, :, 0])
+    uvd[:, :, 0, :, :2] = torch.where(flat[..., None], uv, uvd[:, :, 0, :, :2])
+    weight[:, :, 0, :, 0] = torch.where(flat, distil * keypoints.conf, weight[:, :, 0, :, 0])
 
 
 def _with_likely_root(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from epipose import Clip, EpiposeError, Poses2D, View
-from epipose.detection.keypoint_scale import check_pixels, scale_warnings
+from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
