@@ -62,11 +62,11 @@ def _quality(record: dict[str, Any]) -> str:
 
 
 def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Records as failures.py writes them, one JSON line each."""
+    """Records as failure_runs.py writes them, one JSON line each."""
     return [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", type=Path, nargs="+", help="files of failures.py")
+    parser.add_argument("runs", type=Path, nargs="+", help="files of failure_runs.py")
     print(json.dumps(summary(read(parser.parse_args().runs)), indent=1))

@@ -200,9 +200,21 @@ def in_skeleton(
     return weights @ xy, torch.where(weights.any(-1), parts, torch.zeros(()))
 
 
+_MIN_SHOWN_SHARE = 0.02
+
+
 def poses_that_count(weight: Float[Tensor, "*batch joint"], root: int, joints: int = 1) -> Bool[Tensor, " *batch"]:
     """The poses with a root and at least so many joints: those that root-centred metrics may be averaged over."""
     return ((weight > 0).sum(-1) >= joints) & (weight[..., root] > 0)
+
+
+def shown_joints(conf: Float[Tensor, "*batch joint"]) -> Bool[Tensor, " joint"]:
+    """The joints that a footage ever shows: with confidence in a fiftieth of the poses with its commonest joint, or more.
+
+    A person behind a desk has no legs there; a stray detection of one does not count.
+    """
+    count = (conf > 0).flatten(0, -2).sum(0)
+    return (count > 0) & (count >= _MIN_SHOWN_SHARE * count.max())
 
 
 def in_camera_frames(poses: Poses3D, rig: Rig) -> Float[Tensor, "view frame person joint 3"]:

@@ -13,9 +13,9 @@ from epipose.geometry.align import similarity_between
 from epipose.geometry.observations import observe
 from epipose.geometry.rotation import angle_between, exp
 from epipose.poses import Poses2D
-from epipose.reconstruction.anatomy import limb_chain
 from epipose.reconstruction.label import label_poses
 from epipose.reconstruction.scale import Scale
+from epipose.reconstruction.world_frame import stature
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -146,7 +146,7 @@ def test_the_person_is_about_a_metre_seventy():
         / (true.camera.center[1] - true.camera.center[0]).norm()
     )
     everywhere = torch.ones(points.shape[:2])
-    assert limb_chain(points, everywhere, H36M17) == pytest.approx(0.779 * 1.7, rel=1e-3)
+    assert stature(points, everywhere, H36M17) == pytest.approx(1.7, rel=1e-3)
 
 
 def test_a_known_rig_is_reported_on():

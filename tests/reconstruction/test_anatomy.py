@@ -5,9 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
-from epipose.reconstruction.anatomy import handedness, limb_chain, part_length
+from epipose.reconstruction.anatomy import body_parts, handedness, part_length
 from epipose.skeletons import BLAZEPOSE33, COCO17, H36M17, SKELETONS
 from tests.helpers.synthetic import moving_skeleton
 from tests.helpers.walker import walker
@@ -119,10 +118,13 @@ def test_lengths_are_medians_over_the_frames_that_have_them():
     )
 
 
-def test_the_limb_chain_is_trunk_thigh_and_shank():
+def test_body_parts_are_those_that_are_seen():
     xyz, conf = moving_skeleton(20), torch.ones(20, 17, dtype=torch.float64)
-    trunk = part_length(xyz, conf, H36M17, ["left_shoulder", "right_shoulder"], ["left_hip", "right_hip"]).value
-    assert limb_chain(xyz, conf, H36M17) == pytest.approx(trunk + 0.44 + 0.42)
+    parts = body_parts(xyz, conf, H36M17)
+    lengths = {"thighs": 0.44, "shanks": 0.42, "upper arms": 0.28, "forearms": 0.25}
+    assert {name: parts[name].length for name in lengths} == pytest.approx(lengths)
+    assert set(parts) == {*lengths, "trunk", "shoulders"}
     conf[:, H36M17.index("left_knee")] = 0
-    with pytest.raises(EpiposeError, match="left thigh of the subject is never seen"):
-        limb_chain(xyz, conf, H36M17)
+    assert body_parts(xyz, conf, H36M17)["thighs"].length == pytest.approx(0.44), "by the other leg"
+    conf[:, H36M17.index("right_knee")] = 0
+    assert set(body_parts(xyz, conf, H36M17)) == {"trunk", "upper arms", "forearms", "shoulders"}

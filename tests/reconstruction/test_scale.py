@@ -10,9 +10,8 @@ import torch
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.errors import EpiposeError
 from epipose.poses import Poses2D
-from epipose.reconstruction.anatomy import limb_chain
 from epipose.reconstruction.scale import check_height, metric_scale, parse_bone, parse_camera_distance, scale_estimator
-from epipose.reconstruction.world_frame import LIMB_CHAIN_SHARE
+from epipose.reconstruction.world_frame import stature
 from epipose.skeletons import H36M17
 from tests.helpers import synthetic
 
@@ -28,11 +27,26 @@ def scale(**given):
 
 
 def test_a_height():
-    height = limb_chain(XYZ, CONF, H36M17) / SMALL / LIMB_CHAIN_SHARE
+    height = stature(XYZ, CONF, H36M17) / SMALL
     found = scale(height=height)
     assert found.factor == pytest.approx(1 / SMALL)
     assert 0.02 < found.sigma < 0.06
     assert not found.warnings
+
+
+def test_a_height_by_the_arms_where_nothing_else_is_seen():
+    conf = CONF.clone()
+    conf[:, :7] = 0
+    found = metric_scale(XYZ, conf, H36M17, RIG, height=1.75)
+    assert found is not None
+    assert found.factor == pytest.approx(1 / SMALL, rel=0.12)
+    assert found.sigma == pytest.approx(0.08)
+    assert "measured by upper arms and forearms alone" in found.words[0]
+
+
+def test_a_height_of_somebody_without_limbs_is_refused():
+    with pytest.raises(EpiposeError, match="no limb of the subject is ever seen"):
+        metric_scale(XYZ, 0 * CONF, H36M17, RIG, height=1.75)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +158,7 @@ def test_known_lengths_make_a_calibrated_rig_metric():
     true, walk = synthetic.rig(), synthetic.moving_skeleton(30)
     uv, conf = synthetic.detections(true, walk, pixels=1.0)
     center = true.camera.center
-    height = limb_chain(walk, conf[0], H36M17) / LIMB_CHAIN_SHARE
+    height = stature(walk, conf[0], H36M17)
     apart = f"{true.names[0]}-{true.names[3]}={float((center[0] - center[3]).norm())}"
     measure = scale_estimator(H36M17, true.names, height, ["thigh=0.44"], [apart])
     found = calibrate_rig(Poses2D(uv[:, :, None], conf[:, :, None], H36M17, true.names), true, measure=measure)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epipose.camera import Rig
 from epipose.geometry.rotation import exp
-from epipose.reconstruction.world_frame import foot_contacts, stature, up_direction, upright
+from epipose.reconstruction.world_frame import foot_contacts, measured_stature, stature, up_direction, upright
 from epipose.skeletons import BODY25, COCO17, H36M17, SKELETONS
 from tests.helpers import synthetic
 from tests.helpers.walker import FPS, walker
@@ -176,3 +176,18 @@ def test_stature_is_that_of_the_limbs_or_nominal():
     assert stature(xyz, conf, H36M17) == pytest.approx(1.75, abs=0.1)
     assert stature(2 * xyz, conf, H36M17) == pytest.approx(2 * stature(xyz, conf, H36M17))
     assert stature(xyz, 0 * conf, H36M17) == 1.7
+
+
+def test_stature_by_trunk_and_arms_where_legs_are_hidden():
+    xyz, conf = walker(30, H36M17)
+    whole = stature(xyz, conf, H36M17)
+    conf[:, [H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("knee", "ankle")]] = 0
+    assert stature(xyz, conf, H36M17) == pytest.approx(whole, rel=0.1)
+    conf[:, [H36M17.index(f"{side}_hip") for side in ("left", "right")]] = 0
+    assert stature(xyz, conf, H36M17) == pytest.approx(whole, rel=0.12)
+    assert stature(9.4 * xyz, conf, H36M17) == pytest.approx(9.4 * stature(xyz, conf, H36M17))
+    conf[:, [H36M17.index(f"{side}_elbow") for side in ("left", "right")]] = 0
+    found = measured_stature(xyz, conf, H36M17)
+    assert found is not None
+    assert found.parts == ("shoulders",)
+    assert found.value == pytest.approx(whole, rel=0.4)

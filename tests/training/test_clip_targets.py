@@ -10,11 +10,13 @@ import torch
 from epipose.camera import Rig
 from epipose.errors import InputError
 from epipose.network.crops import crop_boxes, crop_from_pixels, pose_to_crop
-from epipose.poses import Poses2D, Poses3D
+from epipose.poses import Poses2D, Poses3D, shown_joints
 from epipose.skeletons import H36M17
 from epipose.training.clip_targets import Keypoints, crop_targets, subject_keypoints
 from epipose.training.samples import clip_samples
 from tests.helpers.drawn_clips import clip_folder
+from tests.helpers.synthetic import moving_skeleton
+from tests.helpers.synthetic import rig as synthetic_rig
 
 
 @pytest.fixture
@@ -93,3 +95,48 @@ def test_keypoints_of_another_clip_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match=r"poses2d\.npz does not belong"):
         clip_samples(folder, 64, distil=0.5)
     assert len(clip_samples(folder, 64)) == 2 * len(labels.xyz)
+
+
+_LOWER_BODY = [
+    H36M17.index(name)
+    for name in ("pelvis", *(f"{s}_{j}" for s in ("left", "right") for j in ("hip", "knee", "ankle")))
+]
+
+
+def test_joints_that_a_clip_never_shows_are_not_asked_for(folder: Path) -> None:
+    """A desk hides legs and hips: the rest is learned, with depths relative to the likely root below the shoulders."""
+    labels, rig = _content(folder)
+    conf = labels.conf.clone()
+    conf[..., _LOWER_BODY] = 0
+    hidden = replace(labels, xyz=torch.where(conf[..., None] > 0, labels.xyz, torch.zeros(())), conf=conf)
+    camera = rig.camera.to(torch.float32)
+    whole, targets = (crop_targets(of, camera, "upright", upright=False) for of in (labels, hidden))
+    assert (targets.weight[..., 0] > 0).any(-1).all()
+    assert not targets.weight[..., _LOWER_BODY, :].any()
+    rest = [joint for joint in range(17) if joint not in _LOWER_BODY]
+    assert (targets.weight[..., rest, :] == whole.weight[..., rest, :]).all()
+    hidden.save(folder / "poses3d.npz")
+    samples = clip_samples(folder, 64)
+    assert len(samples) == 6
+    bones = [child for _, child in H36M17.bones]
+    assert [length > 0 for length in samples.bone_lengths] == [c in rest and H36M17.parents[c] in rest for c in bones]
+
+
+def test_the_likely_root_is_a_trunk_below_the_shoulders() -> None:
+    standing = moving_skeleton(5, roam=0.3)[:, None].float()
+    conf = torch.ones(standing.shape[:-1])
+    conf[..., _LOWER_BODY] = 0
+    labels = Poses3D(standing, conf, H36M17, "world", True)
+    camera = synthetic_rig().camera.to(torch.float32)
+    whole = crop_targets(replace(labels, conf=torch.ones_like(conf)), camera, "upright")
+    targets = crop_targets(labels, camera, "upright")
+    thorax = H36M17.index("thorax")
+    depth = [of.uvd[..., thorax, 2] * of.box[..., 2] for of in (whole, targets)]  # of the shoulders over the root's
+    assert np.abs(depth[1] - depth[0]).max() < 0.15 * 1145 / 4  # 15 cm at the focal length and distance of this rig
+
+
+def test_a_stray_joint_is_none_that_the_clip_shows() -> None:
+    conf = torch.zeros(100, 1, 17)
+    conf[..., 7:] = 0.9
+    conf[3, :, 2] = 0.4
+    assert shown_joints(conf).tolist() == [joint >= 7 for joint in range(17)]

@@ -7,34 +7,27 @@ pair of views gave on its own, whether a camera moved on the way, and whether th
 
 from __future__ import annotations
 
-import math
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from epipose.calibration.evidence import Evidence
 from epipose.calibration.initial_rig import InitialRig
+from epipose.calibration.measured_evidence import Assessed, examined, measured_evidence, roaming_range
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import Calibration, CameraReport, PairReport
 from epipose.calibration.supported_unknowns import IntrinsicsDoubt
-from epipose.calibration.verdict import judge
+from epipose.calibration.verdict import judge, wants_examination
 from epipose.camera import Camera, Rig
 from epipose.errors import CalibrationError
 from epipose.geometry.bundle import Free
-from epipose.geometry.left_right import undecided_swaps
 from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose
 from epipose.geometry.reprojection import perspective
-from epipose.geometry.robust import MAD_TO_SIGMA
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.uncertainty import Uncertainty
 from epipose.geometry.view_graph import triangulate_views
 from epipose.poses import Poses2D
-from epipose.reconstruction.anatomy import handedness
-from epipose.reconstruction.world_frame import stature
-from epipose.skeleton import Skeleton
 
 _CELLS = 10  # the image is divided into 10 x 10 to say how much of it the person covered
 
@@ -73,35 +66,12 @@ def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None
     )
     pairs = {} if first is None else first.pairs
     pair_reports = tuple(_pair_report(found, i, j, pair) for (i, j), pair in pairs.items())
-    size = stature(points.xyz, found.agreed, poses.skeleton)
-    roaming = _roaming(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.agreed, poses.skeleton)
-    hand = handedness(points.xyz, found.agreed, poses.skeleton)
-    undecided = int(undecided_swaps(observed, camera.R, camera.t, poses.skeleton.flip).sum())
-    evidence = Evidence(
-        cameras=len(cameras),
-        worst_camera=min(cameras, key=lambda report: report.inlier_share).name,
-        worst_mrad=max(report.median_mrad for report in cameras),
-        usual_mrad=sorted(report.median_mrad for report in cameras)[(len(cameras) - 1) // 2],
-        worst_error=max(float(residual[view][counted[view]].median()) for view in views),
-        worst_inlier_share=min(report.inlier_share for report in cameras),
-        usual_inlier_share=sorted(report.inlier_share for report in cameras)[len(cameras) // 2],
-        worst_sigma_deg=float(torch.rad2deg(found.sigma.between.max())),
-        agreed_share=float(found.agreed[counted.any(0)].mean()),
-        outvoted_share=sum(pair.outvoted for pair in pair_reports) / max(len(pair_reports), 1),
-        roaming=float(roaming.norm()) / size,
-        least_coverage=min(report.image_coverage for report in cameras),
-        bone_spread=_bone_spread(points.xyz, found.agreed, poses.skeleton),
-        focal_doubt_pct=_significant_change(found.doubt.focal),
-        worst_drift_mrad=max(report.drift_mrad for report in cameras),
-        drifting_camera=max(cameras, key=lambda report: report.drift_mrad).name,
-        worst_lag_frames=float(found.rig.lag.abs().max()),
-        mirror_cost=None if first is None else _finite(first.mirror_cost),
-        handedness=hand.score if hand.significant else None,
-        undecided_share=undecided / observed.x.shape[1],
-        swapped_views=int(swapped.sum()),
-        mirrored_video=None if first is None else _finite(first.mirrored_video),
-        focal_sigma_pct=100 * float(found.sigma.focal.max()),
-    )
+    roaming = roaming_range(points.xyz @ camera.R[0].mT @ rig.camera.R[0], found.agreed, poses.skeleton)
+    assessed = Assessed(poses, found, first, points.xyz, residual, counted)
+    evidence = measured_evidence(assessed, cameras, pair_reports, roaming)
+    if wants_examination(evidence):
+        evidence = examined(evidence, assessed)
+    undecided = round(evidence.undecided_share * observed.x.shape[1])
     return Calibration(
         rig=rig,
         verdict=judge(evidence),
@@ -158,10 +128,6 @@ def _spread(center: Float[Tensor, "view 3"]) -> float:
     return max(float((center - center.mean(0)).norm()), 1e-12)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _lens(free: Free) -> str:
     if free.focal == "known":
         return "given"
@@ -183,33 +149,6 @@ def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
 def _signed_errors(observed: Observations, camera: Camera, xyz: Tensor) -> Float[Tensor, "view frame joint 2"]:
     """Reprojected minus observed keypoints on z = 1."""
     return perspective(camera.spread(2).into_frame(xyz)) - observed.x
-
-
-def _roaming(
-    xyz: Float[Tensor, "frame joint 3"], agreed: Float[Tensor, "frame joint"], skeleton: Skeleton
-) -> Float[Tensor, "3"]:
-    """Range of the middle of the hips along each axis, from the 5th to the 95th percentile; 0 where unseen."""
-    hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
-    middle = xyz[(agreed[:, hips] > 0).all(-1)][:, hips].mean(1)
-    return middle.quantile(0.95, 0) - middle.quantile(0.05, 0) if len(middle) else xyz.new_zeros(3)
-
-
-def _bone_spread(xyz: Tensor, agreed: Tensor, skeleton: Skeleton) -> float:
-    """By what share the length of a bone varies over the frames (robust): the median over thighs and shanks."""
-    spreads = []
-    for side in ("left", "right"):
-        for above, below in (("hip", "knee"), ("knee", "ankle")):
-            i, j = skeleton.index(f"{side}_{above}"), skeleton.index(f"{side}_{below}")
-            length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(agreed[:, i] > 0) & (agreed[:, j] > 0)]
-            if len(length) >= 10:
-                spreads.append(MAD_TO_SIGMA * float((length - length.median()).abs().median() / length.median()))
-    return sorted(spreads)[len(spreads) // 2] if spreads else 1.0
-
-
-def _significant_change(focal_doubt: Float[Tensor, "view 2"]) -> float:
-    """The largest change of a given focal length that the footage asks for by more than three standard deviations."""
-    change, sigma = focal_doubt.abs().unbind(-1)
-    return 100 * float(torch.where(change > 3 * sigma, change, torch.zeros_like(change)).max())
 
 
 def _pair_report(found: RefinedRig, i: int, j: int, pair: RelativePose) -> PairReport:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Finding = Literal["not examined", "as it is", "lag", "rate", "mirrored", "squeezed", "moved"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,21 @@ class Evidence:
     undecided_share: float  # frames in which left and right contradict each other
     swapped_views: int  # in which left and right are wrong from beginning to end
     focal_sigma_pct: float
+    # What the others say of the view that they agree best without (suspect_view.py), where something contradicts.
+    culprit: str = ""  # that view where it was examined and fits badly, else the one with the fewest inliers
+    culprit_inlier_share: float = 1.0
+    culprit_finding: Finding = "not examined"  # what would make it agree
+    culprit_found_share: float = 0.0  # of inliers, with that
+    culprit_lag_frames: float = 0.0
+    culprit_rate: float = 1.0
+    culprit_moved_at: int = 0  # frame
+    # Of the subject in the images alone (subject_evidence.py).
+    reach: float = 1.0  # how far keypoints lie from the top left corner, in image sides; the farthest
+    reach_factor: float = 1.0  # by which the keypoints would have to be multiplied to fill the images
+    sitting: float = 0.0  # share of the frames in which the thighs are level
+    path: float = 1.0  # range of the person's middle in the images, in sizes of the person
+    upper_body: bool = False  # legs are never seen
+    # By how much the footage contradicts the model of the intrinsics, where that is clear.
+    aspect_doubt_pct: float = 0.0  # of fx / fy
+    center_doubt_pct: float = 0.0  # of the principal point, in per cent of the longer side of the image
+    noise: float = 0.5  # of the median camera's keypoints, in expected errors (one standard deviation along an axis)

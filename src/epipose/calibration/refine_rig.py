@@ -16,6 +16,7 @@ from torch import Tensor
 from epipose.calibration.adjustment import EARLY_STEPS, FEW_FRAMES, Round, Setting, Task, adjusted, reweighted, sigma_of
 from epipose.calibration.supported_unknowns import (
     IntrinsicsDoubt,
+    assumption_doubt,
     intrinsics_doubt,
     until_lags_rest,
     with_supported_bones,
@@ -87,8 +88,8 @@ def refine_rig(
         now = until_lags_rest(task, reweighted(task, now), Setting(frames, now.free, measured=True), most=2)
     if constant_bones:
         now = with_supported_bones(task, now)
-    doubt = intrinsics_doubt(task, now) if focal == "known" else IntrinsicsDoubt.none(len(start.names))
     sigma = sigma_of(task, now, now.bundle, now.free, now.bones)
+    doubt = intrinsics_doubt(task, now) if focal == "known" else assumption_doubt(task, now, sigma)
     problem = task.problem(now.raw, now.free, now.bones)
     return RefinedRig(now.rig, sigma, now.free, now.observed, now.swapped, now.agreed, doubt, problem, now.bundle)
 

@@ -93,6 +93,12 @@ class Calibration(CalibrationReport):
             scale = (*self.scale.words, *self.scale.warnings)
         elif not self.rig.metric:
             scale = ("The scale is nominal: the person was made 1.7 m tall. Give --height for metres.",)
+        if self.evidence.upper_body:
+            scale = (
+                *scale,
+                "Only the upper body was ever seen: its size is by trunk and arms, to within a tenth, and the floor is put "
+                "where the lowest joints are.",
+            )
         repaired = [
             f"{view}: the subject had been taken for somebody else in part of the video; that was put right."
             for view in self.repairs

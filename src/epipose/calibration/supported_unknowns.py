@@ -24,9 +24,11 @@ from epipose.calibration.adjustment import (
     sigma_of,
     with_intrinsics,
 )
-from epipose.geometry.bundle import Free
+from epipose.camera import Rig
+from epipose.geometry.bundle import Bundle, Free
 from epipose.geometry.parameters import Priors
 from epipose.geometry.sampling import evenly
+from epipose.geometry.uncertainty import Uncertainty
 
 _CLEAR_SIGMAS = 4.0  # standard deviations by which an unknown must differ from none to be kept
 _SUSPECT_SIGMAS = 2.0  # and from which on a lag is estimated again from all frames
@@ -138,10 +140,18 @@ def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:
     part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
     bundle = again(doubting, part, free)
     sigma = sigma_of(doubting, part, bundle, free)
-    camera = task.given.camera
-    longer = (camera.focal / camera.size.max(-1).values).double()
+    return _doubt(task.given, bundle, sigma, torch.stack([bundle.focal - 1, sigma.focal], 1))
+
+
+def assumption_doubt(task: Task, now: Round, sigma: Uncertainty) -> IntrinsicsDoubt:
+    """By how much the footage did change principal points and aspect that were assumed."""
+    return _doubt(task.given, now.bundle, sigma, IntrinsicsDoubt.none(len(task.given.names)).focal)
+
+
+def _doubt(given: Rig, bundle: Bundle, sigma: Uncertainty, focal: Tensor) -> IntrinsicsDoubt:
+    share = (given.camera.focal / given.camera.size.max(-1).values).double()  # of the image, of a unit on z = 1
     return IntrinsicsDoubt(
-        torch.stack([bundle.focal - 1, sigma.focal], 1),
+        focal,
         torch.stack([bundle.aspect - 1, sigma.aspect], 1),
-        longer[:, None] * torch.stack([bundle.center.norm(dim=-1), sigma.principal.norm(dim=-1)], 1),
+        share[:, None] * torch.stack([bundle.center.norm(dim=-1), sigma.principal.norm(dim=-1)], 1),
     )

@@ -1,21 +1,30 @@
 """Rules of the verdict: name, word, limit and message of every reason to check or to reject a calibration.
 
 The limits were chosen on simulated clips, good ones and ones spoiled in a dozen ways, and their false alarms and misses
-were measured on others (benchmarks/geometry/failures.py, docs/benchmarks.md). The table in docs/verdict.md is printed
+were measured on others (benchmarks/geometry/verdicts.py, docs/benchmarks.md). The table in docs/verdict.md is printed
 from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+import math
 
 from epipose.calibration.evidence import Evidence
+from epipose.calibration.verdict_causes import (
+    CAUSES,
+    CONSEQUENCES,
+    DOUBTFUL_ASPECT_PCT,
+    DOUBTFUL_CENTER_PCT,
+    TOO_UNCERTAIN,
+    WRONG_ASPECT_PCT,
+    WRONG_CENTER_PCT,
+)
+from epipose.calibration.verdict_rule import Rule
 
 NOISY_INLIER_SHARE = 0.7  # of the median camera: below it the detector is bad, rather than one video wrong
 MIN_INLIER_SHARE = 0.75
-GOOD_INLIER_SHARE = 0.9
+GOOD_INLIER_SHARE, LEAST_GOOD_INLIER_SHARE = 0.9, 0.8  # of a camera; the latter where all cameras have outliers
+INLIER_SLACK = 0.07  # that the worst camera may lie below what is usual of this detector's noise and outliers
 MAX_INLIER_GAP = 0.1  # between the median and the worst camera, where the cameras are uncertain too
 MAX_BONE_SPREAD = 0.5
 TURNED_INSIDE_OUT_COST = 1.03  # of the mirrored world over the one taken: depth could be reversed
@@ -23,7 +32,8 @@ AMBIGUOUS_MIRROR_COST = 1.1
 MOVED_MRAD, DRIFT_MRAD = 15.0, 5.0
 WRONG_FOCAL_PCT, DOUBTFUL_FOCAL_PCT = 50.0, 8.0
 SETTLED_SIGMA_DEG = 0.7  # a mirrored video leaves more doubt than that
-DOUBTFUL_SIGMA_DEG = 1.5
+CONTRADICTORY_SIGMA_DEG = 1.5
+DOUBTFUL_SIGMA_DEG = 1.0  # trust is to mean 3 degrees at most: three standard deviations
 MAX_SIGMA_NOISY_DEG, MAX_SIGMA_STANDING_DEG, MAX_SIGMA_DEG = 1.3, 2.0, 2.5
 STANDING_ROAMING, LITTLE_ROAMING = 0.25, 0.3  # statures
 MAX_MRAD, MAX_MRAD_RATIO = 15.0, 3.5
@@ -32,32 +42,24 @@ MAX_UNDECIDED_SHARE = 0.1
 MAX_FOCAL_SIGMA_PCT = 10.0
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One reason: where it ``applies``, the calibration is at best ``word``; ``limit`` says the same in words.
-
-    ``message`` is a template over the fields of `Evidence`.
-    """
-
-    name: str
-    word: Literal["check", "reject"]
-    limit: str
-    applies: Callable[[Evidence], bool]
-    message: str
-
-    def reason(self, evidence: Evidence) -> str:
-        """The message with the evidence's numbers."""
-        return self.message.format_map(vars(evidence))
-
-
 def _noisy(e: Evidence) -> bool:
     return e.usual_inlier_share < NOISY_INLIER_SHARE
 
 
 def _contradicts(e: Evidence) -> bool:
     gap = e.usual_inlier_share - e.worst_inlier_share
-    apart = gap > MAX_INLIER_GAP and e.worst_sigma_deg > DOUBTFUL_SIGMA_DEG
+    apart = gap > MAX_INLIER_GAP and e.worst_sigma_deg > CONTRADICTORY_SIGMA_DEG
     return (e.worst_inlier_share < MIN_INLIER_SHARE or apart) and not _noisy(e)
+
+
+def good_inlier_share(e: Evidence) -> float:
+    """Inlier share from which a camera agrees as well as the detector lets it.
+
+    Normal errors of the measured noise leave 1 - exp(-2 / noise^2) of the keypoints within two expected errors, and
+    outliers, which hit all cameras alike, are seen in the median camera.
+    """
+    usual = min(e.usual_inlier_share, 1 - math.exp(-2 / max(e.noise, 1e-3) ** 2))
+    return min(max(usual - INLIER_SLACK, LEAST_GOOD_INLIER_SHARE), GOOD_INLIER_SHARE)
 
 
 def _disagrees(e: Evidence) -> bool:
@@ -65,7 +67,7 @@ def _disagrees(e: Evidence) -> bool:
     return _noisy(e) and (e.bone_spread > MAX_BONE_SPREAD or reversible)
 
 
-def _flipped(e: Evidence) -> bool:
+def _fits_nowhere(e: Evidence) -> bool:
     settled = e.worst_sigma_deg < SETTLED_SIGMA_DEG and e.worst_inlier_share > GOOD_INLIER_SHARE
     return e.mirrored_video is not None and e.mirrored_video < (0.8 if _noisy(e) else 1.0) and not settled
 
@@ -79,16 +81,17 @@ def _ambiguous(e: Evidence) -> bool:
     return e.handedness is None and e.mirror_cost is not None and e.mirror_cost < AMBIGUOUS_MIRROR_COST
 
 
-RULES = (
+_GRAVE_AND_DOUBTFUL = (
     Rule(
         "one view contradicts the others",
         "reject",
         f"inlier share under {MIN_INLIER_SHARE:.0%}, or {MAX_INLIER_GAP:.0%} under the median camera's with a pairwise "
-        f"sigma over {DOUBTFUL_SIGMA_DEG} degrees; not where the median share is under {NOISY_INLIER_SHARE:.0%}",
+        f"sigma over {CONTRADICTORY_SIGMA_DEG} degrees; not where the median share is under {NOISY_INLIER_SHARE:.0%}",
         _contradicts,
-        "{worst_camera} contradicts the other views: only {worst_inlier_share:.0%} of its joints are where they say "
-        "({usual_inlier_share:.0%} are usual here). It may show another person or another take, be far out of sync, or "
-        "have been moved. Look at it, and leave it out if need be.",
+        "{culprit} contradicts the other views: only {culprit_inlier_share:.0%} of its joints are where they say "
+        "({usual_inlier_share:.0%} are usual here). It may show another person or another take, or be far out of sync. "
+        "Look at it, and leave it out if need be.",
+        ("one view fits nowhere", "a camera was moved", *CONSEQUENCES, *TOO_UNCERTAIN),
     ),
     Rule(
         "the views disagree",
@@ -98,6 +101,7 @@ RULES = (
         _disagrees,
         "The views hardly agree on anything: bones change their length by {bone_spread:.0%} from frame to frame. Check "
         "that all videos show the same person at the same time, or use a better detector.",
+        ("one view fits nowhere", "a camera was moved", *CONSEQUENCES, *TOO_UNCERTAIN),
     ),
     Rule(
         "a camera was moved",
@@ -106,15 +110,19 @@ RULES = (
         lambda e: e.worst_drift_mrad > MOVED_MRAD,
         "{drifting_camera} was moved on the way: the first half of the clip disagrees with the second by "
         "{worst_drift_mrad:.0f} mrad. Cut the video where it was moved.",
+        CONSEQUENCES,
     ),
     Rule(
-        "a video is horizontally flipped",
+        "one view fits nowhere",
         "reject",
-        f"a flipped view costs less than it does as it is (less than 0.8 of it where the median inlier share is under "
+        f"a view fits the others no better as it is than flipped (0.8 of the cost where the median inlier share is under "
         f"{NOISY_INLIER_SHARE:.0%}); not with a pairwise sigma under {SETTLED_SIGMA_DEG} degrees and inlier shares over "
         f"{GOOD_INLIER_SHARE:.0%}",
-        _flipped,
-        "A video is mirrored (horizontally flipped). Flip it back, as selfie cameras do it.",
+        _fits_nowhere,
+        "A view fits the others no better as it is than mirrored, most likely {culprit}: {culprit_inlier_share:.0%} of its "
+        "joints are where they say. It may show another person or another take, or be far out of sync; or the person moved "
+        "too little to tell.",
+        CONSEQUENCES,
     ),
     Rule(
         "the person is mirrored",
@@ -140,6 +148,7 @@ RULES = (
         lambda e: _too_uncertain(e) and e.roaming < STANDING_ROAMING,
         "The cameras are too uncertain: {worst_sigma_deg:.1f} degrees (one standard deviation) between two of them. The "
         "person hardly moved from the spot. Film somebody who walks through the whole scene.",
+        ("an uncertain rotation", "the person stays in one place"),
     ),
     Rule(
         "the cameras are too uncertain",
@@ -150,6 +159,7 @@ RULES = (
         "The cameras are too uncertain: {worst_sigma_deg:.1f} degrees (one standard deviation) between two of them. The "
         "person covered too little of the room, or the joints are too uncertain. Film somebody who walks through the "
         "whole scene.",
+        ("an uncertain rotation",),
     ),
     Rule(
         "two cameras",
@@ -177,10 +187,12 @@ RULES = (
     Rule(
         "one view agrees less well",
         "check",
-        f"inlier share under {GOOD_INLIER_SHARE:.0%}, or a median reprojection error over {MAX_MRAD:g} mrad or over "
+        f"inlier share under {GOOD_INLIER_SHARE:.0%} ({INLIER_SLACK:.0%} under what is usual of the noise and the outliers "
+        f"of all cameras, and {LEAST_GOOD_INLIER_SHARE:.0%} at least, where that is less), or a median reprojection "
+        f"error over {MAX_MRAD:g} mrad or over "
         f"{MAX_MRAD_RATIO} times the median camera's",
         lambda e: (
-            e.worst_inlier_share < GOOD_INLIER_SHARE
+            e.worst_inlier_share < good_inlier_share(e)
             or e.worst_mrad > MAX_MRAD
             or e.worst_mrad > MAX_MRAD_RATIO * e.usual_mrad
         ),
@@ -194,6 +206,21 @@ RULES = (
         lambda e: DOUBTFUL_FOCAL_PCT < e.focal_doubt_pct <= WRONG_FOCAL_PCT,
         "A focal length that was given does not fit: the footage would change it by {focal_doubt_pct:.0f} %. Check that "
         "the intrinsics belong to these videos, at this zoom, and in this order.",
+    ),
+    Rule(
+        "the pixels may not be square",
+        "check",
+        f"the footage would change fx / fy by more than {DOUBTFUL_ASPECT_PCT:g} %",
+        lambda e: DOUBTFUL_ASPECT_PCT < e.aspect_doubt_pct <= WRONG_ASPECT_PCT,
+        "The footage would change fx / fy by {aspect_doubt_pct:.1f} %. Check that the pixels of the videos are square.",
+    ),
+    Rule(
+        "the principal point is off",
+        "check",
+        f"the footage would move it by more than {DOUBTFUL_CENTER_PCT:g} % of the image",
+        lambda e: DOUBTFUL_CENTER_PCT < e.center_doubt_pct <= WRONG_CENTER_PCT,
+        "The footage would move a principal point by {center_doubt_pct:.1f} % of the image. Check that the video was not "
+        "cropped, and that the intrinsics belong to it.",
     ),
     Rule(
         "outvoted pairs",
@@ -238,3 +265,4 @@ RULES = (
         "The focal lengths that were estimated are uncertain by {focal_sigma_pct:.0f} %.",
     ),
 )
+RULES = (*CAUSES, *_GRAVE_AND_DOUBTFUL)

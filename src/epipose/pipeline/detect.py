@@ -17,6 +17,7 @@ from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
 from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
+from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
 from epipose.sync.offsets import estimate_offsets, gap_warnings
@@ -121,10 +122,12 @@ def synchronise(
     """
     options = checked_options(clip, with_changes(options, changes))
     _check_keypoints(clip, keypoints)
+    given = options.detector == GIVEN or options.poses is not None
+    scale = scale_warnings(keypoints, clip) if given else ()
     found = estimate_offsets(options.sync, options.offsets, clip, keypoints, options.max_offset)
     clip = clip.synchronised(found.starts, found.rates)
     chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
-    warnings = (*found.warnings, *found.notes, *gap_warnings(clip), *subject.warnings())
+    warnings = (*scale, *found.warnings, *found.notes, *gap_warnings(clip), *subject.warnings())
     return DetectedClip(clip, chosen, DetectionReport(subject, found, warnings), options)
 
 
@@ -154,6 +157,7 @@ def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
             f"The keypoints are of {frames} frames of the views {', '.join(keypoints.views)}; the clip has the views "
             f"{', '.join(clip.names)}, and its longest video {longest} frames. Give them alike, in the same order."
         )
+    check_pixels(keypoints, clip)
 
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:

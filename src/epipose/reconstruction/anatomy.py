@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from epipose.errors import NoPersonError
 from epipose.skeleton import Skeleton
 
 # A score is significant when it is far from 0 and from what chance makes of so many cues: noise alone spreads it by
@@ -154,25 +153,52 @@ def part_length(
     return Length(float(median), float(spread), len(length))
 
 
-# Trunk, then thigh and shank of either side: shoulder line to hip line to knee to ankle.
-_CHAIN = (
-    ("trunk", 1.0, _pair("shoulder"), _pair("hip")),
-    *((f"{side} thigh", 0.5, (f"{side}_hip",), (f"{side}_knee",)) for side in ("left", "right")),
-    *((f"{side} shank", 0.5, (f"{side}_knee",), (f"{side}_ankle",)) for side in ("left", "right")),
+class BodyPart(NamedTuple):
+    """A part of the body and its length in the unit of the points.
+
+    ``share``: of the standing height, by Drillis and Contini 1966 (Winter, Biomechanics and Motor Control of Human
+    Movement, figure 4.1).
+    """
+
+    name: str
+    share: float
+    length: float
+
+
+TRUNK_SHARE = 0.288  # of the standing height, from the hips to the shoulders
+_SIDES = ("left", "right")
+# Name, share of the standing height, joints at either end; "*" stands for left and right, whose lengths are averaged.
+_BODY_PARTS = (
+    ("trunk", TRUNK_SHARE, _pair("shoulder"), _pair("hip")),
+    ("thighs", 0.245, ("*_hip",), ("*_knee",)),
+    ("shanks", 0.246, ("*_knee",), ("*_ankle",)),
+    ("upper arms", 0.186, ("*_shoulder",), ("*_elbow",)),
+    ("forearms", 0.146, ("*_elbow",), ("*_wrist",)),
+    ("shoulders", 0.259, ("left_shoulder",), ("right_shoulder",)),
 )
 
 
-def limb_chain(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
-    """Shoulder line to hip line, plus thigh, plus shank (mean of left and right): a length no pose changes.
+def body_parts(
+    xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton
+) -> dict[str, BodyPart]:
+    """Lengths of trunk, thighs, shanks, upper arms, forearms and shoulders by name, where they are ever seen.
 
-    Medians over the frames that have all joints of a part; raises NoPersonError where there is none.
+    Medians over the frames that have both ends; of limbs the mean of the sides that are seen.
     """
-    total = 0.0
-    for part, share, starts, ends in _CHAIN:
-        length = part_length(xyz, conf, skeleton, starts, ends)
-        if not length.frames:
-            raise NoPersonError(
-                f"The {part} of the subject is never seen by two views at once; the person's size is unknown."
-            )
-        total += share * length.value
-    return total
+    found = {}
+    for name, share, starts, ends in _BODY_PARTS:
+        sides = _SIDES if "*" in starts[0] else ("",)
+        lengths = [_side_length(xyz, conf, skeleton, side, starts, ends) for side in sides]
+        seen = [length.value for length in lengths if length.frames and length.value > 0]
+        if seen:
+            found[name] = BodyPart(name, share, sum(seen) / len(seen))
+    return found
+
+
+def _side_length(
+    xyz: Tensor, conf: Tensor, skeleton: Skeleton, side: str, starts: Sequence[str], ends: Sequence[str]
+) -> Length:
+    of_side = [[joint.replace("*", side) for joint in joints] for joints in (starts, ends)]
+    if not {*of_side[0], *of_side[1]} <= set(skeleton.joints):
+        return Length(0.0, 0.0, 0)
+    return part_length(xyz, conf, skeleton, *of_side)

@@ -19,12 +19,10 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, InputError, NoPersonError
-from epipose.reconstruction.anatomy import limb_chain, part_length
-from epipose.reconstruction.world_frame import LIMB_CHAIN_SHARE
+from epipose.reconstruction.anatomy import part_length
+from epipose.reconstruction.world_frame import measured_stature
 from epipose.skeleton import Skeleton
 
-# Relative error of a height: people's limbs differ from the table by some per cent, and detectors' joints from both.
-_HEIGHT_SIGMA = 0.04
 _JOINT_SIGMA = 0.015  # metres: where a detector puts the ends of a bone, against where they were measured
 _TAPE_SIGMA = 0.02  # metres: a distance between cameras, measured by hand
 
@@ -76,9 +74,7 @@ def metric_scale(
     """
     measured = []
     if height is not None:
-        check_height(height)
-        words = f"the person's height of {height:g} m"
-        measured.append(_Measurement(words, height, limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE, _HEIGHT_SIGMA))
+        measured.append(_height(xyz, conf, skeleton, height))
     measured += [_bone(xyz, conf, skeleton, name, metres) for name, metres in bones]
     measured += [_camera_distance(rig, *given) for given in camera_distances]
     if not measured:
@@ -139,6 +135,19 @@ def _check_range(option: str, metres: float, least: float, most: float) -> None:
             f"{option} is {metres:g} m; expected metres between {least:g} and {most:g}."
             + (f" Were centimetres meant? Then write {metres / 100:g}." if least <= metres / 100 <= most else "")
         )
+
+
+def _height(xyz: Tensor, conf: Tensor, skeleton: Skeleton, metres: float) -> _Measurement:
+    """The standing height, from the parts of the body that are seen."""
+    check_height(metres)
+    found = measured_stature(xyz, conf, skeleton)
+    if found is None:
+        raise NoPersonError(
+            "--height: no limb of the subject is ever seen by two views at once, so the height cannot be measured. Give "
+            "--camera-distance instead."
+        )
+    by = "" if "shanks" in found.parts else f", measured by {' and '.join(found.parts)} alone"
+    return _Measurement(f"the person's height of {metres:g} m{by}", metres, found.value, found.sigma)
 
 
 def _bone(xyz: Tensor, conf: Tensor, skeleton: Skeleton, name: str, metres: float) -> _Measurement:

@@ -17,7 +17,6 @@ and somersaults 1 to 6. The stated errors were right to within half as much agai
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,10 +25,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import EpiposeError
 from epipose.geometry.align import Similarity
 from epipose.geometry.rotation import rotation_to_z
-from epipose.reconstruction.anatomy import limb_chain, mean_joint
+from epipose.reconstruction.anatomy import body_parts, mean_joint
 from epipose.skeleton import Skeleton
 
 # Standard deviations of the three cues, chosen on motion capture.
@@ -37,7 +35,6 @@ POSTURE_SIGMA = math.radians(4.0)
 CAMERA_SIGMA = math.radians(3.0)
 FLOOR_SIGMA = 0.012  # height of a standing ankle above the floor, in statures
 
-LIMB_CHAIN_SHARE = 0.288 + 0.245 + 0.246  # `limb_chain` in statures: Winter, Biomechanics and Motor Control, figure 4.1
 ANKLE_HEIGHT = 0.045  # statures above the sole: 0.039 in Winter's figure, 0.05 in marker-based skeletons
 NOMINAL_STATURE = 1.7  # of a person whose limbs were never seen
 
@@ -116,11 +113,44 @@ def _floor(
     return float(cameras.min()) - 1.2 if len(cameras) else 0.0
 
 
+class Stature(NamedTuple):
+    """Standing height in the unit of the points, its relative standard deviation, and the parts it was measured by."""
+
+    value: float
+    sigma: float
+    parts: tuple[str, ...]
+
+
+_LEGS = ("trunk", "thighs", "shanks")
+# Relative error of a height from these parts: people's proportions differ, and detectors' joints from the table's ends.
+# Arms are shorter parts, so that the detector's error counts for more; shoulders are the least alike.
+_LEGS_SIGMA, _ARMS_SIGMA, _SHOULDERS_SIGMA = 0.04, 0.08, 0.15
+
+
+def measured_stature(
+    xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton
+) -> Stature | None:
+    """Standing height from trunk, thighs and shanks; where not all of them are seen, from these and the arms.
+
+    From the width of the shoulders where nothing else is; None where not even that.
+    """
+    parts = body_parts(xyz, conf, skeleton)
+    if set(_LEGS) <= set(parts):
+        chosen, sigma = _LEGS, _LEGS_SIGMA
+    else:
+        chosen, sigma = tuple(name for name in parts if name != "shoulders"), _ARMS_SIGMA
+    if not chosen and "shoulders" in parts:
+        chosen, sigma = ("shoulders",), _SHOULDERS_SIGMA
+    if not chosen:
+        return None
+    length, share = (sum(getattr(parts[name], of) for name in chosen) for of in ("length", "share"))
+    return Stature(length / share, sigma, chosen)
+
+
 def stature(xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton) -> float:
-    """Standing height in the unit of the points, from trunk, thighs and shanks; 1.7 where those were never seen."""
-    with suppress(EpiposeError):
-        return limb_chain(xyz, conf, skeleton) / LIMB_CHAIN_SHARE or NOMINAL_STATURE
-    return NOMINAL_STATURE
+    """Standing height in the unit of the points (see `measured_stature`); 1.7 where no limb was ever seen."""
+    found = measured_stature(xyz, conf, skeleton)
+    return NOMINAL_STATURE if found is None else found.value
 
 
 def up_direction(

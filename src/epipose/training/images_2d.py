@@ -25,7 +25,7 @@ from epipose.errors import EpiposeError, InputError
 from epipose.io.images import frame_files, read_image
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_boxes, crop_from_pixels, crop_image
-from epipose.poses import Poses2D, in_skeleton
+from epipose.poses import Poses2D, in_skeleton, shown_joints
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.training.samples import WINDOW, Samples, encoded
@@ -50,7 +50,7 @@ def samples_2d(
     min_joints: float = 0.7,
     crop: CropKind = "upright",
 ) -> Samples:
-    """One sample per image in which ``min_joints`` of person 0's joints are seen; depth weight 0, no bone lengths.
+    """One sample per image with ``min_joints`` of person 0's joints that are ever seen; depth weight 0, no bone lengths.
 
     A clip folder (clip.json, poses2d.npz), a folder of images whose poses2d.npz has one view, its frames the images in
     the order of their names, or a dataset of people in images, whose training split gives one sample a person. All
@@ -60,7 +60,7 @@ def samples_2d(
     keypoints = _detected(folder) if (folder / "poses2d.npz").exists() else _annotated(folder)
     xy, conf = in_skeleton(keypoints.xy, keypoints.conf, keypoints.skeleton, skeleton)
     conf = conf * (conf >= min_confidence)
-    usable = (conf > 0).float().mean(-1) >= min_joints
+    usable = (conf > 0)[..., shown_joints(conf)].float().mean(-1) >= min_joints
     boxes = crop_boxes(crop, xy, conf, skeleton, margin)
     boxes[..., 2].clamp_(min=1.0)
     jpegs, rows = [], []

@@ -137,9 +137,9 @@ def clip_samples(
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
-    last frame to use. A sample needs the root, and ``min_joints`` of all joints labelled and inside the image; ``crop`` is
-    the kind that the network reads; for ``distil`` see `crop_targets`. Raises InputError for missing files, views or
-    frames, and when no sample is left.
+    last frame to use. A sample needs the root, and ``min_joints`` of the joints that the clip ever shows labelled and
+    inside the image (`crop_targets`, as for ``distil``); ``crop`` is the kind that the network reads. Raises InputError
+    for missing files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
@@ -158,12 +158,12 @@ def clip_samples(
     late = [round(float(lag)) for lag in chosen.lag]
     seen = _keypoints(folder, clip, chosen.names, late, labels.skeleton) if distil > 0 else None
     camera = chosen.camera.to(torch.float32)
-    targets = crop_targets(labels, camera, crop, margin, min_joints, seen, distil)
+    targets = crop_targets(labels, camera, crop, margin, min_joints, seen, distil, rig.upright)
     jpegs, kept = _stored(clip, chosen.names, targets, (first, last), late, round(WINDOW * input_size))
     if not jpegs:
         raise InputError(
-            f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of its joints labelled and in the "
-            "image. Look at the labels: epipose view, or label again with looser gates."
+            f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of the joints that it shows labelled and in "
+            "the image. Look at the labels: epipose view, or label again with looser gates."
         )
     index = tuple(np.array(kept).T)
     moment = index[1] * labels.xyz.shape[1] + index[2]  # of one person
