@@ -62,7 +62,7 @@ def calibrate_together(
     intrinsics: Rig,
     *,
     focal: Sharing = "known",
-    center: Sharing = "known",
+    center: Sharing = "each",
     focal_sigma: Sequence[float | None] | None = None,
     clocks: bool = True,
     constant_bones: bool = True,

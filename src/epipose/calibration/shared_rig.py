@@ -69,7 +69,7 @@ def estimate_near(
     *,
     alone: RigEstimate | None = None,
     focal: Sharing = "known",
-    center: Sharing = "known",
+    center: Sharing = "each",
     clocks: bool = True,
     constant_bones: bool = True,
     symmetric: bool = True,
