@@ -44,7 +44,7 @@ _GATE_RANGE = (0.6, 2.0)  # but in expected errors between these
 _MIN_POINTS = 30
 _MIN_COVERAGE = 0.6  # of the moments that a reading can have at its rate
 
-_CLEAR_SHARE, _CLEAR_GAIN = 0.7, 0.2  # inliers of a finding, and by how much they are more than as it is
+_CLEAR_SHARE, _MAX_MISFIT_RATIO = 0.7, 0.5  # inliers of a finding, and its share of outliers over that as it is
 _SPLITS = (0.3, 0.4, 0.5, 0.6, 0.7)  # shares of the clip after which a camera may have been moved
 
 
@@ -187,7 +187,8 @@ def _examined(scene: _Scene, name: str, known_lag: float) -> SuspectView:
         *(("rate", reading) for reading in rates),
     ]
     finding, best = max(readings, key=lambda each: scene.share(each[1]))
-    if scene.share(best) < max(_CLEAR_SHARE, scene.share(as_it_is) + _CLEAR_GAIN):
+    clear = 1 - scene.share(best) < _MAX_MISFIT_RATIO * (1 - scene.share(as_it_is))
+    if scene.share(best) < _CLEAR_SHARE or not clear:
         finding, best = "as it is", as_it_is
     moved_at = int(scene.moments[int(best.moved_after * len(scene.moments))]) if best.moved_after else 0
     return SuspectView(name, scene.share(as_it_is), finding, scene.share(best), best.lag, best.rate, moved_at)
