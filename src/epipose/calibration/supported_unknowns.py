@@ -96,28 +96,44 @@ def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
 
 
 def with_supported_lens(task: Task, now: Round) -> Round:
-    """Distortion, each camera its own focal length, non-square pixels: each tried in turn, and kept where clear."""
-    if bool(task.given.camera.five_numbers.all()):
-        now = _kept_if_clear(task, now, replace(now.free, radial=now.free.focal), "radial")
-    if now.free.focal == "shared":
-        now = _kept_if_clear(task, now, replace(now.free, focal="each"), "focal")
-    return _kept_if_clear(task, now, replace(now.free, aspect=now.free.focal), "aspect")
+    """Distortion, each camera its own focal length, pixels that are not square: whatever is clear, the clearest first.
+
+    An unknown that is left out bends the others, so the one that lowers the cost most is taken before the next is tried.
+    """
+    while True:
+        tried = [_tried(task, now, free) for free in _wider(task, now.free)]
+        clear = [(bundle.cost, bundle, free) for bundle, free, is_clear in tried if is_clear]
+        if not clear:
+            return now
+        _, bundle, free = min(clear, key=lambda one: one[0])
+        rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
+        now = replace(now, rig=rig, bundle=bundle, free=free)
 
 
-def _kept_if_clear(task: Task, now: Round, free: Free, what: str) -> Round:
+def _wider(task: Task, free: Free) -> list[Free]:
+    """The unknowns with one more of the lens."""
+    wider = []
+    if free.radial == "known" and bool(task.given.camera.five_numbers.all()):
+        wider.append(replace(free, radial=free.focal))
+    if free.focal == "shared":
+        wider.append(replace(free, focal="each"))
+    if free.aspect == "known":
+        wider.append(replace(free, aspect=free.focal))
+    return wider
+
+
+def _tried(task: Task, now: Round, free: Free) -> tuple[Bundle, Free, bool]:
+    """The adjustment with other unknowns of the lens, and whether what is new in it differs clearly from none."""
     bundle = again(task, now, free)
     sigma = sigma_of(task, now, bundle, free)
-    if what == "focal":
+    if free.focal != now.free.focal:
         log = bundle.focal.log()
         clear = ((log - log.mean()).abs() > _CLEAR_SIGMAS * sigma.focal).any()
-    elif what == "radial":
+    elif free.radial != now.free.radial:
         clear = (bundle.radial[:, 0].abs() > _CLEAR_SIGMAS * sigma.radial[:, 0]).all()
     else:
         clear = (bundle.aspect.log().abs() > (_CLEAR_SIGMAS * sigma.aspect).clamp(min=_MIN_ASPECT)).any()
-    if not bool(clear) or not bundle.cost < now.bundle.cost:
-        return now
-    rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
-    return replace(now, rig=rig, bundle=bundle, free=free)
+    return bundle, free, bool(clear) and bundle.cost < now.bundle.cost
 
 
 def with_supported_bones(task: Task, now: Round) -> Round:
@@ -133,14 +149,21 @@ def with_supported_bones(task: Task, now: Round) -> Round:
 
 
 def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:
-    """By how much the footage would change focal lengths, principal points and aspect that were given."""
-    free = Free(focal="each", center="each", aspect="each")
+    """By how much the footage would change focal lengths, principal points or aspect that were given.
+
+    Each is tried alone, because all together hardly determine one another, and the one that explains the images best is
+    the doubt: a squeezed image has another mean focal length and another middle, too.
+    """
     doubting = replace(task, priors=replace(_DOUBTING, smoothness=task.priors.smoothness))
     few = evenly(now.raw.x.shape[1], FEW_FRAMES)
     part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
-    bundle = again(doubting, part, free)
-    sigma = sigma_of(doubting, part, bundle, free)
-    return _doubt(task.given, bundle, sigma, torch.stack([bundle.focal - 1, sigma.focal], 1))
+    found = []
+    for free in (Free(focal="each"), Free(center="each"), Free(focal="shared", center="shared", aspect="shared")):
+        bundle = again(doubting, part, free)
+        sigma = sigma_of(doubting, part, bundle, free)
+        own = torch.stack([bundle.focal - 1, sigma.focal], 1) * (free.focal == "each")
+        found.append((bundle.cost, _doubt(task.given, bundle, sigma, own)))
+    return min(found, key=lambda one: one[0])[1]
 
 
 def assumption_doubt(task: Task, now: Round, sigma: Uncertainty) -> IntrinsicsDoubt:
