@@ -44,7 +44,7 @@ def unknowns_part(options: Options) -> Result:
 
 
 def verdict_part(options: Options) -> Result:
-    """False alarms and misses of the verdict: runs of failures.py with seeds that chose no limit (see verdicts.py)."""
+    """False alarms and misses of the verdict: runs of failure_runs.py with seeds that chose no limit (see verdicts.py)."""
     if not options.failures:
         return {}
     found = summary(read(options.failures))
@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         "--whole", action="store_true", help="caliscope's robust pass as well: a minute of CPU per clip"
     )
     parser.add_argument("--demo", type=Path, default=Path("demo"))
-    parser.add_argument("--failures", type=Path, nargs="*", default=(), help="what failures.py wrote for seeds >= 5000")
+    parser.add_argument(
+        "--failures", type=Path, nargs="*", default=(), help="what failure_runs.py wrote for seeds >= 5000"
+    )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=20, help="clips per row")
     parser.add_argument("--frames", type=int, default=300, help="frames per clip")

@@ -26,6 +26,7 @@ from epipose.poses import Poses2D
 _WORKER = Path(__file__).with_name("caliscope_worker.py")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _MIN_CONF = 0.3
+_DISTORTION = 5  # numbers that its adjustment takes; the rigs here have no others
 Steps = Literal["steps", "whole"]
 
 
@@ -41,7 +42,7 @@ def caliscope(python: Path, steps: Steps = "steps", timeout: float = 900.0) -> R
                 xy=poses.xy[:, :, 0].double().numpy(),
                 seen=(poses.conf[:, :, 0] >= _MIN_CONF).numpy(),
                 K=camera.K.numpy(),
-                distortion=camera.distortion.numpy(),
+                distortion=camera.distortion[:, :_DISTORTION].numpy(),
                 size=camera.size.numpy(),
             )
             command = [str(python), str(_WORKER), str(source), str(target), steps]
