@@ -56,7 +56,7 @@ def test_a_line_through_offsets_ignores_windows_that_tell_nothing():
 
 def test_a_drift_that_is_only_likely_is_named_and_not_applied():
     moments = np.arange(10) * 240.0
-    noise = np.tile([0.15, -0.15], 5)
+    noise = np.tile([0.12, -0.12], 5)
     drift = _line(moments, 5e-4 * moments + noise)
     assert drift.likely
     assert not drift.clear

@@ -27,8 +27,8 @@ MIN_WINDOWS = 6  # in which a view has an offset
 MAX_WINDOWS = 24  # spread over longer clips
 MAX_PPM = 1500.0
 FRAMES_PER_WINDOW = 80
-CLEAR_SIGMAS = 5.0  # standard errors from which a drift is applied
-LIKELY_SIGMAS = 3.0  # and from which on it is named
+CLEAR_SIGMAS = 6.0  # standard errors from which a drift is applied
+LIKELY_SIGMAS = 4.0  # and from which on it is named
 MIN_DRIFT_FRAMES = 0.4  # over the clip: less changes nothing
 _EFFICIENCY = 1.1  # standard error of a median of slopes over that of least squares, for normal errors
 
