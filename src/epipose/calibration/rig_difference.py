@@ -17,7 +17,7 @@ from epipose.calibration.refine_rig import RefinedRig
 from epipose.geometry.align import Similarity
 from epipose.geometry.rotation import angle_between, nearest_rotation
 
-MAX_SIGMAS = 4.0  # of the difference, beyond which it is no error of the estimates
+MAX_SIGMAS = 3.0  # of the difference, all three axes together, beyond which it is no error of the estimates
 # What calibrations of one rig differ by without any camera having been touched: errors that repeat within a clip.
 MIN_TURN_DEG, MIN_SHIFT, MIN_ZOOM = 1.0, 0.02, 0.03
 _SUSPECT_SIGMAS = 2.0
@@ -63,7 +63,11 @@ class CameraDifference:
         if abs(self.zoom) > max(MIN_ZOOM, (_SUSPECT_SIGMAS if moved else MAX_SIGMAS) * self.zoom_sigma):
             said.append(f"zoomed by {self.zoom:+.0%} (sigma {self.zoom_sigma:.1%})")
         if moved:
-            how = "moved or zoomed" if self.along_axis > _AXIAL and len(said) == 0 else "moved"
+            how = (
+                "moved or zoomed"
+                if self.along_axis > _AXIAL and not any("zoomed" in part for part in said)
+                else "moved"
+            )
             said.append(f"{how} by {self.shift:.0%} of the rig's size (sigma {self.shift_sigma:.1%})")
         return f"{self.camera} was {' and '.join(said) or 'not moved'}"
 
