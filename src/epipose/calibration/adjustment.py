@@ -113,7 +113,14 @@ def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
     was = now.bundle
     bone_sigma = was.bone_sigma if bones and now.bones else None
     return bundle_adjust(
-        task.problem(now.raw, free, bones), was.R, was.t, was.xyz, start=was, bone_sigma=bone_sigma, steps=_LATE_STEPS
+        task.problem(now.raw, free, bones),
+        was.R,
+        was.t,
+        was.xyz,
+        start=was,
+        bone_sigma=bone_sigma,
+        steps=_LATE_STEPS,
+        min_gain=1e-5,
     )
 
 

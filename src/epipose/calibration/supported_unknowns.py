@@ -15,7 +15,6 @@ from torch import Tensor
 
 from epipose.calibration.adjustment import (
     EARLY_STEPS,
-    FEW_FRAMES,
     Round,
     Setting,
     Task,
@@ -31,7 +30,7 @@ from epipose.geometry.sampling import evenly
 from epipose.geometry.uncertainty import Uncertainty
 
 _CLEAR_SIGMAS = 4.0  # standard deviations by which an unknown must differ from none to be kept
-_SUSPECT_SIGMAS = 2.0  # and from which on a lag is estimated again from all frames
+_SUSPECT_SIGMAS = 3.0  # and from which on a lag is estimated again from all frames
 _MIN_LAG = 0.05  # frames: smaller lags are left alone
 _MAX_LAG_ROUNDS = 12
 _MAX_SETTLED_LAG = 0.02  # frames by which a round may move lags that have come to rest
@@ -39,6 +38,7 @@ _MIN_ASPECT = 0.02  # of fx / fy: pixels are square, or not at all
 # Share of the sigma of the cameras that must be left with constant bones: their lengths come from the same noisy joints,
 # and where the images alone determine the cameras they were seen to harm as often as to help (docs/benchmarks.md).
 _MAX_SIGMA_WITH_BONES = 0.95
+_DOUBT_FRAMES = 80
 _DOUBTING = Priors(focal_sigma=0.5, center_sigma=0.1, aspect_sigma=0.2)  # of intrinsics that were given
 
 
@@ -155,7 +155,7 @@ def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:
     the doubt: a squeezed image has another mean focal length and another middle, too.
     """
     doubting = replace(task, priors=replace(_DOUBTING, smoothness=task.priors.smoothness))
-    few = evenly(now.raw.x.shape[1], FEW_FRAMES)
+    few = evenly(now.raw.x.shape[1], _DOUBT_FRAMES)
     part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
     found = []
     for free in (Free(focal="each"), Free(center="each"), Free(focal="shared", center="shared", aspect="shared")):
