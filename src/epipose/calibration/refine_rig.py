@@ -33,7 +33,7 @@ from epipose.poses import Poses2D
 
 # Standard deviation of an assumed principal point, as a share of the image's longer side: those of the eleven rigs of
 # Human3.6M lie 1 to 2 per cent off the middle.
-_CENTER_SHARE = 0.02
+_CENTER_SHARE = 0.015
 _WEIGHT_ROUNDS = 2
 
 

@@ -11,7 +11,6 @@ itself uncertain, so the factors are drawn towards their common mean as far as c
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
@@ -19,8 +18,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.geometry.observations import Observations
-from epipose.geometry.parameters import Bundle, BundleProblem, Priors
-from epipose.geometry.residuals import BundleResiduals
+from epipose.geometry.parameters import Bundle, BundleProblem
+from epipose.geometry.part_equations import equations_of_joints
 from epipose.geometry.triangulate import triangulate_robust
 
 # Cauchy's constant in standard deviations: 98 per cent efficient for normal errors, and what lies beyond the gate, where
@@ -96,33 +95,13 @@ def part_weights(problem: BundleProblem, found: Bundle, part: Int[Tensor, " join
     """
     numbers = [(part == p).nonzero()[:, 0] for p in range(int(part.max()) + 1)]
     numbers = [joints for joints in numbers if bool((problem.weight[:, :, joints] > 0).any())]
-    curvatures, pulls = zip(*(_reduced(problem, found, joints) for joints in numbers), strict=True)
+    curvatures, pulls = zip(*(equations_of_joints(problem, found, joints) for joints in numbers), strict=True)
     whiten = _whitening(torch.stack(curvatures).sum(0))
     factors = _shrunk(*_variance_factors([whiten.mT @ H @ whiten for H in curvatures], [whiten.mT @ g for g in pulls]))
     weight = found.R.new_ones(len(part))
     for joints, factor in zip(numbers, factors.clamp(min=1).tolist(), strict=True):
         weight[joints] = 1 / factor
     return weight
-
-
-def _reduced(problem: BundleProblem, found: Bundle, joints: Tensor) -> tuple[Tensor, Tensor]:
-    """Normal equations of some joints over the shared unknowns: matrix and gradient, points eliminated, no priors."""
-    views = problem.x.shape[0]
-
-    def each_alone(field: Tensor) -> Tensor:
-        return field[:, :, joints].reshape(views, -1, 1, *field.shape[3:])
-
-    velocity = None if problem.velocity is None else each_alone(problem.velocity)
-    none = Priors(
-        focal_sigma=math.inf, radial_sigma=math.inf, center_sigma=math.inf, aspect_sigma=math.inf, lag_sigma=math.inf
-    )
-    alone = BundleProblem(
-        each_alone(problem.x), each_alone(problem.weight), each_alone(problem.noise), (), problem.free, none, velocity
-    )
-    xyz = found.xyz[:, joints].reshape(-1, 1, 3)
-    state = found._replace(xyz=xyz, bone_length=found.bone_length[:0], bone_sigma=found.bone_sigma[:0])
-    eliminated = BundleResiduals(alone, xyz, None).equations(state).damped(0.0).eliminate()
-    return eliminated.shared, eliminated.shared_g
 
 
 def _whitening(H: Tensor) -> Float[Tensor, "shared rank"]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from epipose.geometry.parameters import Bundle, BundleProblem
 from epipose.geometry.pooled_bundle import camera_equations, camera_unknowns, with_shared_priors
 from epipose.geometry.residuals import BundleResiduals
-from epipose.geometry.uncertainty import Uncertainty, _gauge, _meat, _read_off, _scores, _whitening
+from epipose.geometry.uncertainty import Uncertainty, _gauge, _meat, _read_off, _scores, _whitening, part_curvatures
 
 
 def uncertainty_together(
@@ -34,14 +34,16 @@ def uncertainty_together(
     clips = [_of_clip(*of, part) for of in zip(problems, found, stretch, strict=True)]
     residuals = BundleResiduals(problems[0], found[0].xyz, found[0].bone_sigma)
     prior = len(clips) * residuals.prior_precision(found[0])[: len(clips[0][0])].diag()
-    H = torch.stack([curvature for curvature, _ in clips]).sum(0) + prior
-    scores = torch.cat([score for _, score in clips])
+    H = torch.stack([curvature for curvature, _, _ in clips]).sum(0) + prior
+    scores = torch.cat([score for _, score, _ in clips])
+    own_parts = torch.stack([of_parts for _, _, of_parts in clips]).sum(0)
     gauge = _gauge(residuals, found[0])
     of_cameras = gauge[: len(H)]
     unit = H.diagonal().sum() / of_cameras.square().sum()
     whiten = _whitening(H + unit * of_cameras @ of_cameras.mT)
     times, parts = torch.arange(len(scores)), torch.arange(scores.shape[1])
-    meat = _meat(scores @ whiten, times, parts) + whiten.mT @ prior @ whiten  # a prior is an observation, too
+    meat = _meat(scores @ whiten, times, parts, whiten.mT @ own_parts @ whiten)
+    meat = meat + whiten.mT @ prior @ whiten  # a prior is an observation, too
     covariance = whiten @ meat @ whiten.mT
     own = residuals.shared - len(H)
     return _read_off(residuals, found[0], torch.nn.functional.pad(covariance, (0, own, 0, own)), gauge)
@@ -49,8 +51,8 @@ def uncertainty_together(
 
 def _of_clip(
     problem: BundleProblem, found: Bundle, stretch: Int[Tensor, " frame"], part: Int[Tensor, " joint"]
-) -> tuple[Float[Tensor, "camera camera"], Float[Tensor, "time part camera"]]:
-    """A clip's curvature by the cameras without the priors; its scores, summed by stretches of time and body parts."""
+) -> tuple[Float[Tensor, "camera camera"], Float[Tensor, "time part camera"], Float[Tensor, "part camera camera"]]:
+    """A clip's curvature by the cameras without the priors; its scores, summed by stretches and parts; each part's own."""
     residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
     eliminated = residuals.equations(found).damped(0.0).eliminate()
     equations = camera_equations(residuals, eliminated)
@@ -61,4 +63,5 @@ def _of_clip(
     by_time = scores.new_zeros(int(stretch.max()) + 1, *scores.shape[1:]).index_add_(0, stretch, scores)
     by_both = by_time.new_zeros(len(by_time), int(part.max()) + 1, count).index_add_(1, part, by_time)
     prior = residuals.prior_precision(found)[:count].diag()
-    return curvature * (equations.H - prior), by_both
+    of_parts = part_curvatures(problem, found, part, residuals.shared)[:, :count, :count]
+    return curvature * (equations.H - prior), by_both, curvature * of_parts

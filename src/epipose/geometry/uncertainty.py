@@ -18,9 +18,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.geometry.parameters import Bundle, BundleProblem
+from epipose.geometry.part_equations import equations_of_joints
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
+
+_MIN_OTHERS = 0.2  # share of the evidence that other parts than one are taken to have, at least
 
 
 class Uncertainty(NamedTuple):
@@ -54,8 +57,9 @@ def uncertainty(
     prior = residuals.prior_precision(found).diag()
     H = curvature * (eliminated.shared - prior) + prior
     whiten = _whitening(H + H.diagonal().sum() / gauge.square().sum() * gauge @ gauge.mT)
+    own = curvature * part_curvatures(problem, found, part, residuals.shared)
     # a prior is an observation too, with the error that it states
-    meat = _meat(scores @ whiten, stretch, part) + whiten.mT @ prior @ whiten
+    meat = _meat(scores @ whiten, stretch, part, whiten.mT @ own @ whiten) + whiten.mT @ prior @ whiten
     covariance = whiten @ meat @ whiten.mT
     return _read_off(residuals, found, covariance, gauge)
 
@@ -95,8 +99,28 @@ def _whitening(H: Tensor) -> Float[Tensor, "shared shared"]:
     return unit[:, None] * vector * value.clamp(min=1e-12).rsqrt()
 
 
-def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "shared shared"]:
-    """Covariance of the summed scores, clustered by time and by joints; eigenvalues below zero are cut off."""
+def part_curvatures(
+    problem: BundleProblem, found: Bundle, part: Int[Tensor, " joint"], shared: int
+) -> Float[Tensor, "part shared shared"]:
+    """Each part's own normal equations; 0 for the lengths of bones, which are the last unknowns."""
+    matrices = [
+        equations_of_joints(problem, found, (part == number).nonzero()[:, 0])[0]
+        for number in range(int(part.max()) + 1)
+    ]
+    more = shared - len(matrices[0])
+    return torch.nn.functional.pad(torch.stack(matrices), (0, more, 0, more))
+
+
+def _meat(scores: Tensor, stretch: Tensor, part: Tensor, part_curvature: Tensor) -> Float[Tensor, "shared shared"]:
+    """Covariance of the summed scores, clustered by time and by joints.
+
+    Scores and the parts' curvatures are whitened: without any clusters the covariance would be the unit matrix. The
+    answer is never taken to be surer than that, for weights of parts that were measured on these same scores make the
+    clusters look more alike than they are. There are many stretches of time, and few parts: a part draws the
+    cameras towards itself, and its score at the optimum is too small by what it weighs there. Divided by the share that
+    the other parts have, it is that of the cameras estimated without this part (the jackknife, CR3 of Bell & McCaffrey
+    2002).
+    """
 
     def clustered(grouped: Tensor) -> Tensor:
         flat = grouped.reshape(-1, grouped.shape[-1])
@@ -106,9 +130,17 @@ def _meat(scores: Tensor, stretch: Tensor, part: Tensor) -> Float[Tensor, "share
     times, parts = int(stretch.max()) + 1, int(part.max()) + 1
     by_time = scores.new_zeros(times, *scores.shape[1:]).index_add_(0, stretch, scores)
     by_both = scores.new_zeros(times, parts, scores.shape[2]).index_add_(1, part, by_time)
-    total = clustered(by_both.sum(1)) + clustered(by_both.sum(0)) - clustered(by_both)
+    others = torch.eye(scores.shape[2], dtype=scores.dtype) - part_curvature
+    alone = torch.linalg.solve(_at_least(others, _MIN_OTHERS), by_both.sum(0)[..., None])[..., 0]
+    total = clustered(by_both.sum(1)) + alone.mT @ alone * ((parts - 1) / parts) - clustered(by_both)
     value, vector = torch.linalg.eigh(total)
-    return vector * value.clamp(min=0) @ vector.mT
+    return vector * value.clamp(min=1) @ vector.mT
+
+
+def _at_least(matrices: Tensor, least: float) -> Tensor:
+    """Symmetric matrices with their eigenvalues raised to a least value."""
+    value, vector = torch.linalg.eigh(matrices)
+    return vector * value.clamp(min=least)[..., None, :] @ vector.mT
 
 
 def _gauge(residuals: BundleResiduals, found: Bundle) -> Float[Tensor, "shared 7"]:
