@@ -38,7 +38,7 @@ _MIN_ASPECT = 0.02  # of fx / fy: pixels are square, or not at all
 # Share of the sigma of the cameras that must be left with constant bones: their lengths come from the same noisy joints,
 # and where the images alone determine the cameras they were seen to harm as often as to help (docs/benchmarks.md).
 _MAX_SIGMA_WITH_BONES = 0.95
-_DOUBT_FRAMES = 80
+_DOUBT_FRAMES, _DOUBT_SIGMAS = 80, 3.0
 _DOUBTING = Priors(focal_sigma=0.5, center_sigma=0.1, aspect_sigma=0.2)  # of intrinsics that were given
 
 
@@ -49,6 +49,12 @@ class IntrinsicsDoubt:
     focal: Float[Tensor, "view 2"]
     aspect: Float[Tensor, "view 2"]
     center: Float[Tensor, "view 2"]  # length of the principal point's move, as a share of the image's longer side
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether anything would change by more than three standard deviations."""
+        change, sigma = torch.cat([self.focal, self.aspect, self.center]).abs().unbind(-1)
+        return bool((change > _DOUBT_SIGMAS * sigma).any())
 
     @staticmethod
     def none(views: int) -> IntrinsicsDoubt:
@@ -151,19 +157,21 @@ def with_supported_bones(task: Task, now: Round) -> Round:
 def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:
     """By how much the footage would change focal lengths, principal points or aspect that were given.
 
-    Each is tried alone, because all together hardly determine one another, and the one that explains the images best is
-    the doubt: a squeezed image has another mean focal length and another middle, too.
+    Each is tried alone, because all together hardly determine one another. Of those that come out clearly different from
+    what was given, the one that explains the images best is the doubt: a squeezed image has another mean focal length
+    and another middle, too.
     """
     doubting = replace(task, priors=replace(_DOUBTING, smoothness=task.priors.smoothness))
     few = evenly(now.raw.x.shape[1], _DOUBT_FRAMES)
     part = replace(now, raw=now.raw.frames(few), bundle=now.bundle._replace(xyz=now.bundle.xyz[few]))
-    found = []
+    found: list[tuple[bool, float, IntrinsicsDoubt]] = []
     for free in (Free(focal="each"), Free(center="each"), Free(focal="shared", center="shared", aspect="shared")):
         bundle = again(doubting, part, free)
         sigma = sigma_of(doubting, part, bundle, free)
         own = torch.stack([bundle.focal - 1, sigma.focal], 1) * (free.focal == "each")
-        found.append((bundle.cost, _doubt(task.given, bundle, sigma, own)))
-    return min(found, key=lambda one: one[0])[1]
+        doubt = _doubt(task.given, bundle, sigma, own)
+        found.append((not doubt.is_clear, bundle.cost, doubt))
+    return min(found, key=lambda one: one[:2])[2]
 
 
 def assumption_doubt(task: Task, now: Round, sigma: Uncertainty) -> IntrinsicsDoubt:

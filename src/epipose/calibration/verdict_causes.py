@@ -116,20 +116,30 @@ CAUSES = (
     Rule(
         "the pixels are not square",
         "reject",
-        f"the footage would change fx / fy by more than {WRONG_ASPECT_PCT:g} %",
-        lambda e: e.aspect_doubt_pct > WRONG_ASPECT_PCT,
+        f"the footage would change a given fx / fy by more than {WRONG_ASPECT_PCT:g} %",
+        lambda e: e.aspect_doubt_pct > WRONG_ASPECT_PCT and not e.focal_sigma_pct,
         "The images are squeezed or stretched: the footage would change fx / fy by {aspect_doubt_pct:.0f} %. Convert the "
         "videos to square pixels, or give intrinsics with the right fx and fy.",
-        ("a given focal length is wrong", "a given focal length does not fit", "the principal point is off"),
+        (
+            "a given focal length is wrong",
+            "a given focal length does not fit",
+            "the principal point is off",
+            "the pixels may not be square",
+        ),
     ),
     Rule(
         "the principal point is wrong",
         "reject",
-        f"the footage would move it by more than {WRONG_CENTER_PCT:g} % of the image",
-        lambda e: e.center_doubt_pct > WRONG_CENTER_PCT,
+        f"the footage would move a given one by more than {WRONG_CENTER_PCT:g} % of the image",
+        lambda e: e.center_doubt_pct > WRONG_CENTER_PCT and not e.focal_sigma_pct,
         "The middle of the image is not where the lens points: the footage would move the principal point by "
         "{center_doubt_pct:.0f} % of the image. The video was cropped, or the keypoints are of another size of image. Give "
         "intrinsics for the images as they are.",
-        ("a given focal length is wrong", "a given focal length does not fit", "the pixels may not be square"),
+        (
+            "a given focal length is wrong",
+            "a given focal length does not fit",
+            "the pixels may not be square",
+            "the principal point is off",
+        ),
     ),
 )

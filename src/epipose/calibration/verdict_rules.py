@@ -16,8 +16,6 @@ from epipose.calibration.verdict_causes import (
     DOUBTFUL_ASPECT_PCT,
     DOUBTFUL_CENTER_PCT,
     TOO_UNCERTAIN,
-    WRONG_ASPECT_PCT,
-    WRONG_CENTER_PCT,
 )
 from epipose.calibration.verdict_rule import Rule
 
@@ -30,11 +28,11 @@ MAX_BONE_SPREAD = 0.5
 TURNED_INSIDE_OUT_COST = 1.03  # of the mirrored world over the one taken: depth could be reversed
 AMBIGUOUS_MIRROR_COST = 1.1
 MOVED_MRAD, DRIFT_MRAD = 15.0, 5.0
-WRONG_FOCAL_PCT, DOUBTFUL_FOCAL_PCT = 50.0, 8.0
+WRONG_FOCAL_PCT, DOUBTFUL_FOCAL_PCT = 20.0, 8.0
 SETTLED_SIGMA_DEG = 0.7  # a mirrored video leaves more doubt than that
 CONTRADICTORY_SIGMA_DEG = 1.5
 DOUBTFUL_SIGMA_DEG = 1.0  # trust is to mean 3 degrees at most: three standard deviations
-MAX_SIGMA_NOISY_DEG, MAX_SIGMA_STANDING_DEG, MAX_SIGMA_DEG = 1.3, 2.0, 2.5
+MAX_SIGMA_NOISY_DEG, MAX_SIGMA_STANDING_DEG, MAX_SIGMA_DEG = 2.0, 3.0, 4.0
 STANDING_ROAMING, LITTLE_ROAMING = 0.25, 0.3  # statures
 MAX_MRAD, MAX_MRAD_RATIO = 15.0, 3.5
 MAX_OUTVOTED_SHARE = 0.5
@@ -210,15 +208,15 @@ _GRAVE_AND_DOUBTFUL = (
     Rule(
         "the pixels may not be square",
         "check",
-        f"the footage would change fx / fy by more than {DOUBTFUL_ASPECT_PCT:g} %",
-        lambda e: DOUBTFUL_ASPECT_PCT < e.aspect_doubt_pct <= WRONG_ASPECT_PCT,
+        f"the footage would change fx / fy by more than {DOUBTFUL_ASPECT_PCT:g} %, or did",
+        lambda e: e.aspect_doubt_pct > DOUBTFUL_ASPECT_PCT,
         "The footage would change fx / fy by {aspect_doubt_pct:.1f} %. Check that the pixels of the videos are square.",
     ),
     Rule(
         "the principal point is off",
         "check",
-        f"the footage would move it by more than {DOUBTFUL_CENTER_PCT:g} % of the image",
-        lambda e: DOUBTFUL_CENTER_PCT < e.center_doubt_pct <= WRONG_CENTER_PCT,
+        f"the footage would move it by more than {DOUBTFUL_CENTER_PCT:g} % of the image, or did",
+        lambda e: e.center_doubt_pct > DOUBTFUL_CENTER_PCT,
         "The footage would move a principal point by {center_doubt_pct:.1f} % of the image. Check that the video was not "
         "cropped, and that the intrinsics belong to it.",
     ),
