@@ -88,7 +88,7 @@ def somebody_else() -> Poses2D:
         ("moved", moved),
         ("as it is", somebody_else),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_the_view_is_found_and_what_is_wrong_with_it(finding, poses):
     camera = rig().camera
