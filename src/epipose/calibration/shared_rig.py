@@ -51,6 +51,7 @@ def shared_rig(estimates: Sequence[RigEstimate]) -> tuple[RigEstimate, ...]:
         bundles,
         stretch=[stretches(problem.x.shape[1]) for problem in problems],
         part=reference.poses.skeleton.error_parts,
+        measured=True,
     )
     return tuple(
         _with_cameras(estimate, reference.first.rig, bundle, problem, sigma)

@@ -25,10 +25,12 @@ def uncertainty_together(
     *,
     stretch: Sequence[Int[Tensor, " _"]],
     part: Int[Tensor, " joint"],
+    measured: bool = False,
 ) -> Uncertainty:
     """Standard deviations of the cameras that `adjust_together` found; those of the lags are 0, they are each clip's.
 
     ``stretch`` numbers each clip's stretches of time, from 0, ``part`` the groups of joints that err together.
+    ``measured`` as for `epipose.geometry.uncertainty.uncertainty`.
     """
     problems = with_shared_priors(problems)
     clips = [_of_clip(*of, part) for of in zip(problems, found, stretch, strict=True)]
@@ -42,7 +44,7 @@ def uncertainty_together(
     unit = H.diagonal().sum() / of_cameras.square().sum()
     whiten = _whitening(H + unit * of_cameras @ of_cameras.mT)
     times, parts = torch.arange(len(scores)), torch.arange(scores.shape[1])
-    meat = _meat(scores @ whiten, times, parts, whiten.mT @ own_parts @ whiten)
+    meat = _meat(scores @ whiten, times, parts, whiten.mT @ own_parts @ whiten, measured)
     meat = meat + whiten.mT @ prior @ whiten  # a prior is an observation, too
     covariance = whiten @ meat @ whiten.mT
     own = residuals.shared - len(H)

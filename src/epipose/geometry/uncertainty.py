@@ -44,11 +44,17 @@ class Uncertainty(NamedTuple):
 
 
 def uncertainty(
-    problem: BundleProblem, found: Bundle, *, stretch: Int[Tensor, " frame"], part: Int[Tensor, " joint"]
+    problem: BundleProblem,
+    found: Bundle,
+    *,
+    stretch: Int[Tensor, " frame"],
+    part: Int[Tensor, " joint"],
+    measured: bool = False,
 ) -> Uncertainty:
     """Standard deviations of what `bundle_adjust` found for the same problem.
 
     ``stretch`` numbers the stretches of time, and ``part`` the groups of joints, whose errors are not independent.
+    ``measured``: noise and part weights were measured on these observations (see `epipose.geometry.noise_components`).
     """
     residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
     eliminated = residuals.equations(found).damped(0.0).eliminate()
@@ -59,7 +65,7 @@ def uncertainty(
     whiten = _whitening(H + H.diagonal().sum() / gauge.square().sum() * gauge @ gauge.mT)
     own = curvature * part_curvatures(problem, found, part, residuals.shared)
     # a prior is an observation too, with the error that it states
-    meat = _meat(scores @ whiten, stretch, part, whiten.mT @ own @ whiten) + whiten.mT @ prior @ whiten
+    meat = _meat(scores @ whiten, stretch, part, whiten.mT @ own @ whiten, measured) + whiten.mT @ prior @ whiten
     covariance = whiten @ meat @ whiten.mT
     return _read_off(residuals, found, covariance, gauge)
 
@@ -111,15 +117,16 @@ def part_curvatures(
     return torch.nn.functional.pad(torch.stack(matrices), (0, more, 0, more))
 
 
-def _meat(scores: Tensor, stretch: Tensor, part: Tensor, part_curvature: Tensor) -> Float[Tensor, "shared shared"]:
-    """Covariance of the summed scores, clustered by time and by joints.
+def _meat(
+    scores: Tensor, stretch: Tensor, part: Tensor, part_curvature: Tensor, measured: bool
+) -> Float[Tensor, "shared shared"]:
+    """Covariance of the summed scores, clustered by time and by joints; scores and the parts' curvatures are whitened.
 
-    Scores and the parts' curvatures are whitened: without any clusters the covariance would be the unit matrix. The
-    answer is never taken to be surer than that, for weights of parts that were measured on these same scores make the
-    clusters look more alike than they are. There are many stretches of time, and few parts: a part draws the
-    cameras towards itself, and its score at the optimum is too small by what it weighs there. Divided by the share that
-    the other parts have, it is that of the cameras estimated without this part (the jackknife, CR3 of Bell & McCaffrey
-    2002).
+    There are many stretches of time, and few parts: a part draws the cameras towards itself, and its score at the
+    optimum is too small by what it weighs there. Divided by the share that the other parts have, it is that of the
+    cameras estimated without this part (the jackknife, CR3 of Bell & McCaffrey 2002). Noise and part weights that were
+    ``measured`` on these same scores make the clusters look more alike than they are; then the covariance that those
+    weights imply, the unit matrix here, is the least.
     """
 
     def clustered(grouped: Tensor) -> Tensor:
@@ -134,7 +141,7 @@ def _meat(scores: Tensor, stretch: Tensor, part: Tensor, part_curvature: Tensor)
     alone = torch.linalg.solve(_at_least(others, _MIN_OTHERS), by_both.sum(0)[..., None])[..., 0]
     total = clustered(by_both.sum(1)) + alone.mT @ alone * ((parts - 1) / parts) - clustered(by_both)
     value, vector = torch.linalg.eigh(total)
-    return vector * value.clamp(min=1) @ vector.mT
+    return vector * value.clamp(min=1.0 if measured else 0.0) @ vector.mT
 
 
 def _at_least(matrices: Tensor, least: float) -> Tensor:
