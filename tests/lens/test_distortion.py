@@ -161,7 +161,7 @@ def test_a_fisheyes_rays_come_back(lens, off_axis_deg, way_deg):
     st.lists(coefficient, min_size=3, max_size=3),
     st.lists(st.floats(-0.002, 0.002), min_size=2, max_size=2),
     st.lists(coefficient, min_size=3, max_size=3),
-    st.tuples(st.floats(-0.7, 0.7), st.floats(-0.7, 0.7)),
+    st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),  # such lenses may fold from 0.9 on
 )
 def test_rays_of_the_rational_model_come_back(k, p, under, at):
     lens = torch.tensor([k[0], k[1], *p, k[2], *under], dtype=torch.float64)
