@@ -51,7 +51,8 @@ class CalibrateOptions:
     camera_distance: tuple[str, ...] = ()
     """A known distance, CAMERA-CAMERA=METRES; makes the result metric."""
     constant_bones: bool = True
-    """Hold the subject's bone lengths constant over time, each as far as the keypoints support it."""
+    """Hold the subject's bone lengths constant over time, each as far as the keypoints support it, where that makes the
+    cameras surer."""
     symmetric: bool = True
     """Left and right bones are equally long."""
     smoothness: float | None = None
