@@ -74,7 +74,6 @@ class Setting:
     free: Free
     steps: int = 100
     measured: bool = False
-    bones: bool = False
 
 
 def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Round:
@@ -83,7 +82,7 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     R, t = rig.camera.R, rig.camera.t
     observed, swapped = correct_swaps(task.rays(rig).frames(setting.frames), R, t, skeleton.flip)
     raw = observed
-    if _with_lens(free):  # the adjustment takes rays by the given intrinsics, which it corrects
+    if not free.lens_known:  # the adjustment takes rays by the given intrinsics, which it corrects
         raw = task.rays(replace(task.given, lag=rig.lag)).frames(setting.frames).swapped(swapped, skeleton.flip)
     weight = skeleton.evidence_weights.double() if before is None else before.joint_weight
     xyz, agreed = triangulate_views(observed.weighted(weight), R, t)
@@ -95,11 +94,11 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     start = None
     if before is not None:
         start = before.bundle._replace(lag=torch.zeros_like(before.bundle.lag))  # it is in the observations now
-    min_gain = 1e-6 if _with_lens(free) else 1e-5
-    problem = task.problem(raw, free, setting.bones)
+    min_gain = 1e-5 if free.lens_known else 1e-6
+    problem = task.problem(raw, free)
     bundle = bundle_adjust(problem, R, t, xyz, start=start, steps=setting.steps, min_gain=min_gain)
     rig = replace(rig, camera=with_intrinsics(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
-    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, agreed, weight, setting.bones)
+    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, agreed, weight)
 
 
 def reweighted(task: Task, now: Round) -> Round:
@@ -111,14 +110,12 @@ def reweighted(task: Task, now: Round) -> Round:
 def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
     """Adjust once more from where a round ended, with other unknowns."""
     was = now.bundle
-    bone_sigma = was.bone_sigma if bones and now.bones else None
     return bundle_adjust(
         task.problem(now.raw, free, bones),
         was.R,
         was.t,
         was.xyz,
         start=was,
-        bone_sigma=bone_sigma,
         steps=_LATE_STEPS,
         min_gain=1e-5,
     )
@@ -135,7 +132,7 @@ def sigma_of(task: Task, now: Round, bundle: Bundle, free: Free, bones: bool = F
 def with_intrinsics(given: Camera, bundle: Bundle, free: Free) -> Camera:
     """The cameras the bundle found, its corrections written into K and the distortion."""
     camera = given.to(torch.float64).with_pose(bundle.R, bundle.t)
-    if not _with_lens(free):
+    if free.lens_known:
         return camera
     K, f = camera.K.clone(), bundle.focal
     K[:, :2, 2] += (K[:, :2, :2] @ bundle.center[..., None])[..., 0]
@@ -143,7 +140,3 @@ def with_intrinsics(given: Camera, bundle: Bundle, free: Free) -> Camera:
     K[:, :2, :2] *= (f[:, None] * torch.stack([root, 1 / root], 1))[:, None]
     both = composed(camera.distortion, f, bundle.radial)
     return replace(camera, K=K, distortion=torch.where(camera.fisheye[:, None], camera.distortion, both))
-
-
-def _with_lens(free: Free) -> bool:
-    return free != Free(poses=free.poses, lag=free.lag)

@@ -17,13 +17,12 @@ from epipose.calibration.result import CameraReport, PairReport
 from epipose.calibration.subject_evidence import subject_evidence, trunk_joints
 from epipose.calibration.suspect_view import FITTING_SHARE, suspect_view
 from epipose.geometry.left_right import undecided_swaps
-from epipose.geometry.robust import MAD_TO_SIGMA
+from epipose.geometry.robust import MAD_TO_SIGMA, MEDIAN_OF_RAYLEIGH
 from epipose.poses import Poses2D, shown_joints
 from epipose.reconstruction.anatomy import handedness
 from epipose.reconstruction.world_frame import stature
 from epipose.skeleton import Skeleton
 
-_MEDIAN_OF_RAYLEIGH = 1.1774  # of the length of an error whose standard deviation along an axis is 1
 _LEGS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle"))
 _LEG_BONES, _ARM_BONES = (("hip", "knee"), ("knee", "ankle")), (("shoulder", "elbow"), ("elbow", "wrist"))
 
@@ -77,7 +76,7 @@ def measured_evidence(
         culprit_inlier_share=worst.inlier_share,
         aspect_doubt_pct=_significant_change(found.doubt.aspect),
         center_doubt_pct=_significant_change(found.doubt.center),
-        noise=sorted(medians)[(len(medians) - 1) // 2] / _MEDIAN_OF_RAYLEIGH,
+        noise=sorted(medians)[(len(medians) - 1) // 2] / MEDIAN_OF_RAYLEIGH,
     )
     return _with_subject(evidence, of)
 

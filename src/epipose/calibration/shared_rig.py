@@ -44,8 +44,7 @@ def shared_rig(estimates: Sequence[RigEstimate]) -> tuple[RigEstimate, ...]:
     problems, starts = zip(*(_in_world_of(reference, estimate) for estimate in estimates), strict=True)
     free = _most_general([problem.free for problem in problems])
     problems = [replace(problem, free=replace(free, lag=problem.free.lag)) for problem in problems]
-    lens_known = free == Free(poses=free.poses, lag=free.lag)
-    bundles = adjust_together(problems, starts, min_gain=1e-5 if lens_known else 1e-6)
+    bundles = adjust_together(problems, starts, min_gain=1e-5 if free.lens_known else 1e-6)
     sigma = uncertainty_together(
         problems,
         bundles,

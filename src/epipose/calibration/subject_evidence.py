@@ -18,9 +18,8 @@ from epipose.poses import Poses2D, shown_joints
 from epipose.skeleton import Skeleton
 
 MIN_CONFIDENCE = 0.3
-_LEVEL_THIGH = (
-    0.5  # trunk lengths by which a knee is lower than its hip, along the trunk; 0.8 or so of a person who stands
-)
+# Trunk lengths by which a knee is lower than its hip, along the trunk; 0.8 or so of a person who stands.
+_LEVEL_THIGH = 0.5
 
 
 class SubjectEvidence(NamedTuple):

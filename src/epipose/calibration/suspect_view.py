@@ -24,6 +24,7 @@ from epipose.errors import EpiposeError
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect_refined
+from epipose.geometry.robust import MEDIAN_OF_RAYLEIGH
 from epipose.geometry.sampling import evenly, evenly_with_ends
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.view_graph import reconstruct, triangulate_views
@@ -38,7 +39,6 @@ _MOMENTS = 60
 _MAX_SUSPECTS = 4
 FITTING_SHARE = 0.6  # of inliers, from which a view fits as it is
 _MAX_POINTS = 300  # of a resection
-_MEDIAN_OF_RAYLEIGH = 1.1774  # of the length of an error whose standard deviation along an axis is 1
 _GATE_SIGMAS = 6.0  # of the other views' noise, within which a keypoint is an inlier;
 _GATE_RANGE = (0.6, 2.0)  # but in expected errors between these
 _MIN_POINTS = 30
@@ -167,7 +167,7 @@ def _gate(seen: Observations, R: Float[Tensor, "view 3 3"], t: Float[Tensor, "vi
     """Errors of an inlier, in expected errors, by how well the other views agree."""
     x, weight, noise = seen.per_point()
     residual = triangulate_robust(R, t, x, weight, noise).residual[weight > 0]
-    return min(max(_GATE_SIGMAS * float(residual.median()) / _MEDIAN_OF_RAYLEIGH, _GATE_RANGE[0]), _GATE_RANGE[1])
+    return min(max(_GATE_SIGMAS * float(residual.median()) / MEDIAN_OF_RAYLEIGH, _GATE_RANGE[0]), _GATE_RANGE[1])
 
 
 def _examined(scene: _Scene, name: str, known_lag: float) -> SuspectView:

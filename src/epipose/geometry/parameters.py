@@ -26,6 +26,11 @@ class Free:
     aspect: Sharing = "known"  # fx / fy
     lag: bool = False  # fractions of a frame by which a view is late, relative to view 0
 
+    @property
+    def lens_known(self) -> bool:
+        """Whether nothing of the intrinsics is unknown."""
+        return self == Free(poses=self.poses, lag=self.lag)
+
 
 @dataclass(frozen=True)
 class Priors:

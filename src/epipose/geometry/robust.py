@@ -11,6 +11,7 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
+MEDIAN_OF_RAYLEIGH = 1.1774  # median length of a 2D error over its standard deviation along an axis
 MAD_TO_SIGMA = 1.4826  # standard deviation of normal errors over the median of their absolute values
 
 
