@@ -11,6 +11,7 @@ Cauchy weights, re-weighted in every step.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 
 from jaxtyping import Float
@@ -52,24 +53,26 @@ def bundle_adjust(
     if free_joints:
         problem, xyz = _with_joints_as_frames(problem), xyz.reshape(-1, 1, 3)
     residuals = BundleResiduals(problem, xyz, bone_sigma)
-
-    def linearised(state: Bundle) -> Stepped[Bundle]:
-        equations = residuals.equations(state)
-
-        def stepped(damping: float) -> Bundle | None:
-            step = equations.damped(damping).solve()
-            if step is None:
-                return None
-            candidate = residuals.moved(state, *step)
-            candidate = _with_points_refined(problem, candidate) if points_only else candidate
-            return candidate._replace(cost=residuals.cost(candidate))
-
-        return stepped
-
+    linearised = partial(_linearised, residuals, problem if points_only else None)
     state = residuals.start(R, t, xyz, start)
     state = levenberg_marquardt(state, linearised, attrgetter("cost"), steps=steps, min_gain=min_gain)
     state = state._replace(xyz=state.xyz.reshape(shape))
     return in_frame_of(state, R, t) if problem.free.poses else state
+
+
+def _linearised(residuals: BundleResiduals, points: BundleProblem | None, state: Bundle) -> Stepped[Bundle]:
+    """The equations at a state, as `levenberg_marquardt` takes them; ``points`` are refined by themselves, if given."""
+    equations = residuals.equations(state)
+
+    def stepped(damping: float) -> Bundle | None:
+        step = equations.damped(damping).solve()
+        if step is None:
+            return None
+        candidate = residuals.moved(state, *step)
+        candidate = candidate if points is None else _with_points_refined(points, candidate)
+        return candidate._replace(cost=residuals.cost(candidate))
+
+    return stepped
 
 
 def _with_joints_as_frames(problem: BundleProblem) -> BundleProblem:
