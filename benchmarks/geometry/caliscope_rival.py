@@ -21,11 +21,11 @@ import torch
 
 from benchmarks.geometry.rivals import Rival, TimedRig
 from epipose.camera import Rig
+from epipose.geometry.observations import MIN_CONFIDENCE
 from epipose.poses import Poses2D
 
 _WORKER = Path(__file__).with_name("caliscope_worker.py")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_MIN_CONF = 0.3
 _DISTORTION = 5  # numbers that its adjustment takes; the rigs here have no others
 Steps = Literal["steps", "whole"]
 
@@ -40,7 +40,7 @@ def caliscope(python: Path, steps: Steps = "steps", timeout: float = 900.0) -> R
             np.savez(
                 source,
                 xy=poses.xy[:, :, 0].double().numpy(),
-                seen=(poses.conf[:, :, 0] >= _MIN_CONF).numpy(),
+                seen=(poses.conf[:, :, 0] >= MIN_CONFIDENCE).numpy(),
                 K=camera.K.numpy(),
                 distortion=camera.distortion[:, :_DISTORTION].numpy(),
                 size=camera.size.numpy(),

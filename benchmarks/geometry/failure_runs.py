@@ -59,13 +59,14 @@ def verdict_runs(
 
 def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
     from epipose.calibration.calibrate import calibrate_rig
+    from epipose.calibration.rig_options import RigOptions
     from epipose.io.records import as_json
 
     kind, seed, options = job
     clip, record = clip_of(kind, seed, **options)
     focal = "shared" if kind in HIDDEN else "known"
     try:
-        found = calibrate_rig(clip.poses, given_intrinsics(kind, clip), fps=clip.fps, focal=focal)
+        found = calibrate_rig(clip.poses, given_intrinsics(kind, clip), RigOptions(focal=focal), fps=clip.fps)
     except EpiposeError as error:
         return {**record, "rotation_deg_max": None, "refused": str(error)}
     errors = camera_errors(found.rig, clip.rig)

@@ -12,6 +12,7 @@ from benchmarks.geometry.options import Options, Result
 from benchmarks.geometry.rivals import RIVALS, Rival, timed
 from benchmarks.geometry.simulation import Simulated
 from epipose.calibration.calibrate import calibrate_rig
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.experiments.errors import camera_errors
@@ -29,7 +30,7 @@ def ours(poses: Poses2D, intrinsics: Rig) -> Rig | None:
 
 def without_bones(poses: Poses2D, intrinsics: Rig) -> Rig | None:
     """The same with bones free to change length, to see what their prior brings or costs; no rival."""
-    return calibrate_rig(poses, intrinsics, fps=50.0, constant_bones=False).rig
+    return calibrate_rig(poses, intrinsics, RigOptions(constant_bones=False), fps=50.0).rig
 
 
 def methods(options: Options) -> dict[str, Rival]:

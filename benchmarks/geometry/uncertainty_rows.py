@@ -21,6 +21,7 @@ from benchmarks.geometry.uncertainty_plot import draw_calibration
 from benchmarks.geometry.unknowns import without_lenses
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.result import Calibration
+from epipose.calibration.rig_options import RigOptions
 from epipose.errors import EpiposeError
 from epipose.experiments.errors import camera_errors
 
@@ -62,7 +63,7 @@ def calibrated(clip: Simulated, given: bool) -> Calibration:
     """Calibration as anybody has it: with the true intrinsics, or with none."""
     if given:
         return calibrate_rig(clip.poses, clip.given(), fps=clip.fps)
-    return calibrate_rig(clip.poses, without_lenses(clip.rig), fps=clip.fps, focal="shared")
+    return calibrate_rig(clip.poses, without_lenses(clip.rig), RigOptions(focal="shared"), fps=clip.fps)
 
 
 def _run(job: tuple[Row, int, Options]) -> Result:

@@ -18,6 +18,7 @@ import torch
 from benchmarks.geometry.against_reference import label_errors, truth_error
 from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.experiments.errors import camera_errors
 from epipose.poses import Poses2D
@@ -34,7 +35,7 @@ def without_lenses(rig: Rig) -> Rig:
 
 def focal_run(clip: Simulated) -> dict[str, float]:
     """One simulated clip with one focal length for all cameras, unknown: its error, and what it costs the labels."""
-    found = calibrate_rig(clip.poses, without_lenses(clip.rig), fps=clip.fps, focal="shared").rig
+    found = calibrate_rig(clip.poses, without_lenses(clip.rig), RigOptions(focal="shared"), fps=clip.fps).rig
     return {"focal_error_pct": focal_error_pct(found, clip.rig), **_errors(found, clip)}
 
 
@@ -87,7 +88,7 @@ def part_frames_run(seed: int, **options: Any) -> list[float]:
 
 def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
     """The real clip with all intrinsics unknown (one focal length for all, no distortion given)."""
-    found = calibrate_rig(poses, without_lenses(reference), fps=SAMPLE_FPS, focal="shared").rig
+    found = calibrate_rig(poses, without_lenses(reference), RigOptions(focal="shared"), fps=SAMPLE_FPS).rig
     errors = camera_errors(found, reference)
     labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
     keys = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")

@@ -7,6 +7,7 @@ import torch
 
 from epipose.calibration.calibrate import calibrate_rig, check_rig
 from epipose.calibration.result import Calibration
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.geometry.align import similarity_between
@@ -304,7 +305,7 @@ def test_a_detector_stuck_on_one_pixel_is_an_error_in_plain_words():
 
 def test_too_few_frames_asked_for():
     with pytest.raises(EpiposeError, match="max_frames is 1"):
-        calibrate_rig(clip(), rig(), max_frames=1)
+        calibrate_rig(clip(), rig(), RigOptions(max_frames=1))
 
 
 def test_a_known_camera_that_never_meets_the_others_is_named():

@@ -7,6 +7,7 @@ import torch
 
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.pooled import ClipInput, calibrate_together
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Camera, Rig
 from epipose.errors import CalibrationError, InputError
 from epipose.geometry.rotation import angle_between, exp
@@ -16,6 +17,7 @@ from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
 FRAMES = 30
+LAGS_KNOWN = RigOptions(clocks=False)
 
 
 def clip(name, seed, cameras=None, size=1.0, roam=1.2, frames=FRAMES, pixels=4.0, measure=None):
@@ -45,8 +47,8 @@ def degrees(found, true=None):
 @pytest.mark.slow
 def test_clips_together_give_better_cameras_and_one_world():
     clips = [clip("a", 0), clip("b", 1, size=0.9), clip("c", 6, size=1.1)]
-    together = calibrate_together(clips, given(), clocks=False)
-    alone = [calibrate_rig(one.poses, given(), fps=50.0, clocks=False) for one in clips]
+    together = calibrate_together(clips, given(), LAGS_KNOWN)
+    alone = [calibrate_rig(one.poses, given(), LAGS_KNOWN, fps=50.0) for one in clips]
     assert float(degrees(together[0].rig).mean()) < min(float(degrees(one.rig).mean()) for one in alone)
     for one, by_itself in zip(together, alone, strict=True):
         assert torch.equal(one.rig.camera.R, together[0].rig.camera.R)
@@ -61,7 +63,7 @@ def test_clips_together_give_better_cameras_and_one_world():
 @pytest.mark.slow
 def test_a_clip_with_a_turned_camera_is_left_out_and_named():
     first, second, third = calibrate_together(
-        [clip("a", 0), clip("moved", 6, turned()), clip("c", 1)], given(), clocks=False
+        [clip("a", 0), clip("moved", 6, turned()), clip("c", 1)], given(), LAGS_KNOWN
     )
     assert second.remarks[0].startswith("Left out of the clips calibrated together (a, c): cam58860488 was turned by")
     assert second.remarks[0].endswith("These cameras are its own.")
@@ -88,7 +90,7 @@ def test_lags_are_each_clips_own():
 def test_a_clip_that_alone_gives_no_cameras_takes_part_where_it_fits():
     stands = clip("stands", 3, roam=0.0, frames=12)
     stands.poses.conf[3, 3:] = 0  # and the fourth camera hardly sees it
-    results = calibrate_together([clip("a", 0), stands, clip("c", 1)], given(), clocks=False)
+    results = calibrate_together([clip("a", 0), stands, clip("c", 1)], given(), LAGS_KNOWN)
     assert all("3 clips together" in one.remarks[0] for one in results)
     assert torch.equal(results[0].rig.camera.R, results[1].rig.camera.R)
     assert results[1].verdict.word != "reject"
@@ -99,7 +101,7 @@ def test_a_clip_that_alone_gives_no_cameras_takes_part_where_it_fits():
 def test_keypoints_that_fit_no_rig_of_the_others_are_left_out_and_rejected():
     wrong = clip("wrong", 6)
     wrong.poses.xy[2] = clip("other", 1).poses.xy[2]  # another take in one view
-    first, _, third = calibrate_together([clip("a", 0), clip("b", 5), wrong], given(), clocks=False)
+    first, _, third = calibrate_together([clip("a", 0), clip("b", 5), wrong], given(), LAGS_KNOWN)
     assert "Left out: wrong" in first.remarks[1]
     assert third.verdict.word == "reject"
     assert "Left out of the clips calibrated together (a, b)" in third.remarks[0]
@@ -110,7 +112,7 @@ def test_one_measured_length_makes_all_metric():
     def doubled(*_):
         return Scale(2.0, 0.01, ("By a tape the scale is 2.",), ())
 
-    first, second = calibrate_together([clip("a", 0), clip("b", 1, measure=doubled)], given(), clocks=False)
+    first, second = calibrate_together([clip("a", 0), clip("b", 1, measure=doubled)], given(), LAGS_KNOWN)
     assert first.rig.metric
     assert second.rig.metric
     assert first.scale == second.scale == Scale(2.0, 0.01, ("By a tape the scale is 2.",), ())
@@ -142,7 +144,7 @@ def test_unknown_focal_lengths_that_began_differently_become_one(monkeypatch):
 
     monkeypatch.setattr("epipose.calibration.calibrate.with_likely_focal", guessed)
     clips = [clip("a", 0, pixels=1.0), clip("b", 1, pixels=1.0)]
-    first, second = calibrate_together(clips, given(), focal="shared", clocks=False)
+    first, second = calibrate_together(clips, given(), RigOptions(focal="shared", clocks=False))
     assert "2 clips together" in second.remarks[0]
     assert torch.equal(first.rig.camera.K, second.rig.camera.K)
     assert torch.equal(first.rig.camera.R, second.rig.camera.R)
@@ -157,9 +159,7 @@ def test_a_clip_with_a_zoomed_camera_is_left_out_and_named():
     K = rig().camera.K.clone()
     K[1, :2, :2] *= 1.15
     zoomed = replace(rig(), camera=replace(rig().camera, K=K))
-    first, second, _ = calibrate_together(
-        [clip("a", 0), clip("zoomed", 6, zoomed), clip("c", 1)], given(), clocks=False
-    )
+    first, second, _ = calibrate_together([clip("a", 0), clip("zoomed", 6, zoomed), clip("c", 1)], given(), LAGS_KNOWN)
     assert "2 clips together: a, c" in first.remarks[0]
     assert "cam55011271 was" in second.remarks[0]
     assert "zoomed by" in second.remarks[0]

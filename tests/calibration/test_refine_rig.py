@@ -8,6 +8,7 @@ import torch
 import epipose.calibration.initial_rig
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.refine_rig import refine_rig
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.geometry.rotation import angle_between, exp
 from epipose.poses import Poses2D
@@ -17,6 +18,7 @@ from tests.helpers.synthetic import detections, moving_skeleton, rig
 FRAMES = 40
 ALL = torch.arange(FRAMES)
 AT_ONCE = (0.0, 0.0, 0.0, 0.0)
+FOCAL_SHARED = RigOptions(focal="shared", center="known")
 
 
 def through(k1=0.0):
@@ -84,7 +86,7 @@ def test_late_views_are_found_and_made_up_for(lag):
     assert bool((found.sigma.lag[1:] < 0.1).all() and (found.sigma.lag[1:] > 0).all())
     assert worst_degrees(found.rig, rig()) < 0.3
     if lag[2] == 3:
-        believed = refine_rig(poses, first, ALL, clocks=False)
+        believed = refine_rig(poses, first, ALL, RigOptions(clocks=False))
         assert not bool(believed.rig.lag.any())
         assert worst_degrees(believed.rig, rig()) > 2
 
@@ -103,7 +105,7 @@ def test_lags_that_were_known_before_are_gone_on_from():
 )
 def test_focal_lengths_that_were_assumed_are_corrected(sharing, off):
     true = through()
-    found = refine_rig(clip(true), start(true, off), ALL, focal=sharing)
+    found = refine_rig(clip(true), start(true, off), ALL, RigOptions(focal=sharing, center="known"))
     error = found.rig.camera.focal / true.camera.focal - 1
     assert float(error.abs().max()) < 0.02
     assert bool((error.abs() < 4 * found.sigma.focal).all())
@@ -127,7 +129,7 @@ def lens_error(found, true):
 @pytest.mark.parametrize("given", [0.0, -0.15], ids=["none given", "half of it given"])
 def test_strong_distortion_is_estimated_where_lenses_are_unknown(given):
     true, first = through(k1=-0.3), start(through(k1=given), (0.9,) * 4)
-    found = refine_rig(clip(true), first, ALL, focal="shared")
+    found = refine_rig(clip(true), first, ALL, FOCAL_SHARED)
     assert found.free.radial == "shared"
     assert lens_error(found.rig, true) < 0.5 * lens_error(through(k1=given), true)
     assert float((found.rig.camera.focal / true.camera.focal - 1).abs().max()) < 0.02
@@ -137,7 +139,7 @@ def test_strong_distortion_is_estimated_where_lenses_are_unknown(given):
 def test_distortion_that_was_given_holds_when_the_focal_length_turns_out_another():
     """It was measured in units of the focal length in the file."""
     true = through(k1=-0.3)
-    found = refine_rig(clip(true), start(through(k1=-0.3 / 0.8**2), (0.8**-1,) * 4), ALL, focal="shared")
+    found = refine_rig(clip(true), start(through(k1=-0.3 / 0.8**2), (0.8**-1,) * 4), ALL, FOCAL_SHARED)
     assert lens_error(found.rig, true) < 4
 
 
@@ -165,9 +167,11 @@ def test_only_the_frames_asked_for_are_looked_at():
     poses, some = clip(rig()), torch.arange(0, FRAMES, 2)
     spoiled = dataclasses.replace(poses, xy=poses.xy.clone())
     spoiled.xy[:, 1::2] += 100.0
-    found = refine_rig(poses, start(rig()), some, clocks=False)
+    found = refine_rig(poses, start(rig()), some, RigOptions(clocks=False))
     assert found.observed.x.shape[1] == found.swapped.shape[1] == len(found.agreed) == len(some)
-    assert torch.allclose(found.rig.camera.R, refine_rig(spoiled, start(rig()), some, clocks=False).rig.camera.R)
+    assert torch.allclose(
+        found.rig.camera.R, refine_rig(spoiled, start(rig()), some, RigOptions(clocks=False)).rig.camera.R
+    )
 
 
 @pytest.mark.slow
@@ -176,7 +180,7 @@ def test_a_lens_nobody_described_is_found_from_nothing(monkeypatch):
     monkeypatch.setattr(epipose.calibration.initial_rig, "FOCAL_RATIOS", (0.65, 1.0))
     true = rig().select(rig().names[:3])
     assumed = stack_cameras([assumed_camera(*size) for size in true.camera.size.tolist()])
-    found = calibrate_rig(clip(true, AT_ONCE[:3]), Rig(true.names, assumed), focal="shared")
+    found = calibrate_rig(clip(true, AT_ONCE[:3]), Rig(true.names, assumed), RigOptions(focal="shared"))
     assert float((found.rig.camera.focal / true.camera.focal - 1).abs().max()) < 0.03
     assert worst_degrees(found.rig, true) < 2
     assert 0 < found.evidence.focal_sigma_pct < 3

@@ -20,7 +20,7 @@ from epipose.calibration.verdict import judge, wants_examination
 from epipose.camera import Camera, Rig
 from epipose.errors import CalibrationError
 from epipose.geometry.bundle import Free
-from epipose.geometry.observations import Observations
+from epipose.geometry.observations import MIN_CONFIDENCE, Observations
 from epipose.geometry.relative_pose import RelativePose
 from epipose.geometry.reprojection import perspective
 from epipose.geometry.rotation import angle_between
@@ -140,7 +140,7 @@ def _lens(free: Free) -> str:
 
 def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:
     """Share of the cells of a grid over the image in which a joint of the subject was ever seen."""
-    xy = poses.xy[view, :, 0][poses.conf[view, :, 0] >= 0.3]
+    xy = poses.xy[view, :, 0][poses.conf[view, :, 0] >= MIN_CONFIDENCE]
     inside = ((xy >= 0) & (xy < camera.size)).all(-1)
     cell = (xy[inside] / camera.size * _CELLS).long()
     return len((cell[:, 0] * _CELLS + cell[:, 1]).unique()) / _CELLS**2

@@ -8,7 +8,7 @@ nominal: the person is made 1.7 m tall.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,13 +20,12 @@ from epipose.calibration.assess import assess, given_rig
 from epipose.calibration.initial_rig import InitialRig, initial_rig, with_likely_focal
 from epipose.calibration.refine_rig import RefinedRig, refine_rig
 from epipose.calibration.result import Calibration
+from epipose.calibration.rig_options import RigOptions
 from epipose.calibration.subject_repair import SubjectRepair, repaired_subject
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, InputError
-from epipose.geometry.bundle import Priors
 from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.observations import Observations, observe, same_rays
-from epipose.geometry.parameters import Sharing
 from epipose.geometry.sampling import evenly
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated
@@ -54,73 +53,43 @@ class RigEstimate:
 def calibrate_rig(
     poses: Poses2D,
     intrinsics: Rig,
+    options: RigOptions = RigOptions(),
     *,
     fps: float = 30.0,
-    focal: Sharing = "known",
-    center: Sharing = "each",
-    focal_sigma: Sequence[float | None] | None = None,
-    clocks: bool = True,
-    constant_bones: bool = True,
-    symmetric: bool = True,
-    smoothness: float | None = None,
     measure: Measure | None = None,
-    max_frames: int = 500,
-    seed: int = 0,
 ) -> Calibration:
     """Recover the cameras' poses from one person's keypoints.
 
-    ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored. With
-    ``focal`` "shared" or "each", K is only the initial value, and ``focal_sigma`` says per view how well it is
-    known (None: not at all); ``center`` is the same for the principal points. ``clocks``: find by what part of a frame
-    views are late. ``smoothness``: expected second difference of a joint's path from frame to frame, in metres of a
-    person 1.7 m tall (None: no such prior; it wants ``max_frames`` not to skip frames). ``measure``: gives the metric
-    scale (see `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig.
-    Raises CalibrationError when views share too few joints or agree on no rig.
+    ``intrinsics``: the cameras' K, distortion and size in the order of ``poses.views``; their R and t are ignored.
+    ``options``: what else is unknown. ``fps``: frames per second of the clip. ``measure``: gives the metric scale (see
+    `epipose.reconstruction.scale.metric_scale`) of joints (frame, joint, 3), their confidence, and a rig. Raises
+    CalibrationError when views share too few joints or agree on no rig.
     """
-    estimate = estimate_rig(
-        poses, intrinsics, focal=focal, center=center, focal_sigma=focal_sigma, clocks=clocks,
-        constant_bones=constant_bones, symmetric=symmetric, smoothness=smoothness, max_frames=max_frames, seed=seed,
-    )  # fmt: skip
-    return calibration_of(estimate, fps, measure)
+    return calibration_of(estimate_rig(poses, intrinsics, options), fps, measure)
 
 
-def estimate_rig(
-    poses: Poses2D,
-    intrinsics: Rig,
-    *,
-    focal: Sharing = "known",
-    center: Sharing = "each",
-    focal_sigma: Sequence[float | None] | None = None,
-    clocks: bool = True,
-    constant_bones: bool = True,
-    symmetric: bool = True,
-    smoothness: float | None = None,
-    max_frames: int = 500,
-    seed: int = 0,
-) -> RigEstimate:
+def estimate_rig(poses: Poses2D, intrinsics: Rig, options: RigOptions = RigOptions()) -> RigEstimate:
     """The cameras before a world frame and a scale are chosen; for arguments and errors see `calibrate_rig`."""
     observed = observe(poses, intrinsics)
-    frames = chosen_frames(observed, poses.views, max_frames)
+    frames = chosen_frames(observed, poses.views, options.max_frames)
     with tqdm(total=3, desc="calibrate", unit="step", delay=2, disable=None) as progress:
         few = frames[evenly(len(frames), _INITIAL_FRAMES)]
-        if focal != "known":
-            intrinsics = with_likely_focal(poses, intrinsics, few, focal_sigma or [None] * len(poses.views), seed)
+        if options.focal != "known":
+            sigma = options.focal_sigma or [None] * len(poses.views)
+            intrinsics = with_likely_focal(poses, intrinsics, few, sigma, options.seed)
             observed = observe(poses, intrinsics)
         progress.update()
-        first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, seed)
+        first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
         repairs: dict[str, tuple[SubjectRepair, ...]] = {}
         if poses.xy.shape[2] > 1:
             poses, repairs = repaired_subject(poses, first.rig)
         if repairs:
             observed = observe(poses, intrinsics)
-            first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, seed)
+            first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
         progress.update()
         poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
-        found = refine_rig(
-            poses, first.rig, frames, observed=observed, focal=focal, center=center, clocks=clocks,
-            constant_bones=constant_bones, symmetric=symmetric,
-            priors=Priors(smoothness=in_units_of(first.rig, observed.frames(frames), poses.skeleton, smoothness)),
-        )  # fmt: skip
+        options = in_units_of(options, first.rig, observed.frames(frames), poses.skeleton)
+        found = refine_rig(poses, first.rig, frames, options, observed=observed)
         progress.update()
     if not same_rays(found.rig, first.rig):
         observed = observe(poses, found.rig)
@@ -168,12 +137,12 @@ def _with_sides_swapped(observed: Observations, views: Tensor, poses: Poses2D) -
     return observed.swapped(views[:, None].expand(observed.weight.shape[:2]), poses.skeleton.flip)
 
 
-def in_units_of(rig: Rig, observed: Observations, skeleton: Skeleton, metres: float | None) -> float | None:
-    """A length given for a person 1.7 m tall, in the unit of a rig without scale."""
-    if metres is None:
-        return None
+def in_units_of(options: RigOptions, rig: Rig, observed: Observations, skeleton: Skeleton) -> RigOptions:
+    """The options with the smoothness, given for a person 1.7 m tall, in the unit of a rig without scale."""
+    if options.smoothness is None:
+        return options
     xyz, conf = triangulated(observed, rig, skeleton)
-    return metres * stature(xyz, conf, skeleton) / NOMINAL_STATURE
+    return replace(options, smoothness=options.smoothness * stature(xyz, conf, skeleton) / NOMINAL_STATURE)
 
 
 def _set_on_the_floor(

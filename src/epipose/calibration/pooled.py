@@ -9,9 +9,8 @@ them. A clip in which a camera was moved or zoomed is left out and keeps its own
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
@@ -20,11 +19,11 @@ from epipose.calibration.calibrate import Measure, RigEstimate, calibration_of, 
 from epipose.calibration.refine_rig import RefinedRig
 from epipose.calibration.result import Calibration
 from epipose.calibration.rig_difference import rig_differences
+from epipose.calibration.rig_options import RigOptions
 from epipose.calibration.shared_rig import estimate_near, same_start, shared_rig
 from epipose.calibration.verdict import judge
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, InputError
-from epipose.geometry.parameters import Sharing
 from epipose.poses import Poses2D
 from epipose.reconstruction.scale import Scale
 from epipose.reconstruction.world_frame import NOMINAL_STATURE, stature, upright
@@ -58,38 +57,18 @@ class _Clip:
 
 
 def calibrate_together(
-    clips: Sequence[ClipInput],
-    intrinsics: Rig,
-    *,
-    focal: Sharing = "known",
-    center: Sharing = "each",
-    focal_sigma: Sequence[float | None] | None = None,
-    clocks: bool = True,
-    constant_bones: bool = True,
-    symmetric: bool = True,
-    smoothness: float | None = None,
-    max_frames: int = 500,
-    seed: int = 0,
+    clips: Sequence[ClipInput], intrinsics: Rig, options: RigOptions = RigOptions()
 ) -> tuple[Calibration, ...]:
     """One rig from all clips: a calibration per clip, each assessed on its own keypoints, all in one world.
 
-    Arguments as for `calibrate_rig`. Raises InputError where views have other names, CalibrationError where no clip
-    gives cameras to begin with, or a view of a clip never shows the subject.
+    ``intrinsics`` and ``options`` as for `calibrate_rig`. Raises InputError where views have other names,
+    CalibrationError where no clip gives cameras to begin with, or a view of a clip never shows the subject.
     """
     _check_views(clips, intrinsics)
-    begin = {
-        "focal": focal,
-        "center": center,
-        "clocks": clocks,
-        "constant_bones": constant_bones,
-        "symmetric": symmetric,
-    }
-    begin |= {"smoothness": smoothness, "max_frames": max_frames, "seed": seed}
-    alone = partial(estimate_rig, intrinsics=intrinsics, focal_sigma=focal_sigma, **begin)
-    found = [_alone(clip, alone) for clip in clips]
+    found = [_alone(clip, intrinsics, options) for clip in clips]
     if len(found) == 1 and found[0].own is not None:
         return (found[0].own,)
-    members, rigs = _pooled(found, partial(estimate_near, **begin))
+    members, rigs = _pooled(found, options)
     results: dict[int, Calibration] = {}
     if len(members) > 1:
         results = _calibrations([found[index] for index in members], members, rigs)
@@ -108,9 +87,9 @@ def _check_views(clips: Sequence[ClipInput], intrinsics: Rig) -> None:
             )
 
 
-def _alone(clip: ClipInput, estimate: Callable[[Poses2D], RigEstimate]) -> _Clip:
+def _alone(clip: ClipInput, intrinsics: Rig, options: RigOptions) -> _Clip:
     try:
-        found = estimate(clip.poses)
+        found = estimate_rig(clip.poses, intrinsics, options)
         own = calibration_of(found, clip.fps, clip.measure)
     except CalibrationError as error:
         return _Clip(clip, None, None, str(error))
@@ -118,7 +97,7 @@ def _alone(clip: ClipInput, estimate: Callable[[Poses2D], RigEstimate]) -> _Clip
     return _Clip(clip, found, own, rejected)
 
 
-def _pooled(clips: list[_Clip], near: Callable[..., RigEstimate]) -> tuple[list[int], tuple[RigEstimate, ...]]:
+def _pooled(clips: list[_Clip], options: RigOptions) -> tuple[list[int], tuple[RigEstimate, ...]]:
     """Which clips are adjusted together, and their estimates with the shared rig; the others know why not."""
     candidates = [i for i, clip in enumerate(clips) if clip.sound]
     candidates = candidates or [i for i, clip in enumerate(clips) if clip.estimate is not None]
@@ -126,14 +105,14 @@ def _pooled(clips: list[_Clip], near: Callable[..., RigEstimate]) -> tuple[list[
         told = " ".join(f"{clip.given.name}: {clip.trouble}" for clip in clips)
         raise CalibrationError(f"No clip gives cameras to begin with. {told}")
     members = _largest_group(candidates, [clip.estimate for clip in clips])
-    rigs = _adjusted(clips, members, near)
+    rigs = _adjusted(clips, members, options)
     joined = False
     for index, clip in enumerate(clips):
         if index not in members:
-            clip.left_out = _objection(clip, rigs[0], clips[members[0]].estimate, near)
+            clip.left_out = _objection(clip, rigs[0], clips[members[0]].estimate, options)
             if not clip.left_out:
                 members, joined = [*members, index], True
-    return (members, _adjusted(clips, members, near)) if joined else (members, rigs)
+    return (members, _adjusted(clips, members, options)) if joined else (members, rigs)
 
 
 def _largest_group(candidates: list[int], estimates: Sequence[RigEstimate | None]) -> list[int]:
@@ -151,24 +130,24 @@ def _largest_group(candidates: list[int], estimates: Sequence[RigEstimate | None
     return max(groups, key=lambda group: sum(sum(index in other for other in groups) == 1 for index in group))
 
 
-def _adjusted(clips: list[_Clip], members: list[int], near: Callable[..., RigEstimate]) -> tuple[RigEstimate, ...]:
+def _adjusted(clips: list[_Clip], members: list[int], options: RigOptions) -> tuple[RigEstimate, ...]:
     """The members with one rig; where one began with other intrinsics, it is estimated again from the first one's."""
     estimates: list[RigEstimate] = []
     for index in members:
         estimate = clips[index].estimate
         assert estimate is not None
         if estimates and not same_start(estimate, estimates[0]):
-            estimate = clips[index].estimate = near(estimate.poses, estimates[0], alone=estimate)
+            estimate = clips[index].estimate = estimate_near(estimate.poses, estimates[0], options, alone=estimate)
         estimates.append(estimate)
     return shared_rig(estimates) if len(estimates) > 1 else tuple(estimates)
 
 
-def _objection(clip: _Clip, shared: RigEstimate, surest: RigEstimate | None, near: Callable[..., RigEstimate]) -> str:
+def _objection(clip: _Clip, shared: RigEstimate, surest: RigEstimate | None, options: RigOptions) -> str:
     """Why a clip cannot take part; empty where it can, and its estimate is then from the shared rig on."""
     if clip.sound and clip.estimate is not None and surest is not None:  # it differs from the surest, or it were in
         return _differences(clip.estimate.found, shared.found) or _differences(clip.estimate.found, surest.found)
     try:
-        estimate = near(clip.given.poses, shared, alone=None)
+        estimate = estimate_near(clip.given.poses, shared, options)
     except CalibrationError as error:
         return str(error)
     differing = _differences(estimate.found, shared.found)

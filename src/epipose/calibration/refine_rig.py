@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.calibration.adjustment import EARLY_STEPS, FEW_FRAMES, Round, Setting, Task, adjusted, reweighted, sigma_of
+from epipose.calibration.rig_options import RigOptions
 from epipose.calibration.supported_unknowns import (
     IntrinsicsDoubt,
     assumption_doubt,
@@ -26,7 +27,6 @@ from epipose.calibration.supported_unknowns import (
 from epipose.camera import Rig
 from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors
 from epipose.geometry.observations import Observations, observe
-from epipose.geometry.parameters import Sharing
 from epipose.geometry.sampling import evenly
 from epipose.geometry.uncertainty import Uncertainty
 from epipose.poses import Poses2D
@@ -56,40 +56,35 @@ def refine_rig(
     poses: Poses2D,
     start: Rig,
     frames: Tensor,
+    options: RigOptions = RigOptions(),
     *,
     observed: Observations | None = None,
-    focal: Sharing = "known",
-    center: Sharing = "known",
-    clocks: bool = True,
-    constant_bones: bool = True,
-    symmetric: bool = True,
-    priors: Priors | None = None,
 ) -> RefinedRig:
     """Refine extrinsics, and intrinsics and lags as far as they are unknown and the footage supports it.
 
-    ``start``: intrinsics given or assumed, poses of an initial rig. ``frames``: those to use. ``observed``: all frames
-    of ``poses`` by ``start``, where they have been computed. ``focal``: whether the focal lengths are known, shared by
-    all cameras, or each camera's own; ``center``: the same of the principal points, which have a prior.
+    ``start``: intrinsics given or assumed, poses of an initial rig. ``frames``: those to use. ``options``: what is
+    unknown, and the smoothness in the unit of ``start``'s world. ``observed``: all frames of ``poses`` by ``start``,
+    where they have been computed.
     """
     longer = (start.camera.size.max(-1).values / start.camera.focal).double()
-    priors = replace(
-        priors or Priors(),
-        symmetric=poses.skeleton.bone_flip if symmetric else None,
+    priors = Priors(
+        symmetric=poses.skeleton.bone_flip if options.symmetric else None,
+        smoothness=options.smoothness,
         center_sigma=tuple((_CENTER_SHARE * longer).tolist()),
     )
     observed = observe(poses, start) if observed is None else observed
     task = Task(poses, start, observed, priors)
-    now = _early(task, start, frames, Free(focal=focal, lag=clocks))
-    if focal != "known":
-        now = with_supported_lens(task, replace(now, free=replace(now.free, center=center)))
-    if clocks:
+    now = _early(task, start, frames, Free(focal=options.focal, lag=options.clocks))
+    if options.focal != "known":
+        now = with_supported_lens(task, replace(now, free=replace(now.free, center=options.center)))
+    if options.clocks:
         now = with_supported_lags(task, now, frames)
     for _ in range(_WEIGHT_ROUNDS):
         now = until_lags_rest(task, reweighted(task, now), Setting(frames, now.free, measured=True), most=2)
-    if constant_bones:
+    if options.constant_bones:
         now = with_supported_bones(task, now)
     sigma = sigma_of(task, now, now.bundle, now.free, now.bones)
-    doubt = intrinsics_doubt(task, now) if focal == "known" else assumption_doubt(task, now, sigma)
+    doubt = intrinsics_doubt(task, now) if options.focal == "known" else assumption_doubt(task, now, sigma)
     problem = task.problem(now.raw, now.free, now.bones)
     return RefinedRig(now.rig, sigma, now.free, now.observed, now.swapped, now.agreed, doubt, problem, now.bundle)
 

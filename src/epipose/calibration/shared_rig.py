@@ -17,13 +17,14 @@ from epipose.calibration.calibrate import RigEstimate, chosen_frames, in_units_o
 from epipose.calibration.initial_rig import InitialRig, relative_poses
 from epipose.calibration.refine_rig import RefinedRig, refine_rig
 from epipose.calibration.rig_difference import rig_alignment
+from epipose.calibration.rig_options import RigOptions
 from epipose.calibration.subject_repair import SubjectRepair, repaired_subject
 from epipose.camera import Rig
 from epipose.errors import CalibrationError
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.observations import observe, same_rays
-from epipose.geometry.parameters import Bundle, BundleProblem, Free, Priors, Sharing
+from epipose.geometry.parameters import Bundle, BundleProblem, Free
 from epipose.geometry.pooled_bundle import adjust_together
 from epipose.geometry.pooled_uncertainty import uncertainty_together
 from epipose.geometry.sampling import stretches
@@ -66,16 +67,9 @@ def same_start(a: RigEstimate, b: RigEstimate) -> bool:
 def estimate_near(
     poses: Poses2D,
     known: RigEstimate,
+    options: RigOptions = RigOptions(),
     *,
     alone: RigEstimate | None = None,
-    focal: Sharing = "known",
-    center: Sharing = "each",
-    clocks: bool = True,
-    constant_bones: bool = True,
-    symmetric: bool = True,
-    smoothness: float | None = None,
-    max_frames: int = 500,
-    seed: int = 0,
 ) -> RigEstimate:
     """The cameras of a clip, beginning with those of another one; ``alone`` is what it gave from nothing, if it did.
 
@@ -88,14 +82,17 @@ def estimate_near(
     elif poses.xy.shape[2] > 1:
         poses, repairs = repaired_subject(poses, start)
     observed = observe(poses, start)
-    frames = chosen_frames(observed, poses.views, max_frames)
+    frames = chosen_frames(observed, poses.views, options.max_frames)
     given = known.first.rig.camera.with_pose(start.camera.R, start.camera.t)
-    unit = in_units_of(start, observed.frames(frames), poses.skeleton, smoothness)
     found = refine_rig(
-        poses, replace(start, camera=given), frames, focal=focal, center=center, clocks=clocks,
-        constant_bones=constant_bones, symmetric=symmetric, priors=Priors(smoothness=unit),
-    )  # fmt: skip
-    first = _pairs_alone(poses, frames, known, seed) if alone is None else replace(alone.first, rig=known.first.rig)
+        poses,
+        replace(start, camera=given),
+        frames,
+        in_units_of(options, start, observed.frames(frames), poses.skeleton),
+    )
+    first = (
+        _pairs_alone(poses, frames, known, options.seed) if alone is None else replace(alone.first, rig=known.first.rig)
+    )
     return RigEstimate(poses, frames, first, found, observe(poses, found.rig), repairs)
 
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from epipose.camera import Camera
 from epipose.geometry.image_reach import image_reach
+from epipose.geometry.observations import MIN_CONFIDENCE
 from epipose.geometry.person_size import person_size
 from epipose.poses import Poses2D, shown_joints
 from epipose.skeleton import Skeleton
 
-MIN_CONFIDENCE = 0.3
 # Trunk lengths by which a knee is lower than its hip, along the trunk; 0.8 or so of a person who stands.
 _LEVEL_THIGH = 0.5
 

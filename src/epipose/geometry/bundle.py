@@ -4,17 +4,21 @@ The unknowns are six numbers per camera, three per joint and frame, one length p
 known, the cameras' focal lengths, radial distortion, and the share of a frame by which their clocks differ. A
 person's bones do not change length, which ties the joints of one frame together and one frame to the next: it is what
 a single bone seen from two sides can tell about a camera. The residuals stand in residuals.py, how the equations are
-solved in schur.py, the covariance of the answer in uncertainty.py; here is the loop. Robustness by Cauchy weights,
-re-weighted in every step; damping by Levenberg and Marquardt.
+solved in schur.py, the loop in levenberg_marquardt.py, the covariance of the answer in uncertainty.py. Robustness by
+Cauchy weights, re-weighted in every step.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from operator import attrgetter
 
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.geometry.gauge import in_frame_of
+from epipose.geometry.levenberg_marquardt import Stepped, levenberg_marquardt
 from epipose.geometry.parameters import Bundle, BundleProblem, Free, Priors
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.triangulate import triangulate_from
@@ -49,26 +53,26 @@ def bundle_adjust(
     if free_joints:
         problem, xyz = _with_joints_as_frames(problem), xyz.reshape(-1, 1, 3)
     residuals = BundleResiduals(problem, xyz, bone_sigma)
+    linearised = partial(_linearised, residuals, problem if points_only else None)
     state = residuals.start(R, t, xyz, start)
-    damping = 1e-4
-    equations = residuals.equations(state)
-    for _ in range(steps):
-        step = equations.damped(damping).solve()
-        candidate = None if step is None else residuals.moved(state, *step)
-        if candidate is not None:
-            candidate = _with_points_refined(problem, candidate) if points_only else candidate
-            candidate = candidate._replace(cost=residuals.cost(candidate))
-        if candidate is None or not candidate.cost < state.cost:
-            damping *= 10
-            if damping > 1e8:
-                break
-            continue
-        gain, state, damping = state.cost - candidate.cost, candidate, max(damping / 10, 1e-10)
-        if gain < min_gain * state.cost:
-            break
-        equations = residuals.equations(state)
+    state = levenberg_marquardt(state, linearised, attrgetter("cost"), steps=steps, min_gain=min_gain)
     state = state._replace(xyz=state.xyz.reshape(shape))
-    return _in_frame_of(state, R, t) if problem.free.poses else state
+    return in_frame_of(state, R, t) if problem.free.poses else state
+
+
+def _linearised(residuals: BundleResiduals, points: BundleProblem | None, state: Bundle) -> Stepped[Bundle]:
+    """The equations at a state, as `levenberg_marquardt` takes them; ``points`` are refined by themselves, if given."""
+    equations = residuals.equations(state)
+
+    def stepped(damping: float) -> Bundle | None:
+        step = equations.damped(damping).solve()
+        if step is None:
+            return None
+        candidate = residuals.moved(state, *step)
+        candidate = candidate if points is None else _with_points_refined(points, candidate)
+        return candidate._replace(cost=residuals.cost(candidate))
+
+    return stepped
 
 
 def _with_joints_as_frames(problem: BundleProblem) -> BundleProblem:
@@ -84,22 +88,3 @@ def _with_points_refined(problem: BundleProblem, state: Bundle) -> Bundle:
     x, weight, noise = (of[:, :, 0].movedim(0, 1) for of in (problem.x, problem.weight, problem.noise))
     points = triangulate_from(state.xyz[:, 0], state.R, state.t, x, weight, noise, steps=_POINT_STEPS)
     return state._replace(xyz=points.xyz[:, None])
-
-
-def _in_frame_of(state: Bundle, R: Tensor, t: Tensor) -> Bundle:
-    """Move the result so that camera 0, and the length of the baseline from it to camera 1, are those of (R, t)."""
-
-    def baseline(R: Tensor, t: Tensor) -> Tensor:
-        return (R[1].mT @ t[1] - R[0].mT @ t[0]).norm()
-
-    scale = baseline(R, t) / baseline(state.R, state.t)
-    turn = state.R[0].mT @ R[0]  # old world <- new world
-    in_camera_0 = state.xyz @ state.R[0].mT + state.t[0]
-    xyz = (scale * in_camera_0 - t[0]) @ R[0]
-    shift = scale * (state.R[0].mT @ (t[0] / scale - state.t[0]))
-    return state._replace(
-        R=state.R @ turn,
-        t=scale * state.t + (state.R @ shift[:, None])[..., 0],
-        xyz=xyz,
-        bone_length=scale * state.bone_length,
-    )

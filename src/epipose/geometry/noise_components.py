@@ -21,6 +21,7 @@ from epipose.geometry.observations import Observations
 from epipose.geometry.parameters import Bundle, BundleProblem
 from epipose.geometry.part_equations import equations_of_joints
 from epipose.geometry.triangulate import triangulate_robust
+from epipose.geometry.whitening import whitening_of_known
 
 # Standard deviations: what lies beyond the gate is left out, and within it Cauchy's loss is nearly a square, as normal
 # errors want it (a constant of 3 and a gate of 6 left the rotations of simulated cameras 5 per cent further off).
@@ -96,20 +97,12 @@ def part_weights(problem: BundleProblem, found: Bundle, part: Int[Tensor, " join
     numbers = [(part == p).nonzero()[:, 0] for p in range(int(part.max()) + 1)]
     numbers = [joints for joints in numbers if bool((problem.weight[:, :, joints] > 0).any())]
     curvatures, pulls = zip(*(equations_of_joints(problem, found, joints) for joints in numbers), strict=True)
-    whiten = _whitening(torch.stack(curvatures).sum(0))
+    whiten = whitening_of_known(torch.stack(curvatures).sum(0))
     factors = _shrunk(*_variance_factors([whiten.mT @ H @ whiten for H in curvatures], [whiten.mT @ g for g in pulls]))
     weight = found.R.new_ones(len(part))
     for joints, factor in zip(numbers, factors.clamp(min=1).tolist(), strict=True):
         weight[joints] = 1 / factor
     return weight
-
-
-def _whitening(H: Tensor) -> Float[Tensor, "shared rank"]:
-    """W with W^T H W = 1 over what H knows of (the seven directions of the world frame are not)."""
-    unit = H.diagonal().clamp(min=1e-15 * float(H.diagonal().max())).rsqrt()
-    value, vector = torch.linalg.eigh(unit[:, None] * H * unit)
-    known = value > 1e-9 * value.max()
-    return unit[:, None] * vector[:, known] * value[known].rsqrt()
 
 
 def _variance_factors(curvatures: list[Tensor], pulls: list[Tensor]) -> tuple[Float[Tensor, " part"], Tensor]:

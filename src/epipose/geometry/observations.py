@@ -22,6 +22,7 @@ from epipose.poses import Poses2D
 # 10.7 per cent of the root of a person's area, depending on the joint (the constants of its keypoint score), on average
 # by about this share of the diagonal; a detector trained on such annotations is not more certain than they are.
 NOISE_SHARE = 0.024
+MIN_CONFIDENCE = 0.3  # of a keypoint that counts as seen
 VELOCITY_HALF_WINDOW = 8  # frames before and after, over which a keypoint's velocity in the image is measured
 
 
@@ -76,7 +77,7 @@ class Observations:
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
-def observe(poses: Poses2D, rig: Rig, min_conf: float = 0.3, person: int = 0) -> Observations:
+def observe(poses: Poses2D, rig: Rig, min_conf: float = MIN_CONFIDENCE, person: int = 0) -> Observations:
     """Turn one person's pixels into rays; person 0 is the subject.
 
     Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing. A view

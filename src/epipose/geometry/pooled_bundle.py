@@ -4,7 +4,7 @@ Clips of one rig share its extrinsics and intrinsics; joints, bone lengths and l
 unknowns are eliminated from its normal equations, what remains is of the size of the rig and is added up (reduced
 normal equations of a partitioned block, Triggs et al. 2000, section 6.1). After the cameras' step each clip is
 eliminated once more for its own step, rather than kept: time grows linearly with the number of clips, and memory for
-the equations does not grow at all. The loop is that of bundle.py.
+the equations does not grow at all. The loop is bundle.py's (levenberg_marquardt.py).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.errors import InputError
-from epipose.geometry.bundle import _in_frame_of
+from epipose.geometry.gauge import in_frame_of
+from epipose.geometry.levenberg_marquardt import levenberg_marquardt
 from epipose.geometry.parameters import Bundle, BundleProblem, Priors
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.schur import Eliminated
@@ -45,19 +47,10 @@ def adjust_together(
         clip.start(R, t, start.xyz, starts[0]._replace(lag=start.lag))
         for clip, start in zip(residuals, starts, strict=True)
     ]
-    damping = 1e-4
-    for _ in range(steps):
-        candidates = _stepped(residuals, states, damping)
-        if candidates is None or not _total(candidates) < _total(states):
-            damping *= 10
-            if damping > 1e8:
-                break
-            continue
-        gain, cost = _total(states) - _total(candidates), _total(states)
-        states, damping = candidates, max(damping / 10, 1e-10)
-        if gain < min_gain * cost:
-            break
-    return [_in_frame_of(state, R, t) if problems[0].free.poses else state for state in states]
+    states = levenberg_marquardt(
+        states, lambda states: partial(_stepped, residuals, states), _total, steps=steps, min_gain=min_gain
+    )
+    return [in_frame_of(state, R, t) if problems[0].free.poses else state for state in states]
 
 
 def with_shared_priors(problems: Sequence[BundleProblem]) -> list[BundleProblem]:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from epipose.geometry.clustered_covariance import Scores, clustered_covariance
+from epipose.geometry.gauge import gauge_directions
 from epipose.geometry.parameters import Bundle, BundleProblem
 from epipose.geometry.pooled_bundle import camera_equations, camera_unknowns, with_shared_priors
 from epipose.geometry.residuals import BundleResiduals
-from epipose.geometry.uncertainty import Uncertainty, _gauge, _meat, _read_off, _scores, _whitening, part_curvatures
+from epipose.geometry.uncertainty import Uncertainty, joint_scores, part_curvatures, standard_deviations
 
 
 def uncertainty_together(
@@ -34,36 +36,33 @@ def uncertainty_together(
     """
     problems = with_shared_priors(problems)
     clips = [_of_clip(*of, part) for of in zip(problems, found, stretch, strict=True)]
+    scores = Scores(
+        torch.cat([of_clip.score for of_clip in clips]),
+        torch.stack([of_clip.curvature for of_clip in clips]).sum(0),
+        torch.stack([of_clip.part_curvature for of_clip in clips]).sum(0),
+    )
     residuals = BundleResiduals(problems[0], found[0].xyz, found[0].bone_sigma)
-    prior = len(clips) * residuals.prior_precision(found[0])[: len(clips[0][0])].diag()
-    H = torch.stack([curvature for curvature, _, _ in clips]).sum(0) + prior
-    scores = torch.cat([score for _, score, _ in clips])
-    own_parts = torch.stack([of_parts for _, _, of_parts in clips]).sum(0)
-    gauge = _gauge(residuals, found[0])
-    of_cameras = gauge[: len(H)]
-    unit = H.diagonal().sum() / of_cameras.square().sum()
-    whiten = _whitening(H + unit * of_cameras @ of_cameras.mT)
-    times, parts = torch.arange(len(scores)), torch.arange(scores.shape[1])
-    meat = _meat(scores @ whiten, times, parts, whiten.mT @ own_parts @ whiten, measured)
-    meat = meat + whiten.mT @ prior @ whiten  # a prior is an observation, too
-    covariance = whiten @ meat @ whiten.mT
-    own = residuals.shared - len(H)
-    return _read_off(residuals, found[0], torch.nn.functional.pad(covariance, (0, own, 0, own)), gauge)
+    count, own = len(scores.curvature), residuals.shared - len(scores.curvature)
+    prior = len(clips) * residuals.prior_precision(found[0])[:count].diag()
+    gauge = gauge_directions(residuals, found[0])
+    times, parts = (torch.arange(clusters) for clusters in scores.score.shape[:2])
+    covariance = clustered_covariance(scores, prior, gauge[:count], stretch=times, part=parts, measured=measured)
+    return standard_deviations(residuals, found[0], torch.nn.functional.pad(covariance, (0, own, 0, own)), gauge)
 
 
 def _of_clip(
     problem: BundleProblem, found: Bundle, stretch: Int[Tensor, " frame"], part: Int[Tensor, " joint"]
-) -> tuple[Float[Tensor, "camera camera"], Float[Tensor, "time part camera"], Float[Tensor, "part camera camera"]]:
-    """A clip's curvature by the cameras without the priors; its scores, summed by stretches and parts; each part's own."""
+) -> Scores:
+    """A clip's scores by the cameras, summed over stretches of time (``frame``) and body parts (``joint``)."""
     residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
     eliminated = residuals.equations(found).damped(0.0).eliminate()
     equations = camera_equations(residuals, eliminated)
     assert equations is not None  # joints eliminated from a positive definite matrix
-    scores, curvature = _scores(residuals, found, eliminated.by_shared())
+    scores, curvature = joint_scores(residuals, found, eliminated.by_shared())
     count = camera_unknowns(residuals)
     scores = scores[..., :count] - scores[..., count:] @ equations.own_by_camera
     by_time = scores.new_zeros(int(stretch.max()) + 1, *scores.shape[1:]).index_add_(0, stretch, scores)
     by_both = by_time.new_zeros(len(by_time), int(part.max()) + 1, count).index_add_(1, part, by_time)
     prior = residuals.prior_precision(found)[:count].diag()
     of_parts = part_curvatures(problem, found, part, residuals.shared)[:, :count, :count]
-    return curvature * (equations.H - prior), by_both, curvature * of_parts
+    return Scores(by_both, curvature * (equations.H - prior), curvature * of_parts)

@@ -3,9 +3,8 @@
 The textbook covariance, the inverse of the normal equations, holds for independent errors. A detector that sees a hip
 too far left does so in every frame, and a second of video is hardly more than one look: formal standard deviations
 come out many times too small. So the spread of the answer is measured from how much the gradients differ between groups
-of residuals that err together (the cluster-robust sandwich of Liang & Zeger 1986), clustered both by stretches of time
-and by joints (Cameron, Gelbach & Miller 2011, equation 2.10). The points and the bones are eliminated as in the
-adjustment itself, so that the results hold for the cameras with everything else free.
+of residuals that err together, stretches of time and body parts (clustered_covariance.py). The points and the bones are
+eliminated as in the adjustment itself, so that the results hold for the cameras with everything else free.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from epipose.geometry.clustered_covariance import Scores, clustered_covariance
+from epipose.geometry.gauge import gauge_directions
 from epipose.geometry.parameters import Bundle, BundleProblem
 from epipose.geometry.part_equations import equations_of_joints
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
-
-_MIN_OTHERS = 0.2  # share of the evidence that other parts than one are taken to have, at least
 
 
 class Uncertainty(NamedTuple):
@@ -58,20 +57,17 @@ def uncertainty(
     """
     residuals = BundleResiduals(problem, found.xyz, found.bone_sigma)
     eliminated = residuals.equations(found).damped(0.0).eliminate()
-    scores, curvature = _scores(residuals, found, eliminated.by_shared())
-    gauge = _gauge(residuals, found)
+    score, curvature = joint_scores(residuals, found, eliminated.by_shared())
     prior = residuals.prior_precision(found).diag()
-    H = curvature * (eliminated.shared - prior) + prior
-    whiten = _whitening(H + H.diagonal().sum() / gauge.square().sum() * gauge @ gauge.mT)
-    own = curvature * part_curvatures(problem, found, part, residuals.shared)
-    # a prior is an observation too, with the error that it states
-    meat = _meat(scores @ whiten, stretch, part, whiten.mT @ own @ whiten, measured) + whiten.mT @ prior @ whiten
-    covariance = whiten @ meat @ whiten.mT
-    return _read_off(residuals, found, covariance, gauge)
+    own = part_curvatures(problem, found, part, residuals.shared)
+    scores = Scores(score, curvature * (eliminated.shared - prior), curvature * own)
+    gauge = gauge_directions(residuals, found)
+    covariance = clustered_covariance(scores, prior, gauge, stretch=stretch, part=part, measured=measured)
+    return standard_deviations(residuals, found, covariance, gauge)
 
 
-def _scores(
-    residuals: BundleResiduals, found: Bundle, by_shared: Tensor
+def joint_scores(
+    residuals: BundleResiduals, found: Bundle, by_shared: Float[Tensor, "frame joint 3 shared"]
 ) -> tuple[Float[Tensor, "frame joint shared"], float]:
     """Gradient of every joint in every frame by the shared unknowns, and the curvature of the loss over its weights."""
     images = residuals.images(found)
@@ -98,13 +94,6 @@ def _scores(
     return pull, max(curvature, 0.05)
 
 
-def _whitening(H: Tensor) -> Float[Tensor, "shared shared"]:
-    """W with W W^T = H^-1. What nothing is known of (an eigenvalue of zero) becomes very uncertain, not certain."""
-    unit = H.diagonal().clamp(min=1e-15 * float(H.diagonal().max())).rsqrt()  # then no unknown's unit matters
-    value, vector = torch.linalg.eigh(unit[:, None] * H * unit)
-    return unit[:, None] * vector * value.clamp(min=1e-12).rsqrt()
-
-
 def part_curvatures(
     problem: BundleProblem, found: Bundle, part: Int[Tensor, " joint"], shared: int
 ) -> Float[Tensor, "part shared shared"]:
@@ -117,52 +106,13 @@ def part_curvatures(
     return torch.nn.functional.pad(torch.stack(matrices), (0, more, 0, more))
 
 
-def _meat(
-    scores: Tensor, stretch: Tensor, part: Tensor, part_curvature: Tensor, measured: bool
-) -> Float[Tensor, "shared shared"]:
-    """Covariance of the summed scores, clustered by time and by joints; scores and the parts' curvatures are whitened.
-
-    There are many stretches of time, and few parts: a part draws the cameras towards itself, and its score at the
-    optimum is too small by what it weighs there. Divided by the share that the other parts have, it is that of the
-    cameras estimated without this part (the jackknife, CR3 of Bell & McCaffrey 2002). Noise and part weights that were
-    ``measured`` on these same scores make the clusters look more alike than they are; then the covariance that those
-    weights imply, the unit matrix here, is the least.
-    """
-
-    def clustered(grouped: Tensor) -> Tensor:
-        flat = grouped.reshape(-1, grouped.shape[-1])
-        used = int((flat.abs().amax(-1) > 0).sum())
-        return flat.mT @ flat * (used / max(used - 1, 1))
-
-    times, parts = int(stretch.max()) + 1, int(part.max()) + 1
-    by_time = scores.new_zeros(times, *scores.shape[1:]).index_add_(0, stretch, scores)
-    by_both = scores.new_zeros(times, parts, scores.shape[2]).index_add_(1, part, by_time)
-    others = torch.eye(scores.shape[2], dtype=scores.dtype) - part_curvature
-    alone = torch.linalg.solve(_at_least(others, _MIN_OTHERS), by_both.sum(0)[..., None])[..., 0]
-    total = clustered(by_both.sum(1)) + alone.mT @ alone * ((parts - 1) / parts) - clustered(by_both)
-    value, vector = torch.linalg.eigh(total)
-    return vector * value.clamp(min=1.0 if measured else 0.0) @ vector.mT
-
-
-def _at_least(matrices: Tensor, least: float) -> Tensor:
-    """Symmetric matrices with their eigenvalues raised to a least value."""
-    value, vector = torch.linalg.eigh(matrices)
-    return vector * value.clamp(min=least)[..., None, :] @ vector.mT
-
-
-def _gauge(residuals: BundleResiduals, found: Bundle) -> Float[Tensor, "shared 7"]:
-    """The seven directions that no image sees: turning, shifting and scaling the whole world."""
-    V = residuals.views
-    gauge = found.R.new_zeros(residuals.shared, 7)
-    camera = gauge[: 6 * V].reshape(V, 6, 7)
-    camera[:, :3, :3] = -found.R
-    camera[:, 3:, 3:6] = -found.R
-    camera[:, 3:, 6] = found.t
-    gauge[residuals.bone_column, 6] = 1.0
-    return gauge
-
-
-def _read_off(residuals: BundleResiduals, found: Bundle, covariance: Tensor, gauge: Tensor) -> Uncertainty:
+def standard_deviations(
+    residuals: BundleResiduals,
+    found: Bundle,
+    covariance: Float[Tensor, "shared shared"],
+    gauge: Float[Tensor, "shared 7"],
+) -> Uncertainty:
+    """The standard deviations in a covariance of the shared unknowns; ``gauge`` are its directions to align by."""
     V, R = residuals.views, found.R
     # (turn, shift) of the cameras' axes to (turn, move of the centre) in the world; the centre is -R^T t
     to_world = R.new_zeros(V, 6, V, 6)

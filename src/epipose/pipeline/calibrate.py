@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, overload
 
 from epipose.calibration.calibrate import Measure, calibrate_rig, check_rig
-from epipose.calibration.intrinsics import choose_intrinsics, known_rig_from
+from epipose.calibration.intrinsics import IntrinsicsChoice, choose_intrinsics, known_rig_from
 from epipose.calibration.pooled import ClipInput
 from epipose.calibration.pooled import calibrate_together as pooled
 from epipose.calibration.result import Calibration
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.errors import InputError
 from epipose.io.files import AnyPath
@@ -71,12 +72,8 @@ def calibrate(
     else:
         chosen = choose_intrinsics(clip, intrinsics, options.focal)
         note = chosen.note
-        result = calibrate_rig(
-            poses, chosen.rig, fps=clip.fps, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma,
-            clocks=options.clocks, constant_bones=options.constant_bones, symmetric=options.symmetric,
-            smoothness=options.smoothness, measure=_measure(seen, options), max_frames=options.max_frames,
-            seed=options.seed,
-        )  # fmt: skip
+        measure = _measure(seen, options)
+        result = calibrate_rig(poses, chosen.rig, _rig_options(chosen, options), fps=clip.fps, measure=measure)
     return replace(result, remarks=(*result.remarks, *([note] if note else []), *seen.warnings))
 
 
@@ -100,11 +97,7 @@ def calibrate_together(
         ClipInput(name, one.keypoints, one.clip.fps, _measure(one, options if one is seen[0] else of_another))
         for name, one in clips.items()
     ]
-    results = pooled(
-        inputs, chosen.rig, focal=chosen.focal, center=chosen.center, focal_sigma=chosen.sigma, clocks=options.clocks,
-        constant_bones=options.constant_bones, symmetric=options.symmetric, smoothness=options.smoothness,
-        max_frames=options.max_frames, seed=options.seed,
-    )  # fmt: skip
+    results = pooled(inputs, chosen.rig, _rig_options(chosen, options))
     note = [chosen.note] if chosen.note else []
     return tuple(
         replace(result, remarks=(*result.remarks, *note, *one.warnings))
@@ -129,6 +122,20 @@ def _check_same_views(clips: Mapping[str, DetectedClip]) -> None:
                     f"View '{view}' has {width}x{height} pixels in {name} and {expected[view][0]}x{expected[view][1]} in "
                     f"{first}: that is another camera, or another setting of it. Calibrate {name} by itself."
                 )
+
+
+def _rig_options(chosen: IntrinsicsChoice, options: CalibrateOptions) -> RigOptions:
+    return RigOptions(
+        focal=chosen.focal,
+        center=chosen.center,
+        focal_sigma=chosen.sigma,
+        clocks=options.clocks,
+        constant_bones=options.constant_bones,
+        symmetric=options.symmetric,
+        smoothness=options.smoothness,
+        max_frames=options.max_frames,
+        seed=options.seed,
+    )
 
 
 def _measure(seen: DetectedClip, options: CalibrateOptions) -> Measure:

@@ -7,9 +7,9 @@ import torch
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.geometry.image_reach import MAX_SMALL_REACH, image_reach
+from epipose.geometry.observations import MIN_CONFIDENCE
 from epipose.poses import Poses2D
 
-_MIN_CONFIDENCE = 0.3
 _MAX_SHARE = 2.0  # pixels: keypoints that never lie beyond are no pixels
 _MIN_LARGE_REACH = 1.3  # image sides; detectors place hidden joints outside the image, but not so far
 
@@ -17,7 +17,7 @@ _MIN_LARGE_REACH = 1.3  # image sides; detectors place hidden joints outside the
 def check_pixels(poses: Poses2D, clip: Clip) -> None:
     """Raise InputError for keypoints that are shares of the image's width and height rather than pixels."""
     for view, xy, conf in zip(clip.views, poses.xy, poses.conf, strict=True):
-        seen = xy[conf >= _MIN_CONFIDENCE]
+        seen = xy[conf >= MIN_CONFIDENCE]
         if len(seen) and float(seen.abs().max()) <= _MAX_SHARE:
             raise InputError(
                 f"View '{view.name}': all keypoints lie between {float(seen.min()):.2f} and {float(seen.max()):.2f}. They "
@@ -29,7 +29,7 @@ def check_pixels(poses: Poses2D, clip: Clip) -> None:
 def scale_warnings(poses: Poses2D, clip: Clip) -> tuple[str, ...]:
     """A warning where the keypoints are of smaller or larger images than the clip's in every view; else none."""
     size = torch.tensor([[view.width, view.height] for view in clip.views])
-    conf = poses.conf * (poses.conf >= _MIN_CONFIDENCE)
+    conf = poses.conf * (poses.conf >= MIN_CONFIDENCE)
     reach = image_reach(poses.xy.flatten(2, 3), conf.flatten(2, 3), size)
     if reach < MAX_SMALL_REACH:
         return (

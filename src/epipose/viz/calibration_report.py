@@ -14,6 +14,7 @@ import torch
 from epipose.calibration.result import Calibration, CameraReport
 from epipose.camera import Rig
 from epipose.clip import Clip
+from epipose.geometry.observations import MIN_CONFIDENCE
 from epipose.io.files import AnyPath, read_object
 from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
@@ -191,7 +192,7 @@ def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip
         + (" Dashed: the reference calibration, aligned." if reference is not None else "")
         + ("" if rig.metric else " The scale is nominal."),
     )
-    seen = torch.where(poses.conf[:, :, 0] >= 0.3, poses.conf[:, :, 0], 0.0)
+    seen = torch.where(poses.conf[:, :, 0] >= MIN_CONFIDENCE, poses.conf[:, :, 0], 0.0)
     report.diagram(
         coverage_sheet(rig.names, rig.camera.size, poses.xy[:, :, 0], seen),
         "Coverage: where in each image keypoints of the person were detected; the stronger the colour, the more often.",
