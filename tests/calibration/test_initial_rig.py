@@ -8,7 +8,7 @@ import torch
 
 import epipose.calibration.initial_rig
 from epipose.calibration.initial_rig import initial_rig, relative_poses, with_likely_focal
-from epipose.camera import Rig
+from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.geometry.mirror_ambiguity import mirrored_world
 from epipose.geometry.observations import Observations, observe
@@ -168,6 +168,20 @@ def test_lenses_that_were_guessed_are_searched_widely_and_stated_ones_kept(sigma
     own = [float(some(2).camera.focal[1] / 1000)] * len(other)
     assert other == pytest.approx(own if sigma[1] else epipose.calibration.initial_rig.FOCAL_RATIOS)
     assert float(found.camera.focal[0]) == pytest.approx(1.1 * 1002)
+
+
+@pytest.mark.parametrize(("least", "expected"), [(0.99, 0.85), (0.9, 1.8)], ids=["hardly better", "clearly better"])
+def test_of_lenses_that_explain_the_images_alike_the_usual_one_is_taken(least, expected, monkeypatch):
+    """A long lens costs less by a per cent: two cameras do not know better."""
+    true = some(2)
+    assumed = stack_cameras([assumed_camera(*size) for size in true.camera.size.tolist()])
+
+    def cost(observed, intrinsics, skeleton, seed):
+        return least if float(intrinsics.camera.focal[0]) > 1.5 * 1002 else 1.0
+
+    monkeypatch.setattr(epipose.calibration.initial_rig, "_cost_with", cost)
+    found = with_likely_focal(clip(true), dataclasses.replace(true, camera=assumed), ALL, [None, None])
+    assert float(found.camera.focal[0]) == pytest.approx(expected * 1002)
 
 
 def test_of_many_views_those_that_share_most_decide_on_the_lens():

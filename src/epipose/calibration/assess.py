@@ -132,10 +132,8 @@ def _lens(free: Free) -> str:
     if free.focal == "known":
         return "given"
     whose = "one for all cameras" if free.focal == "shared" else "each camera's own"
-    more = " and distortion" if free.radial != "known" else "; the footage does not show any distortion"
-    return (
-        f"focal length{more} estimated, {whose}" if free.radial != "known" else f"focal length estimated, {whose}{more}"
-    )
+    more = " and distortion" if free.radial != "known" else ""
+    return f"focal length{more} estimated, {whose}"
 
 
 def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:

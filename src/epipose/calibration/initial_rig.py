@@ -39,6 +39,7 @@ RECONSTRUCTION_FRAMES = 60  # enough to find a rig; the adjustment that follows 
 # action cameras (0.5, 90 degrees across) to a threefold zoom (1.8, 31 degrees).
 FOCAL_RATIOS = (0.5, 0.65, 0.85, 1.1, 1.4, 1.8)
 _FOCAL_VIEWS = 6
+_EQUAL_FOCALS = 0.02  # share of the cost by which focal lengths must differ to be told apart
 _MIN_SHARED = 50  # joints that both views see, for a relative pose
 _PLANE_POINTS = 300  # by which the parallax of two views is judged before their pose is known
 _MIN_COST_DIFFERENCE = 0.02  # share, between a world and its mirror image, that tells them apart
@@ -79,7 +80,10 @@ def initial_rig(observed: Observations, intrinsics: Rig, skeleton: Skeleton, see
 def with_likely_focal(
     poses: Poses2D, intrinsics: Rig, frames: Tensor, focal_sigma: Sequence[float | None], seed: int = 0
 ) -> Rig:
-    """The intrinsics with the focal lengths that explain the images best, out of a few.
+    """The intrinsics with the focal lengths that explain the images best, out of a few; of equals the most likely.
+
+    Two cameras hardly tell focal lengths apart. Of those that explain the images as well as the best one, but for
+    `_EQUAL_FOCALS` of its cost, the one nearest to the given or assumed focal lengths is taken.
 
     ``focal_sigma``: per view the relative uncertainty of the focal length in ``intrinsics``, None where it is
     assumed. Where every view has one, that is the range that is searched; else all of `FOCAL_RATIOS` are tried, the
@@ -93,7 +97,7 @@ def with_likely_focal(
     else:
         stated = torch.tensor([sigma is not None for sigma in focal_sigma])
         focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
-    best: tuple[float, Rig] | None = None
+    tried: list[tuple[float, Rig, float]] = []
     deciding = _sharing_most(observe(poses, intrinsics).frames(frames), _FOCAL_VIEWS)
     names = tuple(poses.views[view] for view in deciding)
     for focal in focals:
@@ -103,14 +107,14 @@ def with_likely_focal(
         with suppress(EpiposeError):  # a focal length with which nothing fits
             observed = observe(poses, candidate).frames(frames).views(deciding)
             cost = _cost_with(observed, candidate.select(names), poses.skeleton, seed)
-            if best is None or cost < best[0]:
-                best = (cost, candidate)
-    if best is None:
+            tried.append((cost, candidate, float((focal / camera.focal).log().square().sum())))
+    if not tried:
         raise CalibrationError(
             "No focal length makes the views agree on a rig. Check that all cameras show the same person at the same "
             "moment, or give the cameras' intrinsics."
         )
-    return best[1]
+    enough = (1 + _EQUAL_FOCALS) * min(cost for cost, *_ in tried)
+    return min((one for one in tried if one[0] <= enough), key=lambda one: one[2])[1]
 
 
 def _cost_with(observed: Observations, intrinsics: Rig, skeleton: Skeleton, seed: int) -> float:

@@ -20,6 +20,7 @@ from epipose.calibration.supported_unknowns import (
     assumption_doubt,
     intrinsics_doubt,
     until_lags_rest,
+    with_assumed_lens,
     with_supported_bones,
     with_supported_lags,
     with_supported_lens,
@@ -31,8 +32,8 @@ from epipose.geometry.sampling import evenly
 from epipose.geometry.uncertainty import Uncertainty
 from epipose.poses import Poses2D
 
-# Standard deviation of an assumed principal point, as a share of the image's longer side: those of the eleven rigs of
-# Human3.6M lie 1 to 2 per cent off the middle.
+# Standard deviation of either coordinate of an assumed principal point, as a share of the image's longer side: those of
+# the eleven rigs of Human3.6M lie 1 to 2 per cent off the middle.
 _CENTER_SHARE = 0.015
 _WEIGHT_ROUNDS = 2
 
@@ -76,7 +77,7 @@ def refine_rig(
     task = Task(poses, start, observed, priors)
     now = _early(task, start, frames, Free(focal=options.focal, lag=options.clocks))
     if options.focal != "known":
-        now = with_supported_lens(task, replace(now, free=replace(now.free, center=options.center)))
+        now = with_supported_lens(task, with_assumed_lens(task, now, options))
     if options.clocks:
         now = with_supported_lags(task, now, frames)
     for _ in range(_WEIGHT_ROUNDS):

@@ -11,8 +11,8 @@ from epipose.geometry.parameters import Sharing
 class RigOptions:
     """What estimating a rig from a person's keypoints takes for known; the same for one clip and for several.
 
-    With ``focal`` "shared" (by all cameras) or "each", the K that is given is only the initial value. Lenses' distortion
-    and the lags of views are estimated only as far as the footage supports them.
+    With ``focal`` "shared" (by all cameras) or "each", the K that is given is only the initial value, and distortion
+    is estimated under a prior; lags, and lenses of different cameras that differ, as far as the footage supports them.
     """
 
     focal: Sharing = "known"

@@ -23,6 +23,7 @@ from epipose.calibration.adjustment import (
     sigma_of,
     with_intrinsics,
 )
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.geometry.bundle import Bundle, Free
 from epipose.geometry.parameters import Priors
@@ -101,28 +102,44 @@ def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
     return bool((lag.abs() > (sigmas * sigma).clamp(min=_MIN_LAG)).any())
 
 
+def with_assumed_lens(task: Task, now: Round, options: RigOptions) -> Round:
+    """The round with principal points and distortion adjusted under their priors, where the lens is not known.
+
+    Every lens distorts. Left out, even where it is not clear by itself, distortion passes for principal points that lie
+    far off the middle, and so turns the cameras.
+    """
+    radial = "shared" if bool(task.given.camera.five_numbers.all()) else "known"
+    free = replace(now.free, center=options.center, radial=radial)
+    return _with_unknowns(task, now, again(task, now, free), free)
+
+
 def with_supported_lens(task: Task, now: Round) -> Round:
-    """Distortion, each camera its own focal length, pixels that are not square: whatever is clear, the clearest first.
+    """Each camera its own focal length and distortion, pixels that are not square: whatever is clear, the clearest first.
 
     An unknown that is left out bends the others, so the one that lowers the cost most is taken before the next is tried.
     """
     while True:
-        tried = [_tried(task, now, free) for free in _wider(task, now.free)]
+        tried = [_tried(task, now, free) for free in _wider(now.free)]
         clear = [(bundle.cost, bundle, free) for bundle, free, is_clear in tried if is_clear]
         if not clear:
             return now
         _, bundle, free = min(clear, key=lambda one: one[0])
-        rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
-        now = replace(now, rig=rig, bundle=bundle, free=free)
+        now = _with_unknowns(task, now, bundle, free)
 
 
-def _wider(task: Task, free: Free) -> list[Free]:
+def _with_unknowns(task: Task, now: Round, bundle: Bundle, free: Free) -> Round:
+    """The round with its observations adjusted with other unknowns of the lens."""
+    rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
+    return replace(now, rig=rig, bundle=bundle, free=free)
+
+
+def _wider(free: Free) -> list[Free]:
     """The unknowns with one more of the lens."""
     wider = []
-    if free.radial == "known" and bool(task.given.camera.five_numbers.all()):
-        wider.append(replace(free, radial=free.focal))
     if free.focal == "shared":
         wider.append(replace(free, focal="each"))
+    if free.radial == "shared":
+        wider.append(replace(free, radial="each"))
     if free.aspect == "known":
         wider.append(replace(free, aspect=free.focal))
     return wider
@@ -136,7 +153,7 @@ def _tried(task: Task, now: Round, free: Free) -> tuple[Bundle, Free, bool]:
         log = bundle.focal.log()
         clear = ((log - log.mean()).abs() > _CLEAR_SIGMAS * sigma.focal).any()
     elif free.radial != now.free.radial:
-        clear = (bundle.radial[:, 0].abs() > _CLEAR_SIGMAS * sigma.radial[:, 0]).all()
+        clear = ((bundle.radial - bundle.radial.mean(0)).abs() > _CLEAR_SIGMAS * sigma.radial)[:, 0].any()
     else:
         clear = (bundle.aspect.log().abs() > (_CLEAR_SIGMAS * sigma.aspect).clamp(min=_MIN_ASPECT)).any()
     return bundle, free, bool(clear) and bundle.cost < now.bundle.cost

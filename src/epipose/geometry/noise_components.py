@@ -25,8 +25,8 @@ from epipose.geometry.whitening import whitening_of_known
 
 # Standard deviations: what lies beyond the gate is left out, and within it Cauchy's loss is nearly a square, as normal
 # errors want it (a constant of 3 and a gate of 6 left the rotations of simulated cameras 5 per cent further off).
-_TUNING = 5.0
-_GATE = 4.0
+CAUCHY_SIGMAS = 5.0
+GATE_SIGMAS = 4.0
 _MIN_COUNT = 200  # residuals from which a noise is measured; fewer take the median of the others
 _MIN_NOISE, _MAX_NOISE = 0.1, 10.0  # times the expected one
 _ROUNDS = 2
@@ -49,13 +49,15 @@ def measured_noise(
     sigma = torch.full_like(observed.noise, 0.5)
     squared = torch.zeros_like(sigma)
     for _ in range(_ROUNDS):
-        tuned = replace(observed, noise=observed.noise * sigma * _TUNING)
+        tuned = replace(observed, noise=observed.noise * sigma * CAUCHY_SIGMAS)
         residual = triangulate_robust(R, t, *tuned.per_point()).residual.movedim(-1, 0)
-        squared = (residual * sigma * _TUNING).square()
+        squared = (residual * sigma * CAUCHY_SIGMAS).square()
         sigma = _factors(squared / usual, counted, part)
-    near = squared < (_GATE * sigma).square()
+    near = squared < (GATE_SIGMAS * sigma).square()
     return replace(
-        observed, noise=observed.noise * sigma * _TUNING, weight=observed.weight * (counted & near) * _TUNING**2
+        observed,
+        noise=observed.noise * sigma * CAUCHY_SIGMAS,
+        weight=observed.weight * (counted & near) * CAUCHY_SIGMAS**2,
     )
 
 
