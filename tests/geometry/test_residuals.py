@@ -90,7 +90,7 @@ def test_the_gradient_is_that_of_the_cost(case):
         return cost_after(problem, state, joints=joints.reshape(state.xyz.shape))
 
     by_joint = slope(moved_joint, len(some))
-    ours = 2 * equations.joint_g.flatten()[some]
+    ours = 2 * equations.joint_g.permute(2, 1, 0).flatten()[some]
     assert torch.allclose(ours, by_joint, rtol=1e-4, atol=1e-2)
 
 
@@ -98,9 +98,9 @@ def curvature(equations, shared: torch.Tensor, joints: torch.Tensor, parent: tor
     """d^T H d of an arrow."""
     above = torch.where((parent >= 0)[:, None], joints[:, parent.clamp(min=0)], 0.0)
     total = shared @ equations.shared @ shared
-    total = total + torch.einsum("fja,fjab,fjb->", joints, equations.joint, joints)
-    total = total + 2 * torch.einsum("fja,fjab,fjb->", joints, equations.to_parent, above)
-    return float(total + 2 * torch.einsum("fja,fjas,s->", joints, equations.to_shared, shared))
+    total = total + torch.einsum("fja,abjf,fjb->", joints, equations.joint, joints)
+    total = total + 2 * torch.einsum("fja,bajf,fjb->", joints, equations.to_parent, above)
+    return float(total + 2 * torch.einsum("fja,sajf,s->", joints, equations.to_shared, shared))
 
 
 @every_case
@@ -171,7 +171,7 @@ def test_a_joint_behind_a_camera_that_sees_it_is_impossible_and_an_unseen_one_is
     behind = state.xyz.clone()
     behind[2, 3] = camera.center[0] - camera.R[0, 2]
     assert problem.cost(state._replace(xyz=behind)) == math.inf
-    problem.weight[:, 2, 3] = 0
+    problem.weight[:, 3, 2] = 0
     assert problem.cost(state._replace(xyz=behind)) < 1e-9
 
 
@@ -179,10 +179,10 @@ def test_the_cameras_stay_where_they_are_when_they_are_known():
     problem, truth = scene(CASES["poses"], pixels=0.5)
     camera = rig().camera
     start = truth.xyz + 0.01 * torch.randn(truth.xyz.shape, generator=torch.Generator().manual_seed(3)).double()
-    x = problem.x / 1.05
+    x = problem.x.permute(0, 3, 2, 1) / 1.05
     free = Free(poses=False, focal="shared")
     found = bundle_adjust(
-        BundleProblem(x, problem.weight, problem.noise, H36M17.bones, free), camera.R, camera.t, start
+        BundleProblem(x, problem.weight.mT, problem.noise.mT, H36M17.bones, free), camera.R, camera.t, start
     )
     assert torch.equal(found.R, camera.R)
     assert torch.equal(found.t, camera.t)
