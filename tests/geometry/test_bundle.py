@@ -6,7 +6,6 @@ from scipy.optimize import least_squares, minimize
 
 from epipose.geometry.align import similarity_between
 from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
-from epipose.geometry.levenberg_marquardt import next_gain
 from epipose.geometry.rotation import angle_between, exp
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import detections, moving_skeleton, rig
@@ -236,11 +235,3 @@ def test_with_lens_clock_and_bones_scipy_finds_no_better_minimum():
     theirs = minimize(with_gradient, flat, jac=True, method="L-BFGS-B", options={"maxiter": 3000, "maxfun": 4000})
     assert found.cost <= theirs.fun * (1 + 2e-3)
     assert found.cost == pytest.approx(theirs.fun, rel=0.05)
-
-
-def test_it_ends_when_the_next_step_is_not_worth_its_time():
-    """Gains of 100, 1: the next one will be about 0.01. Slow or growing gains, and a first one, are their own measure."""
-    assert next_gain(1.0, 100.0) == pytest.approx(0.01)
-    assert next_gain(90.0, 100.0) == pytest.approx(81.0)
-    assert next_gain(2.0, 1.0) == 2.0
-    assert next_gain(3.0, 0.0) == 3.0

@@ -67,7 +67,7 @@ def uncertainty(
 
 
 def joint_scores(
-    residuals: BundleResiduals, found: Bundle, by_shared: Float[Tensor, "frame joint 3 shared"]
+    residuals: BundleResiduals, found: Bundle, by_shared: Float[Tensor, "shared 3 joint frame"]
 ) -> tuple[Float[Tensor, "frame joint shared"], float]:
     """Gradient of every joint in every frame by the shared unknowns, and the curvature of the loss over its weights."""
     images = residuals.images(found)
