@@ -216,3 +216,16 @@ def test_steps_turn_and_shift_each_camera_in_its_own_axes():
     turn, shift = step.reshape(4, 6)[:, :3], step.reshape(4, 6)[:, 3:]
     assert torch.allclose(moved.R, exp(turn) @ truth.R)
     assert torch.allclose(moved.t, truth.t + shift)
+
+
+def test_a_point_that_one_view_alone_sees_says_nothing_of_the_cameras():
+    """Its depth is open, so its equations are singular; what it takes from the cameras is all that it gives them."""
+    problem, truth = scene(CASES["poses"], pixels=1.0)
+    state = randomly_moved(problem, truth, 0.003)
+    problem.weight[1:, ::3, 1] = 0
+    with_them = problem.equations(state).damped(0.0).eliminate()
+    problem.weight[:, ::3, 1] = 0
+    without = problem.equations(state).damped(0.0).eliminate()
+    scale = float(without.shared.diagonal().max())
+    assert float((with_them.shared - without.shared).abs().max()) < 1e-6 * scale
+    assert float((with_them.shared_g - without.shared_g).abs().max()) < 1e-6 * float(without.shared_g.abs().max())
