@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import cycle
 
 import pytest
 import torch
@@ -120,7 +121,7 @@ def test_the_mirrored_world_is_left(views, monkeypatch):
 )
 def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mirrored, taken, monkeypatch):
     """Knees and noses point forward; they do not count where the images are clear."""
-    adjust, cost = epipose.calibration.initial_rig.bundle_adjust, iter([1.0, cost_of_the_mirrored])
+    adjust, cost = epipose.calibration.initial_rig.bundle_adjust, cycle([1.0, cost_of_the_mirrored])
     worlds = []
 
     def adjusted(*args, **kwargs):
@@ -130,11 +131,26 @@ def test_where_both_worlds_fit_alike_the_persons_anatomy_decides(cost_of_the_mir
     monkeypatch.setattr(epipose.calibration.initial_rig, "bundle_adjust", adjusted)
     walk, _ = walker(40, H36M17, radius=1.0)
     found = initial(clip(some(3), walk), some(3))
-    expected = worlds[0 if taken == "proper" else 1]
+    assert len(worlds) == 4  # early in the adjustment they were too much alike
+    expected = worlds[2 if taken == "proper" else 3]
     assert torch.equal(found.rig.camera.R, expected.R)
     assert found.mirror_cost == pytest.approx(max(cost_of_the_mirrored, 1 / cost_of_the_mirrored), rel=1e-6) or (
         cost_of_the_mirrored == 0.99 and found.mirror_cost == pytest.approx(0.99)
     )
+
+
+def test_worlds_that_are_clearly_apart_are_adjusted_no_further(monkeypatch):
+    adjust, gains = epipose.calibration.initial_rig.bundle_adjust, []
+
+    def adjusted(*args, **kwargs):
+        gains.append(kwargs["min_gain"])
+        return adjust(*args, **kwargs)
+
+    monkeypatch.setattr(epipose.calibration.initial_rig, "bundle_adjust", adjusted)
+    found = initial(clip(some(3)), some(3))
+    assert gains == [1e-2, 1e-2]
+    assert found.mirror_cost > 2
+    assert worst_degrees(found.rig, some(3)) < 1
 
 
 @pytest.mark.slow

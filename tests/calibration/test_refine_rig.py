@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 
+import epipose.calibration.adjustment
 import epipose.calibration.initial_rig
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.refine_rig import refine_rig
@@ -161,6 +162,24 @@ def test_swapped_frames_are_repaired_and_told():
     found = refine_rig(poses, start(rig()), ALL)
     assert found.swapped.nonzero().tolist() == [[2, frame] for frame in range(10, 18)]
     assert worst_degrees(found.rig, rig()) < 0.3
+
+
+def test_swaps_are_looked_for_again_only_where_the_cameras_have_turned(monkeypatch):
+    correct, looked_at = epipose.calibration.adjustment.correct_swaps, []
+
+    def counted(observed, R, t, flip):
+        looked_at.append(R)
+        return correct(observed, R, t, flip)
+
+    monkeypatch.setattr(epipose.calibration.adjustment, "correct_swaps", counted)
+    refine_rig(clip(rig()), rig(), ALL)
+    assert len(looked_at) == 1
+    looked_at.clear()
+    turn = exp(torch.tensor([[0.0, 0.0, 0.0], [0.03, 0.0, 0.0], [0.0, 0.03, 0.0], [0.0, 0.0, 0.03]]).double())
+    off = dataclasses.replace(rig(), camera=rig().camera.with_pose(turn @ rig().camera.R, rig().camera.t))
+    refine_rig(clip(rig()), off, ALL)
+    assert len(looked_at) == 2
+    assert float(angle_between(*looked_at).max()) > 0.01
 
 
 def test_only_the_frames_asked_for_are_looked_at():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from epipose.geometry.levenberg_marquardt import levenberg_marquardt
+from epipose.geometry.levenberg_marquardt import levenberg_marquardt, next_gain
 
 
 def cost(state):
@@ -44,7 +44,7 @@ def test_without_a_step_that_helps_it_ends_where_it_began():
         return lambda damping: tried.append(damping) or state + 1
 
     assert levenberg_marquardt(2.0, uphill, float, steps=1000, min_gain=0.0) == 2.0
-    assert tried == pytest.approx([10.0**power for power in range(-4, 9)])
+    assert tried == pytest.approx([1e-4, 1e-3, 1e-1, 1e2, 1e6])  # harder each time
 
 
 def test_it_ends_after_a_small_gain_and_after_so_many_steps():
@@ -53,3 +53,11 @@ def test_it_ends_after_a_small_gain_and_after_so_many_steps():
 
     assert levenberg_marquardt(1.0, halved, float, steps=3, min_gain=0.0) == 0.125
     assert levenberg_marquardt(1.0, halved, float, steps=100, min_gain=1.5) == 0.5  # it gained as much as is left
+
+
+def test_it_ends_when_the_next_step_is_not_worth_its_time():
+    """Gains of 100, 1: the next one will be about 0.01. Slow or growing gains, and a first one, are their own measure."""
+    assert next_gain(1.0, 100.0) == pytest.approx(0.01)
+    assert next_gain(90.0, 100.0) == pytest.approx(81.0)
+    assert next_gain(2.0, 1.0) == 2.0
+    assert next_gain(3.0, 0.0) == 3.0

@@ -8,6 +8,9 @@ import torch
 from epipose.geometry.bundle import BundleProblem, bundle_adjust
 from epipose.geometry.noise_components import CAUCHY_SIGMAS, measured_noise, part_weights
 from epipose.geometry.observations import observe
+from epipose.geometry.parameters import Priors
+from epipose.geometry.part_equations import equations_of_parts
+from epipose.geometry.residuals import BundleResiduals
 from epipose.poses import Poses2D
 from epipose.skeletons import BLAZEPOSE33, H36M17
 from tests.helpers.synthetic import moving_skeleton, rig
@@ -125,3 +128,13 @@ def test_joints_that_err_together_are_one_part():
     assert H36M17.error_parts[H36M17.index("head")] == H36M17.error_parts[H36M17.index("neck_nose")]
     face = BLAZEPOSE33.error_parts[:11]
     assert len(face.unique()) == 1
+
+
+def test_the_equations_of_all_parts_add_up_to_those_of_the_whole():
+    observed, true, _ = seen(3.0)
+    problem, found = adjusted(observed, true)
+    parts = equations_of_parts(problem, found, [(part == PART).nonzero()[:, 0] for part in range(int(PART.max()) + 1)])
+    none = dataclasses.replace(problem, bones=(), priors=Priors())
+    whole = BundleResiduals(none, found.xyz, None).equations(found).damped(0.0).eliminate()
+    assert torch.allclose(torch.stack([of.shared for of in parts]).sum(0), whole.shared, rtol=1e-6, atol=1e-3)
+    assert torch.allclose(torch.stack([of.shared_g for of in parts]).sum(0), whole.shared_g, rtol=1e-6, atol=1e-3)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from epipose.geometry.schur import Arrow, Tree, inverse_3x3
+from epipose.geometry.schur import Arrow, Tree, backward_, cholesky_3x3, forward_
 from epipose.skeletons import BLAZEPOSE33, H36M17
 
 # Two trees and two joints on their own; parents stand before and behind their children.
@@ -45,10 +45,10 @@ def random_system(frames, joints, bones, shared, seed=0):
     for frame in range(frames):
         for joint in range(joints):
             here = place(frame, joint)
-            arrow.joint[frame, joint], arrow.joint_g[frame, joint] = H[here, here], g[here]
-            arrow.to_shared[frame, joint] = H[here, :shared]
+            arrow.joint[..., joint, frame], arrow.joint_g[..., joint, frame] = H[here, here], g[here]
+            arrow.to_shared[..., joint, frame] = H[:shared, here]
             if joint in parent:
-                arrow.to_parent[frame, joint] = H[here, place(frame, parent[joint])]
+                arrow.to_parent[..., joint, frame] = H[place(frame, parent[joint]), here]
     return arrow, H, g
 
 
@@ -70,7 +70,7 @@ def test_what_remains_is_the_schur_complement(system):
     eliminated = arrow.eliminate()
     assert torch.allclose(eliminated.shared, H[:S, :S] - H[:S, S:] @ by_shared, rtol=1e-8, atol=1e-9)
     assert torch.allclose(eliminated.shared_g, g[:S] - by_shared.mT @ g[S:], rtol=1e-8, atol=1e-9)
-    assert torch.allclose(eliminated.by_shared().reshape(-1, S), by_shared, rtol=1e-8, atol=1e-9)
+    assert torch.allclose(eliminated.by_shared().permute(3, 2, 1, 0).reshape(-1, S), by_shared, rtol=1e-8, atol=1e-9)
 
 
 def test_the_joints_follow_any_step_of_the_shared_unknowns():
@@ -111,13 +111,20 @@ def test_a_direction_that_goes_uphill_gives_no_step():
 def test_a_joint_that_nothing_holds_gives_no_step_until_damped():
     arrow, _, _ = random_system(*SYSTEMS["no bones"])
     for field in (arrow.joint, arrow.joint_g, arrow.to_shared):
-        field[1, 2] = 0
+        field[..., 2, 1] = 0
     assert arrow.solve() is None
     damped = arrow.damped(1e-4).solve()
     assert damped is not None
     assert float(damped[1][1, 2].abs().max()) == 0
 
 
-def test_inverse_of_small_matrices():
-    M = torch.randn(5, 4, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert torch.allclose(inverse_3x3(M), torch.linalg.inv(M), rtol=1e-8, atol=1e-8)
+def test_factors_of_small_matrices_solve_as_a_dense_solver_does():
+    generator = torch.Generator().manual_seed(0)
+    A, right = (torch.randn(4, 5, 3, n, generator=generator, dtype=torch.float64) for n in (6, 2))
+    H = A @ A.mT
+    L, rows = cholesky_3x3(H.permute(2, 3, 0, 1)), right.permute(3, 2, 0, 1).clone()
+    forward_(L, rows)
+    lower = torch.linalg.cholesky(H)
+    assert torch.allclose(rows.permute(2, 3, 1, 0), torch.linalg.solve(lower, right), rtol=1e-8, atol=1e-8)
+    backward_(L, rows)
+    assert torch.allclose(rows.permute(2, 3, 1, 0), torch.linalg.solve(H, right), rtol=1e-8, atol=1e-8)

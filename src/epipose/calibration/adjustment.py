@@ -17,6 +17,7 @@ from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors, bundle_
 from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.noise_components import measured_noise, part_weights
 from epipose.geometry.observations import Observations, observe, same_rays
+from epipose.geometry.rotation import angle_between
 from epipose.geometry.sampling import stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
 from epipose.geometry.view_graph import triangulate_views
@@ -25,6 +26,7 @@ from epipose.poses import Poses2D
 
 FEW_FRAMES = 150  # for the rounds before the last
 EARLY_STEPS = 15
+_SAME_SWAPS = 0.01  # radians
 _LATE_STEPS = 30  # of an adjustment that starts where another ended
 
 
@@ -61,6 +63,7 @@ class Round:
     raw: Observations  # by the given intrinsics, as they were weighted
     observed: Observations  # by the rig's intrinsics
     swapped: Bool[Tensor, "view frame"]
+    swaps_R: Float[Tensor, "view 3 3"]  # the cameras' rotations when swaps were last looked for
     agreed: Float[Tensor, "frame joint"]  # 1 where two views or more agree on the point
     joint_weight: Float[Tensor, " joint"]  # of each joint in ``raw``
     bones: bool = False  # whether bones of constant length took part
@@ -80,7 +83,7 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     """Correct swaps, triangulate, adjust: once."""
     skeleton, free = task.poses.skeleton, setting.free
     R, t = rig.camera.R, rig.camera.t
-    observed, swapped = correct_swaps(task.rays(rig).frames(setting.frames), R, t, skeleton.flip)
+    observed, swapped, swaps_R = _with_swaps_corrected(task, rig, setting.frames, before)
     raw = observed
     if not free.lens_known:  # the adjustment takes rays by the given intrinsics, which it corrects
         raw = task.rays(replace(task.given, lag=rig.lag)).frames(setting.frames).swapped(swapped, skeleton.flip)
@@ -98,7 +101,21 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     problem = task.problem(raw, free)
     bundle = bundle_adjust(problem, R, t, xyz, start=start, steps=setting.steps, min_gain=min_gain)
     rig = replace(rig, camera=with_intrinsics(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
-    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, agreed, weight)
+    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, swaps_R, agreed, weight)
+
+
+def _with_swaps_corrected(
+    task: Task, rig: Rig, frames: Tensor, before: Round | None
+) -> tuple[Observations, Bool[Tensor, "view frame"], Float[Tensor, "view 3 3"]]:
+    """Observations with sides right, which were swapped, and the rotations that it was found with.
+
+    Swaps are as wide as a body: cameras that have turned by less than `_SAME_SWAPS` see the same ones.
+    """
+    observed, R, flip = task.rays(rig).frames(frames), rig.camera.R, task.poses.skeleton.flip
+    last = before if before is not None and torch.equal(frames, before.frames) else None
+    if last is not None and float(angle_between(R, last.swaps_R).max()) < _SAME_SWAPS:
+        return observed.swapped(last.swapped, flip), last.swapped, last.swaps_R
+    return *correct_swaps(observed, R, rig.camera.t, flip), R
 
 
 def reweighted(task: Task, now: Round) -> Round:
@@ -107,7 +124,7 @@ def reweighted(task: Task, now: Round) -> Round:
     return replace(now, joint_weight=part_weights(base, now.bundle, task.poses.skeleton.error_parts))
 
 
-def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
+def again(task: Task, now: Round, free: Free, bones: bool = False, min_gain: float = 1e-5) -> Bundle:
     """Adjust once more from where a round ended, with other unknowns."""
     was = now.bundle
     return bundle_adjust(
@@ -116,8 +133,9 @@ def again(task: Task, now: Round, free: Free, bones: bool = False) -> Bundle:
         was.t,
         was.xyz,
         start=was,
+        bone_sigma=was.bone_sigma if bones and len(was.bone_sigma) else None,  # bones that were held before
         steps=_LATE_STEPS,
-        min_gain=1e-5,
+        min_gain=min_gain,
     )
 
 

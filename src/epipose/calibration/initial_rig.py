@@ -20,7 +20,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, EpiposeError
-from epipose.geometry.bundle import BundleProblem, Priors, bundle_adjust
+from epipose.geometry.bundle import Bundle, BundleProblem, Priors, bundle_adjust
 from epipose.geometry.degeneracy import MIN_OFF_PLANE, off_plane
 from epipose.geometry.mirror_ambiguity import mirrored_world
 from epipose.geometry.observations import Observations, observe
@@ -42,6 +42,9 @@ _FOCAL_VIEWS = 6
 _EQUAL_FOCALS = 0.02  # share of the cost by which focal lengths must differ to be told apart
 _MIN_SHARED = 50  # joints that both views see, for a relative pose
 _PLANE_POINTS = 300  # by which the parallax of two views is judged before their pose is known
+_CLEAR_COST_RATIO = 2.0  # of the two that need no further adjustment to be told apart
+_EARLY_GAIN = 1e-2  # share of the cost: where the adjustment to see that ends
+_MIRROR_ITERATIONS = 100  # of RANSAC: nearly all points agree with the right one of the two poses
 _MIN_COST_DIFFERENCE = 0.02  # share, between a world and its mirror image, that tells them apart
 
 
@@ -201,7 +204,7 @@ def _mirrored_video(
 
     def cost(x: Tensor, confidence: Tensor) -> float:
         weight = confidence * agreed
-        pose = resect(xyz, x, weight, float(noise.median()))
+        pose = resect(xyz, x, weight, float(noise.median()), _MIRROR_ITERATIONS)
         if pose is None:
             return math.inf
         r = (reproject(*pose, xyz).x - x) / noise[..., None]
@@ -210,8 +213,9 @@ def _mirrored_video(
     plain = cost(x, confidence)
     if flip is not None:
         x, confidence = x[:, list(flip)], confidence[:, list(flip)]
-        plain = min(plain, cost(x, confidence))
     mirrored = cost(x * x.new_tensor([-1.0, 1.0]), confidence)
+    if flip is not None and mirrored < plain:  # or is it left and right alone?
+        plain = min(plain, cost(x, confidence))
     if not math.isfinite(plain):
         return 0.0 if math.isfinite(mirrored) else math.inf  # neither way: nothing to compare
     return mirrored / max(plain, 1e-12)
@@ -231,9 +235,16 @@ def _unmirrored(
         skeleton.bones,
         priors=Priors(symmetric=skeleton.bone_flip),
     )
-    worlds = [bundle_adjust(problem, *start, steps=15) for start in ((R, t, xyz), mirrored_world(R, t, xyz, agreed))]
-    worlds.sort(key=lambda world: world.cost)
-    ratio = worlds[1].cost / max(worlds[0].cost, 1e-12)
+
+    def adjusted(min_gain: float) -> tuple[list[Bundle], float]:
+        starts = ((R, t, xyz), mirrored_world(R, t, xyz, agreed))
+        worlds = [bundle_adjust(problem, *start, steps=15, min_gain=min_gain) for start in starts]
+        worlds.sort(key=lambda world: world.cost)
+        return worlds, worlds[1].cost / max(worlds[0].cost, 1e-12)
+
+    worlds, ratio = adjusted(_EARLY_GAIN)
+    if ratio < _CLEAR_COST_RATIO:
+        worlds, ratio = adjusted(1e-6)
     if ratio < 1 + _MIN_COST_DIFFERENCE:
         person = [handedness(world.xyz, agreed, skeleton) for world in worlds]
         if person[0].significant and person[0].score < 0 < person[1].score:

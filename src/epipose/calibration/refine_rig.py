@@ -82,9 +82,9 @@ def refine_rig(
         now = with_supported_lags(task, now, frames)
     for _ in range(_WEIGHT_ROUNDS):
         now = until_lags_rest(task, reweighted(task, now), Setting(frames, now.free, measured=True), most=2)
+    sigma = sigma_of(task, now, now.bundle, now.free)
     if options.constant_bones:
-        now = with_supported_bones(task, now)
-    sigma = sigma_of(task, now, now.bundle, now.free, now.bones)
+        now, sigma = with_supported_bones(task, now, sigma)
     doubt = intrinsics_doubt(task, now) if options.focal == "known" else assumption_doubt(task, now, sigma)
     problem = task.problem(now.raw, now.free, now.bones)
     return RefinedRig(now.rig, sigma, now.free, now.observed, now.swapped, now.agreed, doubt, problem, now.bundle)
@@ -94,6 +94,5 @@ def _early(task: Task, start: Rig, frames: Tensor, free: Free) -> Round:
     """Rounds on a few frames: as expected of a detector first, then with its noise and part weights as measured."""
     few = Setting(frames[evenly(len(frames), FEW_FRAMES)], free, EARLY_STEPS)
     now = adjusted(task, start, few, None)
-    now = adjusted(task, now.rig, few, now)
     now = adjusted(task, now.rig, replace(few, measured=True), now)
     return adjusted(task, now.rig, replace(few, measured=True), reweighted(task, now))

@@ -39,6 +39,7 @@ _MIN_ASPECT = 0.02  # of fx / fy: pixels are square, or not at all
 # Share of the sigma of the cameras that must be left with constant bones: their lengths come from the same noisy joints,
 # and where the images alone determine the cameras they were seen to harm as often as to help (docs/benchmarks.md).
 _MAX_SIGMA_WITH_BONES = 0.95
+_TRIAL_GAIN, _BONES_GAIN = 1e-3, 1e-4  # share of the cost at which the adjustment with bones ends
 _DOUBT_FRAMES, _DOUBT_SIGMAS = 80, 3.0
 _DOUBTING = Priors(focal_sigma=0.5, center_sigma=0.1, aspect_sigma=0.2)  # of intrinsics that were given
 
@@ -159,16 +160,19 @@ def _tried(task: Task, now: Round, free: Free) -> tuple[Bundle, Free, bool]:
     return bundle, free, bool(clear) and bundle.cost < now.bundle.cost
 
 
-def with_supported_bones(task: Task, now: Round) -> Round:
-    """Hold bones to constant lengths where that makes the cameras clearly more certain."""
-    with_bones = again(task, now, now.free, bones=True)
-    before = sigma_of(task, now, now.bundle, now.free).between.max()
-    after = sigma_of(task, now, with_bones, now.free, bones=True).between.max()
-    if not float(after) < _MAX_SIGMA_WITH_BONES * float(before):
-        return now
-    camera = with_intrinsics(task.given.camera, with_bones, now.free)
-    rig = replace(now.rig, camera=camera, lag=now.rig.lag - now.bundle.lag + with_bones.lag)
-    return replace(now, rig=rig, bundle=with_bones, bones=True)
+def with_supported_bones(task: Task, now: Round, sigma: Uncertainty) -> tuple[Round, Uncertainty]:
+    """Hold bones to constant lengths where that makes the cameras clearly more certain than ``sigma``.
+
+    The first steps show it: sigma hardly changes any more in the many small ones that end an adjustment with bones.
+    """
+    tried = again(task, now, now.free, bones=True, min_gain=_TRIAL_GAIN)
+    with_bones = sigma_of(task, now, tried, now.free, bones=True)
+    if not float(with_bones.between.max()) < _MAX_SIGMA_WITH_BONES * float(sigma.between.max()):
+        return now, sigma
+    bundle = again(task, replace(now, bundle=tried), now.free, bones=True, min_gain=_BONES_GAIN)
+    camera = with_intrinsics(task.given.camera, bundle, now.free)
+    rig = replace(now.rig, camera=camera, lag=now.rig.lag - now.bundle.lag + bundle.lag)
+    return replace(now, rig=rig, bundle=bundle, bones=True), with_bones
 
 
 def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:

@@ -10,7 +10,6 @@ Cauchy weights, re-weighted in every step.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -18,10 +17,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.gauge import in_frame_of
+from epipose.geometry.image_residuals import in_columns
 from epipose.geometry.levenberg_marquardt import Stepped, levenberg_marquardt
 from epipose.geometry.parameters import Bundle, BundleProblem, Free, Priors
+from epipose.geometry.point_solver import Columns, search
 from epipose.geometry.residuals import BundleResiduals
-from epipose.geometry.triangulate import triangulate_from
 
 _POINT_STEPS = 5  # of every point by itself after each step of all
 
@@ -43,25 +43,21 @@ def bundle_adjust(
 
     ``R``, ``t`` (cam_from_world) and ``xyz``: where the search begins. ``start``: an earlier result whose intrinsics
     and lags to go on from. ``bone_sigma``: the expected error of the logarithm of a bone's length, where it cannot be
-    measured on ``xyz`` because that was adjusted before. It ends when a step gains less than the share ``min_gain`` of
-    the cost; cameras come to rest long before the last badly seen point does. The world frame and the scale are free in
-    the equations; they come back as camera 0 and as the distance between cameras 0 and 1 of the start.
+    measured on ``xyz`` because that was adjusted before. It ends when the next step can be expected to gain less than
+    the share ``min_gain`` of the cost; cameras come to rest long before the last badly seen point does. The world frame
+    and the scale are free in the equations; they come back as camera 0 and as the distance between cameras 0 and 1 of
+    the start.
     """
-    shape = xyz.shape
-    free_joints = not problem.bones and problem.priors.smoothness is None
-    points_only = free_joints and problem.free == Free()
-    if free_joints:
-        problem, xyz = _with_joints_as_frames(problem), xyz.reshape(-1, 1, 3)
+    points_alone = not problem.bones and problem.priors.smoothness is None and problem.free.lens_known
     residuals = BundleResiduals(problem, xyz, bone_sigma)
-    linearised = partial(_linearised, residuals, problem if points_only else None)
+    linearised = partial(_linearised, residuals, points_alone)
     state = residuals.start(R, t, xyz, start)
     state = levenberg_marquardt(state, linearised, attrgetter("cost"), steps=steps, min_gain=min_gain)
-    state = state._replace(xyz=state.xyz.reshape(shape))
     return in_frame_of(state, R, t) if problem.free.poses else state
 
 
-def _linearised(residuals: BundleResiduals, points: BundleProblem | None, state: Bundle) -> Stepped[Bundle]:
-    """The equations at a state, as `levenberg_marquardt` takes them; ``points`` are refined by themselves, if given."""
+def _linearised(residuals: BundleResiduals, points_alone: bool, state: Bundle) -> Stepped[Bundle]:
+    """The equations at a state, as `levenberg_marquardt` takes them; ``points_alone``: each is refined by itself, too."""
     equations = residuals.equations(state)
 
     def stepped(damping: float) -> Bundle | None:
@@ -69,22 +65,16 @@ def _linearised(residuals: BundleResiduals, points: BundleProblem | None, state:
         if step is None:
             return None
         candidate = residuals.moved(state, *step)
-        candidate = candidate if points is None else _with_points_refined(points, candidate)
+        candidate = _with_points_refined(residuals, candidate) if points_alone else candidate
         return candidate._replace(cost=residuals.cost(candidate))
 
     return stepped
 
 
-def _with_joints_as_frames(problem: BundleProblem) -> BundleProblem:
-    """Nothing ties the joints of a frame together: every joint becomes a frame of its own."""
-    views = len(problem.x)
-    x, weight, noise = (of.reshape(views, -1, 1, *of.shape[3:]) for of in (problem.x, problem.weight, problem.noise))
-    velocity = None if problem.velocity is None else problem.velocity.reshape(x.shape)
-    return replace(problem, x=x, weight=weight, noise=noise, velocity=velocity)
-
-
-def _with_points_refined(problem: BundleProblem, state: Bundle) -> Bundle:
+def _with_points_refined(residuals: BundleResiduals, state: Bundle) -> Bundle:
     """The state with every point refined by itself: most converge long before the few that were seen badly."""
-    x, weight, noise = (of[:, :, 0].movedim(0, 1) for of in (problem.x, problem.weight, problem.noise))
-    points = triangulate_from(state.xyz[:, 0], state.R, state.t, x, weight, noise, steps=_POINT_STEPS)
-    return state._replace(xyz=points.xyz[:, None])
+    x = residuals.read_at(state.lag)
+    columns = Columns(x.flatten(2), residuals.weight.flatten(1), residuals.noise.flatten(1))
+    start = in_columns(state.xyz)
+    xyz = search(start.flatten(1), state.R, state.t, columns, _POINT_STEPS)
+    return state._replace(xyz=xyz.reshape(start.shape).permute(2, 1, 0))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from epipose.geometry.observations import Observations
 from epipose.geometry.parameters import Bundle, BundleProblem
-from epipose.geometry.part_equations import equations_of_joints
+from epipose.geometry.part_equations import equations_of_parts
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.whitening import whitening_of_known
 
@@ -98,7 +98,8 @@ def part_weights(problem: BundleProblem, found: Bundle, part: Int[Tensor, " join
     """
     numbers = [(part == p).nonzero()[:, 0] for p in range(int(part.max()) + 1)]
     numbers = [joints for joints in numbers if bool((problem.weight[:, :, joints] > 0).any())]
-    curvatures, pulls = zip(*(equations_of_joints(problem, found, joints) for joints in numbers), strict=True)
+    parts = equations_of_parts(problem, found, numbers)
+    curvatures, pulls = [of.shared for of in parts], [of.shared_g for of in parts]
     whiten = whitening_of_known(torch.stack(curvatures).sum(0))
     factors = _shrunk(*_variance_factors([whiten.mT @ H @ whiten for H in curvatures], [whiten.mT @ g for g in pulls]))
     weight = found.R.new_ones(len(part))

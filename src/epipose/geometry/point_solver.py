@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+_MIN_GAIN = 1e-6  # in units of the cost, of the last step of a point
 _BEHIND_COST = 1e3  # of a point behind a camera that has a keypoint for it
 
 
@@ -116,7 +117,7 @@ def search(
         gain = (state[4:7] * step).sum(0)
         state = torch.where(better, new, state)
         damping = torch.where(better, damping / 10, damping * 10).clamp(1e-9, 1e9)
-        done |= gain <= 1e-9 + 4 * torch.finfo(start.dtype).eps * state[3]
+        done |= gain <= _MIN_GAIN + 4 * torch.finfo(start.dtype).eps * state[3]
         if int(done.sum()) > 0.25 * len(done):
             found[:, active] = state[:3]
             active, damping, state, columns = active[~done], damping[~done], state[:, ~done], columns.at(~done)

@@ -36,6 +36,7 @@ from epipose.geometry.robust import mean_robust_cost, robust_weight
 from epipose.geometry.rotation import exp, hat
 
 _MAX_START_POINTS = 4000  # RANSAC gains nothing from more, nor does the choice between its answers
+_START_STEPS = 4  # of refinement, after which the best start is clear
 _MAX_SIGMA = math.pi  # radians, of an angle
 _MIN_GAIN = 1e-9  # of a step, as a share of the cost
 _MIN_NOISE_RATIO = 0.1  # of a detector's error over the expected one
@@ -98,7 +99,7 @@ def relative_pose(
     points = (a[usable], b[usable], weight[usable])
     some = torch.randperm(len(points[0]), generator=torch.Generator().manual_seed(seed))[:_MAX_START_POINTS]
     few = (points[0][some], points[1][some], points[2][some])
-    starts = [refine_relative_pose(R, t, *few, noise, steps=15) for R, t in _starts(*points, noise, seed)]
+    starts = [refine_relative_pose(R, t, *few, noise, _START_STEPS) for R, t in _starts(*points, noise, seed)]
     if not starts:
         raise CalibrationError(
             "No relative pose fits the joints of these two views; they may not show the same person."

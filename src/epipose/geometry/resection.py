@@ -30,7 +30,9 @@ class PnP(NamedTuple):
         return torch.from_numpy(cv2.Rodrigues(self.rotation)[0]), torch.from_numpy(self.translation[:, 0])
 
 
-def pnp_ransac(xyz: Float[np.ndarray, "point 3"], x: Float[np.ndarray, "point 2"], max_error: float) -> PnP | None:
+def pnp_ransac(
+    xyz: Float[np.ndarray, "point 3"], x: Float[np.ndarray, "point 2"], max_error: float, iterations: int = _ITERATIONS
+) -> PnP | None:
     """Perspective-n-point by RANSAC for points seen at ``x`` on z = 1; None where no finite pose is found.
 
     ``max_error``: of an inlier, in the unit of ``x``.
@@ -41,7 +43,7 @@ def pnp_ransac(xyz: Float[np.ndarray, "point 3"], x: Float[np.ndarray, "point 2"
             np.ascontiguousarray(x),
             np.eye(3),
             None,
-            iterationsCount=_ITERATIONS,
+            iterationsCount=iterations,
             reprojectionError=max_error,
             flags=cv2.SOLVEPNP_SQPNP,
         )
@@ -58,6 +60,7 @@ def resect(
     x: Float[Tensor, "frame joint 2"],
     weight: Float[Tensor, "frame joint"],
     noise: float,
+    iterations: int = _ITERATIONS,
 ) -> tuple[Float[Tensor, "3 3"], Float[Tensor, "3"]] | None:
     """cam_from_world of a camera that sees known points at ``x`` on z = 1; None with fewer than 8 of weight above 0.
 
@@ -66,7 +69,7 @@ def resect(
     usable = weight > 0
     if int(usable.sum()) < MIN_POINTS:
         return None
-    found = pnp_ransac(xyz[usable].numpy(), x[usable].numpy(), 2 * noise)
+    found = pnp_ransac(xyz[usable].numpy(), x[usable].numpy(), 2 * noise, iterations)
     return None if found is None else found.pose()
 
 

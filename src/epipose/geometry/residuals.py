@@ -3,33 +3,23 @@
 Four kinds: a keypoint in an image, a bone that keeps its length, a joint that moves smoothly, and what is known of
 intrinsics and lags beforehand. Each adds its part to the normal equations (schur.py). Residuals are in units of their
 expected error, so that costs of different kinds may be added; all but the priors on intrinsics and lags go through
-Cauchy's log(1 + r^2), which lets single wrong ones pass.
+Cauchy's log(1 + r^2), which lets single wrong ones pass. Inside, joints and frames are the last axes (see schur.py).
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from epipose.geometry.image_residuals import ImageResiduals, in_columns
 from epipose.geometry.parameters import Bundle, BundleProblem, Sharing
-from epipose.geometry.reprojection import MIN_DEPTH, perspective
+from epipose.geometry.reprojection import MIN_DEPTH
 from epipose.geometry.robust import MAD_TO_SIGMA, robust_cost, robust_weight
 from epipose.geometry.rotation import exp
-from epipose.geometry.schur import Arrow, Tree
+from epipose.geometry.schur import Arrow, Tree, products
 
 _MIN_BONE_SIGMA = 0.01  # of the logarithm of a length: no bone is held stiffer than to one per cent
-
-
-class ImageResiduals(NamedTuple):
-    """Reprojection residuals and their derivatives."""
-
-    r: Float[Tensor, "view frame joint 2"]
-    w: Float[Tensor, "view frame joint"]  # confidence times Cauchy's weight
-    by_camera: Float[Tensor, "view frame joint 2 unknown"]
-    by_point: Float[Tensor, "view frame joint 2 3"]
 
 
 class BundleResiduals:
@@ -38,16 +28,18 @@ class BundleResiduals:
     def __init__(
         self, problem: BundleProblem, xyz: Float[Tensor, "frame joint 3"], bone_sigma: Float[Tensor, " bone"] | None
     ) -> None:
-        self.x, self.weight, self.noise = problem.x, problem.weight, problem.noise
+        self.x = problem.x.permute(0, 3, 2, 1).contiguous()  # view 2 joint frame
+        self.weight, self.noise = (of.mT.contiguous() for of in (problem.weight, problem.noise))
         self.free, self.priors, bones = problem.free, problem.priors, problem.bones
-        self.velocity = torch.zeros_like(self.x) if problem.velocity is None else problem.velocity
-        self.views, self.frames, self.joints = self.weight.shape
+        velocity = problem.velocity
+        self.velocity = torch.zeros_like(self.x) if velocity is None else velocity.permute(0, 3, 2, 1).contiguous()
+        self.views, self.joints, self.frames = self.weight.shape
         self.tree = Tree(self.joints, bones)
         self.parent = torch.tensor([parent for parent, _ in bones], dtype=torch.long)
         self.child = torch.tensor([child for _, child in bones], dtype=torch.long)
         # A bone counts in a frame when both its joints were seen by two views there.
         self.in_two_views = ((self.weight > 0).sum(0) >= 2).to(self.x)
-        self.bone_weight = self.in_two_views[:, self.parent] * self.in_two_views[:, self.child]
+        self.bone_weight = self.in_two_views[self.parent] * self.in_two_views[self.child]
         self.start_length, measured_sigma = self._measured_bones(xyz)
         self.bone_sigma = measured_sigma if bone_sigma is None else bone_sigma
         self._number_the_unknowns()
@@ -60,7 +52,7 @@ class BundleResiduals:
         cameras.
         """
         length = (xyz[:, self.child] - xyz[:, self.parent]).norm(dim=-1).clamp(min=1e-9).log()
-        length = torch.where(self.bone_weight > 0, length, torch.nan)
+        length = torch.where(self.bone_weight.mT > 0, length, torch.nan)
         median = length.nanmedian(0).values
         spread = MAD_TO_SIGMA * (length - median).abs().nanmedian(0).values  # the standard deviation, were it normal
         median, spread = torch.nan_to_num(median, nan=0.0), torch.nan_to_num(spread, nan=1.0).clamp(min=_MIN_BONE_SIGMA)
@@ -128,116 +120,125 @@ class BundleResiduals:
 
     def cost(self, state: Bundle) -> float:
         """Robust cost of everything; infinite where a joint lies behind a camera that sees it."""
-        rotated = state.xyz @ state.R[:, None].mT
-        p = rotated + state.t[:, None, None]
-        if not bool((p[..., 2] > MIN_DEPTH)[self.weight > 0].all()):
+        _, p = self._in_cameras(state)
+        if bool(((p[:, 2] <= MIN_DEPTH) & (self.weight > 0)).any()):
             return torch.inf
-        r = self._residual(state, perspective(p))
-        total = robust_cost(r.square().sum(-1), self.weight).sum()
-        s, _ = self.bone(state)
-        total = total + robust_cost(s.square(), self.bone_weight).sum()
+        r = self._residual(state, p[:, :2] / p[:, 2:].clamp(min=MIN_DEPTH))
+        total = robust_cost(r.square().sum(1), self.weight).sum()
+        if self.B:
+            s, _ = self.bone(state)
+            total = total + robust_cost(s.square(), self.bone_weight).sum()
         if self.priors.smoothness is not None:
             jerk, w = self._jerk(state.xyz)
-            total = total + robust_cost(jerk.square().sum(-1), w).sum()
+            total = total + robust_cost(jerk.square().sum(0), w).sum()
         value, sigma = self._priors(state)
         return float(total + (value / sigma).square().sum())
 
+    def _in_cameras(self, state: Bundle) -> tuple[Float[Tensor, "view 3 joint frame"], Tensor]:
+        """Joints in the cameras' axes, before and after they are shifted to the cameras' origins."""
+        rotated = (state.R @ in_columns(state.xyz).flatten(1)).unflatten(-1, (self.joints, self.frames))
+        return rotated, rotated + state.t[..., None, None]
+
     def _residual(self, state: Bundle, u: Tensor) -> Tensor:
-        """(seen minus observed) / noise for points at u (V F J 2) on z = 1."""
-        r2 = u.square().sum(-1, keepdim=True)
+        """(seen minus observed) / noise for points at u (view 2 joint frame) on z = 1."""
+        r2 = u.square().sum(1, keepdim=True)
         k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
-        seen = state.center[:, None, None] + _scales(state) * u * (1 + r2 * (k1 + r2 * k2))
-        at = self.x + state.lag[:, None, None, None] * self.velocity
-        return (seen - at) / self.noise[..., None]
+        seen = state.center[..., None, None] + _scales(state) * u * (1 + r2 * (k1 + r2 * k2))
+        return (seen - self.read_at(state.lag)) / self.noise[:, None]
+
+    def read_at(self, lag: Float[Tensor, " view"]) -> Float[Tensor, "view 2 joint frame"]:
+        """Where the joints were seen, every view read by its lag later."""
+        return self.x + lag[:, None, None, None] * self.velocity
 
     def images(self, state: Bundle) -> ImageResiduals:
         """Residuals of the images with derivatives by what is free of a camera, and by the point."""
-        rotated = state.xyz @ state.R[:, None].mT
-        p = rotated + state.t[:, None, None]
-        z = p[..., 2:].clamp(min=MIN_DEPTH)
-        u = p[..., :2] / z
+        rotated, p = self._in_cameras(state)
+        z = p[:, 2:].clamp(min=MIN_DEPTH)
+        u = p[:, :2] / z
         r = self._residual(state, u)
-        r2 = u.square().sum(-1, keepdim=True)
+        w = robust_weight(r.square().sum(1), self.weight)
+        per_noise = (w.sqrt() / self.noise)[:, None]
+        r2 = u.square().sum(1, keepdim=True)
         k1, k2 = (state.radial[:, i, None, None, None] for i in (0, 1))
-        scale = _scales(state) / self.noise[..., None]
-        bent = 1 + r2 * (k1 + r2 * k2)
-        by_u = (scale * (2 * k1 + 4 * r2 * k2) * u)[..., None] * u[..., None, :]
-        by_u.diagonal(dim1=-2, dim2=-1).add_(scale * bent)
-        by_p = torch.cat([by_u, -(by_u * u[..., None, :]).sum(-1, keepdim=True)], -1) / z[..., None]
-        columns = [by_u[..., :0]]
+        scale, bent = _scales(state) * per_noise, 1 + r2 * (k1 + r2 * k2)
+        by_p = u.new_empty(self.views, 3, 2, self.joints, self.frames)
+        torch.mul((scale * (2 * k1 + 4 * r2 * k2) * u)[:, None], u[:, :, None], out=by_p[:, :2])
+        by_p[:, :2].diagonal(dim1=1, dim2=2).add_((scale * bent).movedim(1, -1))
+        by_p[:, 2] = -(by_p[:, 0] * u[:, :1] + by_p[:, 1] * u[:, 1:])
+        by_p /= z[:, None]
+        columns = [by_p[:, :0]]
         if self.free.poses:
-            columns += [torch.linalg.cross(rotated[..., None, :].expand_as(by_p), by_p), by_p]
+            columns += [torch.linalg.cross(rotated[:, :, None].expand_as(by_p), by_p, dim=1), by_p]
         if self.free.focal != "known":
-            columns.append((scale * u * bent)[..., None])
+            columns.append((scale * u * bent)[:, None])
         if self.free.radial != "known":
-            columns += [(scale * u * r2)[..., None], (scale * u * r2 * r2)[..., None]]
+            columns += [(scale * u * r2)[:, None], (scale * u * r2 * r2)[:, None]]
         if self.free.center != "known":
-            columns.append(torch.eye(2).to(u) / self.noise[..., None, None])
+            columns.append(torch.eye(2).to(u)[..., None, None] * per_noise[:, None])
         if self.free.aspect != "known":
-            columns.append((scale * u * bent * u.new_tensor([0.5, -0.5]))[..., None])
+            columns.append((scale * u * bent * u.new_tensor([0.5, -0.5])[:, None, None])[:, None])
         if self.free.lag:
-            columns.append(-(self.velocity / self.noise[..., None])[..., None])
-        w = robust_weight(r.square().sum(-1), self.weight)
-        by_point = (by_p.flatten(1, 3) @ state.R).reshape(by_p.shape)
-        return ImageResiduals(r, w, torch.cat(columns, -1), by_point)
+            columns.append(-(self.velocity * per_noise)[:, None])
+        by_point = (state.R.mT @ by_p.flatten(2)).reshape(by_p.shape)
+        return ImageResiduals(r, w, torch.cat(columns, 1), by_point)
 
-    def bone(self, state: Bundle) -> tuple[Float[Tensor, "frame bone"], Float[Tensor, "frame bone 3"]]:
+    def bone(self, state: Bundle) -> tuple[Float[Tensor, "bone frame"], Float[Tensor, "3 bone frame"]]:
         """s = log(|child - parent| / length) / sigma and its derivative by the child's position."""
-        difference = state.xyz[:, self.child] - state.xyz[:, self.parent]
-        length = difference.norm(dim=-1).clamp(min=1e-9)
-        s = (length / state.bone_length).log() / self.bone_sigma
-        return s, difference / (length.square() * self.bone_sigma)[..., None]
+        xyz, sigma = in_columns(state.xyz), self.bone_sigma[:, None]
+        difference = xyz[:, self.child] - xyz[:, self.parent]
+        length = difference.norm(dim=0).clamp(min=1e-9)
+        s = (length / state.bone_length[:, None]).log() / sigma
+        return s, difference / (length.square() * sigma)
 
     def equations(self, state: Bundle) -> Arrow:
         """The normal equations at a state."""
-        arrow = Arrow(self.tree, self.frames, self.joints, self.shared + 1, self.x)
-        self._add_images(arrow, self.images(state))
+        arrow = self._with_images(self.tree, self.images(state))
         if self.B:
             self._add_bones(arrow, state)
         if self.priors.smoothness is not None:
             self._add_smoothness(arrow, state)
-        return self._with_priors(arrow, state)
+        self._add_priors(arrow, state)
+        return arrow.with_shared(self.shared)
 
-    def _add_images(self, arrow: Arrow, images: ImageResiduals) -> None:
-        A, P = images.by_camera, images.by_point
-        w = images.w[..., None, None]
-        wP = w * P
-        wA = w * A
-        r = images.r[..., None]
-        arrow.joint += _product(wP, P).sum(0)
-        arrow.joint_g += (wP * r).sum((0, 3))
-        blocks = wA.flatten(1, 3).mT @ A.flatten(1, 3)
-        gradient = (wA.flatten(1, 3).mT @ r.flatten(1, 3))[..., 0]
-        cross = _product(wP, A)
+    def image_equations(self, images: ImageResiduals) -> Arrow:
+        """The normal equations of images alone, which may be those of some joints; no bones, no priors."""
+        return self._with_images(Tree(images.w.shape[1], ()), images).with_shared(self.shared)
+
+    def _with_images(self, tree: Tree, images: ImageResiduals) -> Arrow:
+        _, joints, frames = images.w.shape
+        arrow = Arrow(tree, frames, joints, self.shared + 1, self.x)
+        A, P, r = images.by_camera, images.by_point, images.weighted
+        arrow.joint += products(P, P).sum(0)
+        arrow.joint_g += (P * r[:, None]).sum((0, 2))
+        blocks = A.flatten(2) @ A.flatten(2).mT
+        gradient = (A.flatten(2) @ r.flatten(1)[..., None])[..., 0]
         for view, column in enumerate(self.column[:, self.active]):
             arrow.shared.index_put_((column[:, None], column[None, :]), blocks[view], accumulate=True)
             arrow.shared_g.index_add_(0, column, gradient[view])
-            arrow.to_shared.index_add_(3, column, cross[view])
+            arrow.to_shared.index_add_(0, column, products(A[view], P[view]))
+        return arrow
 
     def _add_bones(self, arrow: Arrow, state: Bundle) -> None:
         """The unknown of a bone is the logarithm of its length; every bone belongs to its child."""
         s, d = self.bone(state)
         w = robust_weight(s.square(), self.bone_weight)
-        pull = (w * s)[..., None] * d
-        arrow.shared_g.index_add_(0, self.bone_column, -(w * s).sum(0) / self.bone_sigma)
-        outer = w[..., None, None] * d[..., :, None] * d[..., None, :]
-        by_length = -1 / self.bone_sigma
-        arrow.joint[:, self.child] += outer
-        arrow.joint.index_add_(1, self.parent, outer)
-        arrow.to_parent[:, self.child] = -outer
-        arrow.joint_g[:, self.child] += pull
-        arrow.joint_g.index_add_(1, self.parent, -pull)
-        cross = (w * by_length)[..., None] * d
-        arrow.to_shared[:, self.child, :, self.bone_column] += cross.transpose(0, 1)
-        for bone, parent in enumerate(self.parent.tolist()):
-            arrow.to_shared[:, parent, :, self.bone_column[bone]] -= cross[:, bone]
-        arrow.shared.diagonal().index_add_(0, self.bone_column, w.sum(0) * by_length.square())
+        pull = w * s * d
+        by_length = -1 / self.bone_sigma[:, None]
+        arrow.shared_g.index_add_(0, self.bone_column, (w * s * by_length).sum(1))
+        arrow.shared.diagonal().index_add_(0, self.bone_column, (w * by_length.square()).sum(1))
+        outer, cross = w * d[:, None] * d, w * by_length * d
+        for joint, sign in ((self.child, 1), (self.parent, -1)):
+            arrow.joint.index_add_(2, joint, outer)
+            arrow.joint_g.index_add_(1, joint, pull, alpha=sign)
+            place = (self.bone_column[None], torch.arange(3)[:, None], joint[None])
+            arrow.to_shared.index_put_(place, sign * cross, accumulate=True)
+        arrow.to_parent[:, :, self.child] = -outer
 
     def _jerk(self, xyz: Tensor) -> tuple[Tensor, Tensor]:
-        """Second differences of the joints' paths in units of their expected size, and their weights (F-2, J)."""
+        """Second differences of the joints' paths in units of their expected size, and their weights (joint frame-2)."""
         assert self.priors.smoothness is not None
-        weight = self.in_two_views[:-2] * self.in_two_views[1:-1] * self.in_two_views[2:]
-        return (xyz[:-2] - 2 * xyz[1:-1] + xyz[2:]) / self.priors.smoothness, weight
+        weight = self.in_two_views[:, :-2] * self.in_two_views[:, 1:-1] * self.in_two_views[:, 2:]
+        return in_columns(xyz).diff(2) / self.priors.smoothness, weight
 
     def _add_smoothness(self, arrow: Arrow, state: Bundle) -> None:
         """The exact gradient, and a diagonal that bounds the Hessian from above, which leaves frames uncoupled.
@@ -246,12 +247,12 @@ class BundleResiduals:
         """
         jerk, w = self._jerk(state.xyz)
         unit = self.priors.smoothness or 1.0
-        w = robust_weight(jerk.square().sum(-1), w)
-        pull, bound = w[..., None] * jerk / unit, 4 * w / unit**2
+        w = robust_weight(jerk.square().sum(0), w)
+        pull, bound = w * jerk / unit, 4 * w / unit**2
         for first, factor in ((0, 1.0), (1, -2.0), (2, 1.0)):
-            rows = slice(first, first + len(w))
-            arrow.joint_g[rows] += factor * pull
-            arrow.joint[rows] += abs(factor) * bound[..., None, None] * torch.eye(3, dtype=bound.dtype)
+            rows = slice(first, first + w.shape[1])
+            arrow.joint_g[..., rows] += factor * pull
+            arrow.joint[..., rows].diagonal().add_(abs(factor) * bound[..., None])
 
     def _priors(self, state: Bundle) -> tuple[Tensor, Tensor]:
         """What of a camera should be near zero (in the order of its columns, the pose left out), and its sigma."""
@@ -272,23 +273,15 @@ class BundleResiduals:
         precision.index_add_(0, self.column[:, 6:].flatten(), self._priors(state)[1].flatten() ** -2)
         return precision[:-1]
 
-    def _with_priors(self, arrow: Arrow, state: Bundle) -> Arrow:
-        """Add the priors on intrinsics and lags, and drop the column of what is not free."""
+    def _add_priors(self, arrow: Arrow, state: Bundle) -> None:
+        """Add the priors on intrinsics and lags."""
         value, sigma = self._priors(state)
         column, precision = self.column[:, 6:].flatten(), sigma.flatten() ** -2
         arrow.shared.diagonal().index_add_(0, column, precision)
         arrow.shared_g.index_add_(0, column, value.flatten() * precision)
-        arrow.shared, arrow.shared_g = arrow.shared[:-1, :-1], arrow.shared_g[:-1]
-        arrow.to_shared = arrow.to_shared[..., :-1]
-        return arrow
 
 
-def _scales(state: Bundle) -> Float[Tensor, "view 1 1 2"]:
+def _scales(state: Bundle) -> Float[Tensor, "view 2 1 1"]:
     """Focal lengths along x and y, relative to those of the observations."""
     root = state.aspect.sqrt()
-    return (state.focal[:, None] * torch.stack([root, 1 / root], 1))[:, None, None]
-
-
-def _product(A: Tensor, B: Tensor) -> Tensor:
-    """A^T B of stacks of 2 x m and 2 x n matrices (a library call per tiny matrix costs more than the arithmetic)."""
-    return A[..., 0, :, None] * B[..., 0, None, :] + A[..., 1, :, None] * B[..., 1, None, :]
+    return (state.focal[:, None] * torch.stack([root, 1 / root], 1))[..., None, None]

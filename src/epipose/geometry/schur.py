@@ -5,7 +5,8 @@ shared unknowns: extrinsics, intrinsics, lags, bone lengths. Ordered that way th
 the shared unknowns, and along the diagonal one tree per frame. A tree is eliminated from its leaves to its root without
 any fill-in (as in the dynamics of robots: Featherstone 2008, section 6.5), all frames and all joints of one depth at
 once. What remains is a small dense system for the shared unknowns, the Schur complement (Triggs et al. 2000, section
-6.1).
+6.1). Joints and frames are the last axes everywhere, so that one operation works on thousands of joints in a row: their
+matrices are far too small for a library call each.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Tree:
                 above = parent[above]
         self.parent = torch.tensor(parent)
         levels = [[j for j in range(joints) if depth[j] == d] for d in range(max(depth) + 1)]
-        self.levels = [torch.tensor(level) for level in levels]
+        # All joints as a slice, which takes no copy.
+        self.levels = [torch.tensor(level) for level in levels] if bones else [slice(None)]
 
 
 class Arrow:
@@ -43,16 +45,24 @@ class Arrow:
         self.tree = tree
         self.shared: Float[Tensor, "shared shared"] = like.new_zeros(shared, shared)
         self.shared_g: Float[Tensor, " shared"] = like.new_zeros(shared)
-        self.joint: Float[Tensor, "frame joint 3 3"] = like.new_zeros(frames, joints, 3, 3)
-        self.joint_g: Float[Tensor, "frame joint 3"] = like.new_zeros(frames, joints, 3)
-        self.to_parent: Float[Tensor, "frame joint 3 3"] = like.new_zeros(frames, joints, 3, 3)  # joint x its parent
-        self.to_shared: Float[Tensor, "frame joint 3 shared"] = like.new_zeros(frames, joints, 3, shared)
+        self.joint: Float[Tensor, "3 3 joint frame"] = like.new_zeros(3, 3, joints, frames)
+        self.joint_g: Float[Tensor, "3 joint frame"] = like.new_zeros(3, joints, frames)
+        self.to_parent: Float[Tensor, "3 3 joint frame"] = like.new_zeros(3, 3, joints, frames)  # its parent x joint
+        self.to_shared: Float[Tensor, "shared 3 joint frame"] = like.new_zeros(shared, 3, joints, frames)
 
     def damped(self, damping: float) -> Arrow:
         """The system with its diagonal made heavier (Levenberg-Marquardt)."""
         new = copy(self)
-        new.joint = _heavier(self.joint, damping)
-        new.shared = _heavier(self.shared, damping)
+        new.joint, new.shared = self.joint.clone(), self.shared.clone()
+        for diagonal in (new.joint.diagonal(), new.shared.diagonal()):
+            diagonal.mul_(1 + damping).add_(1e-9)
+        return new
+
+    def with_shared(self, count: int) -> Arrow:
+        """The system with the first so many of its shared unknowns, the others held."""
+        new = copy(self)
+        new.shared, new.shared_g = self.shared[:count, :count], self.shared_g[:count]
+        new.to_shared = self.to_shared[:count]
         return new
 
     def solve(self) -> tuple[Float[Tensor, " shared"], Float[Tensor, "frame joint 3"]] | None:
@@ -65,62 +75,97 @@ class Arrow:
         return step, eliminated.back_substitute(step)
 
     def eliminate(self) -> Eliminated:
-        """Eliminate all joints, leaves first."""
-        # border: the shared columns and, as the last one, the gradient
-        border = torch.cat([self.to_shared, self.joint_g[..., None]], -1)
-        diagonal, inverse = self.joint.clone(), torch.empty_like(self.joint)
-        reduced = torch.cat([self.shared, self.shared_g[:, None]], 1)
+        """Eliminate all joints, leaves first: with H_joint = L L^T, what meets a joint is multiplied by L^-1."""
+        border = torch.cat(
+            [self.to_shared, self.joint_g[None]]
+        )  # the shared unknowns and, as the last one, the gradient
+        joint, up, factor = self.joint.clone(), self.to_parent.clone(), self.joint.new_empty(6, *self.joint.shape[2:])
+        reduced = border.new_zeros(len(border), len(border))
         for level in reversed(self.tree.levels):
-            inverse[:, level] = inverse_3x3(diagonal[:, level])
-            parent = self.tree.parent[level]
-            here = border[:, level]
-            solved = inverse[:, level] @ here
-            reduced = reduced - here.flatten(0, 2)[:, :-1].mT @ solved.flatten(0, 2)
+            L, here, parent = cholesky_3x3(joint[:, :, level]), border[:, :, level], self.tree.parent[level]
+            forward_(L, here)
+            reduced.addmm_(here.flatten(1), here.flatten(1).mT)
+            factor[:, level] = L
             if int(parent[0]) >= 0:  # joints of depth 0 have no parents, all others have one
-                up = self.to_parent[:, level]
-                border.index_add_(1, parent, up.mT @ solved, alpha=-1)
-                diagonal.index_add_(1, parent, up.mT @ (inverse[:, level] @ up), alpha=-1)
-        return Eliminated(self.tree, self.to_parent, inverse, border, reduced[:, :-1], reduced[:, -1])
+                border[:, :, level] = here
+                above = up[:, :, level]
+                forward_(L, above)
+                up[:, :, level] = above
+                border.index_add_(2, parent, products(here, above), alpha=-1)
+                joint.index_add_(2, parent, products(above, above), alpha=-1)
+            elif isinstance(level, Tensor):
+                border[:, :, level] = here
+        return Eliminated(
+            self.tree, factor, up, border, self.shared - reduced[:-1, :-1], self.shared_g - reduced[:-1, -1]
+        )
 
 
 class Eliminated:
     """The Schur complement of an arrow, and what back substitution of the joints needs."""
 
     def __init__(
-        self, tree: Tree, to_parent: Tensor, inverse: Tensor, border: Tensor, shared: Tensor, shared_g: Tensor
+        self, tree: Tree, factor: Tensor, up: Tensor, border: Tensor, shared: Tensor, shared_g: Tensor
     ) -> None:
-        self.tree, self.to_parent, self.inverse, self.border = tree, to_parent, inverse, border
+        self.tree, self.factor, self.up, self.border = tree, factor, up, border
         self.shared: Float[Tensor, "shared shared"] = shared
         self.shared_g: Float[Tensor, " shared"] = shared_g
 
     def back_substitute(self, step: Float[Tensor, " shared"]) -> Float[Tensor, "frame joint 3"]:
         """The joints' step that belongs to a step of the shared unknowns."""
-        right = self.border[..., :-1] @ step + self.border[..., -1]
-        return -self._down(right[..., None])[..., 0]
+        right = torch.cat([step, step.new_ones(1)]) @ self.border.flatten(1)
+        return -self._down(right.reshape(1, *self.border.shape[1:]))[0].permute(2, 1, 0)
 
-    def by_shared(self) -> Float[Tensor, "frame joint 3 shared"]:
+    def by_shared(self) -> Float[Tensor, "shared 3 joint frame"]:
         """Minus the derivative of the optimal joints by the shared unknowns: H_joints^-1 H_joints,shared."""
-        return self._down(self.border[..., :-1])
+        return self._down(self.border[:-1].clone())
 
-    def _down(self, right: Tensor) -> Tensor:
-        """Solve from the root to the leaves for right-hand sides that have been carried up already."""
-        solution = torch.empty_like(right)
+    def _down(self, solution: Tensor) -> Tensor:
+        """Solve in place from the root to the leaves for right-hand sides that have been carried up already."""
         for level in self.tree.levels:
-            parent = self.tree.parent[level]
-            here = right[:, level]
+            here, parent = solution[:, :, level], self.tree.parent[level]
             if int(parent[0]) >= 0:
-                here = here - self.to_parent[:, level] @ solution[:, parent]
-            solution[:, level] = self.inverse[:, level] @ here
+                here -= products(solution[:, :, parent], self.up[:, :, level].transpose(0, 1))
+            backward_(self.factor[:, level], here)
+            solution[:, :, level] = here
         return solution
 
 
-def inverse_3x3(M: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Inverse by cross products of the rows (a library call per tiny matrix would cost more than the arithmetic)."""
-    a, b, c = M.unbind(-2)
-    bc = torch.linalg.cross(b, c)
-    determinant = (a * bc).sum(-1)[..., None, None]
-    return torch.stack([bc, torch.linalg.cross(c, a), torch.linalg.cross(a, b)], -1) / determinant
+def products(A: Float[Tensor, "*batch m k joint frame"], B: Float[Tensor, "*batch n k joint frame"]) -> Tensor:
+    """A B^T of every joint's m x k and n x k matrices (*batch, m, n, joint, frame)."""
+    A, B = A.unsqueeze(-4), B.unsqueeze(-5)
+    product = A[..., 0, :, :] * B[..., 0, :, :]
+    for i in range(1, A.shape[-3]):
+        product.addcmul_(A[..., i, :, :], B[..., i, :, :])
+    return product
 
 
-def _heavier(H: Tensor, damping: float) -> Tensor:
-    return H + torch.diag_embed(damping * H.diagonal(dim1=-2, dim2=-1) + 1e-9)
+def cholesky_3x3(H: Float[Tensor, "3 3 joint frame"]) -> Float[Tensor, "6 joint frame"]:
+    """L of H = L L^T row by row, with the reciprocals of its diagonal: 1/l00, l10, 1/l11, l20, l21, 1/l22.
+
+    Pivots that rounding has made negative are those of a direction that is hardly held.
+    """
+    eps = torch.finfo(H.dtype).eps
+    a = H[0, 0].rsqrt()
+    l10, l20 = H[1, 0] * a, H[2, 0] * a
+    b = torch.maximum(H[1, 1] - l10 * l10, eps * H[1, 1]).rsqrt()
+    l21 = (H[2, 1] - l20 * l10) * b
+    c = torch.maximum(H[2, 2] - l20 * l20 - l21 * l21, eps * H[2, 2]).rsqrt()
+    return torch.stack([a, l10, b, l20, l21, c])
+
+
+def forward_(L: Float[Tensor, "6 joint frame"], right: Float[Tensor, "rows 3 joint frame"]) -> None:
+    """Multiply every row by L^-1, in place."""
+    a, l10, b, l20, l21, c = L
+    x, y, z = right.unbind(1)
+    x.mul_(a)
+    y.addcmul_(l10, x, value=-1).mul_(b)
+    z.addcmul_(l20, x, value=-1).addcmul_(l21, y, value=-1).mul_(c)
+
+
+def backward_(L: Float[Tensor, "6 joint frame"], right: Float[Tensor, "rows 3 joint frame"]) -> None:
+    """Multiply every row by L^-T, in place."""
+    a, l10, b, l20, l21, c = L
+    x, y, z = right.unbind(1)
+    z.mul_(c)
+    y.addcmul_(l21, z, value=-1).mul_(b)
+    x.addcmul_(l10, y, value=-1).addcmul_(l20, z, value=-1).mul_(a)

@@ -19,7 +19,7 @@ from torch import Tensor
 from epipose.geometry.clustered_covariance import Scores, clustered_covariance
 from epipose.geometry.gauge import gauge_directions
 from epipose.geometry.parameters import Bundle, BundleProblem
-from epipose.geometry.part_equations import equations_of_joints
+from epipose.geometry.part_equations import equations_of_parts
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
@@ -67,41 +67,35 @@ def uncertainty(
 
 
 def joint_scores(
-    residuals: BundleResiduals, found: Bundle, by_shared: Float[Tensor, "frame joint 3 shared"]
+    residuals: BundleResiduals, found: Bundle, by_shared: Float[Tensor, "shared 3 joint frame"]
 ) -> tuple[Float[Tensor, "frame joint shared"], float]:
     """Gradient of every joint in every frame by the shared unknowns, and the curvature of the loss over its weights."""
     images = residuals.images(found)
-    wr = images.w[..., None] * images.r
-    frames, joints = residuals.frames, residuals.joints
-    pull = wr.new_zeros(frames, joints, residuals.shared + 1)
-    by_view = (images.by_camera.mT @ wr[..., None])[..., 0]
+    r = images.weighted[:, None]
+    by_view, at_point = (images.by_camera * r).sum(2), (images.by_point * r).sum((0, 2))
+    pull = r.new_zeros(residuals.shared + 1, residuals.joints, residuals.frames)
     for view, column in enumerate(residuals.column[:, residuals.active]):
-        pull.index_add_(2, column, by_view[view])
-    pull = pull[..., :-1]
-    at_point = (images.by_point.mT @ wr[..., None])[..., 0].sum(0)
-    pull = pull - (by_shared.mT @ at_point[..., None])[..., 0]
+        pull.index_add_(0, column, by_view[view])
+    pull = pull[:-1] - (by_shared * at_point).sum(1)
     if residuals.B:
         s, d = residuals.bone(found)
         ws = robust_weight(s.square(), residuals.bone_weight) * s
-        stretched = by_shared[:, residuals.child] - by_shared[:, residuals.parent]
-        of_bone = -(stretched.mT @ (ws[..., None] * d)[..., None])[..., 0]
-        bone = torch.arange(residuals.B)
-        of_bone[:, bone, residuals.bone_column] -= ws / residuals.bone_sigma
+        stretched = by_shared[:, :, residuals.child] - by_shared[:, :, residuals.parent]
+        of_bone = -(stretched * (ws * d)).sum(1)
+        of_bone[residuals.bone_column, torch.arange(residuals.B)] -= ws / residuals.bone_sigma[:, None]
         pull.index_add_(1, residuals.child, of_bone)
     # d(w r)/dr is smaller than w where the weight falls with r: for Cauchy's loss by the mean of w over itself
-    cauchy = robust_weight(images.r.square().sum(-1))
+    cauchy = robust_weight(images.r.square().sum(1))
     curvature = float((images.w * cauchy).sum() / images.w.sum().clamp(min=1e-12))
-    return pull, max(curvature, 0.05)
+    return pull.permute(2, 1, 0), max(curvature, 0.05)
 
 
 def part_curvatures(
     problem: BundleProblem, found: Bundle, part: Int[Tensor, " joint"], shared: int
 ) -> Float[Tensor, "part shared shared"]:
     """Each part's own normal equations; 0 for the lengths of bones, which are the last unknowns."""
-    matrices = [
-        equations_of_joints(problem, found, (part == number).nonzero()[:, 0])[0]
-        for number in range(int(part.max()) + 1)
-    ]
+    numbers = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
+    matrices = [of.shared for of in equations_of_parts(problem, found, numbers)]
     more = shared - len(matrices[0])
     return torch.nn.functional.pad(torch.stack(matrices), (0, more, 0, more))
 
