@@ -145,7 +145,7 @@ def test_a_lens_bends_rays_as_the_camera_does():
     residual = problem.images(state).r
     assert torch.allclose(residual, torch.full_like(residual, -0.001 / NOISE), rtol=1e-9)
     expected = float(torch.tensor(2 * (0.001 / NOISE) ** 2).log1p()) * weight.numel()
-    priors = (focal.log() / 0.5).square().sum() + (radial / 0.15).square().sum()
+    priors = (focal.log() / 0.5).square().sum() + (radial / 0.3).square().sum()
     priors = priors + (center / 0.02).square().sum() + (aspect.log() / 0.2).square().sum()
     assert problem.cost(state) == pytest.approx(expected + float(priors), rel=1e-6)
 

@@ -39,7 +39,7 @@ class Priors:
     symmetric: tuple[int, ...] | None = None  # for every bone the index of its mirror partner: equally long
     smoothness: float | None = None  # expected second difference of a joint's path, in units of the world
     focal_sigma: float | tuple[float, ...] = 0.5  # of the logarithm of the focal length's correction, for all or each
-    radial_sigma: float = 0.15  # of k1 and k2
+    radial_sigma: float = 0.3  # of k1 and k2
     center_sigma: float | tuple[float, ...] = 0.02  # of the principal point on z = 1, for all or each
     aspect_sigma: float = 0.2  # of the logarithm of fx / fy
     lag_sigma: float = 1.0  # frames
