@@ -173,12 +173,15 @@ def verdict(result: Result) -> str:
     """Counts of trust / check / reject for every kind of clip, by how good its cameras were."""
     found = result["verdicts"]
     total: Counter[str] = Counter()
+    total_of_rival: Counter[str] = Counter()
     rows = []
     for kind, counts in found["per_kind"].items():
+        of_rival = found["caliscope"].get(kind, {})
         total.update(counts)
-        rows.append([kind, *_counts(counts)])
-    rows.append([f"all {found['runs']} clips", *_counts(total)])
-    table = markdown(("kind", "good (<= 2 deg)", "between", "gross (> 10 deg)", "refused"), rows)
+        total_of_rival.update(of_rival)
+        rows.append([kind, *_counts(counts), _counts_of_rival(of_rival)])
+    rows.append([f"all {found['runs']} clips", *_counts(total), _counts_of_rival(total_of_rival)])
+    table = markdown(("kind", "good (<= 2 deg)", "between", "gross (> 10 deg)", "refused", "caliscope"), rows)
     return table + "\n\n" + "\n".join(_wrong(found))
 
 
@@ -187,6 +190,12 @@ def _counts(counts: Counter[str] | dict[str, int]) -> Iterator[str]:
         words = [counts.get(f"{word}, {quality}", 0) for word in ("trust", "check", "reject")]
         yield " / ".join(map(str, words)) if any(words) else "-"
     yield str(counts.get("reject, refused", 0) or "-")
+
+
+def _counts_of_rival(counts: Counter[str] | dict[str, int]) -> str:
+    """Good / between / gross / no cameras."""
+    found = [counts.get(quality, 0) for quality in ("good", "between", "gross", "refused")]
+    return " / ".join(map(str, found)) if any(found) else "-"
 
 
 def _wrong(found: Result) -> Iterator[str]:

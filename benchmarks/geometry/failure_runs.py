@@ -1,7 +1,8 @@
 """Many calibrations of good and spoiled simulated clips, for the limits and the error rates of the verdict.
 
 One JSON line per run; verdicts.py sums them up. The seed decides the noise (see `LEVELS`) and whether the person moves
-as captured or walks about.
+as captured or walks about. With --caliscope the same clips go through caliscope, too, which gives cameras without a
+verdict.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import Any
 
 import torch
 
+from benchmarks.geometry.caliscope_rival import caliscope
 from benchmarks.geometry.failures import HIDDEN, KINDS, spoiled
 from benchmarks.geometry.noise_model import NoiseModel
+from benchmarks.geometry.rivals import TimedRig
 from benchmarks.geometry.simulation import Simulated
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
@@ -45,33 +48,44 @@ def given_intrinsics(kind: str, clip: Simulated) -> Rig:
 
 
 def verdict_runs(
-    kinds: Iterable[str], seeds: Iterable[int], workers: int = 2, **options: Any
+    kinds: Iterable[str], seeds: Iterable[int], workers: int = 2, rival: Path | None = None, **options: Any
 ) -> Iterator[dict[str, Any]]:
     """One record per run: kind, seed, rotation error of the worst pair (None: refused), evidence and verdict.
 
-    Each process has one thread.
+    ``rival``: a Python that has caliscope; a record then has its error as well (None: no cameras). Each process has one
+    thread.
     """
-    jobs = [(kind, seed, options) for seed in seeds for kind in kinds]
+    jobs = [(kind, seed, rival, options) for seed in seeds for kind in kinds]
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         yield from pool.map(_run, jobs)
 
 
-def _run(job: tuple[str, int, dict[str, Any]]) -> dict[str, Any]:
+def _run(job: tuple[str, int, Path | None, dict[str, Any]]) -> dict[str, Any]:
     from epipose.calibration.calibrate import calibrate_rig
     from epipose.calibration.rig_options import RigOptions
     from epipose.io.records import as_json
 
-    kind, seed, options = job
+    kind, seed, rival, options = job
     clip, record = clip_of(kind, seed, **options)
-    focal = "shared" if kind in HIDDEN else "known"
+    given = given_intrinsics(kind, clip)
+    if rival is not None:
+        record["caliscope_rotation_deg_max"] = _rotation_of(caliscope(rival)(clip.poses, given), clip)
     try:
-        found = calibrate_rig(clip.poses, given_intrinsics(kind, clip), RigOptions(focal=focal), fps=clip.fps)
+        focal = "shared" if kind in HIDDEN else "known"
+        found = calibrate_rig(clip.poses, given, RigOptions(focal=focal), fps=clip.fps)
     except EpiposeError as error:
         return {**record, "rotation_deg_max": None, "refused": str(error)}
-    errors = camera_errors(found.rig, clip.rig)
     report = {"evidence": as_json(found.evidence), "verdict": as_json(found.verdict), "cameras": as_json(found.cameras)}
-    return {**record, "rotation_deg_max": errors.rotation_deg_max, "report": report}
+    return {**record, "rotation_deg_max": _rotation_of(found.rig, clip), "report": report}
+
+
+def _rotation_of(found: Rig | TimedRig | None, clip: Simulated) -> float | None:
+    """Error in degrees of the rotation between the worst two cameras; None without cameras."""
+    rig = found.rig if isinstance(found, TimedRig) else found
+    if rig is None or not bool(rig.camera.R.isfinite().all()):
+        return None
+    return camera_errors(rig, clip.rig).rotation_deg_max
 
 
 def main() -> None:
@@ -83,10 +97,12 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mocap", type=Path)
     parser.add_argument("--rigs", type=Path)
+    parser.add_argument("--caliscope", type=Path, help="a Python that has caliscope")
     parser.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
     with a.out.open("a", encoding="utf-8") as lines:
-        for record in verdict_runs(a.kinds, range(*a.seeds), a.workers, frames=a.frames, mocap=a.mocap, rigs=a.rigs):
+        options = {"frames": a.frames, "mocap": a.mocap, "rigs": a.rigs}
+        for record in verdict_runs(a.kinds, range(*a.seeds), a.workers, a.caliscope, **options):
             lines.write(json.dumps(record) + "\n")
             lines.flush()
             print(record["kind"], record["seed"], record["rotation_deg_max"], flush=True)

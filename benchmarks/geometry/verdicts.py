@@ -26,12 +26,16 @@ def summary(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Shares over all runs, and counts per kind of (verdict, quality)."""
     counts: dict[str, Counter[str]] = {}
     total: Counter[tuple[str, str]] = Counter()
+    rival: dict[str, Counter[str]] = {}
     worst_trusted, missed = 0.0, []
     for record in records:
         word = judge(Evidence(**record["report"]["evidence"])).word if "report" in record else "reject"
-        error, quality = record["rotation_deg_max"], _quality(record)
+        error, quality = record["rotation_deg_max"], _quality(record["kind"], record["rotation_deg_max"])
         counts.setdefault(record["kind"], Counter())[f"{word}, {quality}"] += 1
         total[word, quality] += 1
+        if "caliscope_rotation_deg_max" in record:
+            of_rival = _quality(record["kind"], record["caliscope_rotation_deg_max"])
+            rival.setdefault(record["kind"], Counter())[of_rival] += 1
         if word == "trust":
             worst_trusted = max(worst_trusted, error)
         if (quality == "gross" and word != "reject") or (quality == "good" and word == "reject"):
@@ -49,16 +53,16 @@ def summary(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "worst_rotation_trusted_deg": worst_trusted,
         "per_kind": {kind: dict(sorted(of_kind.items())) for kind, of_kind in counts.items()},
         "wrong": missed,
+        "caliscope": {kind: dict(sorted(of_kind.items())) for kind, of_kind in rival.items()},
     }
 
 
-def _quality(record: dict[str, Any]) -> str:
-    error = record["rotation_deg_max"]
+def _quality(kind: str, error: float | None) -> str:
     if error is None:
         return "refused"
     if error > GROSS_DEG:
         return "gross"
-    return "good" if error <= GOOD_DEG and record["kind"] not in NEVER_GOOD else "between"
+    return "good" if error <= GOOD_DEG and kind not in NEVER_GOOD else "between"
 
 
 def read(paths: Iterable[Path]) -> list[dict[str, Any]]:
