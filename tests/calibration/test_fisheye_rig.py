@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
+import pytest
 import torch
 
-from epipose.calibration.calibrate import calibrate_rig
+from epipose.calibration.calibrate import calibrate_rig, check_rig
 from epipose.camera import Camera, Rig
 from epipose.geometry.observations import observe, same_rays
 from epipose.geometry.rotation import angle_between, exp
@@ -49,6 +51,14 @@ def test_a_rig_of_both_models_comes_out_exactly():
     found = calibrate_rig(poses, replace(true, camera=true.camera.at_origin()))
     assert worst_deg(found.rig, true) < 1e-4
     assert found.rig.camera.fisheye.tolist() == [True, False, True, False]
+
+
+def test_errors_are_reported_in_pixels_of_the_image():
+    """Off the axis of a fisheye the plane z = 1 has more pixels than the image."""
+    true = near_rig([True, False, True, False])
+    found = check_rig(filmed(true, pixels=2.0)[0], true)
+    fisheye, plain = (np.mean([found.cameras[view].median_px for view in views]) for views in ((0, 2), (1, 3)))
+    assert fisheye == pytest.approx(plain, rel=0.25)
 
 
 def test_the_expected_error_grows_where_rays_lie_far_apart():

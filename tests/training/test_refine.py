@@ -107,6 +107,19 @@ def test_labels_are_turned_upright(clip: Path) -> None:
     assert len(labelled_poses([clip], H36M17, (1, 2)).xyz) == 2
 
 
+def test_legs_that_a_clip_never_shows_are_not_asked_for(clip: Path) -> None:
+    """A person behind a desk: eleven of seventeen joints."""
+    labels = Poses3D.load(clip / "poses3d.npz")
+    legs = [H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("hip", "knee", "ankle")]
+    conf = labels.conf.clone()
+    conf[..., legs] = 0
+    Poses3D(labels.xyz, conf, H36M17).save(clip / "poses3d.npz")
+    found = labelled_poses([clip], H36M17, None)
+    assert len(found.xyz) == len(labels.xyz)
+    refiner = fit_refiner([found], H36M17, Refiner(H36M17, width=16, layers=1), steps=2, batch_size=4)
+    assert all(bool(weights.isfinite().all()) for weights in refiner.parameters())
+
+
 @pytest.mark.slow
 def test_the_verb_writes_what_predict_finds(model: Path, clip: Path, capsys) -> None:
     few = ("--init", "none", "--steps", "3", "--batch-size", "16")

@@ -95,7 +95,7 @@ def _camera_report(
     metres: float,
 ) -> CameraReport:
     camera, sigma = found.rig.camera[view], found.sigma
-    angle = (residual * found.observed.noise[view])[counted]
+    angle = (residual * found.observed.noise[view] / camera.expansion(found.observed.x[view]))[counted]
     half = len(shift) // 2
     early, late = (
         shift[part][counted[part]].median(0).values if bool(counted[part].any()) else shift.new_zeros(2)

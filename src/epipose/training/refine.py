@@ -33,7 +33,7 @@ from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import model_file, pretrained_model
 from epipose.network.reading import PoseReading
 from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
-from epipose.poses import Poses3D, poses_that_count
+from epipose.poses import Poses3D, poses_that_count, shown_joints
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.training.error_bank import error_bank, simulated_evidence
@@ -45,7 +45,7 @@ _WEIGHT_DECAY = 1e-4
 _LIKELIHOOD = 0.01  # weight of the likelihood in the loss
 _MEASURED = 512  # virtual views on which the gain is measured
 _KEPT_OUT, _ENOUGH = 10, 50  # one pose in so many is, where there are so many
-_MIN_LABELLED_SHARE = 0.7  # of the joints, as for training
+_MIN_LABELLED_SHARE = 0.7  # of the joints that the clip ever shows, as for training
 _DEFAULTS = RefineOptions()
 
 
@@ -175,7 +175,7 @@ def gain(refiner: Refiner, poses: PoseSet, seed: int = 0) -> tuple[float, float]
 
 
 def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[int, int] | None) -> PoseSet:
-    """The poses of labelled clips with z up that have a root and seven joints in ten; InputError where there is none."""
+    """Poses of labelled clips with z up that have a root and most joints that the clip shows; InputError without any."""
     parts = []
     for folder in folders:
         labels, rig = Poses3D.load(folder / "poses3d.npz").mapped_to(skeleton), Rig.load(folder / "rig.json")
@@ -183,14 +183,15 @@ def labelled_poses(folders: Sequence[Path], skeleton: Skeleton, frames: tuple[in
         if last >= len(labels.xyz):
             raise InputError(f"{folder} has frames 0 to {len(labels.xyz) - 1}; {first} to {last} were asked for.")
         xyz, conf = (field[first : last + 1].flatten(0, 1) for field in (labels.xyz, labels.conf))
-        whole = poses_that_count(conf, skeleton.root, math.ceil(_MIN_LABELLED_SHARE * len(skeleton.joints)))
+        shown = int(shown_joints(conf).sum())
+        whole = poses_that_count(conf, skeleton.root, max(math.ceil(_MIN_LABELLED_SHARE * shown), 1))
         parts.append((xyz[whole] @ _upright(rig).T, conf[whole]))
     xyz, conf = (torch.cat(field) for field in zip(*parts, strict=True))
     if not len(xyz):
         names = ", ".join(str(folder) for folder in folders)
         raise InputError(
             f"{names}: no pose has a {skeleton.joints[skeleton.root]} and {_MIN_LABELLED_SHARE:.0%} of the joints "
-            "labelled in these frames. Give others, or better labels."
+            "that the clip shows in these frames. Give others, or better labels."
         )
     return PoseSet(_filled(xyz, conf, skeleton), conf)
 
