@@ -96,7 +96,7 @@ def _ablation() -> str:
     found = _results("ablation")
     rows = [
         [
-            f"{detector}: {_ABLATION_WORDS.get(name, name)}",
+            f"{detector}: {name}",
             *(f"{row[key]:.{digits}f}" for key, digits in _ABLATION_COLUMNS.items()),
         ]
         for detector, variants in found.items()
@@ -106,16 +106,6 @@ def _ablation() -> str:
     return markdown(headers, rows)
 
 
-# Rows whose key in the JSON is not the term of the field.
-_ABLATION_WORDS = {
-    "as it is": "default",
-    "clocks taken as equal": "lags not estimated",
-    "every landmark one vote": "every landmark with the same weight",
-    "a scale of its own for every joint": "a separate residual scale for every joint",
-    "no repair of left and right after detection": "no repair of left-right swaps during calibration",
-    "smooth paths (5 mm per frame and frame)": "smoothness prior (5 mm second difference)",
-    "scaling and bars of two videos ignored": "letterbox of two videos ignored",
-}
 _ABLATION_COLUMNS = {"rotation_deg_median": 2, "rotation_deg_max": 2, "center_mm_mean": 0, "label_pmpjpe_mm": 1}
 
 
