@@ -133,8 +133,8 @@ CAUSES = (
         f"the footage would move a given one by more than {WRONG_CENTER_PCT:g} % of the image",
         lambda e: e.center_doubt_pct > WRONG_CENTER_PCT and not e.focal_sigma_pct,
         "The middle of the image is not where the lens points: the footage would move the principal point by "
-        "{center_doubt_pct:.0f} % of the image. The video was cropped, or the keypoints are of another size of image. Give "
-        "intrinsics for the images as they are.",
+        "{center_doubt_pct:.0f} % of the image. The video was cropped or squeezed, or the keypoints are of another size "
+        "of image. Give intrinsics for the images as they are.",
         (
             "a given focal length is wrong",
             "a given focal length does not fit",
