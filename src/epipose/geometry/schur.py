@@ -76,9 +76,8 @@ class Arrow:
 
     def eliminate(self) -> Eliminated:
         """Eliminate all joints, leaves first: with H_joint = L L^T, what meets a joint is multiplied by L^-1."""
-        border = torch.cat(
-            [self.to_shared, self.joint_g[None]]
-        )  # the shared unknowns and, as the last one, the gradient
+        # border: the shared unknowns and, as the last one, the gradient
+        border = torch.cat([self.to_shared, self.joint_g[None]])
         joint, up, factor = self.joint.clone(), self.to_parent.clone(), self.joint.new_empty(6, *self.joint.shape[2:])
         reduced = border.new_zeros(len(border), len(border))
         for level in reversed(self.tree.levels):
