@@ -174,9 +174,9 @@ def verdict(result: Result) -> str:
     found = result["verdicts"]
     total: Counter[str] = Counter()
     total_of_rival: Counter[str] = Counter()
-    rows = []
+    rivals, rows = found.get("caliscope", {}), []
     for kind, counts in found["per_kind"].items():
-        of_rival = found["caliscope"].get(kind, {})
+        of_rival = rivals.get(kind, {})
         total.update(counts)
         total_of_rival.update(of_rival)
         rows.append([kind, *_counts(counts), _counts_of_rival(of_rival)])

@@ -100,8 +100,8 @@ def main() -> None:
     parser.add_argument("--caliscope", type=Path, help="a Python that has caliscope")
     parser.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
+    options = {"frames": a.frames, "mocap": a.mocap, "rigs": a.rigs}
     with a.out.open("a", encoding="utf-8") as lines:
-        options = {"frames": a.frames, "mocap": a.mocap, "rigs": a.rigs}
         for record in verdict_runs(a.kinds, range(*a.seeds), a.workers, a.caliscope, **options):
             lines.write(json.dumps(record) + "\n")
             lines.flush()

@@ -61,6 +61,20 @@ def test_errors_are_reported_in_pixels_of_the_image():
     assert fisheye == pytest.approx(plain, rel=0.25)
 
 
+@pytest.mark.parametrize("view", [1, 2], ids=["ordinary lens", "fisheye"])
+def test_drift_is_that_of_the_image(view):
+    """A camera turns by 6 mrad halfway: no image moves by more, whatever the plane z = 1 of a fisheye says."""
+    true = near_rig([True, False, True, False])
+    turn = exp(torch.tensor([0.0, 0.006, 0.0], dtype=torch.float64))
+    R, t = true.camera.R.clone(), true.camera.t.clone()
+    R[view], t[view] = turn @ R[view], turn @ t[view]
+    poses, later = filmed(true)[0], filmed(replace(true, camera=true.camera.with_pose(R, t)))[0]
+    poses.xy[view, 30:], poses.conf[view, 30:] = later.xy[view, 30:], later.conf[view, 30:]
+    drift = [camera.drift_mrad for camera in check_rig(poses, true).cameras]
+    assert drift[view] > 2.0
+    assert max(drift) < 7.0
+
+
 def test_the_expected_error_grows_where_rays_lie_far_apart():
     true = near_rig([True, False, True, True])
     poses, off_axis = filmed(true)

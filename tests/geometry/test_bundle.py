@@ -117,6 +117,16 @@ def test_focal_lengths_that_are_ten_per_cent_off_are_found(sharing, bones):
     assert bool((believed.focal == 1).all())
 
 
+def test_points_are_found_through_the_lens_of_an_earlier_result():
+    """The cameras are held, and their focal lengths are not those of the observations."""
+    camera, xyz, x, conf, R, t, start = problem()
+    of = BundleProblem(1.1 * x, conf, torch.full_like(conf, 0.004), (), Free(poses=False))
+    before = bundle_adjust(dataclasses.replace(of, free=Free()), R, t, start, steps=0)
+    before = before._replace(focal=torch.full_like(before.focal, 1.1))
+    found = bundle_adjust(of, camera.R, camera.t, start, start=before)
+    assert float((found.xyz - xyz).norm(dim=-1).max()) < 1e-4
+
+
 @pytest.mark.parametrize("sharing", ["shared", "each"])
 def test_a_bent_lens_is_found(sharing):
     camera, _, u, conf, R, t, start = problem(frames=30)

@@ -1,5 +1,7 @@
 """Levenberg-Marquardt's loop on Rosenbrock's valley, where undamped steps overshoot, and where it has to stop."""
 
+import math
+
 import pytest
 
 from epipose.geometry.levenberg_marquardt import levenberg_marquardt, next_gain
@@ -61,3 +63,4 @@ def test_it_ends_when_the_next_step_is_not_worth_its_time():
     assert next_gain(90.0, 100.0) == pytest.approx(81.0)
     assert next_gain(2.0, 1.0) == 2.0
     assert next_gain(3.0, 0.0) == 3.0
+    assert next_gain(5.0, math.inf) == 5.0

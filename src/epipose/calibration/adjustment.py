@@ -63,7 +63,7 @@ class Round:
     raw: Observations  # by the given intrinsics, as they were weighted
     observed: Observations  # by the rig's intrinsics
     swapped: Bool[Tensor, "view frame"]
-    swaps_R: Float[Tensor, "view 3 3"]  # the cameras' rotations when swaps were last looked for
+    R_at_swaps: Float[Tensor, "view 3 3"]  # the cameras' rotations when swaps were last looked for
     agreed: Float[Tensor, "frame joint"]  # 1 where two views or more agree on the point
     joint_weight: Float[Tensor, " joint"]  # of each joint in ``raw``
     bones: bool = False  # whether bones of constant length took part
@@ -83,7 +83,7 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     """Correct swaps, triangulate, adjust: once."""
     skeleton, free = task.poses.skeleton, setting.free
     R, t = rig.camera.R, rig.camera.t
-    observed, swapped, swaps_R = _with_swaps_corrected(task, rig, setting.frames, before)
+    observed, swapped, R_at_swaps = _with_swaps_corrected(task, rig, setting.frames, before)
     raw = observed
     if not free.lens_known:  # the adjustment takes rays by the given intrinsics, which it corrects
         raw = task.rays(replace(task.given, lag=rig.lag)).frames(setting.frames).swapped(swapped, skeleton.flip)
@@ -101,7 +101,7 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     problem = task.problem(raw, free)
     bundle = bundle_adjust(problem, R, t, xyz, start=start, steps=setting.steps, min_gain=min_gain)
     rig = replace(rig, camera=with_intrinsics(task.given.camera, bundle, free), lag=rig.lag + bundle.lag)
-    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, swaps_R, agreed, weight)
+    return Round(rig, setting.frames, bundle, free, raw, observed, swapped, R_at_swaps, agreed, weight)
 
 
 def _with_swaps_corrected(
@@ -109,12 +109,13 @@ def _with_swaps_corrected(
 ) -> tuple[Observations, Bool[Tensor, "view frame"], Float[Tensor, "view 3 3"]]:
     """Observations with sides right, which were swapped, and the rotations that it was found with.
 
-    Swaps are as wide as a body: cameras that have turned by less than `_SAME_SWAPS` see the same ones.
+    Swaps are as wide as a body: cameras that have turned by less than `_SAME_SWAPS` see the same ones, whatever else of
+    the rig has changed.
     """
     observed, R, flip = task.rays(rig).frames(frames), rig.camera.R, task.poses.skeleton.flip
     last = before if before is not None and torch.equal(frames, before.frames) else None
-    if last is not None and float(angle_between(R, last.swaps_R).max()) < _SAME_SWAPS:
-        return observed.swapped(last.swapped, flip), last.swapped, last.swaps_R
+    if last is not None and float(angle_between(R, last.R_at_swaps).max()) < _SAME_SWAPS:
+        return observed.swapped(last.swapped, flip), last.swapped, last.R_at_swaps
     return *correct_swaps(observed, R, rig.camera.t, flip), R
 
 

@@ -58,10 +58,14 @@ def assess(poses: Poses2D, found: RefinedRig, rig: Rig, first: InitialRig | None
                 f"View '{name}' never shows the subject at the same time as another view. Leave it out."
             )
     metres = _spread(rig.camera.center) / _spread(camera.center)
-    shift = _signed_errors(observed, camera, points.xyz)
+    expansion = camera.spread(2).expansion(observed.x)  # errors are reported in pixels, also off the axis of a fisheye
+    shift = _signed_errors(observed, camera, points.xyz) / expansion[..., None]
+    error = residual * observed.noise / expansion
     swapped = torch.zeros(len(rig.names), dtype=torch.bool) if first is None else first.swapped
     cameras = tuple(
-        _camera_report(poses, found, view, residual[view], counted[view], shift[view], bool(swapped[view]), metres)
+        _camera_report(
+            poses, found, view, residual[view], error[view], counted[view], shift[view], bool(swapped[view]), metres
+        )
         for view in views
     )
     pairs = {} if first is None else first.pairs
@@ -89,13 +93,14 @@ def _camera_report(
     found: RefinedRig,
     view: int,
     residual: Float[Tensor, "frame joint"],
+    error: Float[Tensor, "frame joint"],
     counted: Bool[Tensor, "frame joint"],
     shift: Float[Tensor, "frame joint 2"],
     swapped: bool,
     metres: float,
 ) -> CameraReport:
     camera, sigma = found.rig.camera[view], found.sigma
-    angle = (residual * found.observed.noise[view] / camera.expansion(found.observed.x[view]))[counted]
+    error = error[counted]
     half = len(shift) // 2
     early, late = (
         shift[part][counted[part]].median(0).values if bool(counted[part].any()) else shift.new_zeros(2)
@@ -103,9 +108,9 @@ def _camera_report(
     )
     return CameraReport(
         name=found.rig.names[view],
-        median_px=float(angle.median() * camera.focal),
-        median_mrad=float(angle.median() * 1000),
-        p90_px=float(angle.quantile(0.9) * camera.focal),
+        median_px=float(error.median() * camera.focal),
+        median_mrad=float(error.median() * 1000),
+        p90_px=float(error.quantile(0.9) * camera.focal),
         inlier_share=float((residual[counted] < 2).double().mean()),
         swapped_frames=int(found.swapped[view].sum()),
         swapped_throughout=swapped,
@@ -117,7 +122,7 @@ def _camera_report(
         focal_doubt_pct=100 * float(found.doubt.focal[view, 0]),
         focal_doubt_sigma_pct=100 * float(found.doubt.focal[view, 1]),
         distortion=tuple(camera.distortion.tolist()),
-        lens=_lens(found.free),
+        lens=lens_words(found.free),
         drift_mrad=1000 * float((late - early).norm()),
         lag_frames=float(found.rig.lag[view]),
         lag_sigma_frames=float(sigma.lag[view]),
@@ -128,12 +133,16 @@ def _spread(center: Float[Tensor, "view 3"]) -> float:
     return max(float((center - center.mean(0)).norm()), 1e-12)
 
 
-def _lens(free: Free) -> str:
+def lens_words(free: Free) -> str:
+    """What was estimated of the lenses, for the report."""
     if free.focal == "known":
         return "given"
-    whose = "one for all cameras" if free.focal == "shared" else "each camera's own"
-    more = " and distortion" if free.radial != "known" else ""
-    return f"focal length{more} estimated, {whose}"
+    whose = {"shared": "one for all cameras", "each": "each camera's own"}
+    if free.radial == "known":
+        return f"focal length estimated, {whose[free.focal]}"
+    if free.radial == free.focal:
+        return f"focal length and distortion estimated, {whose[free.focal]}"
+    return f"focal length estimated, {whose[free.focal]}; distortion estimated, {whose[free.radial]}"
 
 
 def _coverage(poses: Poses2D, view: int, camera: Camera) -> float:

@@ -1,4 +1,4 @@
-"""Refinement of the initial rig: bundle adjustment with the unknowns that the footage supports, and no more.
+"""Refinement of the initial rig: bundle adjustment with the unknowns that the footage supports.
 
 Besides the extrinsics, three things may be unknown: the lenses, by what part of a frame the cameras' clocks differ, and
 how well the detector sees each part of the body. Noise and part weights are measured on the residuals

@@ -2,7 +2,7 @@
 
 Every clip brings its last bundle adjustment: observations with their weights, swaps put right, and its own joints, bone
 lengths and lags. They are brought into one world by the cameras and adjusted together (geometry/pooled_bundle.py).
-Unknown of the cameras is what is unknown in any of the clips: a distortion that one clip shows is estimated from all.
+Unknown of the cameras is what is unknown in any of the clips: lenses that one clip shows to differ differ in all.
 """
 
 from __future__ import annotations

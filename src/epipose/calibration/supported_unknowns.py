@@ -1,8 +1,9 @@
-"""Selection of unknowns by evidence: lags, lens and constant bones take part where the footage supports them.
+"""Selection of unknowns by evidence: lags, differences between lenses, pixels that are not square, constant bones.
 
 A number that is estimated without need only adds its error to the cameras, and one that is left out without reason
 bends the others. So each is tried, and kept where it comes out clearly different from none (by four standard
 deviations); the bones, which are a prior rather than an unknown, where they make the cameras clearly more certain.
+Distortion and principal points of a lens that is not known are adjusted in any case, under their priors.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def _lags_differ(task: Task, now: Round, sigmas: float) -> bool:
     free, bundle = now.free, now.bundle
     lag = now.rig.lag - task.given.lag
     if free.focal != "known":
-        free = replace(free, focal="each", center="each", radial="shared")
+        free = replace(free, focal="each", center="each")
         bundle = again(task, now, free)
         lag = lag - now.bundle.lag + bundle.lag
     sigma = sigma_of(task, now, bundle, free).lag
@@ -107,7 +108,8 @@ def with_assumed_lens(task: Task, now: Round, options: RigOptions) -> Round:
     """The round with principal points and distortion adjusted under their priors, where the lens is not known.
 
     Every lens distorts. Left out, even where it is not clear by itself, distortion passes for principal points that lie
-    far off the middle, and so turns the cameras.
+    far off the middle, and so turns the cameras. It has two numbers, k1 and k2, for ordinary lenses only: with a fisheye,
+    or a model of eight numbers, among the cameras, distortion is held as given.
     """
     radial = "shared" if bool(task.given.camera.five_numbers.all()) else "known"
     free = replace(now.free, center=options.center, radial=radial)
@@ -129,8 +131,9 @@ def with_supported_lens(task: Task, now: Round) -> Round:
 
 
 def _with_unknowns(task: Task, now: Round, bundle: Bundle, free: Free) -> Round:
-    """The round with its observations adjusted with other unknowns of the lens."""
-    rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free))
+    """The round with its observations adjusted with other unknowns."""
+    lag = now.rig.lag - now.bundle.lag + bundle.lag
+    rig = replace(now.rig, camera=with_intrinsics(task.given.camera, bundle, free), lag=lag)
     return replace(now, rig=rig, bundle=bundle, free=free)
 
 
@@ -170,9 +173,8 @@ def with_supported_bones(task: Task, now: Round, sigma: Uncertainty) -> tuple[Ro
     if not float(with_bones.between.max()) < _MAX_SIGMA_WITH_BONES * float(sigma.between.max()):
         return now, sigma
     bundle = again(task, replace(now, bundle=tried), now.free, bones=True, min_gain=_BONES_GAIN)
-    camera = with_intrinsics(task.given.camera, bundle, now.free)
-    rig = replace(now.rig, camera=camera, lag=now.rig.lag - now.bundle.lag + bundle.lag)
-    return replace(now, rig=rig, bundle=bundle, bones=True), with_bones
+    found = replace(_with_unknowns(task, now, bundle, now.free), bones=True)
+    return found, sigma_of(task, found, bundle, found.free, bones=True)
 
 
 def intrinsics_doubt(task: Task, now: Round) -> IntrinsicsDoubt:

@@ -48,7 +48,8 @@ def bundle_adjust(
     and the scale are free in the equations; they come back as camera 0 and as the distance between cameras 0 and 1 of
     the start.
     """
-    points_alone = not problem.bones and problem.priors.smoothness is None and problem.free.lens_known
+    tied = bool(problem.bones) or problem.priors.smoothness is not None
+    points_alone = not tied and problem.free.lens_known and (start is None or start.lens_as_given)
     residuals = BundleResiduals(problem, xyz, bone_sigma)
     linearised = partial(_linearised, residuals, points_alone)
     state = residuals.start(R, t, xyz, start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -44,5 +45,8 @@ def levenberg_marquardt(
 
 
 def next_gain(gain: float, last_gain: float) -> float:
-    """What the next step will gain, as gains shrink by about the same factor from step to step; ``last_gain`` 0: none."""
-    return gain * min(gain / last_gain, 1.0) if last_gain > 0 else gain
+    """What the next step will gain, as gains shrink by about the same factor from step to step.
+
+    ``last_gain``: 0 for none, infinite where the search began from an impossible state; neither foretells anything.
+    """
+    return gain * min(gain / last_gain, 1.0) if 0 < last_gain < math.inf else gain

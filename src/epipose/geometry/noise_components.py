@@ -41,7 +41,7 @@ def measured_noise(
     """The observations with their noise measured on residuals at these cameras; what lies far outside has weight 0.
 
     The noise is a product of one factor per part (``part``: its number for every joint) and one per view, times the
-    expected noise. It comes back as Cauchy's constant (five standard deviations), the weights multiplied by its square,
+    expected noise. It comes back as Cauchy's constant (`CAUCHY_SIGMAS`), the weights multiplied by its square,
     so that the robust cost of a small residual is its square in standard deviations.
     """
     counted = (observed.weight > 0) & ((observed.weight > 0).sum(0) >= 2)

@@ -80,3 +80,9 @@ class Bundle(NamedTuple):
     aspect: Float[Tensor, " view"]
     lag: Float[Tensor, " view"]
     cost: float
+
+    @property
+    def lens_as_given(self) -> bool:
+        """Whether the intrinsics are those that the observations were made with."""
+        corrections = (self.focal - 1, self.radial, self.center, self.aspect - 1)
+        return not any(bool(correction.any()) for correction in corrections)

@@ -33,7 +33,7 @@ class Tree:
                 depth[joint] += 1
                 above = parent[above]
         self.parent = torch.tensor(parent)
-        levels = [[j for j in range(joints) if depth[j] == d] for d in range(max(depth) + 1)]
+        levels = [[j for j in range(joints) if depth[j] == d] for d in range(max(depth, default=0) + 1)]
         # All joints as a slice, which takes no copy.
         self.levels = [torch.tensor(level) for level in levels] if bones else [slice(None)]
 

@@ -40,8 +40,9 @@ class CalibrateOptions:
     """Known and estimated parameters of cameras and subject."""
 
     focal: FocalChoice = "auto"
-    """Focal lengths: known as given or assumed, or estimated: one for all cameras, or each its own. auto: known where
-    intrinsics are given; else shared where all videos have one size, else each."""
+    """Focal lengths: known as given or assumed, or estimated: one for all cameras, or each its own; distortion and
+    principal points with them. auto: known where intrinsics are given; else shared where all videos have one size, else
+    each."""
     clocks: bool = True
     """Estimate the lag of each view, a fraction of a frame, and compensate it."""
     height: float | None = None
