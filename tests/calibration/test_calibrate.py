@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 import torch
 
-from epipose.calibration.calibrate import calibrate_rig, check_rig
+from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.result import Calibration
 from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
@@ -150,21 +150,6 @@ def test_the_person_is_about_a_metre_seventy():
     assert stature(points, everywhere, H36M17) == pytest.approx(1.7, rel=1e-3)
 
 
-def test_a_known_rig_is_reported_on():
-    report = check_rig(clip(pixels=3), rig())
-    assert report.rig.metric
-    assert report.pairs == ()
-    assert report.notes() == ()
-    assert all(1 < camera.median_px < 4 for camera in report.cameras)
-
-
-def test_known_cameras_are_not_doubted_for_a_mirrored_world():
-    """It is what cameras that were found may be in; these stand where they stand."""
-    result = check_rig(clip(), rig())
-    assert result.evidence.handedness is None
-    assert not any("mirrored" in reason for reason in result.verdict.reasons)
-
-
 @pytest.mark.slow
 def test_a_person_who_comes_late_has_a_size(monkeypatch):
     """The world is measured where the person is, not in the empty minutes before."""
@@ -306,11 +291,3 @@ def test_a_detector_stuck_on_one_pixel_is_an_error_in_plain_words():
 def test_too_few_frames_asked_for():
     with pytest.raises(EpiposeError, match="max_frames is 1"):
         calibrate_rig(clip(), rig(), RigOptions(max_frames=1))
-
-
-def test_a_known_camera_that_never_meets_the_others_is_named():
-    poses = clip()
-    poses.conf[:3, 15:] = 0
-    poses.conf[3, :15] = 0
-    with pytest.raises(EpiposeError, match="'cam60457274' never shows the subject"):
-        check_rig(poses, rig())
