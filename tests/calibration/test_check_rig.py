@@ -1,4 +1,4 @@
-"""Report on cameras that are known: errors of the images, and nothing that only cameras that were found may be blamed for."""
+"""Report on cameras that are known: the errors of their images, and no doubts that only cameras that were found deserve."""
 
 import pytest
 
