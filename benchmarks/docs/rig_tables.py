@@ -1,4 +1,4 @@
-"""Tables of benchmarks/results/geometry.json on uncertainty, many cameras, pooled clips and hopeless footage.
+"""Tables of benchmarks/results/geometry.json on bounds, uncertainty, many cameras, pooled clips and hopeless footage.
 
 Each function takes the whole JSON and returns one table. What is missing in it is a KeyError; tables.py says so.
 """
@@ -11,6 +11,17 @@ from typing import Any
 from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
+
+
+def bound(result: Result) -> str:
+    """What the true inliers allow under independent noise."""
+    columns = {"rotation_deg_median": 3, "rotation_deg_max": 2, "center_mm_mean": 1}
+    rows = [
+        [str(row["frames"]), str(row["clips"]), *(number(row[key], digits) for key, digits in columns.items())]
+        for row in result["bound"]["table"]
+    ]
+    headers = ("frames", "clips", "rotation, median deg", "rotation, worst pair", "centres, mean mm")
+    return markdown(headers, rows)
 
 
 def uncertainty(result: Result) -> str:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks.geometry.bound import bound_part
 from benchmarks.geometry.hopeless import hopeless_part
 from benchmarks.geometry.many_cameras import many_cameras_part
 from benchmarks.geometry.options import FIRST_SEED, WALKS, Options, Result
@@ -81,6 +82,7 @@ def _pooled_part(options: Options) -> Result:
 # A part takes the options and returns top-level entries of the JSON: quoted numbers, then its table under its name.
 PARTS: dict[str, Callable[[Options], Result]] = {
     "simulation": simulation_part,
+    "bound": bound_part,
     "uncertainty": uncertainty_part,
     "many_cameras": many_cameras_part,
     "pooled": _pooled_part,

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchmarks.geometry.all_geometry import PARTS
+from benchmarks.geometry.bound import bound_of
 from benchmarks.geometry.hopeless import seated_clip
 from benchmarks.geometry.methods import NO_BONES, OURS, best_rival
 from benchmarks.geometry.options import Options
@@ -59,6 +60,13 @@ def test_z_is_one_for_errors_as_large_as_stated():
     assert z_rms([(0.5, 0.5), (2.0, 2.0)]) == 1.0
     assert z_rms([(1.0, 0.0), (1.0, 2.0)]) == pytest.approx(math.sqrt(2))
     assert z_rms([]) is None
+
+
+def test_the_bound_leaves_out_what_is_far_off_and_needs_nothing_else(monkeypatch):
+    """Without noise the cameras come out exactly, through however many outliers."""
+    monkeypatch.setattr("benchmarks.geometry.bound._PIXELS", 0.01)
+    clip = simulate(3, frames=40, pixels=1e-6, outliers=0.2, roam=1.5)
+    assert bound_of(clip)["rotation_deg_max"] < 1e-3
 
 
 def test_pairs_of_rejected_rigs_count_apart():
@@ -113,5 +121,6 @@ def test_pooling_is_judged_against_the_median_single_clip():
 
 def test_every_part_can_be_measured_alone():
     assert set(PARTS) == {
-        "simulation", "uncertainty", "many_cameras", "pooled", "sample", "unknowns", "verdict", "hopeless", "speed",
+        "simulation", "bound", "uncertainty", "many_cameras", "pooled", "sample", "unknowns", "verdict", "hopeless",
+        "speed",
     }  # fmt: skip

@@ -3,6 +3,12 @@
 from benchmarks.docs import rig_tables
 
 
+def test_the_bound_is_given_for_every_length():
+    row = {"frames": 300, "clips": 20, "rotation_deg_median": 0.12345, "rotation_deg_max": 0.2, "center_mm_mean": 5.0}
+    last = rig_tables.bound({"bound": {"table": [row]}}).splitlines()[-1]
+    assert last == "| 300 | 20 | 0.123 | 0.20 | 5.0 |"
+
+
 def test_uncertainty_says_how_many_pairs_there_were():
     row = {
         "views": 2, "given": False, "clips": 20, "rejected": 3, "refused": 1, "pairs": 16, "z_rms": 1.2345,
