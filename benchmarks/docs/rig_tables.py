@@ -1,16 +1,41 @@
-"""Tables of benchmarks/results/geometry.json on bounds, uncertainty, many cameras, pooled clips and hopeless footage.
+"""Tables of benchmarks/results/geometry.json on paired errors, bounds, uncertainty, many cameras and several clips.
 
 Each function takes the whole JSON and returns one table. What is missing in it is a KeyError; tables.py says so.
 """
 
 from __future__ import annotations
 
-from statistics import median
+from statistics import geometric_mean, median
 from typing import Any
 
 from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
+
+
+def paired(result: Result) -> str:
+    """Other methods' rotation errors over ours, clip by clip."""
+    kinds: dict[tuple[str, str], list[Result]] = {}
+    for run in result["simulation"]["runs"]:
+        if run["compared"]:
+            kinds.setdefault((run["noise"], run["rigs"]), []).append(run["methods"])
+    rows = []
+    for (noise, rigs), clips in kinds.items():
+        for name in clips[0]:
+            ratios = [_ratio(methods, name) for methods in clips]
+            found = [ratio for ratio in ratios if ratio is not None]
+            if name == "epipose" or not found:
+                continue
+            nearer = sum(ratio > 1 for ratio in found)
+            where = _noise(noise) if rigs == "h36m" else f"{_noise(noise)}, drawn rigs"
+            rows.append([f"{where}: {name}", number(geometric_mean(found), 3), f"{nearer} of {len(found)}"])
+    return markdown(("noise: method", "its error over ours", "clips in which ours is smaller"), rows)
+
+
+def _ratio(methods: Result, name: str) -> float | None:
+    """A method's median rotation error over ours on one clip; None where one of them gave no cameras."""
+    of_both = [methods.get(which, {}).get("rotation_deg_median") for which in (name, "epipose")]
+    return None if None in of_both else of_both[0] / of_both[1]
 
 
 def bound(result: Result) -> str:

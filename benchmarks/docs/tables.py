@@ -246,6 +246,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "geometry_goals": _of("geometry", geometry_tables.goals),
     "geometry_short": _of("geometry", geometry_tables.short),
     "geometry_simulation": _of("geometry", geometry_tables.simulation),
+    "geometry_paired": _of("geometry", rig_tables.paired),
     "geometry_bound": _of("geometry", rig_tables.bound),
     "geometry_sample": _of("geometry", geometry_tables.sample),
     "geometry_unknowns": _of("geometry", geometry_tables.unknowns),

@@ -40,7 +40,7 @@ from epipose.geometry.rotation import exp
 from epipose.geometry.triangulate import triangulate_pair, triangulate_robust
 
 _ADJUSTERS = ("ours", "ceres")
-_MIN_GAIN = 1e-5  # share of the cost: a step that gains less is the last
+_MIN_GAIN = 1e-6  # share of the cost: a step that is expected to gain less is not taken; also Ceres' tolerance
 _CLIPS = 5
 
 

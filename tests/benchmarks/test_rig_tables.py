@@ -3,6 +3,18 @@
 from benchmarks.docs import rig_tables
 
 
+def test_methods_are_compared_clip_by_clip():
+    """Twice and half our error are equal in the mean, and a clip without cameras does not count."""
+
+    def clip(theirs, compared=True):
+        methods = {"epipose": {"rotation_deg_median": 0.1}, "a": {"rotation_deg_median": theirs}, "b": {}}
+        return {"noise": "simple", "rigs": "drawn", "compared": compared, "methods": methods}
+
+    runs = [clip(0.2), clip(0.05), clip(None), clip(9.0, compared=False)]
+    lines = rig_tables.paired({"simulation": {"runs": runs}}).splitlines()
+    assert lines[2:] == ["| 6 px + 3 %, drawn rigs: a | 1.000 | 1 of 2 |"]
+
+
 def test_the_bound_is_given_for_every_length():
     row = {"frames": 300, "clips": 20, "rotation_deg_median": 0.12345, "rotation_deg_max": 0.2, "center_mm_mean": 5.0}
     last = rig_tables.bound({"bound": {"table": [row]}}).splitlines()[-1]
