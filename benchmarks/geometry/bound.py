@@ -8,7 +8,6 @@ one is what its robustness costs. The clips are those of the table at 6 px + 3 %
 from __future__ import annotations
 
 from dataclasses import replace
-from statistics import median
 
 import torch
 
@@ -21,6 +20,7 @@ from epipose.geometry.observations import observe
 _PIXELS, _INLIER = 6.0, 4.0  # standard deviation of the errors, and how many of them an inlier's has at most
 _SQUARE = 100.0  # standard deviations: Cauchy's constant that makes the loss a square
 _LONGER = 500  # frames
+_ERRORS = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")
 
 
 def bound_part(options: Options) -> Result:
@@ -30,17 +30,10 @@ def bound_part(options: Options) -> Result:
     runs = list(in_processes(_run, jobs, options.workers))
     of_length = {frames: [run for run in runs if run["frames"] == frames] for frames in lengths}
     table = [
-        {
-            "frames": frames,
-            "clips": len(rows),
-            "rotation_deg_median": median_of(rows, "rotation_deg_median"),
-            "rotation_deg_max": median_of(rows, "rotation_deg_max"),
-            "center_mm_mean": median_of(rows, "center_mm_mean"),
-        }
+        {"frames": frames, "clips": len(rows), **{error: median_of(rows, error) for error in _ERRORS}}
         for frames, rows in of_length.items()
     ]
-    quoted = median(run["rotation_deg_median"] for run in of_length[lengths[0]])
-    return {"sim_rotation_bound_deg": quoted, "bound": {"table": table, "runs": runs}}
+    return {"sim_rotation_bound_deg": table[0]["rotation_deg_median"], "bound": {"table": table, "runs": runs}}
 
 
 def _run(job: tuple[int, int, Options]) -> Result:
@@ -59,4 +52,4 @@ def bound_of(clip: Simulated) -> Result:
     problem = BundleProblem(observed.x, _SQUARE**2 * weight.to(torch.float64), noise)
     found = bundle_adjust(problem, camera.R, camera.t, clip.xyz, min_gain=1e-9)
     errors = camera_errors(replace(clip.rig, camera=camera.with_pose(found.R, found.t)), clip.rig)
-    return {key: getattr(errors, key) for key in ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")}
+    return {error: getattr(errors, error) for error in _ERRORS}

@@ -20,7 +20,7 @@ import torch
 from benchmarks.geometry.caliscope_rival import caliscope
 from benchmarks.geometry.failures import HIDDEN, KINDS, spoiled
 from benchmarks.geometry.noise_model import NoiseModel
-from benchmarks.geometry.rivals import TimedRig
+from benchmarks.geometry.rivals import timed
 from benchmarks.geometry.simulation import Simulated
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
@@ -70,7 +70,7 @@ def _run(job: tuple[str, int, Path | None, dict[str, Any]]) -> dict[str, Any]:
     clip, record = clip_of(kind, seed, **options)
     given = given_intrinsics(kind, clip)
     if rival is not None:
-        record["caliscope_rotation_deg_max"] = _rotation_of(caliscope(rival)(clip.poses, given), clip)
+        record["caliscope_rotation_deg_max"] = _rotation_of(timed(caliscope(rival), clip.poses, given).rig, clip)
     try:
         focal = "shared" if kind in HIDDEN else "known"
         found = calibrate_rig(clip.poses, given, RigOptions(focal=focal), fps=clip.fps)
@@ -80,9 +80,8 @@ def _run(job: tuple[str, int, Path | None, dict[str, Any]]) -> dict[str, Any]:
     return {**record, "rotation_deg_max": _rotation_of(found.rig, clip), "report": report}
 
 
-def _rotation_of(found: Rig | TimedRig | None, clip: Simulated) -> float | None:
+def _rotation_of(rig: Rig | None, clip: Simulated) -> float | None:
     """Error in degrees of the rotation between the worst two cameras; None without cameras."""
-    rig = found.rig if isinstance(found, TimedRig) else found
     if rig is None or not bool(rig.camera.R.isfinite().all()):
         return None
     return camera_errors(rig, clip.rig).rotation_deg_max

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from epipose.geometry.observations import Observations
 from epipose.geometry.parameters import Bundle, BundleProblem
-from epipose.geometry.part_equations import equations_of_parts
+from epipose.geometry.part_equations import equations_of_parts, joints_of_parts
 from epipose.geometry.triangulate import triangulate_robust
 from epipose.geometry.whitening import whitening_of_known
 
@@ -96,8 +96,7 @@ def part_weights(problem: BundleProblem, found: Bundle, part: Int[Tensor, " join
     expectation rank - tr(H_p H^-1). The weight is one over the factor by which it exceeds that, and so also says how
     many independent observations the part is worth.
     """
-    numbers = [(part == p).nonzero()[:, 0] for p in range(int(part.max()) + 1)]
-    numbers = [joints for joints in numbers if bool((problem.weight[:, :, joints] > 0).any())]
+    numbers = [joints for joints in joints_of_parts(part) if bool((problem.weight[:, :, joints] > 0).any())]
     parts = equations_of_parts(problem, found, numbers)
     curvatures, pulls = [of.shared for of in parts], [of.shared_g for of in parts]
     whiten = whitening_of_known(torch.stack(curvatures).sum(0))

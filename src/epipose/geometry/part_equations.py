@@ -13,6 +13,11 @@ from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.schur import Eliminated
 
 
+def joints_of_parts(part: Int[Tensor, " joint"]) -> list[Int[Tensor, " _"]]:
+    """The numbers of every part's joints; ``part``: its number for every joint."""
+    return [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
+
+
 def equations_of_parts(problem: BundleProblem, found: Bundle, parts: Sequence[Int[Tensor, " _"]]) -> list[Eliminated]:
     """Matrix and gradient by the unknowns that all joints share, for every part (the numbers of its joints).
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from epipose.geometry.clustered_covariance import Scores, clustered_covariance
 from epipose.geometry.gauge import gauge_directions
 from epipose.geometry.parameters import Bundle, BundleProblem
-from epipose.geometry.part_equations import equations_of_parts
+from epipose.geometry.part_equations import equations_of_parts, joints_of_parts
 from epipose.geometry.residuals import BundleResiduals
 from epipose.geometry.robust import robust_weight
 from epipose.geometry.rotation import hat
@@ -94,8 +94,7 @@ def part_curvatures(
     problem: BundleProblem, found: Bundle, part: Int[Tensor, " joint"], shared: int
 ) -> Float[Tensor, "part shared shared"]:
     """Each part's own normal equations; 0 for the lengths of bones, which are the last unknowns."""
-    numbers = [(part == number).nonzero()[:, 0] for number in range(int(part.max()) + 1)]
-    matrices = [of.shared for of in equations_of_parts(problem, found, numbers)]
+    matrices = [of.shared for of in equations_of_parts(problem, found, joints_of_parts(part))]
     more = shared - len(matrices[0])
     return torch.nn.functional.pad(torch.stack(matrices), (0, more, 0, more))
 
