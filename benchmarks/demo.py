@@ -32,6 +32,7 @@ from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train import train
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.label import label_poses
+from epipose.skeletons import H36M17
 from epipose.training.presets import adapt_options
 from epipose.training.refine import refine
 from epipose.viz.viewer import view
@@ -102,7 +103,7 @@ def cameras_and_labels(clip: Path, sample_folder: Path, detector: str, reference
     report = read_json(clip / "calibration.json")
     return {
         **as_json(camera_errors(rig, reference)),
-        **label_errors(Poses3D.load(clip / "poses3d.npz"), label_poses(poses, reference)),
+        **label_errors(Poses3D.load(clip / "poses3d.npz").mapped_to(H36M17), label_poses(poses, reference)),
         "verdict": report["verdict"],
         "reprojection": {camera["name"]: camera for camera in report["cameras"]},
         "paper_recipe": paper_recipe_errors(poses, reference),

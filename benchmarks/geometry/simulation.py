@@ -22,9 +22,8 @@ from torch import Tensor
 from benchmarks.geometry.drawn_motion import Scene, random_motion, sampled
 from benchmarks.geometry.drawn_rigs import Layout, drawn_rig
 from benchmarks.geometry.noise_model import NoiseModel, draw
-from epipose.camera import Camera, Rig
+from epipose.camera import Camera, Rig, nearest_rotation
 from epipose.errors import InputError
-from epipose.geometry.rotation import nearest_rotation
 from epipose.poses import Poses2D
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import rig as rig_of_s1

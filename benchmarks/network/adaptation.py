@@ -31,6 +31,7 @@ from epipose.io.files import write_json
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses3D, in_camera_frames
+from epipose.skeletons import H36M17
 from epipose.training.presets import adapt_options
 from epipose.training.train import keep_share, train_network
 
@@ -80,7 +81,7 @@ def averaged(after: TrainedPoseNet, before: Mapping[str, Tensor], kept: float) -
 
 def error_mm(trained: TrainedPoseNet, clip: Path, view: str) -> float:
     """Mean PMPJPE of the training frames of one view against the clip's labels."""
-    labels, rig = Poses3D.load(clip / "poses3d.npz"), Rig.load(clip / "rig.json")
+    labels, rig = Poses3D.load(clip / "poses3d.npz").mapped_to(H36M17), Rig.load(clip / "rig.json")
     xyz = predict_clip(clip, trained, TRAIN, views=(view,))[0][0]
     frames = slice(TRAIN[0], TRAIN[1] + 1)
     true = in_camera_frames(labels, rig)[rig.names.index(view), frames, 0]

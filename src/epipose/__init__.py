@@ -28,19 +28,30 @@ if TYPE_CHECKING:
     from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
     from epipose.evaluation.options import EvaluateOptions
     from epipose.evaluation.result import Evaluation
-    from epipose.exporters import export
+    from epipose.exporters.base import ExportOptions
     from epipose.inference.options import PredictOptions
     from epipose.inference.predict import predict
     from epipose.inference.prediction import Prediction
     from epipose.network.posenet import PoseNet, TrainedPoseNet
     from epipose.pipeline.calibrate import calibrate
     from epipose.pipeline.detect import DetectedClip, detect, synchronise
+    from epipose.pipeline.export import export
     from epipose.pipeline.label import label
     from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
     from epipose.pipeline.train import train
     from epipose.poses import Poses2D, Poses3D
     from epipose.skeleton import Skeleton
-    from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, MPII16, PANOPTIC19
+    from epipose.skeletons import (
+        BLAZEPOSE33,
+        BODY25,
+        COCO17,
+        COCO_WHOLEBODY133,
+        H36M17,
+        HALPE26,
+        MPII16,
+        OPENPOSE18,
+        PANOPTIC19,
+    )
     from epipose.training.options import RefineOptions, TrainOptions
     from epipose.training.refine import refine
     from epipose.viz.viewer import view
@@ -61,12 +72,13 @@ _HOME = {
     "epipose.evaluation.options": ("EvaluateOptions",),
     "epipose.evaluation.result": ("Evaluation",),
     "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
-    "epipose.exporters": ("export",),
+    "epipose.exporters.base": ("ExportOptions",),
     "epipose.inference.predict": ("predict",),
     "epipose.inference.prediction": ("Prediction",),
     "epipose.network.posenet": ("PoseNet", "TrainedPoseNet"),
     "epipose.pipeline.calibrate": ("calibrate",),
     "epipose.pipeline.detect": ("DetectedClip", "detect", "synchronise"),
+    "epipose.pipeline.export": ("export",),
     "epipose.pipeline.label": ("label",),
     "epipose.pipeline.options": ("CalibrateOptions", "DetectOptions", "LabelOptions"),
     "epipose.training.options": ("RefineOptions", "TrainOptions"),
@@ -74,7 +86,9 @@ _HOME = {
     "epipose.pipeline.train": ("train",),
     "epipose.poses": ("Poses2D", "Poses3D"),
     "epipose.skeleton": ("Skeleton",),
-    "epipose.skeletons": ("BLAZEPOSE33", "BODY25", "COCO17", "H36M17", "MPII16", "PANOPTIC19"),
+    "epipose.skeletons": (
+        "BLAZEPOSE33", "BODY25", "COCO17", "COCO_WHOLEBODY133", "H36M17", "HALPE26", "MPII16", "OPENPOSE18", "PANOPTIC19",
+    ),
     "epipose.training.refine": ("refine",),
     "epipose.viz.viewer": ("view",),
 }  # fmt: skip
@@ -84,8 +98,11 @@ __all__ = [
     "BLAZEPOSE33",
     "BODY25",
     "COCO17",
+    "COCO_WHOLEBODY133",
     "H36M17",
+    "HALPE26",
     "MPII16",
+    "OPENPOSE18",
     "PANOPTIC19",
     "CalibrateOptions",  # a test holds it equal to the names above
     "Calibration",
@@ -98,6 +115,7 @@ __all__ = [
     "EpiposeError",
     "EvaluateOptions",
     "Evaluation",
+    "ExportOptions",
     "InputError",
     "LabelOptions",
     "MissingExtraError",

@@ -159,6 +159,14 @@ class Camera:
         return replace(self, K=K, size=target)
 
 
+def nearest_rotation(M: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """The rotation nearest to M in the Frobenius norm (orthogonal Procrustes, determinant +1)."""
+    U, _, Vt = torch.linalg.svd(M)
+    sign = torch.ones_like(M[..., 0])
+    sign[..., 2] = torch.linalg.det(U @ Vt)
+    return U @ (sign[..., None] * Vt)
+
+
 def assumed_camera(width: int, height: int) -> Camera:
     """Assumed intrinsics: no distortion, centred, focal length 0.8 of the longer side.
 

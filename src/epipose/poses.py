@@ -17,7 +17,7 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_npz, write_npz
 from epipose.io.summary import html_table, one_line
 from epipose.skeleton import Skeleton
-from epipose.skeletons import skeleton_named
+from epipose.skeletons import skeleton_arrays, skeleton_from
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ class Poses2D:
         }
 
     def save(self, path: AnyPath) -> None:
-        """Write ``xy``, ``conf``, ``skeleton``, ``views`` (and ``xyz``) to an npz."""
+        """Write ``xy``, ``conf``, ``views`` (and ``xyz``) and the skeleton to an npz."""
         arrays = {"xy": self.xy.float().numpy(), "conf": self.conf.float().numpy()}
         if self.xyz is not None:
             arrays["xyz"] = self.xyz.float().numpy()
-        write_npz(path, **arrays, skeleton=np.array(self.skeleton.name), views=np.array(self.views))
+        write_npz(path, **arrays, **skeleton_arrays(self.skeleton), views=np.array(self.views))
 
     @staticmethod
     def load(path: AnyPath) -> Poses2D:
         """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
         file = read_npz(path, ("xy", "conf", "skeleton", "views"), "epipose detect")
-        skeleton = skeleton_named(str(file["skeleton"]))
+        skeleton = skeleton_from(file, path)
         xy, conf = torch.from_numpy(file["xy"]).float(), torch.from_numpy(file["conf"]).float()
         views = tuple(str(view) for view in file["views"])
         if xy.ndim != 5 or xy.shape[0] != len(views) or xy.shape[3:] != (len(skeleton.joints), 2):
@@ -142,7 +142,7 @@ class Poses3D:
         }
 
     def save(self, path: AnyPath) -> None:
-        """Write ``xyz``, ``conf``, ``skeleton``, ``space``, ``metric`` (and ``times``) to an npz."""
+        """Write ``xyz``, ``conf``, ``space``, ``metric`` (and ``times``) and the skeleton to an npz."""
         write_npz(path, **self.arrays())
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -150,14 +150,14 @@ class Poses3D:
         arrays = {"xyz": self.xyz.float().numpy(), "conf": self.conf.float().numpy()}
         if self.times is not None:
             arrays["times"] = self.times.double().numpy()
-        about = {"skeleton": self.skeleton.name, "space": self.space, "metric": self.metric}
-        return {**arrays, **{key: np.array(value) for key, value in about.items()}}
+        about = {"space": np.array(self.space), "metric": np.array(self.metric)}
+        return {**arrays, **skeleton_arrays(self.skeleton), **about}
 
     @staticmethod
     def load(path: AnyPath) -> Poses3D:
         """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
         file = read_npz(path, ("xyz", "conf", "skeleton", "space", "metric"), "epipose label")
-        skeleton = skeleton_named(str(file["skeleton"]))
+        skeleton = skeleton_from(file, path)
         xyz, conf = torch.from_numpy(file["xyz"]).float(), torch.from_numpy(file["conf"]).float()
         if xyz.ndim != 4 or xyz.shape[2:] != (len(skeleton.joints), 3):
             raise DamagedFileError(

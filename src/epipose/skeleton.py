@@ -8,6 +8,7 @@ mean of two projections is not the projection of the mean), so mapping belongs a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,11 +21,39 @@ from epipose.errors import InputError
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Named joints; ``parents[j]`` is the index of j's parent, -1 for the root."""
+    """Named joints; ``parents[j]`` is the index of j's parent, -1 for the root.
+
+    ``flip``: for each joint the index of its mirror partner, itself on the midline; by default that goes by the names
+    left_x and right_x. Raises InputError for joints named twice, for parents that are no tree, and for a ``flip`` that
+    is no exchange of pairs.
+    """
 
     name: str
     joints: tuple[str, ...]
     parents: tuple[int, ...]
+    flip: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.flip:
+            object.__setattr__(self, "flip", _partners(self.joints))
+        self._check()
+
+    def _check(self) -> None:
+        """Raise InputError for what is no skeleton."""
+        count = range(len(self.joints))
+        twice = sorted({joint for joint in self.joints if self.joints.count(joint) > 1})
+        if twice or not self.joints:
+            raise InputError(f"Skeleton {self.name}: joints need names of their own; twice there: {', '.join(twice)}.")
+        if len(self.parents) != len(count) or self.parents.count(-1) != 1 or not _is_tree(self.parents):
+            raise InputError(
+                f"Skeleton {self.name}: parents are {list(self.parents)}; expected one number for each of {len(count)} "
+                "joints, the index of its parent, and -1 for the one root from which all hang."
+            )
+        if sorted(self.flip) != list(count) or any(self.flip[self.flip[i]] != i for i in count):
+            raise InputError(
+                f"Skeleton {self.name}: flip is {list(self.flip)}; expected the index of each joint's mirror partner, "
+                "its own on the midline."
+            )
 
     @property
     def root(self) -> int:
@@ -35,17 +64,6 @@ class Skeleton:
     def bones(self) -> tuple[tuple[int, int], ...]:
         """(parent, child) index pairs, one per joint that has a parent."""
         return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
-
-    @cached_property
-    def flip(self) -> tuple[int, ...]:
-        """For each joint the index of its mirror partner (itself on the midline): left_x <-> right_x by name."""
-        swap = {"left": "right", "right": "left"}
-
-        def partner(joint: str) -> str:
-            side, _, rest = joint.partition("_")
-            return f"{swap[side]}_{rest}" if side in swap else joint
-
-        return tuple(self.joints.index(partner(joint)) for joint in self.joints)
 
     @cached_property
     def bone_flip(self) -> tuple[int, ...]:
@@ -60,20 +78,14 @@ class Skeleton:
 
         A detector that misplaces an eye misplaces the whole head: its eleven landmarks are not independent.
         """
-        weights = torch.ones(len(self.joints))
-        for part in _PARTS:
-            members = [i for i, joint in enumerate(self.joints) if joint in part]
-            weights[members] = 1.0 / max(len(members), 1)
-        return weights
+        parts = [_part(joint) for joint in self.joints]
+        return torch.tensor([1.0 / parts.count(part) for part in parts])
 
     @cached_property
     def error_parts(self) -> Int[Tensor, " joint"]:
         """Number of the body part of each joint, left and right in one: a detector's errors repeat within a part."""
-        group = list(range(len(self.joints)))
-        for part in _PARTS:
-            members = [i for i, joint in enumerate(self.joints) if joint in part]
-            for member in members:
-                group[member] = min(members)
+        parts = [_part(joint) for joint in self.joints]
+        group = [parts.index(part) for part in parts]
         mirrored = [min(first, group[self.flip[joint]]) for joint, first in enumerate(group)]
         return torch.tensor(mirrored).unique(return_inverse=True)[1]
 
@@ -129,20 +141,56 @@ _COMBINATIONS: dict[str, tuple[tuple[str, ...], ...]] = {
     "spine": (("pelvis", "thorax"),),
     "head": (("left_ear", "right_ear"), ("head_top",)),
     "neck_nose": (("nose",),),
+    **{
+        f"{side}_{joint}": ((f"{side}_{first}",),)
+        for side in ("left", "right")
+        for joint, first in {"thumb": "thumb_2", "index": "index_1", "pinky": "pinky_1", "mouth": "lip_1"}.items()
+    },
 }
 
 
-def _side(side: str, *joints: str) -> frozenset[str]:
-    return frozenset(f"{side}_{joint}" for joint in joints)
+def _partners(joints: tuple[str, ...]) -> tuple[int, ...]:
+    """Mirror partners by name: left_x <-> right_x; a joint without one is its own."""
+    swap = {"left": "right", "right": "left"}
+
+    def partner(joint: str) -> str:
+        side, _, rest = joint.partition("_")
+        return f"{swap[side]}_{rest}" if side in swap else joint
+
+    number = {joint: i for i, joint in enumerate(joints)}
+    return tuple(number.get(partner(joint), i) for i, joint in enumerate(joints))
 
 
-_FACE = ("eye_inner", "eye", "eye_outer", "ear", "mouth")
-_HAND = ("wrist", "pinky", "index", "thumb")
-_FOOT = ("ankle", "heel", "big_toe", "small_toe")
-_HEAD = ("nose", "head", "head_top", "upper_neck", "neck_nose")
-# Joints that a detector gets right or wrong together.
-_PARTS = (
-    frozenset(_HEAD) | _side("left", *_FACE) | _side("right", *_FACE),
-    frozenset({"pelvis"}) | _side("left", "hip") | _side("right", "hip"),
-    *(_side(side, *part) for side in ("left", "right") for part in (_HAND, _FOOT)),
+def _is_tree(parents: tuple[int, ...]) -> bool:
+    """Whether every joint's chain of parents ends at the root."""
+    for joint in range(len(parents)):
+        for _ in parents:
+            if joint < 0:
+                break
+            if joint >= len(parents):
+                return False
+            joint = parents[joint]
+        if joint >= 0:
+            return False
+    return True
+
+
+# Joints that a detector gets right or wrong together, by name without side and number (left_index_2 is index).
+_FACE = (
+    "nose head head_top upper_neck neck_nose eye_inner eye eye_outer ear mouth jaw chin brow nose_bridge nostril nose_base "
+    "lid lip upper_lip lower_lip inner_lip upper_inner_lip lower_inner_lip"
 )
+_HAND, _FOOT = "wrist hand thumb index middle ring pinky", "ankle heel big_toe small_toe"
+_PART_OF = {
+    joint: part
+    for part, joints in {"head": _FACE, "hips": "pelvis hip", "hand": _HAND, "foot": _FOOT}.items()
+    for joint in joints.split()
+}
+
+
+def _part(joint: str) -> str:
+    """The body part of a joint; hands and feet are two each, and a joint of no part is one by itself."""
+    side = joint.partition("_")[0]
+    bare = re.sub(r"^(left|right)_|_\d+$", "", joint)
+    part = _PART_OF.get(bare, joint)
+    return f"{side} {part}" if part in ("hand", "foot") else part

@@ -9,11 +9,11 @@ from PIL import Image
 from benchmarks.network.blazepose_speed import people
 from epipose.cli.main import main
 from epipose.errors import EpiposeError, optional
-from epipose.exporters import export
 from epipose.inference.predict import predict
 from epipose.network.backends import OnnxPoseNet, load_reader
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import WEIGHTS, Refiner
+from epipose.pipeline.export import export
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
 from tests.helpers.drawn_clips import figure_image

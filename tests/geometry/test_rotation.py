@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from epipose.geometry.rotation import angle_between, exp, hat, nearest_rotation
+from epipose.camera import nearest_rotation
+from epipose.geometry.rotation import angle_between, exp, hat
 
 vectors = st.lists(st.floats(-3, 3), min_size=3, max_size=3).map(lambda v: torch.tensor(v, dtype=torch.float64))
 

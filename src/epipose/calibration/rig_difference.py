@@ -14,8 +14,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.calibration.refine_rig import RefinedRig
+from epipose.camera import nearest_rotation
 from epipose.geometry.align import Similarity
-from epipose.geometry.rotation import angle_between, nearest_rotation
+from epipose.geometry.rotation import angle_between
 
 MAX_SIGMAS = 3.0  # of the difference, all three axes together, beyond which it is no error of the estimates
 # What calibrations of one rig differ by without any camera having been touched: errors that repeat within a clip.

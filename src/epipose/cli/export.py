@@ -1,4 +1,4 @@
-"""Model export: `epipose export`."""
+"""Export to other programs' files: `epipose export`."""
 
 from __future__ import annotations
 
@@ -8,21 +8,28 @@ from typing import Annotated
 
 import tyro
 
-from epipose.cli.messages import say
+from epipose.exporters import formats_by_ending
+from epipose.exporters.base import ExportOptions
 
 
 @dataclass(frozen=True)
 class Export:
-    """Write a trained network as a file for other programs. The ending .onnx: ONNX, with its settings inside."""
+    """Write 3D poses, cameras or a trained network as a file for other programs; its ending says in which format."""
 
-    model: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
-    """Model folder."""
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP|FILE|MODEL")]
+    """Clip folder with labels or cameras, a file of either, or a model folder."""
     out: Path
-    """File to write."""
+    """File or folder to write."""
+    export: ExportOptions = ExportOptions()
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.exporters import export
+        from epipose.pipeline.export import export
 
-        export(self.model, self.out)
-        say(True, self.out, f"epipose predict IMAGE --model {self.out}")
+        written = export(self.source, self.out, self.export)
+        for warning in written.warnings:
+            print(f"  warning: {warning}")
+        print(f"{', '.join(str(file) for file in written.files)} written.")
+
+
+Export.__doc__ = f"{Export.__doc__}\n\n" + "\n\n".join(f"{end}: {about}" for end, about in formats_by_ending().items())

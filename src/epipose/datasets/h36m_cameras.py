@@ -36,11 +36,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from epipose.camera import Camera, Rig
+from epipose.camera import Camera, Rig, nearest_rotation
 from epipose.datasets.h36m_common import CAMERAS, SOURCE
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.rig_json import read_rigs
-from epipose.geometry.rotation import nearest_rotation
 from epipose.io.files import read_json
 
 # Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.

@@ -133,7 +133,7 @@ def clip_labels(clip: Path, labels_in: Path, label_weight: LabelWeight = "confid
 
     An image needs a box, the root, and seven in ten joints labelled. Raises InputError where no image has them.
     """
-    everybody = weighted_labels(Poses3D.load(labels_in / "poses3d.npz"), label_weight, 0.0)
+    everybody = weighted_labels(Poses3D.load(labels_in / "poses3d.npz").mapped_to(H36M17), label_weight, 0.0)
     labels = replace(everybody, xyz=everybody.xyz[:, :1], conf=everybody.conf[:, :1])
     names = Clip.load(clip).names
     rig, root = Rig.load(labels_in / "rig.json").select(names), labels.skeleton.root

@@ -1,39 +1,55 @@
-"""Export of trained networks to the formats of other programs, chosen by the ending of the file.
+"""Export of 3D poses, cameras and networks to the formats of other programs, chosen by the ending of the file.
 
-To add a kind: one file with a function of a trained network and a path, one line in ``EXPORTERS`` (or, from another
+To add a format: one file with a function that follows `Exporter` (base.py), one line in ``EXPORTERS`` (or, from another
 package, an entry point in the group ``epipose.exporters`` whose name is the ending), one test.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import NamedTuple
 
 from epipose.errors import InputError
-from epipose.io.files import AnyPath
+from epipose.exporters.base import Exporter
 
-__all__ = ["EXPORTERS", "export"]
-
-# ending -> "module:function"; imported on first use
-EXPORTERS = {".onnx": "epipose.exporters.onnx:export_onnx"}
+__all__ = ["EXPORTERS", "Format", "exporter_for", "formats_by_ending"]
 
 
-def export(model: AnyPath, out: AnyPath) -> None:
-    """Write the trained network of a model folder to a file; raises InputError for an unknown ending."""
-    from epipose.network.posenet import TrainedPoseNet
+class Format(NamedTuple):
+    """Where a format's exporter is ("module:function", imported on first use), and what the format is."""
 
-    write = _exporter(Path(out))
-    write(TrainedPoseNet.load(model), Path(out))
+    place: str
+    about: str
 
 
-def _exporter(out: Path) -> Callable[..., None]:
-    if out.suffix in EXPORTERS:
-        module, _, function = EXPORTERS[out.suffix].partition(":")
-        return getattr(importlib.import_module(module), function)
+# Ending of the file's name -> format. Without a point: the name of a folder, or its ending behind a point, - or _.
+EXPORTERS = {
+    ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
+}
+
+
+def exporter_for(out: Path) -> Exporter:
+    """The exporter for a file of this name; InputError that lists the endings there are. The longest ending counts."""
     plugins = {point.name: point for point in entry_points(group="epipose.exporters")}
-    if out.suffix not in plugins:
-        known = ", ".join(EXPORTERS | plugins)
-        raise InputError(f"No exporter writes '{out.name}'. Known endings: {known}.")
-    return plugins[out.suffix].load()
+    endings = [ending for ending in {**plugins, **EXPORTERS} if _ends_with(out.name.lower(), ending)]
+    if not endings:
+        raise InputError(f"No exporter writes '{out.name}'. Known endings: {', '.join({**EXPORTERS, **plugins})}.")
+    ending = max(endings, key=len)
+    if ending not in EXPORTERS:
+        return plugins[ending].load()
+    module, _, function = EXPORTERS[ending].place.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def formats_by_ending() -> dict[str, str]:
+    """What each ending stands for, those of other packages too."""
+    others = {point.name: f"by {point.value}" for point in entry_points(group="epipose.exporters")}
+    return {**others, **{ending: known.about for ending, known in EXPORTERS.items()}}
+
+
+def _ends_with(name: str, ending: str) -> bool:
+    if ending.startswith("."):
+        return name.endswith(ending)
+    return name == ending or name.endswith((f".{ending}", f"-{ending}", f"_{ending}"))

@@ -20,10 +20,11 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from epipose.errors import optional
+from epipose.exporters.base import ExportOptions, Recording, Written
 from epipose.io.files import replacing
 from epipose.network.backends import OWN_OUTPUTS
 from epipose.network.landmark_posenet import LandmarkPoseNet
-from epipose.network.posenet import Net, TrainedPoseNet, to_input
+from epipose.network.posenet import Net, to_input
 
 OPSET = 18
 
@@ -40,10 +41,11 @@ class _FromBytes(nn.Module):
         return (reading.uvd, reading.conf, reading.scale, *(reading.own or ()))
 
 
-def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
+def export_onnx(recording: Recording, out: Path, options: ExportOptions) -> Written:
     """Write ``out``, whole or not at all; raises MissingExtraError without the packages of the extra ``onnx``."""
     optional("onnx", "onnx")
     optional("onnxscript", "onnx")
+    trained = recording.need_model()
     size = trained.input_size
     own = OWN_OUTPUTS if isinstance(trained.net, LandmarkPoseNet) else ()
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
@@ -62,3 +64,4 @@ def export_onnx(trained: TrainedPoseNet, out: Path) -> None:
     program.model.metadata_props["epipose"] = json.dumps(trained.config().to_json())
     with replacing(out) as part:
         program.save(part, external_data=False)
+    return Written((out,))

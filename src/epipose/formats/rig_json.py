@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from epipose.camera import Camera, Rig
+from epipose.camera import Camera, Rig, nearest_rotation
 from epipose.errors import DamagedFileError, InputError
-from epipose.geometry.rotation import nearest_rotation
 from epipose.io.files import AnyPath, read_json
 
 # Subject S1 of Human3.6M (published cameras, to a tenth of a millimetre and 1e-6).

@@ -1,4 +1,4 @@
-"""Rotations: the exponential map, the angle between two, and the nearest rotation to a matrix."""
+"""Rotations: the exponential map, the angle between two, and the one that turns a direction up."""
 
 from __future__ import annotations
 
@@ -29,14 +29,6 @@ def angle_between(A: Float[Tensor, "*batch 3 3"], B: Float[Tensor, "*batch 3 3"]
     """Angle in radians of the rotation that takes A to B; accurate at 0, where the arc cosine of the trace is not."""
     chord = (A - B).flatten(-2).norm(dim=-1) / math.sqrt(8)
     return 2 * torch.asin(chord.clamp(max=1))
-
-
-def nearest_rotation(M: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """The rotation nearest to M in the Frobenius norm (orthogonal Procrustes, determinant +1)."""
-    U, _, Vt = torch.linalg.svd(M)
-    sign = torch.ones_like(M[..., 0])
-    sign[..., 2] = torch.linalg.det(U @ Vt)
-    return U @ (sign[..., None] * Vt)
 
 
 def rotation_to_z(up: Float[Tensor, "3"], right: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:

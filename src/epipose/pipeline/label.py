@@ -19,6 +19,7 @@ from epipose.pipeline.detect import DetectedClip
 from epipose.pipeline.options import LabelOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.label import label_poses
+from epipose.skeletons import skeleton_named
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def label(
 ) -> Poses3D:
     """3D joints of the subject, or of everybody, each with a confidence; frames are those of the clip.
 
+    The joints are those of the keypoints, or of another ``skeleton``, mapped by name.
     Keypoints whose left and right are swapped throughout a view, as calibration found, are put right. ``changes`` are
     fields of `LabelOptions` by name, such as ``people="all"``. Raises RejectedError for a rejected calibration, unless
     ``force``.
@@ -61,8 +63,9 @@ def labels_of(clip: Clip, poses: Poses2D, rig: Rig, swapped: Sequence[str], opti
         several = associate(poses, rig, clip.fps)
         poses, sentences = several.poses, several.sentences()
         persons = several.real if options.people == "all" else [0]
+    skeleton = None if options.skeleton == "native" else skeleton_named(options.skeleton)
     labels = label_poses(
-        poses, rig, persons=persons, gate=options.gate, min_parallax_deg=options.min_parallax_deg,
+        poses, rig, persons=persons, skeleton=skeleton, gate=options.gate, min_parallax_deg=options.min_parallax_deg,
         smoothness=options.smoothness,
     )  # fmt: skip
     return Labels(timed(labels, clip), tuple(persons), tuple(sentences))

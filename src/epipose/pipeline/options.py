@@ -14,6 +14,7 @@ FocalChoice = Literal["auto", "known", "shared", "each"]
 People = Literal["subject", "all"]
 Network = Literal["auto", "small", "full", "none"]
 LabelMode = Literal["self", "self+rig", "true2d", "full"]
+LabelSkeleton = Literal["native", "h36m17", "body25", "coco17", "halpe26", "blazepose33"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class CalibrateOptions:
 class LabelOptions:
     """Persons to triangulate, and limits below which joints are left out."""
 
+    skeleton: LabelSkeleton = "native"
+    """Joints of the labels. native: those of the keypoints, hands and feet included where the detector has them. Others
+    are made of these by name; joints that they cannot be made of are left out."""
     people: People = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
     min_parallax_deg: float = 5.0

@@ -25,7 +25,7 @@ from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.scale import scale_estimator
-from epipose.skeletons import H36M17
+from epipose.skeletons import skeleton_named
 from epipose.training.supervision import Mode, check_supervision, supervision
 from epipose.viz.calibration_report import calibration_page
 
@@ -186,7 +186,9 @@ def label_clip(
     if already_done(record, asdict(options), inputs, (output,)):
         return False
     if poses is None:
-        labels = Labels(timed(Poses3D.load(found.rig.with_name("poses3d.npz")).mapped_to(H36M17), clip))
+        known = Poses3D.load(found.rig.with_name("poses3d.npz"))
+        wanted = known.skeleton if options.skeleton == "native" else skeleton_named(options.skeleton)
+        labels = Labels(timed(known.mapped_to(wanted), clip))
     else:
         swaps_count = judged and found.poses2d == folder / "poses2d.npz"
         labels = labels_of(

@@ -32,12 +32,12 @@ def label_poses(
     rig: Rig,
     *,
     persons: Sequence[int] = (0,),
-    skeleton: Skeleton = H36M17,
+    skeleton: Skeleton | None = H36M17,
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
     smoothness: float | None = None,
 ) -> Poses3D:
-    """Triangulate people in world space and map them to ``skeleton``.
+    """Triangulate people in world space and map them to ``skeleton``; None keeps the joints of the keypoints.
 
     ``persons``: which of the poses' people, each the same one in every view: the subject alone, or those that
     `epipose.people.association.associate` found. ``gate``: a view is an inlier of a joint when its reprojection error
@@ -63,7 +63,7 @@ def label_poses(
             xyz.append(torch.cat([part[0] for part in parts]))
             conf.append(torch.cat([part[1] for part in parts]))
     world = torch.stack(xyz, 1).float(), torch.stack(conf, 1).float()
-    return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton)
+    return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton or poses.skeleton)
 
 
 _BLOCK_FRAMES = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip

@@ -42,12 +42,11 @@ def clips_source(folders: Sequence[Path], labels: Sequence[Path], options: Train
         )
         for clip, where in zip(folders, labels, strict=True)
     ]
-    skeleton = parts[0].skeleton if parts else H36M17
     flat: list[Samples] = [
         samples_2d(
             folder,
             options.input_size,
-            skeleton=skeleton,
+            skeleton=H36M17,
             margin=options.margin,
             crop=crop_kind(options.backbone),
         )

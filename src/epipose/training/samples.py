@@ -24,6 +24,7 @@ from epipose.network.choices import CropKind
 from epipose.network.crops import crop_image
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
 from epipose.training.clip_targets import CropTargets, Keypoints, crop_targets, subject_keypoints
 from epipose.training.options import LabelWeight
 
@@ -132,8 +133,11 @@ def clip_samples(
     min_joints: float = 0.7,
     crop: CropKind = "upright",
     distil: float = 0.0,
+    skeleton: Skeleton = H36M17,
 ) -> Samples:
     """One sample per view, frame and person of a labelled clip folder (clip.json, rig.json, poses3d.npz).
+
+    Labels are mapped to ``skeleton`` by name, whatever joints they have.
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
@@ -142,7 +146,7 @@ def clip_samples(
     for missing files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
-    clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz")
+    clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz").mapped_to(skeleton)
     labels = weighted_labels(labels, label_weight, min_confidence)
     rig = Rig.load(labels_in / "rig.json").select(clip.names)
     if len(labels.xyz) != clip.frames:

@@ -1,0 +1,65 @@
+"""Export of a clip folder, poses, cameras or a network to the file formats of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from epipose.camera import Rig
+from epipose.clip import Clip
+from epipose.errors import InputError
+from epipose.exporters import exporter_for
+from epipose.exporters.base import ExportOptions, Recording, Written
+from epipose.io.files import AnyPath
+from epipose.io.options import with_changes
+from epipose.poses import Poses3D
+
+
+def export(
+    source: Poses3D | Rig | AnyPath, out: AnyPath, options: ExportOptions = ExportOptions(), **changes: Any
+) -> Written:
+    """Write 3D poses, cameras or a trained network for another program; the ending of ``out`` says in which format.
+
+    ``source``: poses, cameras, a clip folder with labels or cameras, a file of either, or a model folder. ``changes``
+    are fields of `ExportOptions` by name, such as ``unit="mm"``. Returns the files and warnings on what they do not
+    hold. Raises InputError for an unknown ending, and for a source without what the format is for.
+    """
+    options, out = with_changes(options, changes), Path(out)
+    write = exporter_for(out)
+    return write(recording_of(source), out, options)
+
+
+def recording_of(source: Poses3D | Rig | AnyPath) -> Recording:
+    """What there is to export; InputError where a file or folder holds none of it."""
+    if isinstance(source, Poses3D):
+        return Recording("poses", poses=source)
+    if isinstance(source, Rig):
+        return Recording("rig", rig=source)
+    path = Path(source)
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        raise InputError(f"There is no file or folder {path}.")
+    if path.suffix == ".npz":
+        return Recording(path.stem, poses=Poses3D.load(path))
+    return Recording(path.stem, rig=Rig.load(path))
+
+
+def _of_folder(folder: Path) -> Recording:
+    name = folder.resolve().name
+    if (folder / "config.json").exists():
+        from epipose.network.posenet import TrainedPoseNet
+
+        return Recording(name, model=TrainedPoseNet.load(folder))
+    files = {file: folder / file for file in ("clip.json", "rig.json", "poses3d.npz") if (folder / file).exists()}
+    if not files:
+        raise InputError(
+            f"{folder} has nothing to export: expected a clip folder with poses3d.npz (epipose label) or rig.json "
+            "(epipose calibrate), or a model folder with config.json (epipose train)."
+        )
+    return Recording(
+        name,
+        poses=Poses3D.load(files["poses3d.npz"]) if "poses3d.npz" in files else None,
+        rig=Rig.load(files["rig.json"]) if "rig.json" in files else None,
+        clip=Clip.load(folder) if "clip.json" in files else None,
+    )
