@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from epipose.evaluation.metrics import mpjpe_mm, nmpjpe_mm, pmpjpe_mm
     from epipose.evaluation.options import EvaluateOptions
     from epipose.evaluation.result import Evaluation
-    from epipose.exporters.base import ExportOptions
+    from epipose.exporters.options import ExportOptions
     from epipose.inference.options import PredictOptions
     from epipose.inference.predict import predict
     from epipose.inference.prediction import Prediction
@@ -72,7 +72,7 @@ _HOME = {
     "epipose.evaluation.options": ("EvaluateOptions",),
     "epipose.evaluation.result": ("Evaluation",),
     "epipose.evaluation.metrics": ("mpjpe_mm", "nmpjpe_mm", "pmpjpe_mm"),
-    "epipose.exporters.base": ("ExportOptions",),
+    "epipose.exporters.options": ("ExportOptions",),
     "epipose.inference.predict": ("predict",),
     "epipose.inference.prediction": ("Prediction",),
     "epipose.network.posenet": ("PoseNet", "TrainedPoseNet"),

@@ -53,6 +53,10 @@ def walker(
         joints |= {f"{side}_{part}": wrist + 0.08 * heading for part in ("index", "pinky", "thumb")}
         joints |= {f"{side}_{part}": ankle + 0.15 * heading - 0.05 * up for part in ("big_toe", "small_toe")}
         joints[f"{side}_heel"] = ankle - 0.05 * heading - 0.05 * up
+    for name, parent in zip(skeleton.joints, skeleton.parents, strict=True):  # fingers, and landmarks of a face
+        if name not in joints:
+            aside = {"left": 0.02, "right": -0.02}.get(name.partition("_")[0], 0.0) * left
+            joints[name] = joints[skeleton.joints[parent]] + 0.02 * heading + aside
     xyz = torch.stack([joints[name] for name in skeleton.joints], 1)
     return xyz, torch.ones_like(xyz[..., 0])
 

@@ -62,6 +62,19 @@ def test_cameras_and_labels_from_videos(seen: DetectedClip, calibration: Calibra
         labels["left_nee"]
 
 
+def test_labels_have_the_joints_of_the_keypoints_unless_others_are_asked_for(
+    seen: DetectedClip, calibration: Calibration
+) -> None:
+    native, mapped = epipose.label(seen, calibration), epipose.label(seen, calibration, skeleton="coco17")
+    assert native.skeleton == seen.keypoints.skeleton
+    assert mapped.skeleton == epipose.COCO17
+    assert torch.equal(native.mapped_to(epipose.COCO17).xyz, mapped.xyz)
+    assert mapped.conf[..., epipose.COCO17.index("left_knee")].all()
+    assert not mapped.conf[..., epipose.COCO17.index("left_eye")].any()
+    with pytest.raises(InputError, match="The option 'skeleton' is 'mouse'"):
+        epipose.label(seen, calibration, skeleton="mouse")
+
+
 def test_every_result_comes_back_from_its_files(seen: DetectedClip, calibration: Calibration, tmp_path: Path) -> None:
     folder = str(tmp_path)
     seen.save(folder)

@@ -11,6 +11,7 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError
 from epipose.network.crops import pose_from_crop
 from epipose.poses import Poses3D
+from epipose.skeleton import Skeleton
 from epipose.skeletons import COCO17, H36M17
 from epipose.training.samples import WINDOW, clip_samples, concatenate_samples
 from tests.helpers.drawn_clips import clip_folder, figure_image
@@ -57,6 +58,24 @@ def test_labels_lead_back_to_the_pose(folder: Path) -> None:
     lengths = torch.stack([(truth[0, c] - truth[0, p]).norm() for p, c in H36M17.bones])
     back = pose_from_crop(torch.from_numpy(samples.uvd[4:5]), camera, box, H36M17, lengths)
     torch.testing.assert_close(back, truth - truth[:, :1], atol=1e-4, rtol=0)
+
+
+def test_labels_of_other_joints_are_mapped_by_name(folder: Path, tmp_path: Path) -> None:
+    backwards = Skeleton("with_heel", ("left_heel", *H36M17.joints[::-1]), (15, *_backwards(H36M17.parents)))
+
+    def with_heel(labels: Poses3D) -> Poses3D:
+        xyz, conf = (torch.cat([part[:, :, :1] * 0, part.flip(2)], 2) for part in (labels.xyz, labels.conf))
+        return replace(labels, xyz=xyz, conf=conf, skeleton=backwards)
+
+    other, own = clip_samples(_relabel(folder, tmp_path, with_heel), 64), clip_samples(folder, 64)
+    assert other.skeleton == H36M17
+    np.testing.assert_allclose(other.uvd, own.uvd)
+    np.testing.assert_array_equal(other.weight, own.weight)
+
+
+def _backwards(parents: tuple[int, ...]) -> list[int]:
+    """The parents of a skeleton whose joints are in reverse order, behind one more."""
+    return [-1 if parent < 0 else len(parents) - parent for parent in parents[::-1]]
 
 
 def test_selection_of_frames_and_views(folder: Path) -> None:

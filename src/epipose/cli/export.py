@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from epipose.exporters import formats_by_ending
-from epipose.exporters.base import ExportOptions
+from epipose.exporters.options import ExportOptions
 
 
 @dataclass(frozen=True)

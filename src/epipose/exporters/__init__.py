@@ -6,15 +6,10 @@ package, an entry point in the group ``epipose.exporters`` whose name is the end
 
 from __future__ import annotations
 
-import importlib
-from importlib.metadata import entry_points
-from pathlib import Path
+from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
-from epipose.errors import InputError
-from epipose.exporters.base import Exporter
-
-__all__ = ["EXPORTERS", "Format", "exporter_for", "formats_by_ending"]
+__all__ = ["EXPORTERS", "Format", "ends_with", "formats_by_ending", "plugins"]
 
 
 class Format(NamedTuple):
@@ -30,26 +25,19 @@ EXPORTERS = {
 }
 
 
-def exporter_for(out: Path) -> Exporter:
-    """The exporter for a file of this name; InputError that lists the endings there are. The longest ending counts."""
-    plugins = {point.name: point for point in entry_points(group="epipose.exporters")}
-    endings = [ending for ending in {**plugins, **EXPORTERS} if _ends_with(out.name.lower(), ending)]
-    if not endings:
-        raise InputError(f"No exporter writes '{out.name}'. Known endings: {', '.join({**EXPORTERS, **plugins})}.")
-    ending = max(endings, key=len)
-    if ending not in EXPORTERS:
-        return plugins[ending].load()
-    module, _, function = EXPORTERS[ending].place.partition(":")
-    return getattr(importlib.import_module(module), function)
-
-
 def formats_by_ending() -> dict[str, str]:
     """What each ending stands for, those of other packages too."""
-    others = {point.name: f"by {point.value}" for point in entry_points(group="epipose.exporters")}
+    others = {ending: f"by {point.value}" for ending, point in plugins().items()}
     return {**others, **{ending: known.about for ending, known in EXPORTERS.items()}}
 
 
-def _ends_with(name: str, ending: str) -> bool:
+def plugins() -> dict[str, EntryPoint]:
+    """The exporters of other packages by their endings."""
+    return {point.name: point for point in entry_points(group="epipose.exporters")}
+
+
+def ends_with(name: str, ending: str) -> bool:
+    """Whether a file of this name, in small letters, is of the format with this ending."""
     if ending.startswith("."):
         return name.endswith(ending)
     return name == ending or name.endswith((f".{ending}", f"-{ending}", f"_{ending}"))

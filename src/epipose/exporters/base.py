@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,27 +14,10 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
+from epipose.exporters import EXPORTERS, ends_with, plugins
+from epipose.exporters.options import ExportOptions
+from epipose.network.posenet import TrainedPoseNet
 from epipose.poses import Poses3D
-
-if TYPE_CHECKING:
-    from epipose.network.posenet import TrainedPoseNet
-
-Markers = Literal["native", "pose2sim"]
-Unit = Literal["m", "mm"]
-TomlStyle = Literal["pose2sim", "anipose", "caliscope"]
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """Choices within a format; each counts for the formats that have it."""
-
-    markers: Markers = "native"
-    """Names of markers in .trc, .c3d and opensim. pose2sim: those that Pose2Sim and its OpenSim models use (LShoulder,
-    RBigToe)."""
-    unit: Unit = "m"
-    """Unit of lengths in .trc and .c3d."""
-    style: TomlStyle = "pose2sim"
-    """The program that is to read a .toml of cameras; FreeMoCap reads anipose's."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +77,26 @@ class Written(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Exporter(Protocol):
     """Writes ``out`` and nothing half of it; implement this to add one, and register it in ``EXPORTERS``."""
 
     def __call__(self, recording: Recording, out: Path, options: ExportOptions) -> Written:
         """Write the recording; raises InputError where it lacks what the format holds."""
         ...
+
+
+def exporter_for(out: Path) -> Exporter:
+    """The exporter for a file of this name; InputError that lists the endings there are. The longest ending counts."""
+    others = plugins()
+    endings = [ending for ending in {**others, **EXPORTERS} if ends_with(out.name.lower(), ending)]
+    if not endings:
+        raise InputError(f"No exporter writes '{out.name}'. Known endings: {', '.join({**EXPORTERS, **others})}.")
+    ending = max(endings, key=len)
+    if ending not in EXPORTERS:
+        return others[ending].load()
+    module, _, function = EXPORTERS[ending].place.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def y_up(poses: Poses3D) -> Float[Tensor, "frame person joint 3"]:

@@ -20,7 +20,8 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from epipose.errors import optional
-from epipose.exporters.base import ExportOptions, Recording, Written
+from epipose.exporters.base import Recording, Written
+from epipose.exporters.options import ExportOptions
 from epipose.io.files import replacing
 from epipose.network.backends import OWN_OUTPUTS
 from epipose.network.landmark_posenet import LandmarkPoseNet

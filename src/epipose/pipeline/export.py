@@ -8,8 +8,8 @@ from typing import Any
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
-from epipose.exporters import exporter_for
-from epipose.exporters.base import ExportOptions, Recording, Written
+from epipose.exporters.base import Recording, Written, exporter_for
+from epipose.exporters.options import ExportOptions
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
 from epipose.poses import Poses3D
