@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks.docs import (
     demo_tables,
+    format_tables,
     geometry_tables,
     gpu_tables,
     house,
@@ -41,6 +42,7 @@ _PAGES = (
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/datasets.md",
+    "docs/formats.md",
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
@@ -236,6 +238,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "thaw_errors": _of("thaw", thaw_tables.errors),
     "thaw_drift": _of("thaw", thaw_tables.drift),
     "dataset_index": _dataset_index,
+    "filters": _of("filters", format_tables.filters),
+    "fills": _of("filters", format_tables.fills),
     "house": _of("house", house.table),
     "layers": modules.layer_drawing,
     "packages": modules.package_table,

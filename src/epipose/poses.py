@@ -6,6 +6,7 @@ Confidence is the only mask: 0 means missing, and what stands there is finite bu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +17,13 @@ from epipose.camera import Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_npz, write_npz
 from epipose.io.summary import html_table, one_line
+from epipose.io.tables import labelled_arrays, long_table
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_arrays, skeleton_from
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,38 @@ class Poses3D:
         if times is not None and (times.shape != xyz.shape[:1] or not bool(times.isfinite().all())):
             raise DamagedFileError(f"{path}: times must be {len(xyz)} finite seconds, got shape {tuple(times.shape)}.")
         return Poses3D(xyz, conf, skeleton, str(file["space"]), bool(file["metric"]), times)
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """Long table of one row per frame, person and joint: time, frame, person, joint, x, y, z, conf.
+
+        ``time`` in seconds (NaN without ``times``), positions in metres where ``metric``, NaN where ``conf`` is 0;
+        ``joint`` is a categorical in the skeleton's order. ``table.attrs`` has skeleton, space and unit. Raises
+        MissingExtraError without pandas (extra ``export``).
+        """
+        table = long_table(self._xyz64(), self.conf.double().numpy(), self.skeleton.joints, self._times64())
+        table.attrs.update(self._about())
+        return table
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Dataset in movement's layout: ``position`` (time, space, keypoints, individuals) and ``confidence``.
+
+        Positions in metres where ``metric``, NaN where ``conf`` is 0; ``time`` in seconds, or in frames without
+        ``times``. Attributes: fps, time_unit, source_software, ds_type, skeleton, space, unit. Raises MissingExtraError
+        without xarray (extra ``export``).
+        """
+        conf = self.conf.double().numpy()
+        return labelled_arrays(self._xyz64(), conf, self.skeleton.joints, self._times64(), self.fps, self._about())
+
+    def _xyz64(self) -> Float[np.ndarray, "frame person joint 3"]:
+        return self.xyz.double().numpy()
+
+    def _times64(self) -> Float[np.ndarray, " frame"] | None:
+        return None if self.times is None else self.times.double().numpy()
+
+    def _about(self) -> dict[str, str]:
+        """Skeleton, space and unit of length, in words."""
+        unit = "m" if self.metric else "not metric"
+        return {"skeleton": self.skeleton.name, "space": self.space, "unit": unit}
 
     def mapped_to(self, target: Skeleton) -> Poses3D:
         """The same poses in another skeleton's joints; a mean is as confident as its least confident part."""

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 from epipose.detection.base import Detector
-from epipose.network.posenet import PoseNet, TrainedPoseNet
+from epipose.exporters.base import Exporter, Recording
+from epipose.exporters.options import ExportOptions
+from epipose.poses import Poses3D
 from epipose.skeletons import COCO17, H36M17
 from tests.helpers.documents import ROOT, blocks
 
@@ -26,7 +28,9 @@ def test_the_detector_is_one():
 
 
 def test_the_exporter_writes_its_file(tmp_path: Path):
-    net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
-    trained = TrainedPoseNet(net.eval(), H36M17, torch.full((16,), 0.25), True, 1.25)
-    examples()["export_mine"](trained, tmp_path / "pose.mine")
-    assert (tmp_path / "pose.mine").read_text().split() == list(H36M17.joints)
+    exporter = examples()["export_mine"]
+    assert isinstance(exporter, Exporter)
+    poses = Poses3D(torch.zeros(2, 1, 17, 3), torch.ones(2, 1, 17), H36M17)
+    out = tmp_path / "pose.mine"
+    assert exporter(Recording("walk", poses=poses), out, ExportOptions()) == ((out,), ("Positions are left out.",))
+    assert out.read_text().split() == list(H36M17.joints)

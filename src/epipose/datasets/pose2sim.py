@@ -39,8 +39,9 @@ from epipose.datasets.image_index import MAX_END_DIFFERENCE_S, frame_numbers, la
 from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import EpiposeError, InputError
 from epipose.formats.containers import reading
+from epipose.formats.marker_names import joint_of_marker
 from epipose.formats.qualisys import read_qualisys
-from epipose.formats.trc import Markers, read_trc
+from epipose.formats.trc import WORLD_FROM_TRC, Markers, read_trc
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import VIDEO_SUFFIXES
 from epipose.lens.file_entry import read_lens
@@ -48,18 +49,8 @@ from epipose.poses import Poses3D
 from epipose.skeletons import BODY25
 
 IMAGES_FPS = 60.0  # what Pose2Sim takes for images that are no video
-_WORLD_FROM_TRC = [2, 0, 1]
 _EXPECTED = "a calibration of Pose2Sim (TOML; a table per camera with size, matrix, distortions, rotation, translation)"
 _NOT_CAMERA_TABLES = ("metadata", "capture_volume", "charuco", "checkerboard")
-
-
-def _joint_of(marker: str) -> str:
-    """epipose's name for a marker: RBigToe -> right_big_toe, CHip and Hip -> pelvis."""
-    if marker in ("Hip", "CHip", "MidHip"):
-        return "pelvis"
-    side = {"R": "right_", "L": "left_"}.get(marker[0], "") if marker[1:2].isupper() else ""
-    rest = marker[1:] if side else marker
-    return side + re.sub(r"(?<!^)(?=[A-Z])", "_", rest).lower()
 
 
 class Pose2SimProject:
@@ -266,9 +257,9 @@ def _place(markers: Markers, xyz: torch.Tensor, conf: torch.Tensor) -> None:
     inside = (markers.frames >= 0) & (markers.frames < len(xyz))
     frames = torch.from_numpy(markers.frames[inside])
     for column, marker in enumerate(markers.names):
-        joint = _joint_of(marker)
+        joint = joint_of_marker(marker)
         if joint in BODY25.joints:
-            place = markers.xyz[inside, column][:, _WORLD_FROM_TRC]
+            place = markers.xyz[inside, column][:, WORLD_FROM_TRC]
             known = np.asarray(np.isfinite(place).all(-1))
             xyz[frames, BODY25.index(joint)] = torch.from_numpy(np.where(known[:, None], place, 0)).float()
             conf[frames, BODY25.index(joint)] = torch.from_numpy(known).float()

@@ -21,6 +21,13 @@ class Format(NamedTuple):
 
 # Ending of the file's name -> format. Without a point: the name of a folder, or its ending behind a point, - or _.
 EXPORTERS = {
+    ".c3d": Format("epipose.exporters.c3d:export_c3d", "markers for motion-capture programs (Mokka, Visual3D, Vicon)"),
+    ".csv": Format(
+        "epipose.exporters.table:export_csv", "3D poses as a long table, one row per frame, person and joint"
+    ),
+    ".nc": Format("epipose.exporters.netcdf:export_netcdf", "3D poses as netCDF in movement's layout, for xarray"),
+    ".parquet": Format("epipose.exporters.table:export_parquet", "the table of .csv for pandas, polars, R and DuckDB"),
+    ".trc": Format("epipose.exporters.trc:export_trc", "markers for OpenSim and Pose2Sim, a file per person, y up"),
     ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
 }
 

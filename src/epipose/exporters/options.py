@@ -21,3 +21,8 @@ class ExportOptions:
     """Unit of lengths in .trc and .c3d."""
     style: TomlStyle = "pose2sim"
     """The program that is to read a .toml of cameras; FreeMoCap reads anipose's."""
+    filter: str | None = None
+    """Filter of 3D paths, without delay: butterworth:HZ[:ORDER], savgol:FRAMES:DEGREE, gaussian:SIGMA_FRAMES or
+    median:FRAMES; a name alone takes butterworth:6:4, savgol:9:3, gaussian:1.5 or median:5. Labels stay as they are."""
+    fill: int = 0
+    """Fill gaps of up to so many frames in 3D paths, before they are filtered."""

@@ -7,17 +7,23 @@ The header's NumFrames may be more than there are: Pose2Sim's filter drops the l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from epipose.errors import DamagedFileError
+from epipose.errors import DamagedFileError, InputError
 from epipose.formats.containers import reading
-from epipose.io.files import AnyPath
+from epipose.io.files import AnyPath, replacing
 
 _METRES = {"m": 1.0, "mm": 0.001, "cm": 0.01}
+_DIGITS = {"m": 7, "mm": 4}  # a tenth of a micrometre
+LengthUnit = Literal["m", "mm"]
+# World axes here are z up; of a TRC file x is forward or so, y up: (x, y, z) of the file is (y, z, x) of the world.
+TRC_FROM_WORLD = (1, 2, 0)
+WORLD_FROM_TRC = (2, 0, 1)
 
 
 class Markers(NamedTuple):
@@ -63,3 +69,44 @@ def _cells(line: str, wanted: int) -> list[str]:
 
 def _number(cell: str) -> float:
     return float(cell) if cell.strip() else float("nan")
+
+
+def write_trc(
+    path: AnyPath,
+    names: Sequence[str],
+    xyz: Float[np.ndarray, "frame marker 3"],
+    times: Float[np.ndarray, " frame"],
+    *,
+    unit: LengthUnit = "m",
+    first_frame: int = 0,
+) -> None:
+    """Write markers in metres and in the file's axes (y up: `TRC_FROM_WORLD`), a line per frame.
+
+    A marker that is not finite in a frame is missing there: its three cells are left empty, which OpenSim and Pose2Sim
+    read as NaN. ``times``: seconds, evenly spaced; their median interval is the file's frame rate. Frames are numbered
+    from ``first_frame``, which Pose2Sim counts from 0. Raises InputError for names that are no cells of such a file, for
+    other shapes, and for times that do not advance.
+    """
+    path = Path(path)
+    bad = [name for name in names if not name.strip() or name != "".join(name.split())]
+    if bad or len(set(names)) < len(names):
+        raise InputError(f"Marker names must differ and have no white space; got {', '.join(map(repr, names))}.")
+    if xyz.shape != (len(times), len(names), 3):
+        raise InputError(f"{len(times)} frames of {len(names)} markers were expected; xyz has shape {xyz.shape}.")
+    interval = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    if interval <= 0:
+        raise InputError(f"Times must advance over two frames or more, got {len(times)}: {times[:3]}, ...")
+    rate, count = round(1 / interval, 6), len(times)
+    head = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        f"{rate:g}\t{rate:g}\t{count}\t{len(names)}\t{unit}\t{rate:g}\t{first_frame}\t{count}",
+        "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t",
+        "\t\t" + "\t".join(f"X{index}\tY{index}\tZ{index}" for index in range(1, len(names) + 1)),
+    ]
+    cells = np.where(np.isfinite(xyz).all(-1, keepdims=True), xyz, np.nan) / _METRES[unit]
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("\n".join(head) + "\n")
+        for number, (moment, row) in enumerate(zip(times, cells.reshape(count, -1), strict=True), first_frame):
+            values = ("" if np.isnan(value) else f"{value:.{_DIGITS[unit]}f}" for value in row)
+            file.write("\t".join((str(number), f"{moment:.6f}", *values)) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from epipose.exporters.options import ExportOptions
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
 from epipose.poses import Poses3D
+from epipose.reconstruction.fill import FILLED_CONFIDENCE, fill_gaps
+from epipose.reconstruction.trajectory_filter import filtered, parse_filter
 
 
 def export(
@@ -22,11 +25,35 @@ def export(
 
     ``source``: poses, cameras, a clip folder with labels or cameras, a file of either, or a model folder. ``changes``
     are fields of `ExportOptions` by name, such as ``unit="mm"``. Returns the files and warnings on what they do not
-    hold. Raises InputError for an unknown ending, and for a source without what the format is for.
+    hold. 3D paths are filled and filtered as ``options`` say, in the file alone. Raises InputError for an unknown
+    ending, and for a source without what the format is for.
     """
     options, out = with_changes(options, changes), Path(out)
     write = exporter_for(out)
-    return write(recording_of(source), out, options)
+    recording, notes = smoothed(recording_of(source), options)
+    files, warnings = write(recording, out, options)
+    return Written(files, (*notes, *warnings))
+
+
+def smoothed(recording: Recording, options: ExportOptions) -> tuple[Recording, tuple[str, ...]]:
+    """The recording with gaps filled and paths filtered as the options say, and a sentence on what was filled.
+
+    Raises InputError for a filter that is none, and where there are no 3D poses to fill or filter.
+    """
+    if options.filter is None and options.fill == 0:
+        return recording, ()
+    by = None if options.filter is None else parse_filter(options.filter)
+    poses, filled = fill_gaps(recording.need_poses(), options.fill)
+    notes = ()
+    if filled:
+        share = filled / int((poses.conf > 0).sum())
+        notes = (
+            f"{filled} joint positions ({share:.1%}) are filled in, over gaps of up to {options.fill} frames; their "
+            f"confidence is {FILLED_CONFIDENCE:g}.",
+        )
+    if by is not None:
+        poses = filtered(poses, by, recording.fps)
+    return replace(recording, poses=poses), notes
 
 
 def recording_of(source: Poses3D | Rig | AnyPath) -> Recording:
