@@ -30,21 +30,19 @@ def check_detector(detector: object, name: str) -> None:
 
 
 def check_skeleton(skeleton: object, name: str) -> None:
-    """Raise InputError for a detector's skeleton that is none, whose tree or sides do not fit, or that lacks joints."""
+    """Raise InputError for a detector's skeleton that is no `Skeleton`, or lacks joints that calibration needs."""
     if not isinstance(skeleton, Skeleton):
         raise InputError(
             f"Detector {name}: its skeleton is {skeleton!r}, a {type(skeleton).__name__}; expected a Skeleton, such as "
             "epipose.skeletons.COCO17 or Skeleton(name, joints, parents)."
         )
-    joints, parents = skeleton.joints, skeleton.parents
-    if twice := sorted({joint for joint in joints if joints.count(joint) > 1}):
-        raise InputError(f"Detector {name}: skeleton {skeleton.name} has several joints {', '.join(twice)}.")
-    if not _is_tree(parents, len(joints)):
+    joints = skeleton.joints
+    sided = (joint for joint, partner in zip(joints, skeleton.flip, strict=True) if joint == joints[partner])
+    if lone := [joint for joint in sided if joint.startswith(("left_", "right_"))]:
         raise InputError(
-            f"Detector {name}: the parents of skeleton {skeleton.name} are {parents}; expected for each of its "
-            f"{len(joints)} joints the index of another, and -1 for one of them, the root of all."
+            f"Detector {name}: skeleton {skeleton.name} has {', '.join(lone)} on one side only. Joints come in pairs, "
+            "left_x and right_x; name one of the middle without a side."
         )
-    _check_sides(skeleton, name)
     if lacking := [joint for joint in NEEDED_JOINTS if joint not in joints]:
         raise InputError(
             f"Detector {name}: skeleton {skeleton.name} lacks {', '.join(lacking)}, which calibration needs. It has "
@@ -71,33 +69,3 @@ def check_detections(frames: Sequence[Sequence[Detection]], images: int, detecto
             raise InputError(
                 f"Detector {name} found NaN or infinity; mark a missing joint by conf 0 and any finite place."
             )
-
-
-def _is_tree(parents: tuple[int, ...], count: int) -> bool:
-    """Whether every joint leads to one root."""
-    if len(parents) != count or not all(-1 <= parent < count for parent in parents) or parents.count(-1) != 1:
-        return False
-    reached = {parents.index(-1)}
-    for _ in parents:
-        reached |= {joint for joint, parent in enumerate(parents) if parent in reached}
-    return len(reached) == count
-
-
-def _check_sides(skeleton: Skeleton, name: str) -> None:
-    try:
-        flip = tuple(skeleton.flip)
-    except (ValueError, InputError):
-        other = {"left": "right", "right": "left"}
-        sides = ((joint, *joint.partition("_")) for joint in skeleton.joints)
-        lone = [
-            joint for joint, side, _, rest in sides if side in other and f"{other[side]}_{rest}" not in skeleton.joints
-        ]
-        raise InputError(
-            f"Detector {name}: skeleton {skeleton.name} has {', '.join(lone)} on one side only. Joints come in pairs, "
-            "left_x and right_x."
-        ) from None
-    if [flip[partner] for partner in flip] != list(range(len(skeleton.joints))):
-        raise InputError(
-            f"Detector {name}: the flip of skeleton {skeleton.name} is {flip}; expected for each joint the index of its "
-            "counterpart on the other side, and its own where it has none."
-        )
