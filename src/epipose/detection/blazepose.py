@@ -237,7 +237,16 @@ def packaged(
     pose_score: float = POSE_SCORE,
 ) -> BlazePose:
     """What needs no download: the full landmark network, which the package holds, finds people by itself."""
-    network = load_landmarks("full").network
-    landmarks = landmark_crops(network.pruned(network.graph.outputs[:4]), threads, device)
+    landmarks = _packaged_landmarks(threads, device)
     finder = LandmarkFinder(landmarks)
     return BlazePose(finder, landmarks, search_every=search_every, max_people=max_people, pose_score=pose_score)
+
+
+def packaged_finder(threads: int = 2, device: str = "cpu") -> LandmarkFinder:
+    """A person finder that needs no download."""
+    return LandmarkFinder(_packaged_landmarks(threads, device))
+
+
+def _packaged_landmarks(threads: int, device: str) -> CropNetwork:
+    network = load_landmarks("full").network
+    return landmark_crops(network.pruned(network.graph.outputs[:4]), threads, device)

@@ -24,6 +24,10 @@ DETECTORS = {
     "blazepose-full": "epipose.detection.blazepose:full",
     "blazepose-heavy": "epipose.detection.blazepose:heavy",
     "pretrained": "epipose.detection.blazepose:packaged",
+    "rtmpose": "epipose.detection.onnx_detectors:rtmpose",
+    "rtmo": "epipose.detection.onnx_detectors:rtmo",
+    "vitpose": "epipose.detection.onnx_detectors:vitpose",
+    "yolo-pose": "epipose.detection.onnx_detectors:yolo_pose",
 }
 
 
