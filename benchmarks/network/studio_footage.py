@@ -23,7 +23,7 @@ import torch
 
 from benchmarks.network.studio_results import STUDIO, merge_results
 from epipose.clip import Clip
-from epipose.detection.detect import detector_named, resolved_name
+from epipose.detection.registry import detector_named, resolved_name
 from epipose.io.images import write_image
 from epipose.motion import motion_files
 from epipose.poses import Poses2D, Poses3D

@@ -26,7 +26,7 @@ from benchmarks.network.rows import NETWORK, group_rows, merge_groups, predictio
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.base import Detector
-from epipose.detection.detect import detector_named
+from epipose.detection.registry import detector_named
 from epipose.experiments.clips import split
 from epipose.io.files import write_json
 from epipose.poses import Poses3D, in_camera_frames

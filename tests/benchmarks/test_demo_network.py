@@ -29,7 +29,7 @@ def four(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     small_rig().save(folder / "intrinsics.json", intrinsics_only=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
+        patch.setattr("epipose.pipeline.detect.detector_named", lambda name, *_: Dots())
         stages.detect_clip(videos(folder / "videos", frames=30), folder / "full", sync="none")
     return folder
 

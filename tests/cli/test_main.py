@@ -29,7 +29,7 @@ from tests.helpers.synthetic import moving_skeleton
 @pytest.fixture(autouse=True)
 def dots(monkeypatch):
     real = detect.detector_named
-    monkeypatch.setattr(detect, "detector_named", lambda name: Dots() if name == "dots" else real(name))
+    monkeypatch.setattr(detect, "detector_named", lambda name, *given: Dots() if name == "dots" else real(name, *given))
     monkeypatch.setattr("epipose.pipeline.detect.detector_named", detect.detector_named)
     monkeypatch.setattr("epipose.inference.predict.detector_named", detect.detector_named)
 
@@ -194,7 +194,7 @@ def test_other_videos_of_the_same_names_are_another_run(footage, tmp_path, capsy
 def detected(footage, tmp_path_factory):
     walk = tmp_path_factory.mktemp("detected")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
+        patch.setattr("epipose.pipeline.detect.detector_named", lambda name, *_: Dots())
         assert run("detect", *footage, "--out", walk) == 0
     return walk
 
@@ -276,3 +276,23 @@ def test_what_the_library_logs_is_printed_once(capsys):
 def test_python_m_epipose_is_the_command_line():
     out = subprocess.run([sys.executable, "-m", "epipose", "--version"], capture_output=True, text=True, check=True)
     assert out.stdout.startswith("epipose ")
+
+
+def test_options_of_the_detector_are_passed_recorded_and_detect_anew(footage, tmp_path, monkeypatch, capsys):
+    given = []
+
+    class Configured(Dots):
+        def __init__(self, *, threads: int = 2, device: str = "cpu"):
+            given.append((threads, device))
+
+    monkeypatch.setattr("epipose.detection.registry._factory", lambda kind: Configured)
+    command = ["detect", *footage, "--out", tmp_path, "--detector", "mine", "--detector-option", "threads=4"]
+    assert run(*command, "--detector-option", "device=cuda") == 0
+    options = json.loads((tmp_path / "detect.json").read_text())["options"]
+    assert options["detector_option"] == ["device=cuda", "threads=4"]
+    assert run(*command[:-1], "device=cuda", "threads=4") == 0, "the order does not count"
+    assert given == [(4, "cuda")]
+    assert run(*command) == 0
+    assert given == [(4, "cuda"), (4, "cpu")]
+    assert run(*command, "--detector-option", "thread=1") == 2
+    assert "no option 'thread'; did you mean threads? It takes threads (2), device (cpu)" in capsys.readouterr().err

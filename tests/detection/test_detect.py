@@ -5,12 +5,12 @@ from time import sleep
 import numpy as np
 import pytest
 
-import epipose.detection.detect as package
+import epipose.detection.registry as package
 from epipose import Clip, EpiposeError
 from epipose.detection.detect import Detection, Detector, detect_keypoints, detector_named, resolved_name
 from epipose.detection.tracklets import Tracklet, link_detections, tracklets_from_detections, undo_swaps
 from epipose.network import blazepose_weights as weights_module
-from epipose.skeletons import COCO17
+from epipose.skeletons import BLAZEPOSE33, COCO17, H36M17
 from tests.helpers.videos import moving_square_video
 
 
@@ -218,3 +218,70 @@ def test_joints_that_are_not_seen_do_not_look_like_a_swap():
     track = undo_swaps(Tracklet(xy, conf, None), COCO17.flip, fps=20.0)
     np.testing.assert_array_equal(track.conf, conf)
     np.testing.assert_array_equal(track.xy, xy)
+
+
+class Unnumbered(Marks):
+    """Finds two people in every image, in changing order, without numbers, as many detectors do."""
+
+    def __call__(self, image):
+        self.frame += 1
+        both = [person(100 + 2 * self.frame, 50, -1), person(30, 80, -1)]
+        return both[:: 1 if self.frame % 2 else -1]
+
+
+class Batched(Unnumbered):
+    """The same, several images at once."""
+
+    batch_size = 3
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def batch(self, images):
+        self.sizes.append(len(images))
+        return [self(image) for image in images]
+
+
+def test_people_without_numbers_are_not_merged_into_one(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    poses = detect_keypoints(clip, Unnumbered())
+    assert poses.xy.shape[2] == 2
+    for view in poses.xy[..., 8, :].numpy():
+        walker, other = sorted((view[:, 0], view[:, 1]), key=lambda path: -path[0, 0])
+        np.testing.assert_allclose(walker, [[100 + 2 * k, 50] for k in range(8)])
+        np.testing.assert_allclose(other, [[30, 80]] * 8)
+
+
+def test_people_with_and_without_numbers_in_one_video():
+    frames = [[person(30, 80, 4), person(100 + k, 50, -1)] for k in range(8)]
+    tracks = tracklets_from_detections(frames, 17, 25.0)
+    assert sorted(round(float(track.xy[0, 8, 0])) for track in tracks) == [30, 100]
+    assert all(len(track.seen) == 8 for track in tracks)
+
+
+def test_a_detector_that_takes_batches_gets_them(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    detector = Batched()
+    np.testing.assert_array_equal(detect_keypoints(clip, detector).xy, detect_keypoints(clip, Unnumbered()).xy)
+    assert detector.sizes == [3, 3, 2] * 2
+
+
+def test_a_skeleton_that_cannot_be_used_fails_before_a_frame_is_read(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    detector = Marks()
+    detector.skeleton = "coco17"
+    with pytest.raises(EpiposeError, match="its skeleton is 'coco17'"):
+        detect_keypoints(clip, detector)
+    assert detector.resets == 0
+
+
+def test_people_with_another_number_of_joints_are_refused_in_the_first_frame(tmp_path):
+    clip = Clip.from_videos([moving_square_video(tmp_path / "a.mp4"), moving_square_video(tmp_path / "b.mp4")])
+    detector = Marks()
+    detector.skeleton = H36M17
+    assert detect_keypoints(clip, detector).xy.shape[-2] == 17
+    detector.skeleton = BLAZEPOSE33
+    with pytest.raises(EpiposeError, match=r"xy of shape \(17, 2\).*blazepose33 has 33 joints"):
+        detect_keypoints(clip, detector)
+    assert detector.frame == 0

@@ -79,7 +79,7 @@ def test_nobody_at_all():
 
 @pytest.fixture
 def model(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(predict_module, "detector_named", lambda name: Finder())
+    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: Finder())
     torch.manual_seed(0)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net, H36M17, torch.full((16,), 0.25), True, 1.25).save(tmp_path / "model")

@@ -36,7 +36,7 @@ from tests.helpers.fixed_detector import JOINTS, Finder
 @pytest.fixture(autouse=True)
 def finder(monkeypatch) -> Finder:
     made = Finder()
-    monkeypatch.setattr(predict_module, "detector_named", lambda name: made)
+    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: made)
     return made
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
-from epipose.network.posenet import PoseNet, TrainedPoseNet, device_named, soft_argmax, to_input
+from epipose.network.devices import device_named
+from epipose.network.posenet import PoseNet, TrainedPoseNet, soft_argmax, to_input
 from epipose.skeletons import H36M17
 from epipose.training.losses import smooth_l1
 

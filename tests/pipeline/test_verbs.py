@@ -38,7 +38,7 @@ def footage(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def seen(footage: Path) -> DetectedClip:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
+        patch.setattr("epipose.pipeline.detect.detector_named", lambda name, *_: Dots())
         return epipose.detect(epipose.load_clip(str(footage)), sync="none")
 
 
@@ -142,7 +142,7 @@ def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path,
     """The detector's keypoints, given back as a file's, make the same clip."""
     clip = epipose.load_clip(footage)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("epipose.pipeline.detect.detector_named", lambda name: Dots())
+        patch.setattr("epipose.pipeline.detect.detector_named", lambda name, *_: Dots())
         keypoints = keypoints_in(clip, DetectOptions())
     assert torch.equal(epipose.synchronise(clip, keypoints, sync="none").keypoints.xy, seen.keypoints.xy)
     late = epipose.synchronise(clip, keypoints, offsets=[0, 0.2, 0, 0])

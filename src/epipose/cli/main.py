@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from epipose.cli.arguments import gathered
 from epipose.cli.bench import Bench
 from epipose.cli.calibrate import Calibrate
 from epipose.cli.datasets import Datasets
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _Verb,  # type: ignore[arg-type]
         prog="epipose",
         description="3D human pose from uncalibrated cameras. `epipose --version` prints the version.",
-        args=arguments,
+        args=gathered(arguments, "--detector-option"),
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
     )
     try:

@@ -26,7 +26,7 @@ class Predict:
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.detection.detect import resolved_name
+        from epipose.detection.registry import resolved_name
         from epipose.inference.predict import predict
 
         if (self.source / "clip.json").exists():

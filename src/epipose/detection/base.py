@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -54,4 +55,18 @@ class ParallelDetector(Detector, Protocol):
 
     def another(self) -> Detector:
         """The same for another video, to be called in another thread; it knows nobody yet."""
+        ...
+
+
+@runtime_checkable
+class BatchDetector(Detector, Protocol):
+    """A detector that reads every image by itself, and several at once faster; detection uses `batch` where it is there.
+
+    It keeps nothing from frame to frame: its people have track -1, and detection links them.
+    """
+
+    batch_size: int
+
+    def batch(self, images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> list[list[Detection]]:
+        """The people in each of at most ``batch_size`` images of one video, in order; all images have one size."""
         ...

@@ -157,14 +157,24 @@ def _pose(
     return detection, Roi.around(xy[HIPS], xy[RIM])
 
 
-def blazepose(variant: Variant, threads: int = 2) -> BlazePose:
+def blazepose(
+    variant: Variant,
+    threads: int = 2,
+    device: str = "cpu",
+    *,
+    search_every: int = 10,
+    max_people: int = 4,
+    pose_score: float = POSE_SCORE,
+) -> BlazePose:
     """BlazePose with a landmark network, "full" or "heavy", and its own person detector; downloaded the first time.
 
-    Raises EpiposeError that lists what was tried where no download worked.
+    ``threads`` of ONNX Runtime on the processor; ``device``: see `crop_network`; the rest: see `BlazePose`. Raises
+    InputError for a device that is not there, EpiposeError that lists what was tried where no download worked.
     """
     network = load_landmarks(variant).network
     reading = network.pruned(network.graph.outputs[:4])  # without the taps
-    return BlazePose(person_detector(threads), landmark_crops(reading, threads))
+    finder, landmarks = person_detector(threads, device), landmark_crops(reading, threads, device)
+    return BlazePose(finder, landmarks, search_every=search_every, max_people=max_people, pose_score=pose_score)
 
 
 def pose_detector(net: LandmarkPoseNet, threads: int = 2) -> BlazePose:
@@ -177,30 +187,66 @@ def pose_detector(net: LandmarkPoseNet, threads: int = 2) -> BlazePose:
     return BlazePose(finder, landmarks, net.head.eval())
 
 
-def person_detector(threads: int = 2) -> PersonDetector:
+def person_detector(threads: int = 2, device: str = "cpu") -> PersonDetector:
     """BlazePose's person detector from the cache, downloaded the first time; raises as `blazepose`."""
+    network = load_person_detector()
     return PersonDetector(
-        crop_network(load_person_detector(), DETECTOR_SIZE, scale=1 / 127.5, offset=-1.0, threads=threads)
+        crop_network(network, DETECTOR_SIZE, scale=1 / 127.5, offset=-1.0, threads=threads, device=device)
     )
 
 
-def landmark_crops(network: GraphNet, threads: int = 2) -> CropNetwork:
+def landmark_crops(network: GraphNet, threads: int = 2, device: str = "cpu") -> CropNetwork:
     """A landmark network that reads crops of bytes."""
-    return crop_network(network, CROP_SIDE, scale=1 / 255, threads=threads)
+    return crop_network(network, CROP_SIDE, scale=1 / 255, threads=threads, device=device)
 
 
-def full() -> BlazePose:
+def full(
+    *,
+    threads: int = 2,
+    device: str = "cpu",
+    search_every: int = 10,
+    max_people: int = 4,
+    pose_score: float = POSE_SCORE,
+) -> BlazePose:
     """BlazePose with the full landmark network (6 MB)."""
-    return blazepose("full")
+    return blazepose(
+        "full", threads, device, search_every=search_every, max_people=max_people, pose_score=pose_score
+    )  # fmt: skip
 
 
-def heavy() -> BlazePose:
+def heavy(
+    *,
+    threads: int = 2,
+    device: str = "cpu",
+    search_every: int = 10,
+    max_people: int = 4,
+    pose_score: float = POSE_SCORE,
+) -> BlazePose:
     """BlazePose with the heavy landmark network (28 MB, slower)."""
-    return blazepose("heavy")
+    return blazepose(
+        "heavy", threads, device, search_every=search_every, max_people=max_people, pose_score=pose_score
+    )  # fmt: skip
 
 
-def packaged() -> BlazePose:
+def packaged(
+    *,
+    threads: int = 2,
+    device: str = "cpu",
+    search_every: int = 10,
+    max_people: int = 4,
+    pose_score: float = POSE_SCORE,
+) -> BlazePose:
     """What needs no download: the full landmark network, which the package holds, finds people by itself."""
+    landmarks = _packaged_landmarks(threads, device)
+    finder = LandmarkFinder(landmarks)
+    return BlazePose(finder, landmarks, search_every=search_every, max_people=max_people, pose_score=pose_score)
+
+
+def packaged_finder(threads: int = 2, device: str = "cpu") -> LandmarkFinder:
+    """A person finder that needs no download."""
+    return LandmarkFinder(_packaged_landmarks(threads, device))
+
+
+def _packaged_landmarks(threads: int, device: str) -> CropNetwork:
     network = load_landmarks("full").network
-    landmarks = landmark_crops(network.pruned(network.graph.outputs[:4]))
-    return BlazePose(LandmarkFinder(landmarks), landmarks)
+    return landmark_crops(network.pruned(network.graph.outputs[:4]), threads, device)

@@ -1,27 +1,23 @@
-"""Keypoint detection in every frame of every view, by any detector that follows the protocol.
-
-To add a detector: one file with a class that has the three members of `Detector`, one line in ``DETECTORS`` (or, from
-another package, an entry point in the group ``epipose.detectors``), one test.
-"""
+"""Keypoint detection in every frame of every view, by any detector that follows the protocol (see `registry`)."""
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from importlib.metadata import entry_points
-from pathlib import Path
+from itertools import islice
 from threading import Event
 
+import numpy as np
 from tqdm import tqdm
 
 from epipose.clip import Clip, View
-from epipose.detection.base import Detection, Detector, ParallelDetector
+from epipose.detection.base import BatchDetector, Detection, Detector, ParallelDetector
+from epipose.detection.check import check_detections, check_detector
+from epipose.detection.registry import DETECTORS, GIVEN, detector_named, detector_used, resolved_name
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
-from epipose.errors import DamagedFileError, InputError, NoPersonError
-from epipose.io.files import read_object
+from epipose.errors import DamagedFileError, NoPersonError
 from epipose.poses import Poses2D
 
 __all__ = [
@@ -35,59 +31,17 @@ __all__ = [
     "resolved_name",
 ]
 
-# name -> "module:function"; imported on first use, called without arguments (for "auto", "blazepose" see
-# `resolved_name`)
-DETECTORS = {
-    "blazepose-full": "epipose.detection.blazepose:full",
-    "blazepose-heavy": "epipose.detection.blazepose:heavy",
-    "pretrained": "epipose.detection.blazepose:packaged",
-}
-
-
-GIVEN = "given joints"  # stands for the detector where keypoints are not ours
-
-
-def detector_named(name: str) -> Detector:
-    """Build a detector by name; raises InputError that lists the names there are."""
-    name = resolved_name(name)
-    plugins = {point.name: point for point in entry_points(group="epipose.detectors")}
-    if name in plugins and name not in DETECTORS:
-        return plugins[name].load()()
-    if name not in DETECTORS:
-        known = ", ".join(["auto", "blazepose", *DETECTORS, *plugins])
-        raise InputError(f"There is no detector '{name}'; there are {known}.")
-    module, _, function = DETECTORS[name].partition(":")
-    build: Callable[[], Detector] = getattr(importlib.import_module(module), function)
-    return build()
-
-
-def resolved_name(name: str) -> str:
-    """The name of the detector that "auto" or "blazepose" stands for now.
-
-    "blazepose" is blazepose-heavy where its weights are in the cache, else blazepose-full; "auto" is the same, but
-    "pretrained", which needs no download, where the cache has neither. Other names stand for themselves.
-    """
-    if name not in ("auto", "blazepose"):
-        return name
-    from epipose.network.blazepose_weights import any_cached, best_cached
-
-    return f"blazepose-{best_cached()}" if name == "blazepose" or any_cached() else "pretrained"
-
-
-def detector_used(folder: Path) -> str:
-    """Name of the detector behind a clip folder's poses2d.npz; `GIVEN` where the keypoints were given."""
-    record = folder / "detect.json"
-    options = read_object(record).get("options", {}) if record.exists() else {}
-    return GIVEN if options.get("poses") or "detector" not in options else str(options["detector"])
-
 
 def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
     """Run the detector on every frame of every video; persons are tracklets, numbered per view, longest first.
 
     Frames are the videos' own, before any synchronisation; shorter videos are filled up with conf 0. They are decoded
-    one at a time, those of several views at once where the detector allows it. Raises NoPersonError where a view shows
-    nobody, DamagedFileError where a video ends early.
+    one at a time, or as many as a `BatchDetector` takes at once; those of several views at the same time where the
+    detector allows it. People without track numbers are linked by nearness. Raises InputError, before anything is
+    decoded, for a detector whose skeleton cannot be used; NoPersonError where a view shows nobody; DamagedFileError
+    where a video ends early.
     """
+    check_detector(detector, type(detector).__name__)
     joints, tracks = len(detector.skeleton.joints), []
     with closing(_detections(clip, detector)) as detections:
         for view, frames in zip(clip.views, detections, strict=True):
@@ -127,14 +81,26 @@ def _detections(clip: Clip, detector: Detector) -> Generator[list[list[Detection
 def _detections_in(view: View, detector: Detector, progress: tqdm, stop: Event) -> list[list[Detection]]:
     detector.reset()
     frames: list[list[Detection]] = []
-    for image in view.read(range(view.frames)):
+    for images in _batches(view.read(range(view.frames)), batch_size(detector)):
         if stop.is_set():
             return frames
-        frames.append(detector(image))
+        found = detector.batch(images) if isinstance(detector, BatchDetector) else [detector(images[0])]
+        check_detections(found, len(images), detector)
+        frames += found
         with progress.get_lock():
-            progress.update()
+            progress.update(len(images))
     if len(frames) < view.frames:
         raise DamagedFileError(
             f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
         )
     return frames
+
+
+def batch_size(detector: Detector) -> int:
+    """How many images of a video the detector is given at once."""
+    return max(1, detector.batch_size) if isinstance(detector, BatchDetector) else 1
+
+
+def _batches(images: Iterator[np.ndarray], size: int) -> Iterator[Sequence[np.ndarray]]:
+    while batch := list(islice(images, size)):
+        yield batch

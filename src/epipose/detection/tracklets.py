@@ -43,7 +43,11 @@ class Tracklet:
 def tracklets_from_detections(
     frames: Sequence[Sequence[Detection]], joints: int, fps: float, most: int = 8
 ) -> list[Tracklet]:
-    """Gather detections by track number, join broken tracklets, drop flickers; the ``most`` longest, longest first."""
+    """Gather detections by track number, join broken tracklets, drop flickers; the ``most`` longest, longest first.
+
+    People without a number (-1) get one first: see `numbered`.
+    """
+    frames = numbered(frames)
     lengths = Counter(found.track for detections in frames for found in detections if found.conf.any())
     # arrays are as long as the video: bound their number, however often tracklets broke off
     kept = {number for number, _ in lengths.most_common(8 * most)}
@@ -61,6 +65,18 @@ def tracklets_from_detections(
     shortest = min(MIN_FRAMES, len(frames))
     long = [track for track in join_tracklets(list(gathered.values()), fps) if len(track.seen) >= shortest]
     return sorted(long, key=lambda track: -len(track.seen))[:most]
+
+
+def numbered(frames: Sequence[Sequence[Detection]]) -> Sequence[Sequence[Detection]]:
+    """The same people, those without a track number (-1) linked and numbered behind the highest number there is."""
+    if all(person.track >= 0 for people in frames for person in people):
+        return frames
+    first = 1 + max((person.track for people in frames for person in people), default=-1)
+    linked = link_detections([[person for person in people if person.track < 0] for people in frames])
+    return [
+        [*(person for person in people if person.track >= 0), *(replace(new, track=first + new.track) for new in added)]
+        for people, added in zip(frames, linked, strict=True)
+    ]
 
 
 def link_detections(frames: Sequence[Sequence[Detection]]) -> list[list[Detection]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from epipose.detection.detect import resolved_name
+from epipose.detection.registry import resolved_name
 from epipose.errors import InputError
 from epipose.experiments import published
 from epipose.experiments.cameras import camera_rows

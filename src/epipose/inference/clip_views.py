@@ -12,7 +12,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.detection.detect import detector_used
+from epipose.detection.registry import detector_used
 from epipose.errors import DamagedFileError, InputError
 from epipose.inference.main_person import person_of
 from epipose.inference.options import PredictOptions
@@ -21,7 +21,7 @@ from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_object
 from epipose.io.options import with_changes
 from epipose.network.backends import PoseReader, load_reader
-from epipose.network.posenet import device_named
+from epipose.network.devices import device_named
 from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses2D, Poses3D
 

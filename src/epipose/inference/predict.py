@@ -19,7 +19,7 @@ from tqdm import tqdm
 from epipose.camera import Camera, Rig, assumed_camera, stack_cameras
 from epipose.detection.base import Detector
 from epipose.detection.blazepose import pose_detector
-from epipose.detection.detect import detector_named, resolved_name
+from epipose.detection.registry import detector_named, resolved_name
 from epipose.errors import InputError, NoPersonError
 from epipose.inference.draw import draw
 from epipose.inference.lift import lift, read_flipped
@@ -33,8 +33,9 @@ from epipose.io.options import with_changes
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.choices import Runtime
 from epipose.network.crops import crop_image
+from epipose.network.devices import device_named
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
-from epipose.network.posenet import TrainedPoseNet, device_named
+from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.poses import Poses3D
 
@@ -106,11 +107,16 @@ def _detector(trained: PoseReader, options: PredictOptions, device: torch.device
     """The detector and its name: the network's own landmark network where it has one, so that a crop is read once."""
     name = resolved_name(options.detector)
     net = trained.net if isinstance(trained, TrainedPoseNet) else None
-    if isinstance(net, LandmarkPoseNet) and device.type == "cpu" and not options.flip_test:
+    if (
+        isinstance(net, LandmarkPoseNet)
+        and device.type == "cpu"
+        and not options.flip_test
+        and not options.detector_option
+    ):
         own = "pretrained" if net.own_trunk else f"blazepose-{variant_of(net.sizes.backbone)}"
         if options.detector == "auto" or name in ("pretrained", own):
             return pose_detector(net), own
-    return detector_named(options.detector), name
+    return detector_named(options.detector, options.detector_option), name
 
 
 def _pretrained_for(runtime: Runtime) -> Path:

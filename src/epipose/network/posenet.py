@@ -9,7 +9,6 @@ stands at voxel CENTRES, so that a uniform volume means the middle of the crop.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,24 +128,6 @@ def soft_argmax(
 def to_input(images: UInt8[Tensor, "batch size size 3"]) -> Float[Tensor, "batch 3 size size"]:
     """RGB bytes, channels last, to what PoseNet takes; in memory the channels stay last, which convolutions like."""
     return images.permute(0, 3, 1, 2).float() / 255
-
-
-def device_named(name: str) -> torch.device:
-    """The device ``cpu``, ``cuda``, ``cuda:1``, ..., or for ``auto`` CUDA where there is one.
-
-    Raises InputError for another name, and for a device that is not there.
-    """
-    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not re.fullmatch(r"auto|cuda(:\d+)?", name):
-        raise InputError(f"Unknown device '{name}'; choose auto, cpu or cuda.")
-    device = torch.device("cuda" if name == "auto" else name)
-    if (device.index or 0) >= (count := torch.cuda.device_count()):
-        raise InputError(
-            f"There is no device '{name}': PyTorch finds {count} CUDA devices. Choose auto or cpu, or install the GPU's "
-            "driver and a PyTorch with CUDA."
-        )
-    return device
 
 
 Net = PoseNet | LandmarkPoseNet

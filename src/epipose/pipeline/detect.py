@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
-from epipose.detection.detect import GIVEN, detect_keypoints, detector_named, resolved_name
+from epipose.detection.detect import detect_keypoints
 from epipose.detection.precomputed import read_keypoints
+from epipose.detection.registry import GIVEN, detector_files, detector_named, resolved_name
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
@@ -135,7 +136,7 @@ def keypoints_in(clip: Clip, options: DetectOptions) -> Poses2D:
     """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
     if options.poses is not None:
         return read_keypoints(options.poses, clip)
-    return detect_keypoints(clip, detector_named(options.detector))
+    return detect_keypoints(clip, detector_named(options.detector, options.detector_option))
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
@@ -163,9 +164,10 @@ def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
     """Inputs of a detection. Reads every byte of the videos."""
     videos = fingerprint([view.video for view in clip.views])
-    poses = [] if options.poses is None else files_in(Path(options.poses))
-    asked = as_json(replace(options, detector=resolved_name(options.detector)))
-    return DetectionRecord(asked, fingerprint(poses) + videos, videos)
+    name, asked = resolved_name(options.detector), tuple(sorted(options.detector_option))
+    read = detector_files(name, asked) if options.poses is None else files_in(Path(options.poses))
+    changed = replace(options, detector=name, detector_option=asked)
+    return DetectionRecord(as_json(changed), fingerprint(read) + videos, videos)
 
 
 def files_in(path: Path) -> Sequence[Path]:

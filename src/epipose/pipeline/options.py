@@ -24,6 +24,8 @@ class DetectOptions:
     detector: str = "blazepose"
     """blazepose (the heavy weights where they are in the cache, else full), blazepose-full, blazepose-heavy;
     pretrained: the bundled network, for one person in each view, less accurate."""
+    detector_option: tuple[str, ...] = ()
+    """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated."""
     poses: Path | None = None
     """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
     sync: SyncMethod = "auto"
@@ -91,6 +93,8 @@ class RunOptions:
     height: float | None = None
     """As for calibrate."""
     detector: str = "blazepose"
+    """As for detect."""
+    detector_option: tuple[str, ...] = ()
     """As for detect."""
     poses: Path | None = None
     """As for detect."""

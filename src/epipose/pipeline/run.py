@@ -7,6 +7,7 @@ their own (in epipose.viz), because the demo shows the same ones beside its comp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     from epipose.viz.viewer import view
 
     options = with_changes(options, changes)
-    detection = DetectOptions(options.detector, options.poses, options.sync, options.offsets, options.max_offset)
+    detection = DetectOptions(**{each.name: getattr(options, each.name) for each in fields(DetectOptions)})
     detect_clip(sources, out, detection, overwrite=options.overwrite)
     calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
     report = Report(

@@ -72,7 +72,7 @@ def detect_clip(
 def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> Poses2D:
     """Keypoints in the videos' own frames: from ``detections.npz`` where that still holds, else detected and kept."""
     record, output = out / "detections.json", out / "detections.npz"
-    asked = {key: made_from.options[key] for key in ("detector", "poses")}
+    asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses")}
     if already_done(record, asked, made_from.inputs, (output,)) and not anew:
         return Poses2D.load(output)
     seen = keypoints_in(clip, options)

@@ -19,9 +19,10 @@ from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_
 from epipose.io.options import with_changes
 from epipose.network.choices import on_landmarks
 from epipose.network.config import HeadSizes, PoseNetSizes
+from epipose.network.devices import device_named
 from epipose.network.imagenet import imagenet_weights
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
-from epipose.network.posenet import Net, TrainedPoseNet, build_posenet, device_named
+from epipose.network.posenet import Net, TrainedPoseNet, build_posenet
 from epipose.network.pretrained import pretrained_model
 from epipose.network.refiner import REFINED
 from epipose.training.batches import Source
