@@ -7,15 +7,14 @@ They are the one thing calibration is given about the cameras. Where there is no
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
 
+from epipose.calibration.given_cameras import given_cameras
 from epipose.camera import Rig, assumed_camera, stack_cameras
-from epipose.clip import Clip, View
-from epipose.errors import DamagedFileError, InputError
-from epipose.formats.qualisys import read_qualisys
+from epipose.clip import Clip
+from epipose.errors import InputError
 from epipose.geometry.parameters import Sharing
 from epipose.io.files import AnyPath
 from epipose.io.lens_metadata import focal_from
@@ -25,39 +24,23 @@ _FILE_SIGMA = 0.1  # relative error of focal lengths in a file that are to be es
 
 
 def intrinsics_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
-    """K, distortion and size of every view in the order of the clip, at the origin, and how they were matched.
+    """K, distortion and size of every view in the order of the clip, at the origin, and a note on what was assumed.
 
-    Reads epipose's JSON (R and t are ignored) or a Qualisys ``.qca.txt``. Cameras go by name; where no name matches
-    but the counts agree, by order, and the second value says so (it is empty otherwise). Raises InputError for
-    another number of cameras, other names, or another resolution than the video has: a file for another resolution
-    is never rescaled in silence, for nothing says whether the video was scaled, cropped or padded.
+    Reads every format of `epipose.formats.cameras`; R and t are ignored. Cameras go by name, or by a name within a name;
+    where no name matches but the counts agree, by order. Raises InputError for another number of cameras, other names,
+    or another resolution than the video has.
     """
-    rig = _read(path)
-    source, of = ("The given rig", "the given rig") if isinstance(path, Rig) else (path, path)
-    note = ""
-    if set(clip.names) <= set(rig.names):
-        rig = rig.select(clip.names)
-    elif not set(clip.names) & set(rig.names) and len(rig.names) == len(clip.names):
-        pairs = ", ".join(f"{view} = {camera}" for view, camera in zip(clip.names, rig.names, strict=True))
-        note = f"No camera of {of} has the name of a view, so they were matched by order: {pairs}."
-    else:
-        raise InputError(
-            f"{source} has {len(rig.names)} cameras ({', '.join(rig.names)}); the clip has {len(clip.names)} views "
-            f"({', '.join(clip.names)}). Give a file with one camera per view, under the same names."
-        )
-    for view, camera, size in zip(clip.views, rig.names, rig.camera.size.tolist(), strict=True):
-        if size != [view.width, view.height]:
-            raise InputError(_of_another_size(f"{source}: camera '{camera}'", size, view))
+    rig, note = given_cameras(path, clip, poses=False)
     return Rig(clip.names, rig.camera.at_origin()), note
 
 
 def known_rig_from(path: Rig | AnyPath, clip: Clip) -> tuple[Rig, str]:
-    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; ``lag`` is not, and comes as 0."""
-    intrinsics, note = intrinsics_from(path, clip)
-    rig = _read(path, intrinsics_only=False)
-    known = rig.select(clip.names) if set(clip.names) <= set(rig.names) else rig
-    camera = intrinsics.camera.with_pose(known.camera.R, known.camera.t)
-    return replace(known, names=clip.names, camera=camera, lag=torch.zeros_like(known.lag)), note
+    """Like `intrinsics_from`, for cameras whose R and t are known too and are kept; ``lag`` is not, and comes as 0.
+
+    The note also says whether lengths are metres, and how that is known.
+    """
+    rig, note = given_cameras(path, clip, poses=True)
+    return replace(rig, lag=torch.zeros_like(rig.lag)), note
 
 
 def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
@@ -129,37 +112,3 @@ def _check_estimable(rig: Rig, focal: Sharing) -> None:
             f"--focal {focal}: the focal length of a fisheye cannot be estimated from people ({', '.join(fisheyes)}). "
             "Give its intrinsics from a calibration, and leave --focal at auto or known."
         )
-
-
-def _of_another_size(camera: str, size: list[int], view: View) -> str:
-    """What to say of intrinsics for another size than that of a view's images."""
-    shown = f"{view.width}x{view.height}"
-    if view.sample_aspect_ratio != 1 and size == list(view.stored_size):
-        return (
-            f"{camera} was calibrated at {size[0]}x{size[1]} pixels, as the video of view '{view.name}' stores them; but "
-            f"that video has non-square pixels (sample aspect ratio {view.sample_aspect_ratio:.4g}), and is read at its "
-            f"display size, {shown}. Give a file for {shown}: epipose.Camera.resized({view.width}, {view.height}) makes "
-            "its K, if the calibration took the images as they are stored."
-        )
-    return (
-        f"{camera} was calibrated at {size[0]}x{size[1]} pixels; the video of view '{view.name}' has {shown}. Give a "
-        "file for the video's resolution: scale, crop or pad K and size as the video was (epipose.Camera has resized "
-        "and cropped)."
-    )
-
-
-def _read(source: Rig | AnyPath, intrinsics_only: bool = True) -> Rig:
-    if isinstance(source, Rig):
-        return source
-    path = Path(source)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    with path.open("rb") as file:
-        start = file.read(200).lstrip(b"\xef\xbb\xbf \r\n\t")
-    if start.startswith(b"{"):
-        return Rig.load(path, intrinsics_only)
-    if start.startswith(b"<"):
-        return read_qualisys(path)
-    raise DamagedFileError(
-        f'{path} is no camera file: expected epipose\'s JSON ({{"cameras": ...}}) or a Qualisys .qca.txt (XML).'
-    )

@@ -15,10 +15,15 @@ from epipose.lens import brown_conrady, fisheye
 
 NUMBERS = 8
 COUNTS = (4, 5, 8)  # of OpenCV's coefficients that Brown-Conrady's model may be given as
+_WITH_THIN_PRISM = (12, 14)  # OpenCV's longer vectors; their numbers from the ninth on must be 0
 
 
 def padded(distortion: Float[Tensor, "*batch number"]) -> Float[Tensor, "*batch 8"]:
-    """Coefficients given as 4, 5 or 8 numbers, as eight; raises InputError for another count."""
+    """Coefficients given as 4, 5 or 8 numbers, as eight; also 12 or 14 where those from the ninth on are 0.
+
+    Raises InputError for another count, and for thin-prism or tilt terms.
+    """
+    distortion = without_zero_tail(distortion)
     count = distortion.shape[-1]
     if count not in COUNTS:
         raise InputError(f"Got {count} distortion coefficients. {expected(count)}")
@@ -27,13 +32,20 @@ def padded(distortion: Float[Tensor, "*batch number"]) -> Float[Tensor, "*batch 
     return torch.cat([distortion, distortion.new_zeros(*distortion.shape[:-1], NUMBERS - count)], -1)
 
 
+def without_zero_tail(distortion: Float[Tensor, "*batch number"]) -> Float[Tensor, "*batch kept"]:
+    """The first eight of 12 or 14 coefficients where all others are 0; anything else as it is."""
+    if distortion.shape[-1] in _WITH_THIN_PRISM and not bool(distortion[..., NUMBERS:].any()):
+        return distortion[..., :NUMBERS]
+    return distortion
+
+
 def expected(count: int) -> str:
     """What to do about a file with this many coefficients where 4, 5 or 8 are expected."""
     words = "Expected k1, k2, p1, p2 (, k3 (, k4, k5, k6)): 4, 5 or 8 numbers in OpenCV's order"
-    if count in (12, 14):
+    if count in _WITH_THIN_PRISM:
         return (
-            f"{words}. Those from the ninth on are thin-prism and tilt terms, which are not supported: leave them out "
-            "where they are 0, else calibrate again without CALIB_THIN_PRISM_MODEL and CALIB_TILTED_MODEL."
+            f"{words}. Those from the ninth on are thin-prism and tilt terms, which are read where they are 0 and not "
+            "supported otherwise: calibrate again without CALIB_THIN_PRISM_MODEL and CALIB_TILTED_MODEL."
         )
     return f'{words}; fill up with zeros. A fisheye has "model": "fisheye" and k1, k2, k3, k4.'
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.errors import DamagedFileError
-from epipose.lens.distortion import COUNTS, expected, padded
+from epipose.lens.distortion import COUNTS, expected, padded, without_zero_tail
 
 _BROWN_CONRADY, _FISHEYE = "brown-conrady", "fisheye"  # the first is also what a camera without "model" has
 
@@ -32,11 +32,23 @@ def read_lens(where: str, entry: Mapping[str, object]) -> tuple[Float[Tensor, "8
             f"{where}, 'model' is {model!r}. Expected \"{_BROWN_CONRADY}\" (as without 'model') or \"{_FISHEYE}\"; other "
             "lenses are not supported: undistort the video first."
         )
-    count = len(given) if isinstance(given, list) else 5
-    if count not in ((4,) if model == _FISHEYE else COUNTS):
-        words = "A fisheye has k1, k2, k3, k4." if model == _FISHEYE else expected(count)
-        raise DamagedFileError(f"{where}, 'distortion' has {count} numbers. {words}")
-    return padded(numbers(f"{where}, 'distortion'", given, (count,))), model == _FISHEYE
+    return coefficients(f"{where}, 'distortion'", given, model == _FISHEYE), model == _FISHEYE
+
+
+def coefficients(where: str, given: object, is_fisheye: bool) -> Float[Tensor, "8"]:
+    """Distortion of one camera as eight numbers, from 4, 5, 8, 12 or 14 of OpenCV's, or the 4 of a fisheye.
+
+    Zeros beyond the supported terms are left out; raises DamagedFileError that begins with ``where`` for another count,
+    and for thin-prism or tilt terms.
+    """
+    value = numbers(where, given, (len(given) if isinstance(given, list) else 5,))
+    if is_fisheye and len(value) > 4 and not bool(value[4:].any()):
+        value = value[:4]
+    value = without_zero_tail(value)
+    if len(value) not in ((4,) if is_fisheye else COUNTS):
+        words = "A fisheye has k1, k2, k3, k4." if is_fisheye else expected(len(value))
+        raise DamagedFileError(f"{where} has {len(value)} numbers. {words}")
+    return padded(value)
 
 
 def numbers(where: str, given: object, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
