@@ -150,8 +150,8 @@ def test_every_lens_survives_the_file(tmp_path, numbers, model):
 @pytest.mark.parametrize(
     ("lens", "message"),
     [
-        ({"distortion": [0.0] * 12}, r"camera 'a', 'distortion' has 12 numbers.*thin-prism and tilt"),
-        ({"distortion": [0.0] * 14}, r"has 14 numbers.*calibrate again without CALIB_THIN_PRISM_MODEL"),
+        ({"distortion": [0.0] * 11 + [1e-3]}, r"camera 'a', 'distortion' has 12 numbers.*thin-prism and tilt"),
+        ({"distortion": [0.0] * 13 + [1e-3]}, r"has 14 numbers.*calibrate again without CALIB_THIN_PRISM_MODEL"),
         ({"distortion": [0.1, 0.2]}, r"has 2 numbers\. Expected k1, k2, p1, p2 .*fill up with zeros"),
         ({"distortion": [0.1] * 5, "model": "fisheye"}, r"has 5 numbers\. A fisheye has k1, k2, k3, k4"),
         ({"distortion": [0.1] * 4, "model": "omni"}, r"'model' is 'omni'\. Expected .*undistort the video first"),

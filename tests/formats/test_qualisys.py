@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from epipose import EpiposeError
-from epipose.formats.qualisys import read_qualisys
+from epipose.formats.qualisys import read_qualisys, write_qualisys
+from tests.helpers.camera_files import lab_rig, reprojection_px, wide_rig
 from tests.helpers.qualisys_files import qualisys_text
 
 
@@ -48,3 +49,34 @@ def test_what_is_no_calibration(tmp_path, text, message):
 def test_no_file(tmp_path):
     with pytest.raises(EpiposeError, match="no file"):
         read_qualisys(tmp_path / "absent.qca.txt")
+
+
+@pytest.mark.parametrize("lens", ["none", "four", "five"])
+def test_what_is_written_is_read_again(tmp_path, lens):
+    rig = lab_rig(lens)
+    assert write_qualisys(rig, tmp_path / "rig.qca.txt") == ()
+    again = read_qualisys(tmp_path / "rig.qca.txt")
+    assert again.names == rig.names
+    assert again.metric
+    torch.testing.assert_close(again.camera.K, rig.camera.K, atol=1e-11, rtol=0)
+    assert torch.equal(again.camera.distortion, rig.camera.distortion)
+    assert reprojection_px(rig, again) < 1e-9
+
+
+def test_a_rational_lens_is_fitted_and_said(tmp_path):
+    rig = lab_rig("eight")
+    said = write_qualisys(rig, tmp_path / "rig.qca.txt")
+    assert all("comes within 0." in sentence for sentence in said)
+    assert reprojection_px(rig, read_qualisys(tmp_path / "rig.qca.txt")) < 0.1
+
+
+def test_a_fisheye_is_refused(tmp_path):
+    with pytest.raises(EpiposeError, match=r"camera 'cam01': Qualisys' lens model .* would miss this lens by .* px"):
+        write_qualisys(wide_rig(), tmp_path / "rig.qca.txt")
+
+
+def test_a_part_of_the_sensor(tmp_path):
+    text = qualisys_text("a").replace('left="0" right="1087"', 'left="100" right="1087"').replace('top="0"', 'top="40"')
+    camera = read_qualisys(write(tmp_path / "x.qca.txt", text)).camera[0]
+    assert camera.size.tolist() == [988, 1880]
+    assert camera.K[:2, 2].tolist() == pytest.approx([532.9737 - 100, 948.1374 - 40], abs=1e-3)

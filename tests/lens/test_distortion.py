@@ -172,9 +172,15 @@ def test_rays_of_the_rational_model_come_back(k, p, under, at):
 def test_other_counts_say_what_to_do():
     assert padded(torch.tensor(PLAIN[:4])).tolist() == pytest.approx([*PLAIN[:4], 0, 0, 0, 0])
     with pytest.raises(EpiposeError, match=r"Got 12 distortion coefficients.*thin-prism and tilt"):
-        padded(torch.zeros(12))
+        padded(torch.tensor([0.0] * 11 + [1e-3]))
     with pytest.raises(EpiposeError, match=r"Got 6 .*4, 5 or 8 numbers"):
         camera([0.0] * 6)
+
+
+@pytest.mark.parametrize("count", [12, 14])
+def test_thin_prism_and_tilt_terms_that_are_all_0_are_left_out(count):
+    given = torch.tensor([*RATIONAL, *[0.0] * (count - 8)])
+    assert padded(given).tolist() == pytest.approx(RATIONAL)
 
 
 def _straight(lens, xy):

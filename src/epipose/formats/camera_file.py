@@ -108,7 +108,7 @@ def _in_metres(rig: Rig, unit: Unit | None) -> tuple[float, bool, str]:
         scale, name = (1.0, "metres") if unit == "m" else (0.001, "millimetres")
         words = f"The file's lengths are {name}: the farthest cameras stand {scale * farthest:.2f} m apart."
         return scale, True, words
-    words = "The file does not say its unit; its lengths are taken as {}, by which the farthest cameras stand {:.2f} m apart."
+    words = "The file does not say its unit; its lengths are taken as {}: the farthest cameras stand {:.2f} m apart."
     if _FROM <= farthest <= _METRES_UP_TO:
         return 1.0, True, words.format("metres", farthest)
     if _METRES_UP_TO < farthest <= _MILLIMETRES_UP_TO:

@@ -14,13 +14,13 @@ from pathlib import Path
 from epipose.camera import Camera
 from epipose.errors import DamagedFileError
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, missing_poses
-from epipose.formats.opencv_storage import Node, flat, read_storage, rotation_of, vector_of
+from epipose.formats.opencv_storage import flat, read_storage, rotation_of, vector_of
 from epipose.io.files import AnyPath
 
 INTRINSICS, EXTRINSICS = "intri.yml", "extri.yml"
 
 
-def is_easymocap(content: Mapping[str, Node]) -> bool:
+def is_easymocap(content: Mapping[str, object]) -> bool:
     """Whether the content of a FileStorage lists ``names`` and has a matrix or a pose for each."""
     names = content.get("names")
     return isinstance(names, list) and bool(names) and all(_has(content, str(name)) for name in names)
@@ -54,7 +54,7 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path.with_name(path.name.replace("extri", "intri")), path
 
 
-def _camera(path: Path, content: Mapping[str, Node], placed: Mapping[str, Node], name: str, poses: bool) -> Camera:
+def _camera(path: Path, content: Mapping[str, object], placed: Mapping[str, object], name: str, poses: bool) -> Camera:
     where = f"{path}, camera '{name}'"
     if f"K_{name}" not in content:
         raise DamagedFileError(f"{where}: there is no K_{name}, although 'names' lists it. Write the file again.")
@@ -71,5 +71,5 @@ def _camera(path: Path, content: Mapping[str, Node], placed: Mapping[str, Node],
     return camera_of(where, content[f"K_{name}"], coefficients, size if len(size) == 2 else None, pose)
 
 
-def _has(content: Mapping[str, Node], name: str) -> bool:
+def _has(content: Mapping[str, object], name: str) -> bool:
     return any(f"{key}_{name}" in content for key in ("K", "R", "Rot"))

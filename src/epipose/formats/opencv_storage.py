@@ -23,7 +23,6 @@ from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, m
 from epipose.formats.rotations import matrix_from_rotation_vector
 from epipose.io.files import AnyPath, replacing
 
-Node = float | str | list["Node"] | Mapping[str, "Node"]
 MATRIX = ("camera_matrix", "cameraMatrix", "Camera_Matrix", "intrinsic_matrix", "intrinsics", "mtx", "K", "M")
 DISTORTION = (
     "distortion_coefficients", "distCoeffs", "dist_coeffs", "Distortion_Coefficients", "distortion", "dist", "D",
@@ -37,7 +36,7 @@ _FISHEYE = ("fisheye", "equidistant", "kannala-brandt", "kannala_brandt", "kb4")
 _UNITS = ("m", "mm", "nominal")
 
 
-def read_storage(path: AnyPath) -> Mapping[str, Node]:
+def read_storage(path: AnyPath) -> Mapping[str, object]:
     """What a FileStorage file holds, matrices as lists of rows; raises DamagedFileError for what is none."""
     import cv2
 
@@ -57,7 +56,7 @@ def read_storage(path: AnyPath) -> Mapping[str, Node]:
         ) from error
 
 
-def is_one_camera(content: Mapping[str, Node]) -> bool:
+def is_one_camera(content: Mapping[str, object]) -> bool:
     """Whether the content of a FileStorage has a camera matrix under one of the usual names."""
     return _first(content, MATRIX) is not None
 
@@ -85,7 +84,7 @@ def read_opencv(paths: Sequence[AnyPath], poses: bool = False) -> CameraFile:
     return file_of("OpenCV's FileStorage", cameras, world if poses else None)
 
 
-def camera_from(where: str, content: Mapping[str, Node], poses: bool) -> Camera:
+def camera_from(where: str, content: Mapping[str, object], poses: bool) -> Camera:
     """The camera of a FileStorage's content; at the origin unless ``poses``, without a size where it says none."""
     matrix, distortion = _first(content, MATRIX), _first(content, DISTORTION)
     if matrix is None:
@@ -96,7 +95,7 @@ def camera_from(where: str, content: Mapping[str, Node], poses: bool) -> Camera:
     if poses:
         pose = rotation_of(where, _first(content, ROTATION)), vector_of(where, _first(content, TRANSLATION))
     size = _first(content, _SIZE)
-    sides = size if isinstance(size, list) else [_first(content, _WIDTH), _first(content, _HEIGHT)]
+    sides = flat(size) if isinstance(size, list) else [_first(content, _WIDTH), _first(content, _HEIGHT)]
     shown = [float(side) for side in sides if isinstance(side, float)]
     coefficients = [0.0] * 5 if distortion is None else flat(distortion)
     return camera_of(
@@ -139,13 +138,13 @@ def matrix_lines(key: str, matrix: Float[Tensor, "row column"]) -> list[str]:
     return [f"{key}: !!opencv-matrix", f"   rows: {rows}", f"   cols: {columns}", "   dt: d", f"   data: [ {data} ]"]
 
 
-def flat(given: Node) -> list[Node]:
+def flat(given: object) -> list[object]:
     """A matrix of one row or one column as a list."""
     rows = given if isinstance(given, list) else [given]
     return [value for row in rows for value in (row if isinstance(row, list) else [row])]
 
 
-def rotation_of(where: str, given: Node | None) -> Float[Tensor, "3 3"]:
+def rotation_of(where: str, given: object) -> Float[Tensor, "3 3"]:
     """A rotation given as a matrix or as a rotation vector."""
     values = flat(given) if given is not None else []
     if len(values) == 9:
@@ -153,7 +152,7 @@ def rotation_of(where: str, given: Node | None) -> Float[Tensor, "3 3"]:
     return matrix_from_rotation_vector(vector_of(where, values))
 
 
-def vector_of(where: str, given: Node | None, count: int = 3) -> Float[Tensor, " count"]:
+def vector_of(where: str, given: object, count: int = 3) -> Float[Tensor, " count"]:
     """So many numbers of a matrix; raises DamagedFileError for anything else."""
     values = flat(given) if given is not None else []
     if len(values) != count or not all(isinstance(value, float) for value in values):
@@ -161,7 +160,7 @@ def vector_of(where: str, given: Node | None, count: int = 3) -> Float[Tensor, "
     return torch.tensor(values, dtype=torch.float64)
 
 
-def _value(node: Any) -> Node:
+def _value(node: Any) -> object:
     """A node of a FileStorage (a cv2.FileNode) as Python's own types; numbers are floats."""
     if node.isReal() or node.isInt():
         return float(node.real())
@@ -179,19 +178,19 @@ def _value(node: Any) -> Node:
     return entries
 
 
-def _square(given: Node) -> Node:
+def _square(given: object) -> object:
     """A camera matrix that was written as nine numbers in a row, as three rows."""
     values = flat(given)
     return [values[:3], values[3:6], values[6:]] if len(values) == 9 else given
 
 
-def _is_fisheye(content: Mapping[str, Node]) -> bool:
+def _is_fisheye(content: Mapping[str, object]) -> bool:
     model = str(_first(content, _MODEL) or "").lower()
     stated = content.get("fisheye_model", content.get("fisheye", 0.0))
     return model in _FISHEYE or stated == 1 or str(stated).lower() == "true"
 
 
-def _first(content: Mapping[str, Node], names: Sequence[str]) -> Node | None:
+def _first(content: Mapping[str, object], names: Sequence[str]) -> object:
     """The value of the first of these names that there is."""
     return next((content[name] for name in names if name in content), None)
 

@@ -20,12 +20,8 @@ def fitted_distortion(
     damped Gauss-Newton steps from there.
     """
     xy, distorted = xy.double(), distorted.double()
-    x, y = xy.unbind(-1)
-    r2 = (xy * xy).sum(-1)
-    across = torch.stack([x * r2, x * r2**2, 2 * x * y, r2 + 2 * x * x, x * r2**3], -1)
-    down = torch.stack([y * r2, y * r2**2, r2 + 2 * y * y, 2 * x * y, y * r2**3], -1)
-    wanted = (distorted - xy).T.flatten()[:, None]
-    five = torch.linalg.lstsq(torch.cat([across, down]), wanted, driver="gelsd").solution[:, 0]
+    columns = _derivatives(xy, xy.new_zeros(8))[:, :5]
+    five = _least_squares(columns, (distorted - xy).T.flatten())
     found = torch.cat([five, five.new_zeros(3)])
     return _refined(xy, distorted, found) if rational else found
 
@@ -36,18 +32,38 @@ def _refined(
     """All eight coefficients from a first estimate; a step that makes the fit worse is damped more."""
 
     def residual(coefficients: Tensor) -> Tensor:
-        return (brown_conrady.distort(xy, coefficients) - distorted).flatten()
+        return (distorted - brown_conrady.distort(xy, coefficients)).T.flatten()
 
     damping, cost = 1e-6, float(residual(found).square().sum())
     for _ in range(_ROUNDS):
-        jacobian, error = torch.func.jacfwd(residual)(found), residual(found)
-        normal = jacobian.T @ jacobian
-        step = torch.linalg.lstsq(
-            normal + damping * torch.diag(normal.diagonal()), -(jacobian.T @ error)[:, None], driver="gelsd"
-        ).solution[:, 0]
+        jacobian = _derivatives(xy, found)
+        damped = torch.cat([jacobian, damping**0.5 * torch.diag(jacobian.norm(dim=0))])
+        step = _least_squares(damped, torch.cat([residual(found), found.new_zeros(8)]))
         better = float(residual(found + step).square().sum())
         if better < cost:
             found, cost, damping = found + step, better, damping / 10
         else:
             damping *= 10
     return found
+
+
+def _derivatives(xy: Float[Tensor, "point 2"], lens: Float[Tensor, "8"]) -> Float[Tensor, "row 8"]:
+    """Derivatives of the distorted x of all points, then of their y, in the coefficients."""
+    k1, k2, _, _, k3, k4, k5, k6 = lens.unbind()
+    x, y = xy.unbind(-1)
+    r2 = (xy * xy).sum(-1)
+    powers = torch.stack([r2, r2**2, r2**3], -1)
+    under = 1 + powers @ torch.stack([k4, k5, k6])
+    radial = (1 + powers @ torch.stack([k1, k2, k3])) / under
+    rows = []
+    for along, tangential in ((x, (2 * x * y, r2 + 2 * x * x)), (y, (r2 + 2 * y * y, 2 * x * y))):
+        above = (along / under)[:, None] * powers
+        below = -(along * radial / under)[:, None] * powers
+        rows.append(torch.cat([above[:, :2], torch.stack(tangential, -1), above[:, 2:], below], -1))
+    return torch.cat(rows)
+
+
+def _least_squares(A: Float[Tensor, "row column"], b: Float[Tensor, " row"]) -> Float[Tensor, " column"]:
+    """The shortest x that minimises |A x - b|, with the columns made equally long."""
+    lengths = A.norm(dim=0).clamp(min=1e-300)
+    return torch.linalg.lstsq(A / lengths, b[:, None], driver="gelsd").solution[:, 0] / lengths
