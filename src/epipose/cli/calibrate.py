@@ -28,10 +28,11 @@ class Calibrate:
     from all; a clip in which a camera was moved or zoomed is left out. --height and --bone are the first clip's
     subject's."""
     intrinsics: Path | None = None
-    """Focal lengths, principal points, distortion: epipose JSON or Qualisys .qca.txt. Default: intrinsics.json in the
-    folder, else they are estimated."""
+    """Focal lengths, principal points, distortion, from a file or folder of epipose, Pose2Sim, anipose, FreeMoCap,
+    Caliscope, OpenCV, EasyMocap, Qualisys, Vicon or COLMAP (docs/formats.md). Default: intrinsics.json in the folder,
+    else they are estimated."""
     known_rig: Path | None = None
-    """Cameras that are known already, extrinsics too (epipose JSON or Qualisys): they are taken and checked."""
+    """Cameras that are known already, extrinsics too, from any such file or folder: they are taken and checked."""
     estimation: CalibrateOptions = CalibrateOptions()
 
     def run(self) -> None:

@@ -28,6 +28,12 @@ EXPORTERS = {
     ".nc": Format("epipose.exporters.netcdf:export_netcdf", "3D poses as netCDF in movement's layout, for xarray"),
     ".parquet": Format("epipose.exporters.table:export_parquet", "the table of .csv for pandas, polars, R and DuckDB"),
     ".trc": Format("epipose.exporters.trc:export_trc", "markers for OpenSim and Pose2Sim, a file per person, y up"),
+    ".toml": Format("epipose.exporters.cameras:export_toml", "cameras for Pose2Sim, anipose, FreeMoCap or Caliscope"),
+    ".yml": Format("epipose.exporters.cameras:export_opencv", "cameras for OpenCV's FileStorage, one file per camera"),
+    ".qca.txt": Format("epipose.exporters.cameras:export_qualisys", "cameras as Qualisys Track Manager writes them"),
+    ".xcp": Format("epipose.exporters.cameras:export_vicon", "cameras as Vicon Nexus writes them"),
+    "colmap": Format("epipose.exporters.cameras:export_colmap", "cameras as a COLMAP model: a folder of text files"),
+    "easymocap": Format("epipose.exporters.cameras:export_easymocap", "cameras for EasyMocap: intri.yml, extri.yml"),
     ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
 }
 

@@ -32,6 +32,7 @@ class Recording:
     rig: Rig | None = None
     clip: Clip | None = None
     model: TrainedPoseNet | None = None
+    notes: tuple[str, ...] = ()  # sentences on what was assumed when it was read
 
     def need_poses(self) -> Poses3D:
         """The 3D poses; InputError where there are none, or nobody in them."""

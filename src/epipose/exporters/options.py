@@ -18,7 +18,7 @@ class ExportOptions:
     """Names of markers in .trc, .c3d and opensim. pose2sim: those that Pose2Sim and its OpenSim models use (LShoulder,
     RBigToe)."""
     unit: Unit = "m"
-    """Unit of lengths in .trc and .c3d."""
+    """Unit of lengths in .trc, .c3d, .toml and .yml. FreeMoCap's .toml is in mm."""
     style: TomlStyle = "pose2sim"
     """The program that is to read a .toml of cameras; FreeMoCap reads anipose's."""
     filter: str | None = None

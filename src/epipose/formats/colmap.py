@@ -21,7 +21,7 @@ from epipose.camera import Camera, Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.camera_file import CameraFile, Unit, World, camera_of, file_of, missing_poses
 from epipose.formats.rotations import matrix_from_quaternion, quaternion_from_matrix
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, replacing_folder
 
 CAMERAS, IMAGES, POINTS = "cameras.txt", "images.txt", "points3D.txt"
 _HALF = 0.5  # from a pixel's corner to its centre
@@ -91,8 +91,10 @@ def read_colmap(path: AnyPath, poses: bool = False) -> CameraFile:
 
 
 def write_colmap(rig: Rig, out: AnyPath) -> None:
-    """Write a folder with the three files of a model; points are none, and each camera has one image, ``NAME.jpg``."""
-    out = Path(out)
+    """Write a folder with the three files of a model; points are none, and each camera has one image, ``NAME.jpg``.
+
+    Raises InputError where the folder is there and holds other files.
+    """
     unit = "m" if rig.metric else "nominal"
     cameras = [
         f"{_OWN} unit={unit} upright={int(rig.upright)}",
@@ -107,9 +109,9 @@ def write_colmap(rig: Rig, out: AnyPath) -> None:
         pose = _words([*quaternion_from_matrix(camera.R).tolist(), *camera.t.tolist()])
         images += [f"{number} {pose} {number} {name}.jpg", ""]
     points = ["# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as (IMAGE_ID, POINT2D_IDX)"]
-    for file, lines in ((CAMERAS, cameras), (IMAGES, images), (POINTS, points)):
-        with replacing(out / file) as part:
-            part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing_folder(out, (CAMERAS, IMAGES, POINTS)) as part:
+        for file, lines in ((CAMERAS, cameras), (IMAGES, images), (POINTS, points)):
+            (part / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _model_of(camera: Camera) -> tuple[str, list[float]]:

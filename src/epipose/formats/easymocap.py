@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from epipose.camera import Camera
+from epipose.camera import Camera, Rig
 from epipose.errors import DamagedFileError
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, missing_poses
-from epipose.formats.opencv_storage import flat, read_storage, rotation_of, vector_of
-from epipose.io.files import AnyPath
+from epipose.formats.opencv_storage import flat, matrix_lines, read_storage, rotation_of, vector_of
+from epipose.formats.rotations import rotation_vector_from_matrix
+from epipose.io.files import AnyPath, replacing_folder
 
 INTRINSICS, EXTRINSICS = "intri.yml", "extri.yml"
 
@@ -41,6 +42,25 @@ def read_easymocap(path: AnyPath, poses: bool = False) -> CameraFile:
     placed = read_storage(extrinsics) if poses else {}
     cameras = {name: _camera(intrinsics, content, placed, name, poses) for name in names}
     return file_of("an EasyMocap calibration", cameras, World() if poses else None)
+
+
+def write_easymocap(rig: Rig, out: AnyPath) -> None:
+    """Write a folder with ``intri.yml`` and ``extri.yml``; InputError where it is there and holds other files."""
+    names = ["%YAML:1.0", "---", "names:", *(f'   - "{name}"' for name in rig.names)]
+    intrinsics, extrinsics = [*names], [*names]
+    for index, name in enumerate(rig.names):
+        camera = rig.camera[index]
+        width, height = camera.size.tolist()
+        count = 8 if bool(camera.distortion[5:].any()) else 5
+        intrinsics += matrix_lines(f"K_{name}", camera.K)
+        intrinsics += matrix_lines(f"dist_{name}", camera.distortion[None, :count])
+        intrinsics += [f"H_{name}: {height}", f"W_{name}: {width}"]
+        extrinsics += matrix_lines(f"R_{name}", rotation_vector_from_matrix(camera.R)[:, None])
+        extrinsics += matrix_lines(f"Rot_{name}", camera.R)
+        extrinsics += matrix_lines(f"T_{name}", camera.t[:, None])
+    with replacing_folder(out, (INTRINSICS, EXTRINSICS)) as part:
+        for file, lines in ((INTRINSICS, intrinsics), (EXTRINSICS, extrinsics)):
+            (part / file).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _files(path: Path) -> tuple[Path, Path]:

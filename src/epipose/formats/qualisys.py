@@ -23,7 +23,7 @@ from epipose.lens.fit import fitted_distortion
 
 UNITS_PER_PIXEL = 64.0  # of focal lengths and principal points
 MM_PER_METRE = 1000.0
-_SAID_PX, _TAKEN_PX = 0.05, 1.0  # of a lens that five coefficients miss: said, and refused
+_SAID_PX, _TAKEN_PX = 0.05, 2.0  # of a lens that five coefficients miss: said, and refused
 _FLIP = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))  # Qualisys' axes of a camera to OpenCV's
 
 
@@ -54,7 +54,7 @@ def read_qualisys(path: AnyPath) -> Rig:
 def write_qualisys(rig: Rig, out: AnyPath) -> tuple[str, ...]:
     """Write a rig in millimetres; returns a sentence for each thing that is lost.
 
-    Raises InputError for a lens that k1, k2, p1, p2, k3 miss by more than a pixel, such as a fisheye.
+    Raises InputError for a lens that k1, k2, p1, p2, k3 miss by more than two pixels, such as a fisheye.
     """
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',

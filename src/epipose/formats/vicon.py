@@ -34,7 +34,8 @@ OWN = "epipose"  # NAME of the root of our files, whose cameras go by NAME; Vico
 _MM = 1000.0
 _EXACT_PX = 0.01  # below it a fit needs no more coefficients
 _SAID_PX = 0.05  # from here on the difference of a fit is said
-_TAKEN_PX = 1.0  # beyond it another lens would be written, not this one
+_TAKEN_PX = 2.0  # beyond it another lens would be written, not this one
+_ROUNDS, _LONGEST_STEP = 10, 100.0  # of the search for the centre; pixels
 
 
 def read_vicon(path: AnyPath, poses: bool = False) -> CameraFile:
@@ -65,7 +66,7 @@ def read_vicon(path: AnyPath, poses: bool = False) -> CameraFile:
 def write_vicon(rig: Rig, out: AnyPath) -> tuple[str, ...]:
     """Write a rig in millimetres (one of nominal scale as it is); returns a sentence for each thing that is lost.
 
-    Raises InputError for a lens that Vicon's model misses by more than a pixel, such as a fisheye.
+    Raises InputError for a lens that Vicon's model misses by more than two pixels, such as a fisheye.
     """
     unit = "mm" if rig.metric else "nominal"
     lines = [
@@ -77,7 +78,9 @@ def write_vicon(rig: Rig, out: AnyPath) -> tuple[str, ...]:
         camera = rig.camera[index]
         radial, left = _radial(f"camera '{name}'", camera)
         if left > _SAID_PX:
-            said.append(f"Vicon's lens model comes within {left:.2f} px of that of '{name}' (it is radial alone).")
+            said.append(
+                f"Vicon's lens model comes within {left:.2f} px of that of '{name}' (it is radial about a point)."
+            )
         lines += _element(name, number, camera, radial, _MM if rig.metric else 1.0)
     with replacing(out) as part:
         part.write_text("\n".join([*lines, f"</{ROOT}>"]) + "\n", encoding="utf-8")
@@ -145,31 +148,54 @@ def _lens(where: str, frame: ElementTree.Element, center: Sequence[float]) -> tu
 
 
 def _radial(where: str, camera: Camera) -> tuple[list[float], float]:
-    """Vicon's k1, k2, k3 about the principal point that come closest to a lens, and by how many pixels they miss."""
+    """Vicon's centre and k1, k2, k3 that come closest to a lens, and by how many pixels they miss it at most.
+
+    The centre is moved from the principal point where that makes up for tangential distortion (Gauss-Newton steps on
+    the centre, with the best coefficients for each).
+    """
     seen = image_grid(camera)
-    ideal, center = camera.undistort(seen), camera.K[:2, 2]
+    ideal, center = camera.undistort(seen), camera.K[:2, 2].double()
+    if not bool(camera.distortion.any()):
+        return [*center.tolist(), 0.0, 0.0, 0.0], 0.0
+    k, error = _best_about(center, seen, ideal)
+    for _ in range(_ROUNDS):
+        moved = [_best_about(center + shift, seen, ideal)[1] for shift in torch.eye(2, dtype=torch.float64)]
+        jacobian = torch.stack([(one - error).flatten() for one in moved], -1)
+        step = -torch.linalg.lstsq(jacobian, error.flatten()[:, None], driver="gelsd").solution[:, 0]
+        step = step * min(1.0, _LONGEST_STEP / float(step.norm().clamp(min=1e-9)))
+        further, less = _best_about(center + step, seen, ideal)
+        if float(less.square().sum()) >= float(error.square().sum()):
+            break
+        center, k, error = center + step, further, less
+    left = float(error.norm(dim=-1).max())
+    if left > _TAKEN_PX:
+        raise InputError(
+            f"{where}: Vicon's lens model would miss this lens by {left:.1f} px (it is radial about a point, and has no "
+            "fisheyes). Write another format, or undistort the video first."
+        )
+    return [*center.tolist(), *k.tolist()], left
+
+
+def _best_about(
+    center: Float[Tensor, "2"], seen: Float[Tensor, "point 2"], ideal: Float[Tensor, "point 2"]
+) -> tuple[Float[Tensor, "3"], Float[Tensor, "point 2"]]:
+    """The best k1, k2, k3 about a centre, and what they leave of the distances to the undistorted pixels."""
     offset = seen - center
     reach = float(offset.norm(dim=-1).max())
     r2 = (offset / reach).square().sum(-1)
     columns = torch.stack([(offset * (r2**power)[:, None]).flatten() for power in (1, 2, 3)], -1)
     found = torch.linalg.lstsq(columns, (ideal - seen).flatten()[:, None], driver="gelsd").solution[:, 0]
     k = found / torch.tensor([reach**2, reach**4, reach**6], dtype=torch.float64)
-    left = float((undistorted_by(seen, center, k) - ideal).norm(dim=-1).max())
-    if left > _TAKEN_PX:
-        raise InputError(
-            f"{where}: Vicon's lens model would miss this lens by {left:.1f} px (it has no fisheyes and no tangential "
-            "terms). Write another format, or undistort the video first."
-        )
-    return k.tolist(), left
+    return k, undistorted_by(seen, center, k) - ideal
 
 
-def _element(name: str, number: int, camera: Camera, k: Sequence[float], scale: float) -> list[str]:
+def _element(name: str, number: int, camera: Camera, lens: Sequence[float], scale: float) -> list[str]:
     """The lines of a <Camera>."""
     (fx, _, cx), (_, fy, cy), _ = camera.K.tolist()
     width, height = camera.size.tolist()
     w, x, y, z = quaternion_from_matrix(camera.R).tolist()
     position = " ".join(repr(value) for value in (scale * camera.center).tolist())
-    radial = " ".join(repr(value) for value in (cx, cy, *k))
+    radial = " ".join(repr(value) for value in lens)
     return [
         f'  <Camera ACTIVE_THRESHOLD="0" DEVICEID="{number}" DISPLAY_TYPE="VideoFile" ISDV="2" NAME={quoteattr(name)} '
         f'PIXEL_ASPECT_RATIO="{fx / fy!r}" SENSOR="" SENSOR_SIZE="{width} {height}" SKEW="0" SYSTEM="" '

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,30 @@ def replacing(path: AnyPath) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: AnyPath, files: Collection[str]) -> Iterator[Path]:
+    """Yield an empty temporary folder beside ``path``; rename it to ``path`` on success, remove it on failure.
+
+    A folder that is there is replaced where it holds nothing but ``files``, which are what is about to be written;
+    InputError for one with anything else in it.
+    """
+    path = Path(path)
+    others = sorted(entry.name for entry in path.iterdir() if entry.name not in files) if path.is_dir() else []
+    if others or path.is_file():
+        got = f"holds {', '.join(others[:5])}" if others else "is a file"
+        raise InputError(f"{path} {got}; expected no folder, or one with {', '.join(files)} alone. Name another one.")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if path.is_dir():
+            shutil.rmtree(path)
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_json(path: AnyPath, content: Any) -> None:

@@ -54,10 +54,10 @@ def calibrate(
     """Recover the extrinsics of all cameras, and unknown intrinsics, from the subject's motion.
 
     ``seen``: a clip; or several of the same cameras, with other people or of other days, which together give one rig
-    and a calibration for each clip. ``intrinsics``: K, distortion and size of every camera, as a Rig or a file (epipose
-    JSON or Qualisys); without them focal lengths and distortion are estimated. ``known_rig``: cameras that are known,
-    extrinsics too, which are only checked. ``changes`` are fields of `CalibrateOptions` by name, such as
-    ``height=1.82`` (metres; makes the result metric; of several clips, the subject's of the first one). Raises
+    and a calibration for each clip. ``intrinsics``: K, distortion and size of every camera, as a Rig or a file of any
+    format in `epipose.formats.cameras`; without them focal lengths and distortion are estimated. ``known_rig``: cameras
+    that are known, extrinsics too, which are only checked. ``changes`` are fields of `CalibrateOptions` by name, such
+    as ``height=1.82`` (metres; makes the result metric; of several clips, the subject's of the first one). Raises
     CalibrationError where the views share too little, InputError for what does not fit the clip.
     """
     options = with_changes(options, changes)

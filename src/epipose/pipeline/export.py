@@ -11,6 +11,7 @@ from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.exporters.base import Recording, Written, exporter_for
 from epipose.exporters.options import ExportOptions
+from epipose.formats.cameras import format_of, read_cameras
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
 from epipose.poses import Poses3D
@@ -32,7 +33,7 @@ def export(
     write = exporter_for(out)
     recording, notes = smoothed(recording_of(source), options)
     files, warnings = write(recording, out, options)
-    return Written(files, (*notes, *warnings))
+    return Written(files, (*recording.notes, *notes, *warnings))
 
 
 def smoothed(recording: Recording, options: ExportOptions) -> tuple[Recording, tuple[str, ...]]:
@@ -69,7 +70,12 @@ def recording_of(source: Poses3D | Rig | AnyPath) -> Recording:
         raise InputError(f"There is no file or folder {path}.")
     if path.suffix == ".npz":
         return Recording(path.stem, poses=Poses3D.load(path))
-    return Recording(path.stem, rig=Rig.load(path))
+    return _of_cameras(path)
+
+
+def _of_cameras(path: Path) -> Recording:
+    file = read_cameras(path, poses=True)
+    return Recording(path.resolve().stem, rig=file.rig, notes=file.notes)
 
 
 def _of_folder(folder: Path) -> Recording:
@@ -79,10 +85,12 @@ def _of_folder(folder: Path) -> Recording:
 
         return Recording(name, model=TrainedPoseNet.load(folder))
     files = {file: folder / file for file in ("clip.json", "rig.json", "poses3d.npz") if (folder / file).exists()}
+    if not files and format_of(folder) is not None:
+        return _of_cameras(folder)
     if not files:
         raise InputError(
             f"{folder} has nothing to export: expected a clip folder with poses3d.npz (epipose label) or rig.json "
-            "(epipose calibrate), or a model folder with config.json (epipose train)."
+            "(epipose calibrate), a folder of cameras, or a model folder with config.json (epipose train)."
         )
     return Recording(
         name,

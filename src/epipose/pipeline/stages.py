@@ -16,6 +16,7 @@ from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import CalibrationError, InputError
+from epipose.formats.cameras import files_of
 from epipose.io.files import already_done, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
@@ -100,7 +101,8 @@ def calibrate_clip(
     scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
     record, outputs = folder / "calibrate.json", _calibrated(folder)
     asked = {**as_json(options), "known": known_rig is not None}
-    inputs = fingerprint([folder / "poses2d.npz", *(path for path in (intrinsics, known_rig) if path is not None)])
+    given = [file for path in (intrinsics, known_rig) if path is not None for file in files_of(path)]
+    inputs = fingerprint([folder / "poses2d.npz", *given])
     if already_done(record, asked, inputs, outputs):
         return False
     result = calibrate(DetectedClip.load(folder), options, intrinsics=intrinsics, known_rig=known_rig)
@@ -125,7 +127,7 @@ def calibrate_clips(
     options = with_changes(options, changes)
     names = _clip_names(folders)
     intrinsics = intrinsics or _same_intrinsics(folders)
-    given = [] if intrinsics is None else [intrinsics]
+    given = () if intrinsics is None else files_of(intrinsics)
     seen = [{"clip": name, "poses2d": fingerprint([folder / "poses2d.npz"])} for name, folder in names.items()]
     asked, inputs = {**as_json(options), "known": False, "same_cameras": seen}, fingerprint(given)
     if all(already_done(folder / "calibrate.json", asked, inputs, _calibrated(folder)) for folder in folders):
