@@ -77,7 +77,7 @@ def test_what_is_lost_is_said(tmp_path, name):
     assert "not metric" in said
     assert "(cam02, cam04: +0.00, +0.25, +0.00, -0.50 frames" in said
     assert "skew of cam03" in said
-    assert ("program expects z up" in said) == (name not in ("rig.yml", "lab_colmap"))
+    assert ("has z up and the floor at 0, as the program expects" in said) == (name not in ("rig.yml", "lab_colmap"))
 
 
 def test_nothing_is_said_where_nothing_is_lost(tmp_path):

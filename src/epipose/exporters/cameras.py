@@ -76,7 +76,7 @@ def _lost(rig: Rig, *, z_up: bool) -> tuple[str, ...]:
             "metres or millimetres. Calibrate with --height or --camera-distance."
         )
     if z_up and not rig.upright:
-        said.append("The world's axes are those of the first camera, and the program expects z up and the floor at 0.")
+        said.append("Nothing says that the cameras' world has z up and the floor at 0, as the program expects.")
     late = _names(rig, rig.lag.abs().gt(0).tolist())
     if late:
         frames = ", ".join(f"{value:+.2f}" for value in rig.lag.tolist())
