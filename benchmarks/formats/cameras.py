@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from epipose.camera import Rig
-from epipose.exporters.base import ExportOptions
+from epipose.exporters.options import ExportOptions
 from epipose.formats.calibration_toml import camera_numbers
 from epipose.formats.cameras import read_cameras
 from epipose.formats.rig_json import h36m_rig
