@@ -1,6 +1,7 @@
 """Write the tables of README.md and docs/ from the JSON in benchmarks/results/, so that no number is typed by hand.
 
-What docs/datasets.md says of files and licences comes from the readers themselves, in the same way.
+What docs/datasets.md says of files and licences comes from the readers themselves, in the same way, and what
+docs/detectors.md says from the registry of detectors.
 
 A table stands between ``<!-- table: NAME -->`` and ``<!-- end -->``; --check only says whether all are up to date.
 Where a result is missing, its tables stay as they are, and the exit code is 1.
@@ -17,6 +18,7 @@ from typing import Any
 
 from benchmarks.docs import (
     demo_tables,
+    detector_tables,
     format_tables,
     geometry_tables,
     gpu_tables,
@@ -42,6 +44,7 @@ _PAGES = (
     "docs/architecture.md",
     "docs/benchmarks.md",
     "docs/datasets.md",
+    "docs/detectors.md",
     "docs/formats.md",
     "docs/log.md",
     "docs/metrics.md",
@@ -238,6 +241,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "thaw_errors": _of("thaw", thaw_tables.errors),
     "thaw_drift": _of("thaw", thaw_tables.drift),
     "dataset_index": _dataset_index,
+    "detectors": detector_tables.detectors,
+    "known_models": detector_tables.known_models,
     "filters": _of("filters", format_tables.filters),
     "fills": _of("filters", format_tables.fills),
     "house": _of("house", house.table),

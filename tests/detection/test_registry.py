@@ -75,7 +75,7 @@ def test_weights_stand_behind_the_name_or_among_the_options():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("thread=4",), r"no option 'thread'; did you mean threads\? It takes weights \(None\), threads \(2\), least"),
+        (("thread=4",), r"no option 'thread'; did you mean threads\? It takes weights, threads \(2\), least"),
         (("colour=4",), r"no option 'colour'\. It takes"),
         (("threads=many",), r"option threads is 'many'; expected a whole number"),
         (("mode=middling",), r"option mode is 'middling'; expected fast or slow"),

@@ -1,7 +1,7 @@
 """Small ONNX networks with the signatures of published pose networks, which find the bright spots of an image.
 
-Joint j is the spot in colour j % 3 (red, green, blue), so a network that was given BGR for RGB, another mean, or another
-place in the image answers something else. Inputs are turned back into bytes first: `Normalisation` is checked too.
+Joint j is the spot in colour j % 3 (red, green, blue), so a network that is given BGR for RGB, another mean, or another
+place in the image answers something else. Inputs are turned back into bytes first: normalisation is checked too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from epipose.network.onnx_network import IMAGENET, RAW_BGR, UNIT_RGB, Normalisation
+# Mean and deviation of each channel of the input, in RGB, and whether it comes as BGR: as the networks were trained.
+IMAGENET = [255 * share for share in (0.485, 0.456, 0.406)], [255 * share for share in (0.229, 0.224, 0.225)], False
+RAW_BGR = [0.0] * 3, [1.0] * 3, True
+UNIT_RGB = [0.0] * 3, [255.0] * 3, False
 
 SIGMA = 9.0  # pixels, of the spots
 FLOOR = 150.0  # darker pixels are nothing: the grey border is 114
@@ -29,15 +32,13 @@ def spots(width: int, height: int, places: np.ndarray, sigma: float = SIGMA) -> 
 class Model:
     """Nodes of a network, from the input to bytes in RGB; ``save`` writes it with its outputs."""
 
-    def __init__(
-        self, normalisation: Normalisation, width: int, height: int, *, batch: int | str = "batch", open_size=False
-    ):
+    def __init__(self, normalisation, width: int, height: int, *, batch: int | str = "batch", open_size=False):
         self._nodes, self._constants = [], []
         size = ("height", "width") if open_size else (height, width)
         self._input = helper.make_tensor_value_info("images", TensorProto.FLOAT, (batch, 3, *size))
         mean, std = (np.array(values, np.float32)[:, None, None] for values in normalisation[:2])
         pixels = self("Add", self("Mul", "images", std), mean)
-        self.pixels = self("Gather", pixels, np.array([2, 1, 0]), axis=1) if normalisation.bgr else pixels
+        self.pixels = self("Gather", pixels, np.array([2, 1, 0]), axis=1) if normalisation[2] else pixels
         self.spots = self("Relu", self("Sub", self.pixels, np.float32(FLOOR)))
 
     def __call__(self, kind: str, *inputs, **attributes) -> str:

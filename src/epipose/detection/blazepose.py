@@ -236,7 +236,7 @@ def packaged(
     max_people: int = 4,
     pose_score: float = POSE_SCORE,
 ) -> BlazePose:
-    """What needs no download: the full landmark network, which the package holds, finds people by itself."""
+    """BlazePose full from the package, without a download: the landmark network finds people by itself."""
     landmarks = _packaged_landmarks(threads, device)
     finder = LandmarkFinder(landmarks)
     return BlazePose(finder, landmarks, search_every=search_every, max_people=max_people, pose_score=pose_score)

@@ -54,13 +54,13 @@ def built(name: str, factory: Callable[..., T], options: Mapping[str, str]) -> T
 
 
 def described(factory: Callable[..., object]) -> str:
-    """The keywords that a factory takes, with their defaults, in words."""
+    """The keywords that a factory takes, with those defaults that are not empty, in words."""
     words = []
     for key, each in inspect.signature(factory).parameters.items():
         if each.kind is each.VAR_KEYWORD:
             words.append("any keyword")
         elif each.kind not in _POSITIONAL:
-            words.append(key if each.default is each.empty else f"{key} ({each.default})")
+            words.append(key if each.default in (each.empty, None, "") else f"{key} ({each.default})")
     return ", ".join(words) or "no options"
 
 

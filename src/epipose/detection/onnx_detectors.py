@@ -49,7 +49,10 @@ def rtmpose(
     device: str = "cpu",
     threads: int = 2,
 ) -> TopDown:
-    """RTMPose or RTMW; ``split``: bins of SimCC per pixel. Raises InputError for a network of another kind."""
+    """RTMPose or RTMW (SimCC), in crops of the people whom a finder found.
+
+    ``split``: bins of SimCC per pixel. Raises InputError for a network of another kind.
+    """
     file = model_file("rtmpose", weights)
     network = _network(file, IMAGENET, device, threads, size)
     outputs = network.outputs_of_nothing()
@@ -80,7 +83,10 @@ def vitpose(
     device: str = "cpu",
     threads: int = 2,
 ) -> TopDown:
-    """ViTPose, or another network that answers heatmaps; ``udp``: see `heatmap_keypoints`. Raises as `rtmpose`."""
+    """ViTPose, or another network with heatmaps, in crops of the people whom a finder found.
+
+    ``udp``: see `heatmap_keypoints`. Raises as `rtmpose`.
+    """
     file = model_file("vitpose", weights)
     network = _network(file, IMAGENET, device, threads, size)
     outputs = network.outputs_of_nothing()
@@ -109,7 +115,10 @@ def rtmo(
     device: str = "cpu",
     threads: int = 2,
 ) -> OneStage:
-    """RTMO. Raises as `rtmpose`."""
+    """RTMO: everybody in the image at once.
+
+    Raises as `rtmpose`.
+    """
     file = model_file("rtmo", weights)
     network = _network(file, RAW_BGR, device, threads, size)
     outputs = network.outputs_of_nothing()
@@ -138,7 +147,10 @@ def yolo_pose(
     device: str = "cpu",
     threads: int = 2,
 ) -> OneStage:
-    """YOLO's pose networks, in either layout: see `yolo_rows`. Raises as `rtmpose`."""
+    """YOLO's pose networks (v8, 11, 26): everybody in the image at once.
+
+    For both layouts see `yolo_rows`. Raises as `rtmpose`.
+    """
     file = model_file("yolo-pose", weights)
     network = _network(file, UNIT_RGB, device, threads, size)
     outputs = network.outputs_of_nothing()

@@ -23,8 +23,9 @@ class PredictOptions:
     those of an ordinary lens are assumed."""
     detector: str = "auto"
     """Detector of the person in the image: blazepose, blazepose-full, blazepose-heavy, or pretrained, which is BlazePose
-    full from the package, finds people by itself and needs no download. auto: the landmark network that the model stands
-    on; for other models blazepose where its weights are there, else pretrained."""
+    full from the package, finds people by itself and needs no download; or another one, as for detect. auto: the
+    landmark network that the model stands on; for other models blazepose where its weights are there, else
+    pretrained."""
     detector_option: tuple[str, ...] = ()
     """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated."""
     batch_size: int | None = None

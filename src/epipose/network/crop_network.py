@@ -72,10 +72,22 @@ class TorchCrops:
 
     def __call__(self, crops: UInt8[np.ndarray, "crop size size 3"]) -> Sequence[Float[np.ndarray, "crop ..."]]:
         """See `CropNetwork`."""
+        count = len(crops)
+        if self._device.type == "cuda":
+            crops = _padded(crops)
         # TF32 has ten bits: a keypoint would move by as much as a pixel
         with self._turn, torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             images: Tensor = torch.from_numpy(crops).to(self._device).permute(0, 3, 1, 2) * self._scale + self._offset
-            return [output.cpu().numpy() for output in self._net(images)]
+            return [output[:count].cpu().numpy() for output in self._net(images)]
+
+
+_PLANNED = (1, 8, 64)  # crops in a batch on a GPU: cuDNN plans every layer anew for each number, which takes seconds
+
+
+def _padded(crops: UInt8[np.ndarray, "crop size size 3"]) -> UInt8[np.ndarray, "padded size size 3"]:
+    """Crops repeated up to the next number that is planned for; more than the largest stay as they are."""
+    wanted = next((number for number in _PLANNED if number >= len(crops)), len(crops))
+    return np.resize(crops, (wanted, *crops.shape[1:]))
 
 
 class SharedCrops:

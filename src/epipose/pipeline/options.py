@@ -23,9 +23,11 @@ class DetectOptions:
 
     detector: str = "blazepose"
     """blazepose (the heavy weights where they are in the cache, else full), blazepose-full, blazepose-heavy;
-    pretrained: the bundled network, for one person in each view, less accurate."""
+    pretrained: the bundled network, for one person in each view, less accurate. rtmpose, rtmo, vitpose and yolo-pose read
+    ONNX files: rtmpose:FILE, rtmpose:URL, or a known name as in docs/detectors.md, such as rtmpose:halpe26-m."""
     detector_option: tuple[str, ...] = ()
-    """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated."""
+    """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated. An unknown one lists those
+    that there are."""
     poses: Path | None = None
     """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
     sync: SyncMethod = "auto"
