@@ -106,7 +106,9 @@ def _floor(
         lowest = contacts <= contacts.quantile(0.2) + 0.05 * size
         return float(contacts[lowest].median()) - ANKLE_HEIGHT * size
     ankles = joints_there(skeleton, ("left_ankle", "right_ankle"))
-    for joints, below in ((ankles, ANKLE_HEIGHT), (slice(None), 0.0)):
+    for joints, below in ((ankles, ANKLE_HEIGHT), (list(range(len(skeleton.joints))), 0.0)):
+        if not joints:
+            continue
         height = torch.where(conf[:, joints] > 0, xyz[:, joints, 2], torch.inf).amin(1)
         if bool(height.isfinite().any()):
             return float(height[height.isfinite()].quantile(0.05)) - below * size
