@@ -279,7 +279,6 @@ def test_markers_in_metres_are_no_keypoints(tmp_path):
         ("a.csv", "a,b\n1,2\n"),
         ("a.txt", "hello"),
         ("a.npy", "\x93NUMPY"),
-        ("a.json", "[]"),
     ],
 )
 def test_what_is_no_pose_is_refused_with_the_formats(tmp_path, name, content):
@@ -288,6 +287,19 @@ def test_what_is_no_pose_is_refused_with_the_formats(tmp_path, name, content):
         with pytest.raises(EpiposeError, match=r"OpenPose, Pose2Sim.*DeepLabCut's csv and h5; SLEAP") as caught:
             keypoint_series(path)
         assert "pickle" not in str(caught.value)
+
+
+def test_results_without_anybody(tmp_path):
+    with pytest.raises(EpiposeError, match="nobody is in it"):
+        keypoint_series(written.write(tmp_path / "alphapose-results.json", []))
+
+
+def test_sleap_of_another_shape(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["tracks"] = np.ones((1, 1, 1, 1))
+    with pytest.raises(EpiposeError, match=r"tracks has shape \(1, 1, 1, 1\), expected tracks, 2, all nodes, frames"):
+        keypoint_series(tmp_path / "a.h5")
 
 
 def test_damaged_files_are_named(tmp_path):

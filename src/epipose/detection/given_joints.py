@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from epipose.formats.keypoint_files import Series
 from epipose.formats.keypoints import SKELETON_OF_COUNT
 from epipose.skeleton import Skeleton
 
+_LOG = logging.getLogger(__name__)
 _MIN_JOINTS = 6  # fewer tell too little of where the cameras are
 _PLAIN_SCORE = 1.0 + 1e-6
 _MAX_SIMCC = 1.6  # scores of RTMPose reach a little above 1
@@ -28,8 +30,11 @@ class FileJoints(NamedTuple):
     columns: list[int]
 
 
-def joints_of(series: Sequence[Series], path: Path, joints: str | None) -> tuple[FileJoints, list[str]]:
-    """The skeleton of all views, by a joint map, by the files' names, or by the number of joints."""
+def joints_of(series: Sequence[Series], path: Path, joints: str | None) -> FileJoints:
+    """The skeleton of all views, by a joint map, by the files' names, or by the number of joints.
+
+    Raises InputError for joints that differ, that no skeleton goes by, or that cameras cannot be calibrated by.
+    """
     counts = sorted({len(person.xy) for one in series for image in one.images.values() for person in image.people})
     if len(counts) != 1:
         raise InputError(f"{path}: people have {' and '.join(map(str, counts))} joints; give one kind only.")
@@ -41,13 +46,11 @@ def joints_of(series: Sequence[Series], path: Path, joints: str | None) -> tuple
             f"{path}: {other.source.name} has the joints {', '.join(other.file.names)}; another file has "
             f"{', '.join(names)}. Give files of one model."
         )
-    notes: list[str] = []
     if joints is not None:
         found = FileJoints(*read_joint_map(joints).applied(names, count, file.edges))
     elif names:
         found = FileJoints(skeleton_of_names("from file", names, file.edges), list(range(count)))
-        if found.skeleton.joints != names:
-            notes.append("Joints by their names: " + _spelled(names, found.skeleton.joints))
+        _log_spellings(names, found.skeleton.joints)
     elif count in SKELETON_OF_COUNT:
         found = FileJoints(SKELETON_OF_COUNT[count], list(range(count)))
     else:
@@ -57,12 +60,14 @@ def joints_of(series: Sequence[Series], path: Path, joints: str | None) -> tuple
             "Give --joints map.toml, which says what the joints are (docs/formats.md)."
         )
     check_skeleton(found.skeleton, path)
-    return found, notes
+    return found
 
 
-def _spelled(names: Sequence[str], joints: Sequence[str]) -> str:
+def _log_spellings(names: Sequence[str], joints: Sequence[str]) -> None:
+    """Say which joint each name was taken for, where it is spelled otherwise here."""
     changed = [f"{name} is {joint}" for name, joint in zip(names, joints, strict=True) if name != joint]
-    return ", ".join(changed) + ". --joints map.toml has it otherwise."
+    if changed:
+        _LOG.info("joints by their names: %s (--joints map.toml has it otherwise)", ", ".join(changed))
 
 
 def check_skeleton(skeleton: Skeleton, path: Path) -> None:

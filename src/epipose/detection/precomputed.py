@@ -46,7 +46,7 @@ def read_keypoints(path: Path, clip: Clip, joints: str | None = None) -> GivenPo
     if is_npz(path):
         return GivenPoses(_of_npz(path, clip, joints))
     chosen, notes = _by_view(keypoint_series(path), clip.names, path)
-    found, notes_on_joints = joints_of(chosen, path, joints)
+    found = joints_of(chosen, path, joints)
     firsts, notes_on_frames = _first_frames(chosen, [view.frames for view in clip.views])
     scale, notes_on_scores = score_scale(chosen)
     tracks = [
@@ -56,7 +56,7 @@ def read_keypoints(path: Path, clip: Clip, joints: str | None = None) -> GivenPo
     _LOG.info("%s: %s, %d joints (%s)", path, programs, len(found.columns), found.skeleton.name)
     poses = stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), found.skeleton)
     _check_seen(poses, path)
-    return GivenPoses(poses, (*notes, *notes_on_joints, *notes_on_frames, *notes_on_scores))
+    return GivenPoses(poses, (*notes, *notes_on_frames, *notes_on_scores))
 
 
 def _of_npz(path: Path, clip: Clip, joints: str | None) -> Poses2D:

@@ -111,16 +111,18 @@ def keypoint_series(path: Path) -> list[Series]:
     files = list(_candidates(path))
     listed = _listed(files) if path.is_dir() else {}
     found: dict[tuple[str, ...], Series] = {}
+    recognised = False
     for file in files:
         content = read_keypoint_file(file, listed)
         if content is not None:
+            recognised = True
             _add(found, content, file, path)
     # a view without anybody is one, too; images that are only listed are none
     series = [one for one in found.values() if one.joints or one.images[min(one.images)].image is None]
     if not any(one.joints for one in series):
         kinds = ", ".join(sorted({file.suffix or file.name for file in files})) or "no such file"
         what = f"{path} holds no 2D poses that can be read" + (f" (it holds {kinds})" if path.is_dir() else "")
-        if found:
+        if recognised:
             raise InputError(f"{path}: nobody is in it. Expected 2D poses of people in the views.")
         raise InputError(f"{what}. These formats are read: {READ}.")
     return series

@@ -21,20 +21,21 @@ _AXES = ("frame", "track", "node", "xy")
 
 def parse_sleap(file: Any) -> KeypointFile | None:
     """The tracks of an open HDF5 file; None for a file of another kind, ValueError for arrays that do not fit."""
-    if "tracks" not in file or "node_names" not in file:
+    if "tracks" not in file:
         return None
-    nodes = tuple(_text(name) for name in file["node_names"][()])
+    names = file["node_names"][()] if "node_names" in file else ()
+    nodes = tuple(_text(name) for name in names)
     tracks = _ordered(file["tracks"], len(nodes))
     scores = np.ones(tracks.shape[:3])
     if "point_scores" in file and file["point_scores"].size:
         found = _ordered_scores(file["point_scores"], tracks.shape[:3])
         scores = np.where(np.isfinite(found), found, 1.0)  # what was marked by hand has none
-    names = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
-    if len(names) != tracks.shape[1]:
-        names = [str(number) for number in range(tracks.shape[1])]
+    whose = [_text(name) for name in file["track_names"][()]] if "track_names" in file else []
+    if len(whose) != tracks.shape[1]:
+        whose = [str(number) for number in range(tracks.shape[1])]
     images = []
     for frame, (places, score) in enumerate(zip(tracks, scores, strict=True)):
-        people = (person_of(xy, name, s) for xy, name, s in zip(places, names, score, strict=True))
+        people = (person_of(xy, name, s) for xy, name, s in zip(places, whose, score, strict=True))
         images.append(ImageKeypoints(frame, tuple(person for person in people if person.score.any())))
     return KeypointFile(PROGRAM, tuple(images), nodes, _edges(file, len(nodes)))
 
@@ -47,11 +48,11 @@ def _ordered(tracks: Any, nodes: int) -> Float[np.ndarray, "frame track node 2"]
     stated = _dims(tracks)
     if sorted(stated) == sorted(_AXES):
         return array.transpose([stated.index(axis) for axis in _AXES])
-    if array.shape[1:3] == (2, nodes):
+    if array.shape[1:3] == (2, nodes) or (not nodes and array.shape[1] == 2):
         return array.transpose(3, 0, 2, 1)
     if array.shape[1:3] == (nodes, 2):  # frames, nodes, 2, tracks: written without the transposition
         return array.transpose(0, 3, 1, 2)
-    raise ValueError(f"tracks has shape {array.shape}, expected tracks, 2, {nodes} nodes, frames")
+    raise ValueError(f"tracks has shape {array.shape}, expected tracks, 2, {nodes or 'all'} nodes, frames")
 
 
 def _ordered_scores(scores: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "frame track node"]:
