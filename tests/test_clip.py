@@ -227,3 +227,31 @@ def test_a_fast_clock_moves_the_frames_of_long_videos():
     clip = Clip((view("a", 5400, 30.0), view("b", 5400, 30.0)), 0, 0.0).synchronised([0.0, 0.0], [1.0, 1.0005])
     assert clip.fps == 30.0
     assert int(clip.frame_numbers(clip.views[1])[-1]) - int(clip.frame_numbers(clip.views[0])[-1]) == 3
+
+
+def test_videos_of_one_name_are_called_after_their_folders(tmp_path):
+    for camera in ("Cam0", "Cam1"):
+        (tmp_path / camera / "raw").mkdir(parents=True)
+        grey_video(tmp_path / camera / "raw" / "trial.mp4", [9] * 25, 25)
+    videos = [tmp_path / camera / "raw" / "trial.mp4" for camera in ("Cam0", "Cam1")]
+    assert Clip.from_videos(videos).names == ("Cam0", "Cam1")
+    other = grey_video(tmp_path / "side.mp4", [9] * 25, 25)
+    assert Clip.from_videos([*videos, other]).names == ("Cam0", "Cam1", "side")
+    with pytest.raises(EpiposeError, match="same name: trial, trial"):
+        Clip.from_videos([videos[0], videos[0]])
+
+
+def test_a_folder_with_one_video_in_each_folder_is_a_clip(tmp_path):
+    for camera in ("Cam0", "Cam1"):
+        (tmp_path / camera).mkdir()
+        grey_video(tmp_path / camera / "trial.mp4", [9] * 25, 25)
+    assert Clip.from_videos([tmp_path]).names == ("Cam0", "Cam1")
+
+
+def test_a_clip_without_videos_is_kept_and_says_so_when_images_are_asked_for(tmp_path):
+    clip = Clip((View("a", None, 64, 48, 30, 25.0), View("b", None, 64, 48, 30, 25.0)), 30, 25.0)
+    clip.save(tmp_path)
+    assert Clip.load(tmp_path) == clip
+    assert not clip.has_images
+    with pytest.raises(EpiposeError, match="View 'b' has no images: its clip was made from 2D poses alone"):
+        next(clip.read(clip.views[1]))

@@ -59,7 +59,7 @@ def clip_without(folder: Path, left_out: str, out: Path, intrinsics: Path) -> No
     Of the clip in ``folder`` only what the detector saw in each video is taken over, because it does not depend on the
     other videos.
     """
-    videos = [view.video for view in Clip.load(folder).views if view.name != left_out]
+    videos = [view.images() for view in Clip.load(folder).views if view.name != left_out]
     detect_clip(videos, out, poses=folder / "detections.npz")
     calibrate_clip(out, intrinsics=intrinsics)
     label_clip(out)

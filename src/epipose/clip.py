@@ -18,9 +18,8 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
-from epipose.io.images import holds_images
 from epipose.io.summary import html_table, one_line
-from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames, stored_size
+from epipose.io.video import probe, read_frames, stored_size, videos_in
 
 _FORMAT = "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
@@ -31,8 +30,9 @@ _TOLERANCE_FRAMES = 1e-3  # rounding of clocks
 class View:
     """One camera's video: its own frames and rate, and ``start``, when on the clip's clock its first was taken (s).
 
-    Its frames are every ``stride``-th of the file's, from the first on; ``frames`` and ``fps`` are of these.
-    ``frame_times`` are seconds after the first frame where the frames do not come at even intervals, else None.
+    ``video`` is None where there are 2D poses alone; then there are no images. Its frames are every ``stride``-th of
+    the file's, from the first on; ``frames`` and ``fps`` are of these. ``frame_times`` are seconds after the first
+    frame where the frames do not come at even intervals, else None.
     ``width`` and ``height`` are of its images, which have square pixels; ``sample_aspect_ratio`` is width over height
     of a pixel as the file stores it (1: square).
     ``fps`` and ``frame_times`` are as the file says; ``rate`` is by how much faster its frames were taken: 4 for slow
@@ -40,7 +40,7 @@ class View:
     """
 
     name: str
-    video: Path
+    video: Path | None
     width: int
     height: int
     frames: int
@@ -53,7 +53,16 @@ class View:
 
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
-        return read_frames(self.video, [self.stride * number for number in numbers])
+        return read_frames(self.images(), [self.stride * number for number in numbers])
+
+    def images(self) -> Path:
+        """The video; InputError for a view that has none."""
+        if self.video is None:
+            raise InputError(
+                f"View '{self.name}' has no images: its clip was made from 2D poses alone. Detect again with the videos "
+                "and the same --poses to see images, to predict from them, or to train on them."
+            )
+        return self.video
 
     @property
     def stored_size(self) -> tuple[int, int]:
@@ -103,6 +112,11 @@ class Clip:
         return tuple(view.name for view in self.views)
 
     @property
+    def has_images(self) -> bool:
+        """Whether every view has a video; a clip made from 2D poses alone has none."""
+        return all(view.video is not None for view in self.views)
+
+    @property
     def moments(self) -> Float[np.ndarray, " moment"]:
         """The clip's timeline in seconds: frames of (one of) the slowest view, from when all views run."""
         slowest = min(self.views, key=lambda view: view.taken_fps).moments
@@ -117,7 +131,7 @@ class Clip:
 
         The views of a clip folder are taken as its clip.json describes them, but for their starts.
         """
-        views = [view for source in map(Path, sources) for view in _views_in(source)]
+        views = named_apart([view for source in map(Path, sources) for view in _views_in(source)])
         names = [view.name for view in views]
         of_datasets = all((Path(source) / "clip.json").exists() for source in sources)  # one view is enough to be read
         if len(views) < (1 if of_datasets else 2):
@@ -127,7 +141,8 @@ class Clip:
             )
         if len(set(names)) < len(names):
             raise InputError(
-                f"Two videos have the same name: {', '.join(sorted(names))}. Rename one: names tell views apart."
+                f"Two videos have the same name: {', '.join(sorted(names))}. Rename one, or its folder: names tell views "
+                "apart."
             )
         return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
 
@@ -172,7 +187,7 @@ class Clip:
         Raises DamagedFileError when the video ends before the frames that the clip promises, or has another size.
         """
         numbers = self.frame_numbers(view, moments)
-        given, of_one_size = 0, view.video.is_file()  # a folder may hold photos of several sizes
+        given, of_one_size = 0, view.images().is_file()  # a folder may hold photos of several sizes
         for image in view.read(numbers.tolist()):
             if of_one_size and image.shape[:2] != (view.height, view.width):
                 raise DamagedFileError(
@@ -190,7 +205,7 @@ class Clip:
     def save(self, folder: AnyPath) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
         folder = Path(folder)
-        views = [{**asdict(view), "video": _stored(view.video, folder.resolve())} for view in self.views]
+        views = [{**asdict(view), "video": view.video and _stored(view.video, folder.resolve())} for view in self.views]
         write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
@@ -212,7 +227,7 @@ class Clip:
         except (KeyError, TypeError) as error:
             raise DamagedFileError(f"{path} is damaged ({error}). {again}") from error
         for view in clip.views:
-            if not view.video.exists():
+            if view.video is not None and not view.video.exists():
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
         return clip
 
@@ -229,11 +244,26 @@ def load_clip(sources: AnyPath | Sequence[AnyPath]) -> Clip:
     return Clip.from_videos(sources)
 
 
+def named_apart(views: Sequence[View]) -> list[View]:
+    """The views; those of one name by the nearest folder above their videos by which all of them differ."""
+    names = [view.name for view in views]
+    alike = [view for view in views if names.count(view.name) > 1]
+    for level in range(max((len(view.video.parents) for view in alike if view.video), default=0)):
+        above = {id(view): _folder_above(view, level) for view in alike}
+        if all(above.values()) and len(set(above.values())) == len(alike):
+            return [replace(view, name=above.get(id(view)) or view.name) for view in views]
+    return list(views)
+
+
+def _folder_above(view: View, level: int) -> str:
+    return view.video.parents[level].name if view.video and level < len(view.video.parents) else ""
+
+
 def _view(fields: dict, folder: Path) -> View:
     times = fields["frame_times"]
     whole = {
         **fields,
-        "video": (folder.resolve() / fields["video"]).resolve(),
+        "video": None if fields["video"] is None else (folder.resolve() / fields["video"]).resolve(),
         "frame_times": None if times is None else tuple(times),
     }
     return View(**whole)
@@ -244,7 +274,7 @@ def _views_in(source: Path) -> list[View]:
         raise InputError(f"There is no file or folder {source}.")
     if (source / "clip.json").exists():
         return [replace(view, start=0.0, rate=1.0) for view in Clip.load(source).views]
-    return [_probed(path) for path in (_videos_in(source) if source.is_dir() else [source])]
+    return [_probed(path) for path in (videos_in(source) if source.is_dir() else [source])]
 
 
 def _probed(path: Path) -> View:
@@ -262,14 +292,3 @@ def _stored(video: Path, folder: Path) -> str:
         return Path(os.path.relpath(video, folder)).as_posix()
     except ValueError:  # Windows: no relative path leads to another drive
         return video.resolve().as_posix()
-
-
-def _videos_in(folder: Path) -> list[Path]:
-    """The videos of a folder, or else its folders of images, or else itself where it holds images."""
-    entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
-    videos = [path for path in entries if path.suffix.lower() in VIDEO_SUFFIXES]
-    folders = [path for path in entries if path.is_dir() and holds_images(path)]
-    found = videos or folders or ([folder] if holds_images(folder) else [])
-    if not found:
-        raise InputError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no images.")
-    return found

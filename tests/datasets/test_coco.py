@@ -93,8 +93,7 @@ def test_images_may_lie_in_images(root: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"left_eye", "right_eye"', '"right_eye", "left_eye"', "names the joints nose, right_eye"),
-        ('"iscrowd"', '"is_crowd"', "cannot be read as COCO's person keypoints"),
+        ('"left_hip"', '"left_fin"', "names the joints nose, .*hips and shoulders, left and right, are expected"),
         ("[3, 4, 2, ", "[3, 4, ", "cannot be read as COCO's person keypoints"),
         ("[3, 4, 2, ", "[3, 4, 9, ", "should be 0, 1 or 2"),
         ('"image_id": 9', '"image_id": 77', "cannot be read as COCO's person keypoints"),
@@ -121,3 +120,88 @@ def test_check_counts_the_images(root: Path) -> None:
     (root / "val2017" / "1.jpg").unlink()
     (root / "val2017").rmdir()
     assert "cannot be read" in CocoKeypoints().check(root)[1].message
+
+
+def own(root: Path, file: str, folder: str, change=lambda content: None) -> Path:
+    """Own images annotated in COCO's format, two people in two images."""
+    people = [annotation(1, 1, {"nose": (3, 4, 2), "left_hip": (5, 7, 1)}), annotation(2, 2, {"right_hip": (1, 2, 2)})]
+    person = {"id": 1, "name": "person", "keypoints": list(COCO17.joints), "skeleton": []}
+    images = [{"id": k, "file_name": f"frame_{k:06d}.png", "width": 8, "height": 8} for k in (1, 2)]
+    content = {"images": images, "annotations": people, "categories": [person]}
+    change(content)
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    for image in content["images"]:
+        Image.new("RGB", (8, 8)).save(root / folder / image["file_name"])
+    (root / "annotations").mkdir(exist_ok=True)
+    path = root / "annotations" / file
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("person_keypoints_default.json", "images/default"),
+        ("person_keypoints_train_custom.json", "train_custom"),
+        ("person_keypoints_default.json", "images"),
+        ("keypoints.json", "."),
+    ],
+)
+def test_own_annotations_as_tools_lay_them_out(tmp_path: Path, file: str, folder: str) -> None:
+    own(tmp_path, file, folder)
+    reader = CocoKeypoints()
+    assert reader.recognises(tmp_path)
+    people = reader.people(tmp_path, Selection(split="train"))
+    assert [path.is_file() for path in people.images] == [True, True]
+    assert people.xy[0, COCO17.joints.index("left_hip")].tolist() == [5, 7]
+    assert [result.ok for result in reader.check(tmp_path)] == [True]
+
+
+def lean(content: dict) -> None:
+    for person in content["annotations"]:
+        for key in ("iscrowd", "num_keypoints", "area", "segmentation", "bbox"):
+            del person[key]
+
+
+def test_lean_annotations(tmp_path: Path) -> None:
+    own(tmp_path, "person_keypoints_train.json", "train", lean)
+    people = CocoKeypoints().people(tmp_path, Selection())
+    assert people.box.tolist() == [[2.5, 3.5, 2, 3], [0.5, 1.5, 0, 0]]
+    assert people.conf.sum(1).tolist() == [1.5, 1]
+
+
+def other_order(content: dict) -> None:
+    content["categories"][0]["keypoints"] = [f"{joint}".title() for joint in reversed(COCO17.joints)]
+    for person in content["annotations"]:
+        rows = [person["keypoints"][3 * k : 3 * k + 3] for k in range(17)]
+        person["keypoints"] = [value for row in reversed(rows) for value in row]
+
+
+def test_joints_in_another_order_and_spelling(tmp_path: Path) -> None:
+    own(tmp_path, "person_keypoints_train.json", "train", other_order)
+    people = CocoKeypoints().people(tmp_path, Selection())
+    assert people.skeleton == COCO17
+    assert people.xy[0, 0].tolist() == [3, 4]
+
+
+def test_own_joints(tmp_path: Path) -> None:
+    names = ["LShoulder", "RShoulder", "LHip", "RHip", "racket"]
+
+    def change(content: dict) -> None:
+        content["categories"][0]["keypoints"] = names
+        for person in content["annotations"]:
+            person["keypoints"], person["num_keypoints"] = [1, 2, 2] * 5, 5
+
+    own(tmp_path, "person_keypoints_train.json", "train", change)
+    people = CocoKeypoints().people(tmp_path, Selection())
+    assert people.skeleton.joints == ("left_shoulder", "right_shoulder", "left_hip", "right_hip", "racket")
+
+
+def test_splits_of_own_annotations_go_by_name(tmp_path: Path) -> None:
+    own(tmp_path, "person_keypoints_train.json", "images/train")
+    own(tmp_path, "person_keypoints_validation.json", "images/validation")
+    reader = CocoKeypoints()
+    assert {path.parent.name for path in reader.people(tmp_path, Selection(split="val")).images} == {"validation"}
+    assert len(reader.people(tmp_path, Selection()).xy) == 4
+    (tmp_path / "images" / "train" / "frame_000002.png").unlink()
+    assert [result.ok for result in reader.check(tmp_path)] == [False, True]

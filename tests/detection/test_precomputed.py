@@ -31,7 +31,7 @@ def test_openpose_folders(tmp_path):
     two[3] = [two[3][0]]  # the walking one is unseen once
     write_frames(tmp_path / "a", two)
     write_frames(tmp_path / "b_json", [[numbers(50, 60)], [], *[[numbers(50, 60)]] * 4])
-    poses = read_keypoints(tmp_path, CLIP)
+    poses = read_keypoints(tmp_path, CLIP).poses
     assert poses.skeleton == BODY25
     assert poses.views == ("a", "b")
     assert poses.xy.shape == (2, 6, 2, 25, 2)
@@ -46,25 +46,24 @@ def test_openpose_folders(tmp_path):
 def test_openpose_with_coco_keypoints(tmp_path):
     for view in "ab":
         write_frames(tmp_path / view, [[numbers(50, 60, joints=17)]] * 6)
-    assert read_keypoints(tmp_path, CLIP).skeleton == COCO17
+    assert read_keypoints(tmp_path, CLIP).poses.skeleton == COCO17
 
 
 def test_openpose_that_does_not_fit(tmp_path):
     write_frames(tmp_path / "a", [[numbers(1, 2)]] * 6)
-    with pytest.raises(EpiposeError, match=r"no folder 'b' .*its folders: a"):
+    with pytest.raises(EpiposeError, match=r"no keypoints of view b; it has .*the views, which are a, b"):
         read_keypoints(tmp_path, CLIP)
-    write_frames(tmp_path / "b", [[numbers(1, 2)]] * 5)
-    with pytest.raises(EpiposeError, match=r"has 5 files .* 6 frames"):
+    write_frames(tmp_path / "b", [[numbers(1, 2)]] * 7)
+    with pytest.raises(EpiposeError, match=r"frames numbered 0 to 6; the video has 6 frames"):
         read_keypoints(tmp_path, CLIP)
 
 
 @pytest.mark.parametrize(
     ("frame", "message"),
     [
-        ([[1.0, 2.0, 0.5]], r"3 numbers; expected 75 \(body25\), 51 \(coco17\)"),
-        ([numbers(1, 2, joints=18)], "54 numbers"),
-        ([numbers(1, 2, joints=17)], "one kind"),
-        (["wrong"], "no OpenPose output"),
+        ([[1.0, 2.0, 0.5, 4.0]], r"4 numbers, expected x, y, score of every joint"),
+        ([numbers(1, 2, joints=17)], "17 and 25 joints; give one kind"),
+        (["wrong"], "cannot be read as 2D poses"),
     ],
 )
 def test_openpose_people_that_cannot_be_read(tmp_path, frame, message):
@@ -88,7 +87,7 @@ def npz(path, views=("b", "x", "a"), frames=6):
 
 
 def test_npz_views_go_by_name(tmp_path):
-    poses = read_keypoints(npz(tmp_path / "p.npz"), CLIP)
+    poses = read_keypoints(npz(tmp_path / "p.npz"), CLIP).poses
     assert poses.views == ("a", "b")
     assert poses.xy[:, 0, 0, 0, 0].tolist() == [2, 0]
 

@@ -51,7 +51,8 @@ def assumed_intrinsics(clip: Clip) -> tuple[Rig, str, tuple[float | None, ...]]:
     """
     cameras, sources, sigmas = [], [], []
     for view in clip.views:
-        camera, found = assumed_camera(view.width, view.height), focal_from(view.video, view.width, view.height)
+        camera = assumed_camera(view.width, view.height)
+        found = None if view.video is None else focal_from(view.video, view.width, view.height)
         if found is not None:
             K = camera.K.clone()
             K[0, 0] = K[1, 1] = found.pixels

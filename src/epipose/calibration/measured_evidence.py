@@ -146,6 +146,8 @@ def _bone_spread(xyz: Tensor, agreed: Tensor, skeleton: Skeleton) -> float:
     for bones in (_LEG_BONES, _ARM_BONES):
         spreads = []
         for above, below in [(f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in bones]:
+            if not {above, below} <= set(skeleton.joints):
+                continue
             i, j = skeleton.index(above), skeleton.index(below)
             length = (xyz[:, i] - xyz[:, j]).norm(dim=-1)[(agreed[:, i] > 0) & (agreed[:, j] > 0)]
             if len(length) >= 10:

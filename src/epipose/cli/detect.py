@@ -15,11 +15,12 @@ class Detect:
     """Find keypoints of people in every frame of every video, the time offsets, and the person whom all views follow.
 
     The videos are views of one scene. They may start up to ten seconds apart (more with --max-offset)
-    and differ in length and frame rate.
+    and differ in length and frame rate. With --poses 2D poses of other programs are taken instead; the videos need not
+    be there then: epipose detect --poses FILE --size 1920x1080 --fps 60 --out CLIP.
     """
 
     sources: Sources
-    """Two or more videos, or one folder of videos, or a clip folder."""
+    """Two or more videos, or one folder of videos, or a clip folder; none for 2D poses alone."""
     out: Path
     """Clip folder to write: clip.json, poses2d.npz, detections.npz, detect.json."""
     detection: DetectOptions = DetectOptions()

@@ -1,34 +1,66 @@
-"""Keypoints from files: poses2d.npz, or OpenPose's JSON folders, one folder per view."""
+"""2D poses from files: epipose's npz, or what other programs write, assembled for the views of a clip.
+
+A file says who is where in which image. Here it is settled which view and which frame an image is, which skeleton the
+joints are, what the scores mean as confidences, and who is the same person from frame to frame; whatever was taken for
+granted is said in a note.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from epipose.clip import Clip
+from epipose.clip import Clip, View
 from epipose.detection.base import Detection
-from epipose.detection.tracklets import link_detections, stack_tracklets, tracklets_from_detections
-from epipose.errors import DamagedFileError, InputError, NoPersonError
-from epipose.io.files import read_json
+from epipose.detection.given_joints import FileJoints, check_skeleton, joints_of, score_scale
+from epipose.detection.tracklets import Tracklet, link_detections, stack_tracklets, tracklets_from_detections
+from epipose.errors import InputError, NoPersonError
+from epipose.formats.image_names import first_frame, view_in
+from epipose.formats.joint_map import read_joint_map
+from epipose.formats.keypoint_files import FORMATS, Series, is_npz, keypoint_series, series_label
+from epipose.formats.keypoints import ImageKeypoints, PersonKeypoints
 from epipose.poses import Poses2D
-from epipose.skeletons import BODY25, COCO17
 
-# Numbers per person in "pose_keypoints_2d" -> the skeleton they are. COCO with 18 keypoints (an added neck in second
-# place) has no skeleton here: OpenPose's default is BODY_25.
-OPENPOSE = {3 * len(skeleton.joints): skeleton for skeleton in (BODY25, COCO17)}
+_LOG = logging.getLogger(__name__)
 
 
-def read_keypoints(path: Path, clip: Clip) -> Poses2D:
-    """Poses for a clip from ``path``: a file poses2d.npz or a folder with one folder of JSON files per view.
+class GivenPoses(NamedTuple):
+    """2D poses in the videos' own frames, and notes on what was taken for granted in reading them."""
 
-    The npz holds ``xy`` (view, frame, person, joint, 2) in pixels, ``conf`` without the last axis, ``skeleton`` and
-    ``views`` (see docs/formats.md). Views go by name. Raises InputError for other views, frames or joints,
-    NoPersonError for a view that shows nobody.
+    poses: Poses2D
+    notes: tuple[str, ...] = ()
+
+
+def read_keypoints(path: Path, clip: Clip, joints: str | None = None) -> GivenPoses:
+    """Poses for a clip from a file or folder in any format that is read (see docs/formats.md).
+
+    ``joints``: a joint map, or the name of the skeleton that the joints are. Views and frames go by name. Raises
+    InputError for other views, frames or joints, and for a skeleton that cannot be calibrated on, NoPersonError for a
+    view that shows nobody, DamagedFileError for a file that cannot be read.
     """
-    if path.is_dir():
-        return read_openpose(path, clip)
+    if is_npz(path):
+        return GivenPoses(_of_npz(path, clip, joints))
+    chosen, notes = _by_view(keypoint_series(path), clip.names, path)
+    found = joints_of(chosen, path, joints)
+    firsts, notes_on_frames = _first_frames(chosen, [view.frames for view in clip.views])
+    scale, notes_on_scores = score_scale(chosen)
+    tracks = [
+        _tracklets(one, view, first, found, scale) for one, view, first in zip(chosen, clip.views, firsts, strict=True)
+    ]
+    programs = ", ".join(dict.fromkeys(one.file.program for one in chosen))
+    _LOG.info("%s: %s, %d joints (%s)", path, programs, len(found.columns), found.skeleton.name)
+    poses = stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), found.skeleton)
+    _check_seen(poses, path)
+    return GivenPoses(poses, (*notes, *notes_on_frames, *notes_on_scores))
+
+
+def _of_npz(path: Path, clip: Clip, joints: str | None) -> Poses2D:
+    """epipose's own file: ``xy`` (view, frame, person, joint, 2) in pixels, ``conf``, ``skeleton``, ``views``."""
     poses = Poses2D.load(path)
     missing = [name for name in clip.names if name not in poses.views]
     if missing:
@@ -41,79 +73,84 @@ def read_keypoints(path: Path, clip: Clip) -> Poses2D:
     order = [poses.views.index(name) for name in clip.names]
     xyz = None if poses.xyz is None else poses.xyz[order]
     poses = replace(poses, xy=poses.xy[order], conf=poses.conf[order], xyz=xyz, views=clip.names)
+    if joints is not None:
+        own = poses.skeleton
+        edges = tuple((parent, child) for parent, child in own.bones)
+        skeleton, columns = read_joint_map(joints).applied(own.joints, len(own.joints), edges)
+        xyz = None if poses.xyz is None else poses.xyz[..., columns, :]
+        poses = Poses2D(poses.xy[..., columns, :], poses.conf[..., columns], skeleton, poses.views, xyz)
+    check_skeleton(poses.skeleton, path)
     _check_seen(poses, path)
     return poses
 
 
-def read_openpose(folder: Path, clip: Clip) -> Poses2D:
-    """Read ``folder/VIEW/*_keypoints.json`` (or ``VIEW_json``), one file per frame in the order of their names.
-
-    BODY_25 and 17 COCO keypoints are told apart by their count. A frame may be empty. OpenPose does not number
-    people over time: they are linked here by nearness. Raises InputError for missing views or frames,
-    DamagedFileError for files of another format, NoPersonError for a view that shows nobody.
-    """
-    people, skeletons = [], set()
-    for view in clip.views:
-        frames = [_people(file) for file in _files(folder, view.name, view.frames)]
-        skeletons |= {len(person) for frame in frames for person in frame}
-        people.append(frames)
-    if len(skeletons) != 1:
+def _by_view(series: list[Series], views: Sequence[str], path: Path) -> tuple[list[Series], list[str]]:
+    """One series for each view, and a note where there were several. Raises InputError for views without one."""
+    rivals: dict[str, list[tuple[tuple[int, ...], Series]]] = {view: [] for view in views}
+    for one in series:
+        found = view_in(one.labels, views)
+        if found is not None:
+            view, level = found
+            rank = (not one.joints, FORMATS.index(one.file.program or FORMATS[0]), level, len(one.labels[level]))
+            rivals[view].append((rank, one))
+    if len(views) == 1 and len(series) == 1:
+        rivals[views[0]] = [((0, 0, 0), series[0])]
+    missing = [view for view, found in rivals.items() if not found]
+    if missing:
         raise InputError(
-            f"{folder}: "
-            + (
-                f"people have {sorted(skeletons)} numbers each; give one kind only."
-                if skeletons
-                else "nobody is in it."
+            f"{path} has no keypoints of view {', '.join(missing)}; it has {', '.join(series_label(series))}. Name files "
+            f"or folders after the views, which are {', '.join(views)}."
+        )
+    chosen, notes = [], []
+    for view, found in rivals.items():
+        ranked = [one for _, one in sorted(found, key=lambda pair: pair[0])]
+        chosen.append(ranked[0])
+        if len(ranked) > 1:
+            left = ", ".join(f"{one.file.program} in {one.source.name}" for one in ranked[1:])
+            notes.append(
+                f"View {view}: {ranked[0].file.program} in {ranked[0].source.name} was taken, not {left}. To have it "
+                "otherwise, give a folder with the others alone."
             )
+    return chosen, notes
+
+
+def _first_frames(series: Sequence[Series], frames: Sequence[int]) -> tuple[list[int], list[str]]:
+    firsts = first_frame([list(one.images) for one in series], frames)
+    notes = []
+    if set(firsts) != {0}:
+        each = ", ".join(map(str, dict.fromkeys(firsts)))
+        notes.append(
+            f"Frames are counted from {each} in the keypoint files: that is taken for the videos' first frame."
         )
-    skeleton = OPENPOSE[skeletons.pop()]
-    tracks = [
-        tracklets_from_detections(
-            link_detections([[_detection(person) for person in frame] for frame in frames]),
-            len(skeleton.joints),
-            view.fps,
-        )
-        for view, frames in zip(clip.views, people, strict=True)
+    return firsts, notes
+
+
+def _tracklets(series: Series, view: View, first: int, joints: FileJoints, scale: float) -> list[Tracklet]:
+    """The people of a view over its frames. Who is numbered in the file keeps the number; others are linked."""
+    size = np.array([view.width, view.height]) if series.file.normalised else None
+    numbers: dict[str, int] = {}
+    frames = [
+        [_detection(person, joints.columns, scale, size, numbers) for person in _people(series.images, first + frame)]
+        for frame in range(view.frames)
     ]
-    poses = stack_tracklets(tracks, clip.names, max(view.frames for view in clip.views), skeleton)
-    _check_seen(poses, folder)
-    return poses
+    if any(found.track < 0 for people in frames for found in people):
+        frames = link_detections(frames)
+    return tracklets_from_detections(frames, len(joints.columns), view.fps)
 
 
-def _files(folder: Path, view: str, frames: int) -> list[Path]:
-    place = next((p for p in (folder / view, folder / f"{view}_json") if p.is_dir()), None)
-    if place is None:
-        there = ", ".join(sorted(p.name for p in folder.iterdir() if p.is_dir())) or "none"
-        raise InputError(f"{folder} has no folder '{view}' with the JSON files of that view; its folders: {there}.")
-    files = sorted(place.glob("*_keypoints.json"))
-    if len(files) != frames:
-        raise InputError(
-            f"{place} has {len(files)} files *_keypoints.json; the video has {frames} frames: give one each."
-        )
-    return files
+def _people(images: Mapping[int, ImageKeypoints], number: int) -> tuple[PersonKeypoints, ...]:
+    image = images.get(number)
+    return () if image is None else image.people
 
 
-def _people(file: Path) -> list[np.ndarray]:
-    content = read_json(file)
-    try:
-        people = [np.asarray(person["pose_keypoints_2d"], float) for person in content["people"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedFileError(
-            f"{file} is no OpenPose output: people/pose_keypoints_2d cannot be read ({error})."
-        ) from error
-    for person in people:
-        if person.shape not in [(size,) for size in OPENPOSE] or not np.isfinite(person).all():
-            kinds = ", ".join(f"{size} ({skeleton.name})" for size, skeleton in OPENPOSE.items())
-            raise DamagedFileError(
-                f"{file}: a person has {person.size} numbers; expected {kinds}: x, y, confidence each."
-            )
-    return people
-
-
-def _detection(person: np.ndarray) -> Detection:
-    joints = person.reshape(-1, 3)
-    conf = joints[:, 2].clip(0, 1)
-    return Detection(joints[:, :2], conf, float(conf.mean()), None, -1)
+def _detection(
+    person: PersonKeypoints, columns: list[int], scale: float, size: np.ndarray | None, numbers: dict[str, int]
+) -> Detection:
+    xy, conf = person.xy[columns], (person.score[columns] / scale).clip(0, 1)
+    if size is not None:  # shares of the image's sides, from its left and upper edge; pixel centres are at integers
+        xy = np.where(conf[:, None] > 0, xy * size - 0.5, 0.0)
+    track = -1 if person.track is None else numbers.setdefault(person.track, len(numbers))
+    return Detection(xy, conf, float(conf.mean()), None, track)
 
 
 def _check_seen(poses: Poses2D, path: Path) -> None:

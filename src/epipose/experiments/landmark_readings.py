@@ -84,7 +84,7 @@ class LandmarkReadings:
     def _key(self, clip: Path, person: PersonKeypoints, number: int) -> str:
         """Name of the file: by the videos, the boxes, the network and, in a variation, its ranges."""
         o = self.options
-        videos = [(str(view.video.resolve()), view.frames, view.stride) for view in Clip.load(clip).views]
+        videos = [(str(view.images().resolve()), view.frames, view.stride) for view in Clip.load(clip).views]
         ranges = (o.seed, o.rotation_deg, o.scale, o.shift, o.colour, o.occlusion, o.flip) if number else ()
         content = repr((o.backbone, videos, number, ranges)).encode() + person.box.numpy().tobytes()
         return hashlib.sha256(content).hexdigest()[:24]

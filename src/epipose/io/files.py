@@ -115,7 +115,8 @@ def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.n
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except Exception as error:  # numpy raises half a dozen unrelated types for a damaged archive
-        raise DamagedFileError(f"{path} cannot be read as npz ({error}). Make it again with: {made_by}") from error
+        why = "it holds Python objects, which could run any code" if "pickle" in str(error) else error
+        raise DamagedFileError(f"{path} cannot be read as npz ({why}). Make it again with: {made_by}") from error
     missing = [key for key in keys if key not in arrays]
     if missing:
         raise DamagedFileError(

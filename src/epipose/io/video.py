@@ -22,7 +22,7 @@ from jaxtyping import Float, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, replacing
-from epipose.io.images import frame_files, read_image
+from epipose.io.images import frame_files, holds_images, read_image
 
 if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
     import av
@@ -93,6 +93,27 @@ def pixel_aspect(stream: av.video.stream.VideoStream) -> float:
             "anew with its true sample aspect ratio."
         )
     return 1.0 if aspect <= 0 or abs(aspect - 1) <= _SQUARE else aspect
+
+
+def videos_in(folder: Path) -> list[Path]:
+    """The videos of a folder, or else its folders of images, itself where it holds images, or a video in each folder."""
+    entries = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+    videos = [path for path in entries if _is_video(path)]
+    folders = [path for path in entries if path.is_dir() and holds_images(path)]
+    found = videos or folders or ([folder] if holds_images(folder) else []) or _one_in_each(entries)
+    if not found:
+        raise InputError(f"The folder {folder} holds no video ({', '.join(sorted(VIDEO_SUFFIXES))}) and no images.")
+    return found
+
+
+def _one_in_each(entries: Sequence[Path]) -> list[Path]:
+    """The videos of folders that hold one each: ``Cam0/trial.mp4``, ``Cam1/trial.mp4``."""
+    inside = [[path for path in sorted(each.iterdir()) if _is_video(path)] for each in entries if each.is_dir()]
+    return [videos[0] for videos in inside if len(videos) == 1]
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."
 
 
 def probe(path: AnyPath) -> VideoInfo:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
+from epipose.detection.clip_of_poses import clip_of_poses
 from epipose.detection.detect import detect_keypoints
-from epipose.detection.precomputed import read_keypoints
+from epipose.detection.precomputed import GivenPoses, read_keypoints
 from epipose.detection.registry import GIVEN, detector_files, detector_named, resolved_name
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
@@ -109,7 +110,7 @@ def detect(clip: Clip, options: DetectOptions = DetectOptions(), **changes: Any)
     shows nobody, InputError for offsets that do not fit the clip and for views that overlap by less than a second.
     """
     options = checked_options(clip, with_changes(options, changes))
-    return synchronise(clip, keypoints_in(clip, options), options)
+    return synchronised(clip, keypoints_in(clip, options), options)
 
 
 def synchronise(
@@ -121,22 +122,47 @@ def synchronise(
     ``offsets`` and ``max_offset`` of `DetectOptions` say how; its ``detector`` is only recorded. Raises InputError as
     `detect` does.
     """
-    options = checked_options(clip, with_changes(options, changes))
+    return synchronised(clip, GivenPoses(keypoints), checked_options(clip, with_changes(options, changes)))
+
+
+def synchronised(clip: Clip, found: GivenPoses, options: DetectOptions) -> DetectedClip:
+    """`synchronise` for options that are checked and keypoints with notes, which become warnings."""
+    keypoints = found.poses
     _check_keypoints(clip, keypoints)
     given = options.detector == GIVEN or options.poses is not None
     scale = scale_warnings(keypoints, clip) if given else ()
-    found = estimate_offsets(options.sync, options.offsets, clip, keypoints, options.max_offset)
-    clip = clip.synchronised(found.starts, found.rates)
+    sync = estimate_offsets(options.sync, options.offsets, clip, keypoints, options.max_offset)
+    clip = clip.synchronised(sync.starts, sync.rates)
     chosen, subject = choose_subject(on_timeline(keypoints, clip), clip.fps)
-    warnings = (*scale, *found.warnings, *found.notes, *gap_warnings(clip), *subject.warnings())
-    return DetectedClip(clip, chosen, DetectionReport(subject, found, warnings), options)
+    warnings = (*found.notes, *scale, *sync.warnings, *sync.notes, *gap_warnings(clip), *subject.warnings())
+    return DetectedClip(clip, chosen, DetectionReport(subject, sync, warnings), options)
 
 
-def keypoints_in(clip: Clip, options: DetectOptions) -> Poses2D:
+def clip_for(sources: Sequence[AnyPath], options: DetectOptions) -> Clip:
+    """The clip of the videos; without any, that of the 2D poses alone. Raises InputError for options that do not fit."""
+    if sources:
+        if options.size or options.fps is not None:
+            raise InputError("--size and --fps are for --poses without videos; videos state their own. Leave them out.")
+        return Clip.from_videos(sources)
+    if options.poses is None:
+        raise InputError("No video was given. Give two or more, or a folder of them, or 2D poses alone with --poses.")
+    if options.fps is not None and not 0 < options.fps < math.inf:
+        raise InputError(f"--fps is {options.fps:g}; give frames per second above 0.")
+    return clip_of_poses(options.poses, [_size(text) for text in options.size], options.fps)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise InputError(f"--size is '{text}'; give width and height in pixels, such as 1920x1080.")
+    return int(width), int(height)
+
+
+def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
     """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
     if options.poses is not None:
-        return read_keypoints(options.poses, clip)
-    return detect_keypoints(clip, detector_named(options.detector, options.detector_option))
+        return read_keypoints(options.poses, clip, options.joints)
+    return GivenPoses(detect_keypoints(clip, detector_named(options.detector, options.detector_option)))
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
@@ -144,6 +170,8 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     offsets = options.offsets
     if not 0 < options.max_offset < math.inf:
         raise InputError(f"--max-offset is {options.max_offset:g}; give seconds above 0, 10 are usual.")
+    if options.joints is not None and options.poses is None:
+        raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
     if not all(math.isfinite(offset) for offset in offsets):
@@ -163,14 +191,15 @@ def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
     """Inputs of a detection. Reads every byte of the videos."""
-    videos = fingerprint([view.video for view in clip.views])
     name, asked = resolved_name(options.detector), tuple(sorted(options.detector_option))
     read = detector_files(name, asked) if options.poses is None else files_in(Path(options.poses))
+    joints = [Path(options.joints)] if options.joints and Path(options.joints).is_file() else []
+    videos = fingerprint([view.video for view in clip.views if view.video is not None] or read)
     changed = replace(options, detector=name, detector_option=asked)
-    return DetectionRecord(as_json(changed), fingerprint(read) + videos, videos)
+    return DetectionRecord(as_json(changed), fingerprint([*read, *joints]) + videos, videos)
 
 
-def files_in(path: Path) -> Sequence[Path]:
+def files_in(path: Path) -> list[Path]:
     """The file itself, or all files of a folder, sorted. Raises InputError where there is neither."""
     if not path.exists():
         raise InputError(f"There is no file or folder {path}.")

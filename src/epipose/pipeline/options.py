@@ -29,7 +29,15 @@ class DetectOptions:
     """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated. An unknown one lists those
     that there are."""
     poses: Path | None = None
-    """Use these 2D poses instead of a detector: an npz, or a folder with one folder of OpenPose JSON per view."""
+    """Use these 2D poses instead of a detector: a file or folder, told apart by content. epipose's npz; JSON of
+    OpenPose, Pose2Sim, Sports2D, AlphaPose, MMPose, COCO, MediaPipe; DeepLabCut csv or h5; SLEAP analysis h5; Sports2D
+    trc in pixels. Files or folders are named after the views."""
+    joints: str | None = None
+    """For --poses: a TOML file that says which joints they are (docs/formats.md), or the name of a skeleton."""
+    size: tuple[str, ...] = ()
+    """For --poses without videos: WIDTHxHEIGHT of the images, one for all views or one for each by name."""
+    fps: float | None = None
+    """For --poses without videos: their frame rate."""
     sync: SyncMethod = "auto"
     """Method for the time offsets of the videos. auto: from motion, checked against sound where all have it, or
     from sound where motion gives no clear result. none: the videos start together."""
@@ -99,6 +107,12 @@ class RunOptions:
     detector_option: tuple[str, ...] = ()
     """As for detect."""
     poses: Path | None = None
+    """As for detect."""
+    joints: str | None = None
+    """As for detect."""
+    size: tuple[str, ...] = ()
+    """As for detect."""
+    fps: float | None = None
     """As for detect."""
     sync: SyncMethod = "auto"
     """As for detect."""

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from epipose.clip import Clip
+from epipose.errors import InputError
 from epipose.io.options import with_changes
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions, RunOptions
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
@@ -36,6 +37,11 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
 
     options = with_changes(options, changes)
     detection = DetectOptions(**{each.name: getattr(options, each.name) for each in fields(DetectOptions)})
+    if not sources and options.network != "none":
+        raise InputError(
+            "A network learns from images, and there are 2D poses alone. Give the videos too, or --network none, which "
+            "stops after the labels."
+        )
     detect_clip(sources, out, detection, overwrite=options.overwrite)
     calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
     report = Report(

@@ -15,13 +15,22 @@ from typing import Any
 from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
+from epipose.detection.precomputed import GivenPoses
 from epipose.errors import CalibrationError, InputError
 from epipose.formats.cameras import files_of
 from epipose.io.files import already_done, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
 from epipose.pipeline.calibrate import calibrate, calibrate_together, check_sources
-from epipose.pipeline.detect import DetectedClip, DetectionRecord, checked_options, keypoints_in, recorded, synchronise
+from epipose.pipeline.detect import (
+    DetectedClip,
+    DetectionRecord,
+    checked_options,
+    clip_for,
+    keypoints_in,
+    recorded,
+    synchronised,
+)
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
 from epipose.poses import Poses2D, Poses3D
@@ -50,7 +59,7 @@ def detect_clip(
     options = with_changes(options, changes)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder to write into.")
-    clip = Clip.from_videos(sources)
+    clip = clip_for(sources, options)
     checked_options(clip, options)
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     made_from = recorded(clip, options)
@@ -63,23 +72,23 @@ def detect_clip(
             )
     if already_done(record, made_from.options, made_from.inputs, outputs) and not overwrite:
         return False
-    found = synchronise(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
+    found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
     record.unlink(missing_ok=True)  # from here on the outputs may contradict each other until the record is back
     _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
     found.save(out, made_from)
     return True
 
 
-def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> Poses2D:
+def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> GivenPoses:
     """Keypoints in the videos' own frames: from ``detections.npz`` where that still holds, else detected and kept."""
     record, output = out / "detections.json", out / "detections.npz"
-    asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses")}
+    asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses", "joints", "size")}
     if already_done(record, asked, made_from.inputs, (output,)) and not anew:
-        return Poses2D.load(output)
+        return GivenPoses(Poses2D.load(output), tuple(read_object(record).get("notes", ())))
     seen = keypoints_in(clip, options)
     record.unlink(missing_ok=True)
-    seen.save(output)
-    write_record(record, asked, made_from.inputs)
+    seen.poses.save(output)
+    write_record(record, asked, made_from.inputs, notes=list(seen.notes))
     return seen
 
 

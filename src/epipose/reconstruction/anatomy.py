@@ -120,9 +120,16 @@ def _forward(
 def mean_joint(
     xyz: Float[Tensor, "frame joint 3"], conf: Float[Tensor, "frame joint"], skeleton: Skeleton, names: Sequence[str]
 ) -> tuple[Float[Tensor, "frame 3"], Float[Tensor, " frame"]]:
-    """The mean of joints by name, as confident as the least of them; raises InputError for unknown names."""
-    index = [skeleton.index(name) for name in names]
+    """The mean of joints by name, as confident as the least of them; missing where the skeleton lacks one."""
+    index = joints_there(skeleton, names)
+    if len(index) < len(names):
+        return xyz.new_zeros(len(xyz), 3), conf.new_zeros(len(conf))
     return xyz[:, index].mean(1), conf[:, index].amin(1)
+
+
+def joints_there(skeleton: Skeleton, names: Sequence[str]) -> list[int]:
+    """Indices of those of the joints that the skeleton has."""
+    return [skeleton.index(name) for name in names if name in skeleton.joints]
 
 
 class Length(NamedTuple):

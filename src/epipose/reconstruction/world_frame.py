@@ -27,7 +27,7 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.geometry.align import Similarity
 from epipose.geometry.rotation import rotation_to_z
-from epipose.reconstruction.anatomy import body_parts, mean_joint
+from epipose.reconstruction.anatomy import body_parts, joints_there, mean_joint
 from epipose.skeleton import Skeleton
 
 # Standard deviations of the three cues, chosen on motion capture.
@@ -105,8 +105,10 @@ def _floor(
     if len(contacts):
         lowest = contacts <= contacts.quantile(0.2) + 0.05 * size
         return float(contacts[lowest].median()) - ANKLE_HEIGHT * size
-    ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]
-    for joints, below in ((ankles, ANKLE_HEIGHT), (slice(None), 0.0)):
+    ankles = joints_there(skeleton, ("left_ankle", "right_ankle"))
+    for joints, below in ((ankles, ANKLE_HEIGHT), (list(range(len(skeleton.joints))), 0.0)):
+        if not joints:
+            continue
         height = torch.where(conf[:, joints] > 0, xyz[:, joints, 2], torch.inf).amin(1)
         if bool(height.isfinite().any()):
             return float(height[height.isfinite()].quantile(0.05)) - below * size
@@ -263,7 +265,7 @@ def foot_contacts(
     A foot that stays in one place for a minute is one contact, not a thousand: the points of each cell of an eighth of
     ``size`` (the stature) count as their mean.
     """
-    ankles = [skeleton.index("left_ankle"), skeleton.index("right_ankle")]
+    ankles = joints_there(skeleton, ("left_ankle", "right_ankle"))
     point, seen = xyz[:, ankles], conf[:, ankles] > 0
     if not bool(seen.any()):
         return xyz.new_zeros(0, 3)

@@ -64,6 +64,6 @@ def _by_motion(clip: Clip, seen: Poses2D, max_offset: float) -> TimeOffsets:
 def _by_sound(clip: Clip, max_offset: float) -> TimeOffsets | None:
     from epipose.sync.from_audio import offsets_from_audio, read_sound
 
-    sounds = [read_sound(view.video) for view in clip.views]
+    sounds = [None if view.video is None else read_sound(view.video) for view in clip.views]
     heard = [samples for samples in sounds if samples is not None]
     return offsets_from_audio(heard, max_offset) if len(heard) == len(sounds) else None

@@ -13,6 +13,7 @@ from epipose.camera import Rig
 from epipose.geometry.observations import observe
 from epipose.geometry.sampling import evenly
 from epipose.poses import Poses2D
+from epipose.reconstruction.anatomy import joints_there
 from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.world_frame import up_direction
 
@@ -21,15 +22,17 @@ _CONTACT_FRAMES = 3000  # in a row, to find foot contacts, where up is not known
 
 
 def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "step 3"], Float[Tensor, "3"]]:
-    """The middle of the subject's hips at moments evenly spread, in order, and up; both in the rig's world.
+    """The middle of the subject at moments evenly spread, in order, and up; both in the rig's world.
 
-    A path has no steps where the hips were never triangulated.
+    That is the middle of the hips, of the shoulders where there are no hips. A path has no steps where these were never
+    triangulated.
     """
     skeleton, frames = poses.skeleton, poses.xy.shape[1]
     observed = observe(poses, rig)
     xyz, conf = triangulated(observed.frames(evenly(frames, _MOMENTS)), rig, skeleton)
-    hips = [skeleton.index("left_hip"), skeleton.index("right_hip")]
-    path = xyz[(conf[:, hips] > 0).all(-1)][:, hips].mean(1)
+    hips = joints_there(skeleton, ("left_hip", "right_hip"))
+    joints = hips or joints_there(skeleton, ("left_shoulder", "right_shoulder"))
+    path = xyz[(conf[:, joints] > 0).all(-1)][:, joints].mean(1)
     if len(path):
         middle = path.median(0).values
         reach = 2 * (rig.camera.center.double() - middle).norm(dim=-1).max()

@@ -33,6 +33,8 @@ def label_section(report: Report, folder: AnyPath) -> None:
             )
         ]
     )
+    if not clip.has_images:
+        return
     best = int(poses.conf[:, :, 0].sum(-1).amin(0).argmax())
     images = [next(clip.read(view, [best])) for view in clip.views]
     report.image(

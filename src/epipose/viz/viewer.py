@@ -51,6 +51,8 @@ def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080) -> N
     nothing to show or the port is taken.
     """
     scene = load_scene(folder)
+    if scene.clip is not None and not scene.clip.has_images:
+        log.info("%s was made from 2D poses alone: cameras and people are shown without images.", folder)
     if html is not None:
         export_html(scene, html)
         log.info("Wrote %s: open it in any browser, no network needed.", html)
@@ -178,7 +180,7 @@ class _Drawing:
         self._moments: list[int] = []
         self._images: list[Any] = []
         self._shown_moment = -1
-        if scene.rig is not None and scene.clip is not None:
+        if scene.rig is not None and scene.clip is not None and scene.clip.has_images:
             stride = max(1, math.ceil(scene.frames * len(scene.clip.views) / images))
             self._moments = list(range(0, min(scene.frames, scene.clip.frames), stride))
             self._images = thumbnails(scene.clip, self._moments, width)

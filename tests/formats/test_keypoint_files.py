@@ -1,0 +1,318 @@
+"""Every format of 2D poses, written by its program's layout, is read with the right coordinates, frames and tracks."""
+
+import json
+
+import numpy as np
+import pytest
+
+from epipose.errors import EpiposeError
+from epipose.formats.keypoint_files import keypoint_series, read_keypoint_file, series_label
+from tests.helpers import keypoint_files as written
+
+SIDED = ("Nose", "LShoulder", "RShoulder", "LHip", "RHip", "LKnee", "RKnee")
+
+
+def only(path):
+    (series,) = keypoint_series(path)
+    return series
+
+
+def assert_walking(series, people, first=0, atol=1e-9):
+    assert sorted(series.images) == [k + first for k, each in enumerate(people)]
+    for k, each in enumerate(people):
+        found = series.images[k + first].people
+        assert len(found) == len(each)
+        for one, wanted in zip(found, each, strict=True):
+            np.testing.assert_allclose(one.xy, wanted[:, :2], atol=atol)
+            np.testing.assert_allclose(one.score, wanted[:, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{stem}_{k:012d}_keypoints.json",
+        "{stem}_{k:06d}.json",
+        "{k}.json",
+        "frame-{k}_keypoints.json",
+        "{stem}.{k:04d}.json",
+    ],
+)
+@pytest.mark.parametrize("joints", [17, 18, 25, 26, 133])
+def test_openpose_with_any_file_naming(tmp_path, name, joints):
+    people = written.walking(joints)
+    series = only(written.openpose(tmp_path / "cam01_json", people, name, stem="cam01"))
+    assert series.file.program == "OpenPose JSON"
+    assert_walking(series, people)
+
+
+def test_openpose_without_the_people_who_were_not_found(tmp_path):
+    nobody = [np.zeros((25, 3))]
+    written.openpose(tmp_path, [*written.walking(25, 2), nobody, []])
+    series = only(tmp_path)
+    assert [len(series.images[k].people) for k in range(4)] == [1, 1, 0, 0]
+
+
+def test_openpose_tracks(tmp_path):
+    person = written.walking(25, 1)[0][0].ravel().tolist()
+    listed = [{"person_id": [7], "pose_keypoints_2d": person}, {"person_id": [-1], "pose_keypoints_2d": person}]
+    written.write(tmp_path / "a_000.json", {"people": listed})
+    assert [one.track for one in only(tmp_path).images[0].people] == ["7", None]
+
+
+def test_alphapose_keeps_the_tracked_number(tmp_path):
+    people = [[a, b] for (a,), (b,) in zip(written.walking(17), written.walking(17, x=400), strict=True)]
+    series = only(written.alphapose(tmp_path / "alphapose-results.json", people, tracks=(3, 1)))
+    assert series.file.program == "AlphaPose JSON"
+    assert_walking(series, people)
+    assert [one.track for one in series.images[4].people] == ["3", "1"]
+
+
+@pytest.mark.parametrize(("key", "inner"), [("people", "pose_keypoints_2d"), ("bodies", "joints")])
+def test_alphapose_in_the_formats_of_others(tmp_path, key, inner):
+    people = written.walking(18)
+    content = {
+        f"{k}.jpg": {"version": "AlphaPose v0.3", key: [{inner: each[0].ravel().tolist()}]}
+        for k, each in enumerate(people)
+    }
+    assert_walking(only(written.write(tmp_path / "alphapose-results.json", content)), people)
+
+
+def test_coco_results_by_number(tmp_path):
+    people = written.walking(17)
+    series = only(written.coco_results(tmp_path / "results.json", people, first=1))
+    assert series.file.program == "COCO results"
+    assert_walking(series, people, first=1)
+
+
+def test_coco_results_of_images_listed_beside_them(tmp_path):
+    views = {"a": written.walking(17), "b": written.walking(17, x=300)}
+    images = [
+        {"id": 10 * n + k, "file_name": f"{view}/{k:05d}.png", "width": 640, "height": 480}
+        for n, view in enumerate(views)
+        for k in range(6)
+    ]
+    written.write(tmp_path / "images.json", {"images": images, "categories": []})
+    entries = [
+        {"image_id": 10 * n + k, "keypoints": each[0].ravel().tolist(), "score": 1.0}
+        for n, people in enumerate(views.values())
+        for k, each in enumerate(people)
+    ]
+    written.write(tmp_path / "results.json", entries)
+    found = keypoint_series(tmp_path)
+    assert series_label(found) == ["a", "b"]
+    for series, people in zip(found, views.values(), strict=True):
+        assert_walking(series, people)
+        assert series.images[0].size == (640, 480)
+
+
+def test_coco_annotations(tmp_path):
+    (person,) = written.walking(17, 1)[0]
+    person[:, 2] = [0, 1, 2] * 5 + [0, 2]
+    category = {"name": "person", "keypoints": [f"j{k}" for k in range(17)], "skeleton": [[1, 2], [2, 3]]}
+    content = {
+        "images": [{"id": 5, "file_name": "cam1_frame_000003.png"}],
+        "annotations": [{"image_id": 5, "keypoints": person.ravel().tolist()}],
+        "categories": [category],
+    }
+    series = only(written.write(tmp_path / "person_keypoints_default.json", content))
+    (found,) = series.images[3].people
+    np.testing.assert_array_equal(found.score, person[:, 2] / 2)
+    assert series.file.names == tuple(category["keypoints"])
+    assert series.file.edges == ((0, 1), (1, 2))
+    assert series.labels[0] == "cam1_frame"
+
+
+def test_mmpose_of_a_video(tmp_path):
+    people = written.walking(26)
+    names = [f"joint{k}" for k in range(26)]
+    series = only(written.mmpose(tmp_path / "results_cam01.json", people, names))
+    assert (series.file.program, series.file.names) == ("MMPose JSON", tuple(names))
+    assert_walking(series, people, first=1)
+    assert_walking(only(written.mmpose(tmp_path / "plain.json", people, first=0)), people)
+
+
+def test_mmpose_of_images_one_by_one(tmp_path):
+    people = written.walking(17)
+    for k, each in enumerate(people):
+        instances = [{"keypoints": one[:, :2].tolist(), "keypoint_scores": one[:, 2].tolist()} for one in each]
+        written.write(tmp_path / f"img_{k:03d}.json", instances)
+    written.write(tmp_path / "img_006.json", [])
+    assert_walking(only(tmp_path), [*people, []])
+
+
+def test_mmpose_as_the_inferencer_returns_it(tmp_path):
+    people = written.walking(17)
+    frames = [
+        [{"keypoints": one[:, :2].tolist(), "keypoint_scores": one[:, 2].tolist()} for one in each] for each in people
+    ]
+    assert_walking(only(written.write(tmp_path / "out.json", {"predictions": frames})), people)
+
+
+@pytest.mark.parametrize("layout", ["frames", "numbered", "object", "people", "rows"])
+def test_mediapipe_in_the_layouts_that_people_write(tmp_path, layout):
+    people = written.walking(33)
+    path = written.mediapipe(tmp_path / "mp.json", people, (640, 480))
+    frames = json.loads(path.read_text())
+    content = {
+        "frames": frames,
+        "numbered": {str(k): frame["pose_landmarks"] for k, frame in enumerate(frames)},
+        "object": {"fps": 30, "frames": [{"landmark": frame["pose_landmarks"]} for frame in frames]},
+        "people": [{"landmarks": [frame["pose_landmarks"]]} for frame in frames],
+        "rows": [
+            {"keypoints": [[p["x"], p["y"], p["z"], p["visibility"]] for p in frame["pose_landmarks"]]}
+            for frame in frames
+        ],
+    }[layout]
+    series = only(written.write(path, content))
+    assert series.file.normalised
+    shares = [
+        [np.column_stack([(each[0][:, 0] + 0.5) / 640, (each[0][:, 1] + 0.5) / 480, each[0][:, 2]])] for each in people
+    ]
+    assert_walking(series, shares)
+
+
+def test_mediapipe_frames_without_anybody_and_pixels(tmp_path):
+    people = written.walking(33)
+    path = written.mediapipe(tmp_path / "mp.json", [*people[:3], [], *people[4:]], (1, 1))
+    series = only(path)
+    assert not series.file.normalised
+    assert [len(series.images[k].people) for k in range(6)] == [1, 1, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("how", [".csv", "table", "fixed"])
+@pytest.mark.parametrize("individuals", [(), ("ann", "bob")])
+def test_deeplabcut_as_pandas_writes_it(tmp_path, how, individuals):
+    pytest.importorskip("tables" if how != ".csv" else "pandas")
+    rng = np.random.default_rng(0)
+    arrays = rng.uniform(10, 400, (5, max(1, len(individuals)), len(SIDED), 3))
+    arrays[..., 2] = rng.uniform(0.1, 1, arrays.shape[:3])
+    arrays[2, -1] = np.nan
+    arrays[3, 0, 1] = np.nan
+    path = tmp_path / ("cam01DLC_resnet50" + (".csv" if how == ".csv" else ".h5"))
+    written.deeplabcut(path, arrays, SIDED, individuals, **({} if how == ".csv" else {"format": how}))
+    series = only(path)
+    assert series.file.program == "DeepLabCut"
+    assert series.file.names == SIDED
+    for k in range(5):
+        found = {one.track: one for one in series.images[k].people}
+        for i, who in enumerate(individuals or ("0",)):
+            if np.isnan(arrays[k, i]).all():
+                assert who not in found
+                continue
+            seen = np.isfinite(arrays[k, i, :, 0])
+            np.testing.assert_allclose(found[who].xy[seen], arrays[k, i, seen, :2])
+            np.testing.assert_allclose(found[who].score, np.where(seen, arrays[k, i, :, 2], 0))
+
+
+def test_deeplabcut_labelled_by_hand(tmp_path):
+    head = "scorer,,,ann,ann,ann,ann\nbodyparts,,,nose,nose,tail,tail\ncoords,,,x,y,x,y\n"
+    (tmp_path / "CollectedData_ann.csv").write_text(
+        head + "labeled-data,cam1,img0012.png,1,2,3,4\nlabeled-data,cam1,img0015.png,,,7,8\n"
+    )
+    series = only(tmp_path)
+    assert sorted(series.images) == [12, 15]
+    np.testing.assert_array_equal(series.images[12].people[0].xy, [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(series.images[15].people[0].score, [0, 1])
+    assert "cam1" in series.labels
+
+
+def test_deeplabcut_names_of_columns_cannot_run_code(tmp_path):
+    h5py, pickle = pytest.importorskip("h5py"), pytest.importorskip("pickle")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group = file.create_group("df_with_missing")
+        group.attrs["pandas_type"] = np.bytes_(b"frame_table")
+        table = group.create_dataset("table", data=np.zeros(2, [("index", "i8"), ("values_block_0", "f8", (3,))]))
+        table.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(print, protocol=0))
+    with pytest.raises(EpiposeError, match="Give the CSV"):
+        keypoint_series(tmp_path / "a.h5")
+
+
+def test_sleap_analysis(tmp_path):
+    pytest.importorskip("h5py")
+    rng = np.random.default_rng(1)
+    tracks, scores = rng.uniform(10, 400, (5, 2, 7, 2)), rng.uniform(0.1, 1, (5, 2, 7))
+    tracks[2, 1], scores[2, 1] = np.nan, np.nan
+    tracks[3, 0, 2] = np.nan
+    scores[4, 0] = np.nan  # marked by hand
+    series = only(written.sleap(tmp_path / "cam01.analysis.h5", tracks, scores, SIDED, ("one", "two")))
+    assert (series.file.program, series.file.names) == ("SLEAP analysis", SIDED)
+    assert series.file.edges == ((0, 1), (1, 2))
+    assert [one.track for one in series.images[2].people] == ["one"]
+    np.testing.assert_allclose(series.images[1].people[1].xy, tracks[1, 1])
+    np.testing.assert_allclose(series.images[1].people[1].score, scores[1, 1])
+    assert series.images[3].people[0].score[2] == 0
+    assert series.images[4].people[0].score.tolist() == [1] * 7
+
+
+def test_sleap_with_the_axes_stated(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    tracks = np.random.default_rng(2).uniform(10, 400, (4, 2, 3, 2))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["tracks"], file["node_names"] = tracks, np.array([b"a", b"b", b"c"])
+        file["tracks"].attrs["dims"] = json.dumps(["frame", "track", "node", "xy"])
+    np.testing.assert_array_equal(only(tmp_path / "a.h5").images[3].people[1].xy, tracks[3, 1])
+
+
+def test_sports2d_people_and_a_late_beginning(tmp_path):
+    places = np.random.default_rng(3).uniform(10, 400, (4, 7, 2))
+    places[1, 2] = np.nan
+    for person in (0, 1):
+        written.sports2d(tmp_path / f"walk_Sports2D_px_person{person:02d}.trc", places + person, SIDED, first=12)
+    series = only(tmp_path)
+    assert sorted(series.images) == [12, 13, 14, 15]
+    assert series.file.fps == 30
+    assert [one.track for one in series.images[13].people] == ["00", "01"]
+    np.testing.assert_allclose(series.images[12].people[1].xy, places[0] + 1)
+    assert series.images[13].people[0].score.tolist() == [1, 1, 0, 1, 1, 1, 1]
+
+
+def test_markers_in_metres_are_no_keypoints(tmp_path):
+    path = written.sports2d(tmp_path / "a_m_person00.trc", np.ones((2, 7, 2)), SIDED)
+    path.write_text(path.read_text().replace("\tpx\t", "\tm\t"))
+    assert read_keypoint_file(path) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '{"cameras": {}}'),
+        ("a.csv", "a,b\n1,2\n"),
+        ("a.txt", "hello"),
+        ("a.npy", "\x93NUMPY"),
+    ],
+)
+def test_what_is_no_pose_is_refused_with_the_formats(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    for path in (tmp_path / name, tmp_path):
+        with pytest.raises(EpiposeError, match=r"OpenPose, Pose2Sim.*DeepLabCut's csv and h5; SLEAP") as caught:
+            keypoint_series(path)
+        assert "pickle" not in str(caught.value)
+
+
+def test_results_without_anybody(tmp_path):
+    with pytest.raises(EpiposeError, match="nobody is in it"):
+        keypoint_series(written.write(tmp_path / "alphapose-results.json", []))
+
+
+def test_sleap_of_another_shape(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["tracks"] = np.ones((1, 1, 1, 1))
+    with pytest.raises(EpiposeError, match=r"tracks has shape \(1, 1, 1, 1\), expected tracks, 2, all nodes, frames"):
+        keypoint_series(tmp_path / "a.h5")
+
+
+def test_damaged_files_are_named(tmp_path):
+    written.write(tmp_path / "a_0.json", {"people": [{"pose_keypoints_2d": [1, 2, 3, 4]}]})
+    with pytest.raises(EpiposeError, match=r"a_0\.json.*4 numbers"):
+        keypoint_series(tmp_path)
+    written.write(tmp_path / "a_0.json", [{"image_id": 1, "keypoints": [1, "x", 2]}])
+    with pytest.raises(EpiposeError, match=r"a_0\.json cannot be read"):
+        keypoint_series(tmp_path)
+
+
+def test_a_frame_given_twice_is_refused(tmp_path):
+    written.openpose(tmp_path, written.walking(25, 2))
+    written.openpose(tmp_path, written.walking(25, 2), "{stem}_{k:06d}.json")
+    with pytest.raises(EpiposeError, match=r"frame 0 of cam again"):
+        keypoint_series(tmp_path)
