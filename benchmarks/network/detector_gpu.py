@@ -100,7 +100,7 @@ def speeds(arguments: argparse.Namespace) -> list[Speed]:
     devices = ("cpu", arguments.device)
     detectors = [detector_on(device, arguments.threads, arguments.heavy) for device in devices]
     for detector in detectors:
-        detect_keypoints(drawn_clip(max(arguments.views), 4), detector)  # the first calls plan and compile
+        detect_keypoints(drawn_clip(max(arguments.views), 20), detector)  # the first calls plan and compile
     found = []
     for views in arguments.views:
         clip, seconds, poses = drawn_clip(views, arguments.frames), [], []
