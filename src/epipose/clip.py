@@ -209,8 +209,11 @@ class Clip:
         write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
-    def load(folder: AnyPath) -> Clip:
-        """Read ``folder/clip.json``; raises InputError when it is no clip folder or a video has gone."""
+    def load(folder: AnyPath, *, with_videos: bool = True) -> Clip:
+        """Read ``folder/clip.json``; raises InputError when it is no clip folder, or a video has gone.
+
+        ``with_videos`` False: it does not matter whether the videos are there.
+        """
         folder = Path(folder)
         path = folder / "clip.json"
         if not path.exists():
@@ -227,7 +230,7 @@ class Clip:
         except (KeyError, TypeError) as error:
             raise DamagedFileError(f"{path} is damaged ({error}). {again}") from error
         for view in clip.views:
-            if view.video is not None and not view.video.exists():
+            if with_videos and view.video is not None and not view.video.exists():
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
         return clip
 

@@ -17,7 +17,7 @@ from epipose.pipeline.export import export
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33, BODY25, COCO17, H36M17, HALPE26
-from tests.helpers.export_oracles import c3d_by_c3d, netcdf_by_c_library, table_by_pandas, trc_by_pandas
+from tests.helpers.export_oracles import c3d_by_c3d, check_poses, netcdf_by_c_library, table_by_pandas, trc_by_pandas
 from tests.helpers.walker import walker
 
 ENDINGS = ("trc", "c3d", "csv", "parquet", "nc")
@@ -188,3 +188,9 @@ def test_markers_need_a_frame_rate_and_tables_do_not(tmp_path: Path) -> None:
     export(poses, tmp_path / "walk.csv")
     assert pd.read_csv(tmp_path / "walk.csv").time.isna().all()
     assert Recording("walk", poses=poses).need_poses().times is None
+
+
+def test_every_format_comes_back_within_a_micrometre_from_its_oracle(tmp_path: Path) -> None:
+    checks = check_poses(walk(), tmp_path)
+    assert {check.ending for check in checks} == set(ENDINGS)
+    assert all(check.error_mm < 1e-3 for check in checks), checks

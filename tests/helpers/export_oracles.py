@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import c3d
 import netCDF4
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
+
+from epipose.formats.trc import WORLD_FROM_TRC
+from epipose.pipeline.export import export
+from epipose.poses import Poses3D
 
 Back = tuple[list[str], Float[np.ndarray, "frame marker 3"]]  # NaN is missing
 
@@ -50,3 +56,43 @@ def netcdf_by_c_library(path: Path) -> tuple[Float[np.ndarray, "time space keypo
         assert file["position"].dimensions == ("time", "space", "keypoints", "individuals")
         names = [str(name) for name in file["keypoints"][:]]
     return position, names
+
+
+class Check(NamedTuple):
+    """A file of 3D poses that epipose wrote, read back by an independent package."""
+
+    ending: str
+    oracle: str  # package and version
+    compared: str
+    error_mm: float  # the largest; infinite where a joint is missing on one side alone
+
+
+def check_poses(poses: Poses3D, folder: Path) -> list[Check]:
+    """Write world poses of one person, in metres, in every format of poses, and compare what comes back."""
+    true = np.where((poses.conf > 0).numpy()[..., None], poses.xyz.double().numpy(), np.nan)
+    for ending in ("trc", "c3d", "csv", "parquet", "nc"):
+        export(poses, folder / f"checked.{ending}")
+    trc = trc_by_pandas(folder / "checked.trc")[1][..., list(WORLD_FROM_TRC)]
+    points = c3d_by_c3d(folder / "checked.c3d")[1]
+    netcdf = netcdf_by_c_library(folder / "checked.nc")[0].transpose(0, 3, 2, 1)
+    return [
+        Check("trc", _named("pandas"), "markers, missing cells", _worst_mm(trc, true[:, 0])),
+        Check("c3d", _named("c3d"), "points, residuals", _worst_mm(points, true[:, 0])),
+        Check("csv", _named("pandas"), "rows", _worst_mm(table_by_pandas(pd.read_csv(folder / "checked.csv")), true)),
+        Check("parquet", _named("pyarrow"), "rows", _worst_mm(_parquet(folder / "checked.parquet"), true)),
+        Check("nc", _named("netCDF4"), "position", _worst_mm(netcdf, true)),
+    ]
+
+
+def _named(package: str) -> str:
+    return f"{package} {version(package)}"
+
+
+def _parquet(path: Path) -> Float[np.ndarray, "frame person joint 3"]:
+    return table_by_pandas(pd.read_parquet(path))
+
+
+def _worst_mm(found: Float[np.ndarray, "*place 3"], true: Float[np.ndarray, "*place 3"]) -> float:
+    if (np.isnan(found) != np.isnan(true)).any():
+        return float("inf")
+    return 1000 * float(np.nanmax(np.abs(found - true)))

@@ -55,6 +55,18 @@ def test_paths_are_filled_and_filtered_in_the_file_alone(tmp_path: Path, capsys)
     assert errors["smooth"] < 0.7 * errors["raw"]
 
 
+def test_a_clip_folder_is_exported_without_its_videos_at_the_frame_rate_of_the_clip(tmp_path: Path) -> None:
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    Clip((View("cam1", tmp_path / "gone.mp4", 1000, 1000, 100, 25.0),), 100, 25.0).save(folder)
+    replace(walk(), times=None).save(folder / "poses3d.npz")
+    export(folder, tmp_path / "walk.trc")
+    assert (tmp_path / "walk.trc").read_text().splitlines()[2].startswith("25\t25\t100\t25\tm")
+    for ending in ("csv", "nc"):
+        export(folder, tmp_path / f"walk.{ending}", filter="butterworth:6")
+    assert (tmp_path / "walk.csv").read_text().splitlines()[-1].startswith("3.960000,99,0,right_heel,")
+
+
 def test_nothing_changes_without_the_options() -> None:
     recording = Recording("walk", poses=walk())
     assert smoothed(recording, ExportOptions()) == (recording, ())

@@ -71,6 +71,13 @@ def test_longer_gaps_and_the_ends_stay_missing() -> None:
     assert (found.conf[:, 0, 0] > 0).nonzero().flatten().tolist() == list(range(3, 38))
 
 
+def test_no_gap_reaches_from_one_joint_to_the_next() -> None:
+    poses = noise(12, 1)
+    poses.conf[6:, 0, 0] = 0
+    poses.conf[:8, 0, 1] = 0
+    assert fill_gaps(poses, 5)[1] == 0
+
+
 def test_nothing_is_filled_with_0_and_less_is_refused() -> None:
     poses = noise()
     poses.conf[10, 0, 0] = 0

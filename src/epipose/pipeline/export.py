@@ -96,5 +96,5 @@ def _of_folder(folder: Path) -> Recording:
         name,
         poses=Poses3D.load(files["poses3d.npz"]) if "poses3d.npz" in files else None,
         rig=Rig.load(files["rig.json"]) if "rig.json" in files else None,
-        clip=Clip.load(folder) if "clip.json" in files else None,
+        clip=Clip.load(folder, with_videos=False) if "clip.json" in files else None,
     )
