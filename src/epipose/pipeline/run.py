@@ -37,7 +37,8 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     options = with_changes(options, changes)
     detection = DetectOptions(**{each.name: getattr(options, each.name) for each in fields(DetectOptions)})
     detect_clip(sources, out, detection, overwrite=options.overwrite)
-    calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
+    lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
+    calibrate_clip(out, lengths, intrinsics=options.intrinsics, known_rig=options.known_rig)
     report = Report(
         f"What {len(Clip.load(out).views)} cameras saw of one person",
         "Cameras, 3D labels and a network from the videos alone. Every number comes with its reliability. "
