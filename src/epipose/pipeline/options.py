@@ -112,6 +112,8 @@ class RunOptions:
     """As for detect."""
     max_offset: float = 10.0
     """As for detect."""
+    skeleton: LabelSkeleton = "native"
+    """As for label."""
     people: People = "all"
     """As for label. The network learns from everybody who is labelled."""
     network: Network = "auto"

@@ -46,7 +46,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     )
     calibration_sections(report, out)
     report.save(out / "report.html")  # now, because the next step refuses cameras that are rejected
-    label_clip(out, LabelOptions(people=options.people), force=options.force)
+    label_clip(out, LabelOptions(skeleton=options.skeleton, people=options.people), force=options.force)
     view(out, html=out / "view.html")
     model = None
     if options.network != "none":
