@@ -8,6 +8,7 @@ import torch
 from epipose.calibration.calibrate import check_rig
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
+from epipose.geometry.rotation import exp
 from epipose.reconstruction.scale import scale_estimator
 from tests.calibration.test_calibrate import clip
 from tests.helpers.synthetic import rig
@@ -70,3 +71,14 @@ def test_a_known_camera_that_never_meets_the_others_is_named():
     poses.conf[3, :15] = 0
     with pytest.raises(EpiposeError, match="'cam60457274' never shows the subject"):
         check_rig(poses, rig())
+
+
+def test_a_camera_that_was_turned_since_is_named():
+    """By two degrees, about its own centre."""
+    true, turn = rig().camera, exp(torch.tensor([0.0, 0.035, 0.0], dtype=torch.float64))
+    R = torch.stack([true.R[0], turn @ true.R[1], *true.R[2:]])
+    outdated = replace(rig(), camera=true.with_pose(R, -(R @ true.center[..., None])[..., 0]))
+    verdict = check_rig(clip(pixels=3), outdated).verdict
+    assert verdict.word == "reject"
+    assert verdict.reasons[0].startswith(f"{rig().names[1]} is not where the given cameras say")
+    assert "contradicts the other views" not in " ".join(verdict.reasons)
