@@ -15,7 +15,7 @@ from epipose.errors import InputError, MissingExtraError
 from epipose.io.files import read_json
 from epipose.pipeline import clip_job
 from epipose.pipeline.batch import batch
-from epipose.pipeline.clip_job import ClipJob, run_apart
+from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_apart
 from epipose.pipeline.options import RunOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
@@ -86,7 +86,7 @@ def test_what_is_done_is_not_redone_and_what_failed_is(footage: Path, done: Path
     out, asked = tmp_path / "out", []
     shutil.copytree(done, out)
     monkeypatch.setattr("epipose.pipeline.run.run", lambda sources, out, options: asked.append(out.name))
-    monkeypatch.setattr(clip_job, "_described", lambda job, *_: clip_job.ClipOutcome(job.name, "done"))
+    monkeypatch.setattr(clip_job, "_described", lambda job, *_: ClipOutcome(job.name, "done"))
     outcomes = batch(footage / "clips", out, **options(footage))
     assert asked == ["broken"]
     assert [outcome.status for outcome in outcomes] == ["done", "done", "done"]
@@ -131,6 +131,22 @@ def test_side_by_side_gives_the_same(footage: Path, done: Path, tmp_path: Path) 
     torch.testing.assert_close(one.xyz, other.xyz)
 
 
+def test_the_cores_are_divided_among_the_processes(footage: Path, tmp_path: Path, monkeypatch) -> None:
+    threads = []
+
+    def asked(job: ClipJob, given: int | None) -> ClipOutcome:
+        threads.append(given)
+        return ClipOutcome(job.name, "done")
+
+    monkeypatch.setattr("epipose.pipeline.batch.run_apart", asked)
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    for jobs, each in ((2, 6), (3, 4), (50, 4)):  # there are three clips
+        threads.clear()
+        batch(footage / "clips", tmp_path / "out", jobs=jobs)
+        assert threads == [each] * 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
 def test_a_process_that_dies_is_an_outcome(footage: Path, tmp_path: Path, monkeypatch) -> None:
     dying = tmp_path / "sitecustomize.py"  # as if the system had run out of memory
     dying.write_text(

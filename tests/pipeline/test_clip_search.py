@@ -24,7 +24,7 @@ def test_every_layout_is_found_under_its_path(tmp_path: Path) -> None:
     files(tmp_path, "out/old/a.mp4", "out/old/b.mp4")
     found = clips_in(tmp_path, tmp_path / "out")
     assert [clip.name for clip in found] == ["detected", "images", "monday/run", "monday/walk"]
-    sources = {clip.name: [str(path.relative_to(tmp_path)) for path in clip.sources] for clip in found}
+    sources = {clip.name: [path.relative_to(tmp_path).as_posix() for path in clip.sources] for clip in found}
     assert sources["monday/run"] == ["monday/run/Cam0/trial.mp4", "monday/run/Cam1/trial.mp4"]
     assert sources["monday/walk"] == ["monday/walk"]
 
@@ -41,7 +41,7 @@ def test_folders_of_several_videos_each_are_clips_of_their_own(tmp_path: Path) -
         ((), "There is no folder"),
         (("x/a.mp4",), "holds no clips. Expected a folder for each"),
         (("a.mp4", "b.mp4"), "is one clip itself: use epipose run"),
-        (("Cam0/a.mp4", "Cam1/a.mp4"), "is one clip itself: use epipose run .*Cam0/a.mp4 .*Cam1/a.mp4"),
+        (("Cam0/a.mp4", "Cam1/a.mp4"), r"is one clip itself: use epipose run .*Cam0.a\.mp4 .*Cam1.a\.mp4"),
     ],
 )
 def test_what_holds_no_clips_is_named(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
