@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     )
     from epipose.training.options import RefineOptions, TrainOptions
     from epipose.training.refine import refine
+    from epipose.viz import figures as plot
     from epipose.viz.viewer import view
 
 __version__ = "0.1.0"
@@ -93,6 +94,7 @@ _HOME = {
     "epipose.viz.viewer": ("view",),
 }  # fmt: skip
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+_MODULES = {"plot": "epipose.viz.figures"}  # public as a whole, under another name
 
 __all__ = [
     "BLAZEPOSE33",
@@ -142,6 +144,7 @@ __all__ = [
     "load_clip",
     "mpjpe_mm",
     "nmpjpe_mm",
+    "plot",
     "pmpjpe_mm",
     "predict",
     "refine",
@@ -152,6 +155,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _MODULE_OF:
         raise AttributeError(f"epipose has no '{name}'")
     return getattr(importlib.import_module(_MODULE_OF[name]), name)

@@ -62,6 +62,14 @@ class RejectedError(CalibrationError):
     remedy = "Open calibration.html, put right what it names and calibrate again; --force uses the cameras as they are."
 
 
+class BatchError(EpiposeError):
+    """Some clips of a batch gave no labels; those that could be done are done."""
+
+    code = "batch"
+    exit_code = 4
+    remedy = "Open summary.html, put right what it names, and run the same command again: what is done is not redone."
+
+
 def optional(module: str, extra: str) -> ModuleType:
     """Import a module; where it is missing, MissingExtraError says which extra of epipose installs it."""
     try:

@@ -96,6 +96,19 @@ def test_run_does_it_all_and_writes_a_report(footage, tmp_path):
     assert (out / "view.html").exists()
 
 
+@pytest.mark.slow
+def test_run_takes_a_known_rig_and_the_height_gives_its_scale(footage, tmp_path, capsys):
+    rig, out = tmp_path / "known.json", tmp_path / "all"
+    small_rig().save(rig)
+    command = ("run", *footage, "--out", out, "--known-rig", rig, "--detector", "dots", "--network", "none")
+    assert run(*command) == 0
+    assert torch.allclose(Rig.load(out / "rig.json").camera.t, small_rig().camera.t)
+    assert "Give --height" in capsys.readouterr().out
+    assert run(*command, "--height", 1.8) == 0
+    assert Rig.load(out / "rig.json").metric
+    assert Poses3D.load(out / "poses3d.npz").metric
+
+
 def write_flat(path, frames=20, fps=10.0):
     from epipose.io.video import write_video
 

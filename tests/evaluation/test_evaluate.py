@@ -231,7 +231,9 @@ def test_a_result_in_one_line_and_from_its_file(tmp_path: Path) -> None:
     found.save(tmp_path / "e.json")
     assert Evaluation.load(tmp_path / "e.json") == found
     content = read_json(tmp_path / "e.json")
-    assert content["options"] == {"protocol": "h36m-p2", "structure": None, "interval": "take"}
+    assert content["options"] == {
+        "protocol": "h36m-p2", "structure": None, "skeleton": None, "unit": "m", "interval": "take",
+    }  # fmt: skip
     assert content["all"] == {"pmpjpe_mm": mean, "poses": 40}
     assert content["intervals"] == {"level": 0.95, "by": "take", "groups": 2, "pmpjpe_mm": [low, high]}
     assert "limit" not in content["statement"], "what does not apply is not there"

@@ -195,11 +195,16 @@ def other_size() -> Rig:
     return replace(small_rig(), camera=small_rig().camera.resized(250, 250))
 
 
+def in_metres() -> Rig:
+    return replace(small_rig(), metric=True)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda seen: epipose.calibrate(seen, heigth=1.8), "no option 'heigth'; did you mean height"),
-        (lambda seen: epipose.calibrate(seen, known_rig=small_rig(), height=1.8), "leave out --height"),
+        (lambda seen: epipose.calibrate(seen, known_rig=in_metres(), height=1.8), "is metric.*Leave out --height"),
+        (lambda seen: epipose.calibrate(seen, known_rig=small_rig(), focal="each"), "leave out --focal"),
         (lambda seen: epipose.calibrate(seen, known_rig=small_rig(), intrinsics=small_rig()), "Give either"),
         (lambda seen: epipose.detect(seen.clip, offsets=(0.0, 1.0)), "2 times for 4 videos"),
         (lambda seen: epipose.calibrate(seen, intrinsics=two_cameras()), r"^The given rig has 2 cameras"),
@@ -214,6 +219,15 @@ def other_size() -> Rig:
 def test_bad_input_is_named(seen: DetectedClip, call, message: str) -> None:
     with pytest.raises(InputError, match=message):
         call(seen)
+
+
+def test_a_known_rig_gets_its_scale_from_the_height(seen: DetectedClip) -> None:
+    found = epipose.calibrate(seen, known_rig=small_rig(), height=1.8)
+    assert found.rig.metric
+    assert any(note.startswith("By the person's height of 1.8 m") for note in found.notes())
+    as_it_is = epipose.calibrate(seen, known_rig=small_rig())
+    assert not as_it_is.rig.metric
+    assert "Give --height" in " ".join(as_it_is.notes())
 
 
 def test_summaries_say_what_a_person_wants_to_know(seen: DetectedClip, calibration: Calibration) -> None:

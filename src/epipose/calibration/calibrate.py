@@ -35,6 +35,7 @@ from epipose.skeleton import Skeleton
 
 _INITIAL_FRAMES = 200  # for pairs of views; the final adjustment uses max_frames
 _WORLD_FRAMES = 3000  # in a row, to see feet stand still
+_SAME_AXES, _SAME_ORIGIN = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
 Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
 
 
@@ -104,14 +105,20 @@ def calibration_of(estimate: RigEstimate, fps: float, measure: Measure | None = 
     return replace(result, up_sigma_deg=up_sigma, scale=scale, repairs=estimate.repairs)
 
 
-def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500) -> Calibration:
-    """The report on cameras that are known already: how well they explain the subject's keypoints."""
+def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500, measure: Measure | None = None) -> Calibration:
+    """The report on cameras that are known already: how well they explain the subject's keypoints.
+
+    ``measure``: as for `calibrate_rig`, for a rig that is not metric; its world is scaled about the origin, so that the
+    axes and a floor at 0 stay. Raises CalibrationError as `calibrate_rig` does.
+    """
     observed = observe(poses, rig)
     frames = chosen_frames(observed, poses.views, max_frames)
     camera = rig.camera.to(torch.float64)
-    observed, swapped = correct_swaps(observed.frames(frames), camera.R, camera.t, poses.skeleton.flip)
     rig = replace(rig, camera=camera)
-    return assess(poses, given_rig(rig, observed, swapped), rig, None)
+    scale = None if measure is None else measure(*floor_points(observed, poses.skeleton, rig), rig)
+    scaled = rig if scale is None else replace(rig.moved(scale.factor, _SAME_AXES, _SAME_ORIGIN), metric=True)
+    observed, swapped = correct_swaps(observed.frames(frames), camera.R, camera.t, poses.skeleton.flip)
+    return replace(assess(poses, given_rig(rig, observed, swapped), scaled, None), scale=scale)
 
 
 def chosen_frames(observed: Observations, names: tuple[str, ...], max_frames: int) -> Tensor:

@@ -17,6 +17,12 @@ from epipose.io.records import as_json, from_json
 from epipose.io.summary import html_table, one_line
 from epipose.reconstruction.scale import Scale
 
+_NOMINAL = "The scale is nominal: the person was made 1.7 m tall. Give --height for metres."
+_NOT_METRIC = (
+    "The cameras were taken as they are, and their lengths are not metres. Give --height, --bone or --camera-distance, "
+    "which scale them."
+)
+
 
 @dataclass(frozen=True)
 class CameraReport:
@@ -92,7 +98,7 @@ class Calibration(CalibrationReport):
         if self.scale is not None:
             scale = (*self.scale.words, *self.scale.warnings)
         elif not self.rig.metric:
-            scale = ("The scale is nominal: the person was made 1.7 m tall. Give --height for metres.",)
+            scale = (_NOMINAL if self.pairs else _NOT_METRIC,)
         if self.evidence.upper_body:
             scale = (
                 *scale,

@@ -81,6 +81,22 @@ def _ambiguous(e: Evidence) -> bool:
 
 _GRAVE_AND_DOUBTFUL = (
     Rule(
+        "a known camera is elsewhere",
+        "reject",
+        "as for one view that contradicts the others, where the cameras were given",
+        lambda e: e.worst_sigma_deg == 0 and _contradicts(e),
+        "{culprit} is not where the given cameras say: only {culprit_inlier_share:.0%} of its joints are where the other "
+        "views have them ({usual_inlier_share:.0%} are usual here). It was moved, turned or zoomed since these cameras "
+        "were calibrated, or shows another take or is far out of sync. Calibrate anew, or leave it out.",
+        (
+            "one view contradicts the others",
+            "one view fits nowhere",
+            "a camera was moved",
+            *CONSEQUENCES,
+            *TOO_UNCERTAIN,
+        ),
+    ),
+    Rule(
         "one view contradicts the others",
         "reject",
         f"inlier share under {MIN_INLIER_SHARE:.0%}, or {MAX_INLIER_GAP:.0%} under the median camera's with a pairwise "

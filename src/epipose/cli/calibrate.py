@@ -32,7 +32,8 @@ class Calibrate:
     Caliscope, OpenCV, EasyMocap, Qualisys, Vicon or COLMAP (docs/formats.md). Default: intrinsics.json in the folder,
     else they are estimated."""
     known_rig: Path | None = None
-    """Cameras that are known already, extrinsics too, from any such file or folder: they are taken and checked."""
+    """Cameras that are known already, extrinsics too, from any such file or folder: they are taken and checked. --height,
+    --bone and --camera-distance scale them where they are not metric."""
     estimation: CalibrateOptions = CalibrateOptions()
 
     def run(self) -> None:

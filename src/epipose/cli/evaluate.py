@@ -20,9 +20,10 @@ class Evaluate:
     """
 
     predicted: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="PRED")]
-    """Poses (.npz); or a clip folder's labels or predictions (VIEW/predictions.npz), or a folder of such folders."""
+    """Poses (.npz), or a bare array (.npy or .npz, with --skeleton and --unit); or a clip folder's labels or predictions
+    (VIEW/predictions.npz), or a folder of such folders."""
     ground_truth: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="GROUND_TRUTH")]
-    """Poses (.npz), a clip folder with truth/, or a folder of such folders. For mpii: the dataset."""
+    """Poses or a bare array, a clip folder with truth/, or a folder of such folders. For mpii: the dataset."""
     evaluation: EvaluateOptions = field(default_factory=EvaluateOptions)
     out: Path = Path("evaluation.json")
     """Files to write, with the endings .json, .csv and .tex."""

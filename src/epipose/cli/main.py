@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from epipose.cli.arguments import gathered
+from epipose.cli.batch import Batch
 from epipose.cli.bench import Bench
 from epipose.cli.calibrate import Calibrate
 from epipose.cli.datasets import Datasets
@@ -43,6 +44,7 @@ _Verb = (
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[ViewClip, tyro.conf.subcommand("view")]
     | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Batch, tyro.conf.subcommand("batch")]
     | Annotated[Studio, tyro.conf.subcommand("studio")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
@@ -51,7 +53,7 @@ _Verb = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 130 interrupted."""
+    """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 4 clips failed, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) == ["--version"]:
         print(f"epipose {installed_version()}")

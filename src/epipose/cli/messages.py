@@ -41,10 +41,13 @@ class _Printer(logging.Handler):
 
 
 def print_verdict(folder: Path) -> None:
-    """The verdict on a clip folder's cameras, and its reasons."""
+    """What is to be known of a clip folder's cameras, the verdict on them, and its reasons."""
     from epipose.calibration.result import Calibration
 
-    verdict = Calibration.load(folder).verdict
+    calibration = Calibration.load(folder)
+    for note in calibration.notes():
+        print(f"note: {note}")
+    verdict = calibration.verdict
     print(f"verdict: {verdict.word}")
     for reason in verdict.reasons:
         print(f"  {reason}")

@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.errors import InputError
+from epipose.evaluation.bare_arrays import BareArrays
+from epipose.evaluation.oddities import Oddities, oddities
 from epipose.evaluation.options import EvaluateOptions
 from epipose.evaluation.pairs import PairedView, paired_views
 from epipose.evaluation.pckh import evaluate_2d
@@ -36,14 +38,16 @@ def evaluate(
 
     ``changes`` are fields of `EvaluateOptions`: ``evaluate(p, q, protocol="h36m-p1")``. Intervals are 95 %, drawn by
     take or subject. ``structure``: centres of the Pose Structure Score (`PoseStructureScore.save`), for PSS. Raises
-    InputError where nothing can be compared.
+    InputError where nothing can be compared, and for a ground truth that cannot be metres.
     """
     options = with_changes(options or EvaluateOptions(), changes)
     if options.protocol == "mpii":
         return evaluate_2d(predicted, ground_truth, options)
     rules = PROTOCOLS[options.protocol]
-    chosen = _chosen(paired_views(Path(predicted), Path(ground_truth)), rules, Path(predicted))
-    metric = all(one.metric for one in chosen)
+    bare = BareArrays(options.skeleton, options.unit)
+    chosen = _chosen(paired_views(Path(predicted), Path(ground_truth), bare=bare), rules, Path(predicted))
+    odd = oddities(chosen)
+    metric = all(one.metric for one in chosen) and not odd.other_unit
     names = [name for name in rules.metrics if metric or name not in _METRIC_SCALE]
     structure = None if options.structure is None else PoseStructureScore.load(Path(options.structure))
     measured = PoseMetrics(chosen, _joint_weights(chosen[0].skeleton, rules.joints), names, structure)
@@ -53,13 +57,22 @@ def evaluate(
         options,
         all=measured.means(),
         joints=measured.joints,
-        statement=_statement(rules, chosen, names, metric, _pss_statement(structure, options.structure)),
+        statement=_statement(rules, chosen, names, _scale(metric, odd), _pss_statement(structure, options.structure)),
         left_out=_left_out(chosen, measured.joint_weight),
         actions=actions,
         mean_of_actions=_mean_of(list(actions.values())),
         counts=measured.counts(),
         intervals=measured.intervals(options.interval),
+        warnings=odd.warnings,
     )
+
+
+def _scale(metric: bool, odd: Oddities) -> str:
+    """What the scale of the prediction allows, in words."""
+    if metric:
+        return "metric"
+    why = "no metres, although it says so" if odd.other_unit else "not metric"
+    return f"{why}: metrics that need millimetres of the prediction are left out"
 
 
 def _chosen(found: Sequence[PairedView], rules: EvaluationProtocol, predicted: Path) -> list[PairedView]:
@@ -126,7 +139,7 @@ def _left_out(chosen: Sequence[PairedView], joint_weight: Float[Tensor, " joint"
 
 
 def _statement(
-    rules: EvaluationProtocol, chosen: Sequence[PairedView], names: Sequence[str], metric: bool, pss: str | None
+    rules: EvaluationProtocol, chosen: Sequence[PairedView], names: Sequence[str], scale: str, pss: str | None
 ) -> Statement:
     """Basis of the results, in words."""
     skeleton, with_prediction = chosen[0].skeleton, [one for one in chosen if one.has_prediction]
@@ -149,7 +162,7 @@ def _statement(
         "left out of them, and counted",
         crop=f"boxes from: {stated('boxes')}",
         ground_truth_used_for=f"position of the pose: aligned (root or similarity); intrinsics: {stated('intrinsics')}",
-        scale="metric" if metric else "not metric: metrics that need millimetres of the prediction are left out",
+        scale=scale,
         pss=pss,
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Group = Literal["take", "subject"]
+LengthUnit = Literal["m", "cm", "mm", "none"]
 
 
 @dataclass(frozen=True)
@@ -18,5 +19,9 @@ class EvaluateOptions:
     14 joints. mpii: PCKh@0.5. free: every metric of every frame."""
     structure: Path | None = None
     """Centres of the Pose Structure Score (see docs/metrics.md), to report PSS, too."""
+    skeleton: str | None = None
+    """Joints of bare arrays (npy, or npz without epipose's keys) in their order, such as h36m17 or coco17."""
+    unit: LengthUnit = "m"
+    """Unit of lengths in bare arrays. none: up to scale, so that MPJPE and other metrics in metres are left out."""
     interval: Group = "take"
     """Unit of resampling in the bootstrap of the confidence intervals."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from epipose.camera import Rig
 from epipose.errors import DamagedFileError, InputError
+from epipose.evaluation.bare_arrays import UNSTATED, BareArrays, poses_in
 from epipose.io.files import read_json
 from epipose.poses import Poses3D, in_camera_frames
 from epipose.skeleton import Skeleton
@@ -66,13 +67,15 @@ class _Predicted(NamedTuple):
     made_with: dict[str, str]
 
 
-def paired_views(predicted: Path, ground_truth: Path, skeleton: Skeleton = H36M17) -> list[PairedView]:
+def paired_views(
+    predicted: Path, ground_truth: Path, skeleton: Skeleton = H36M17, bare: BareArrays = BareArrays()
+) -> list[PairedView]:
     """Every view of the ground truth, in order of names, with its predictions.
 
-    ``ground_truth``: poses (.npz), a clip folder with ``truth/``, or a folder of such folders. ``predicted``: poses; or
-    a clip folder's labels (poses3d.npz, rig.json) or predictions (VIEW/predictions.npz), or a folder of such folders
-    under the names of the clips. Raises InputError where nothing is predicted, for other numbers of frames or other
-    axes, and for a ground truth that is not metric.
+    ``ground_truth``: poses, a clip folder with ``truth/``, or a folder of such folders. ``predicted``: poses; or a clip
+    folder's labels (poses3d.npz, rig.json) or predictions (VIEW/predictions.npz), or a folder of such folders under the
+    names of the clips. Files of poses may be bare arrays (see `poses_in`). Raises InputError where nothing is predicted,
+    for other numbers of frames or other axes, and for a ground truth that is not metric.
     """
     for path in (predicted, ground_truth):
         if not path.exists():
@@ -80,9 +83,9 @@ def paired_views(predicted: Path, ground_truth: Path, skeleton: Skeleton = H36M1
     if ground_truth.is_file():
         if not predicted.is_file():
             raise InputError(f"{ground_truth} is one file of poses; {predicted} must be one, too.")
-        return [_of_files(predicted, ground_truth, skeleton)]
+        return [_of_files(predicted, ground_truth, skeleton, bare)]
     if (ground_truth / "truth" / "poses3d.npz").exists():
-        return _of_clip(predicted, ground_truth, skeleton)
+        return _of_clip(predicted, ground_truth, skeleton, bare)
     clips = sorted(path for path in ground_truth.iterdir() if (path / "truth" / "poses3d.npz").exists())
     if not clips:
         raise InputError(
@@ -93,12 +96,12 @@ def paired_views(predicted: Path, ground_truth: Path, skeleton: Skeleton = H36M1
     if not any(folders.values()):
         names = ", ".join(clip.name for clip in clips[:5])
         raise InputError(f"{predicted} has no folder for any clip of {ground_truth} ({names}, ...).")
-    return [one for clip, folder in folders.items() for one in _of_clip(folder, clip, skeleton)]
+    return [one for clip, folder in folders.items() for one in _of_clip(folder, clip, skeleton, bare)]
 
 
-def _of_files(predicted: Path, ground_truth: Path, skeleton: Skeleton) -> PairedView:
-    p, q = _first_person(predicted, skeleton), _ground_truth(ground_truth, skeleton)
-    if p.space != q.space:
+def _of_files(predicted: Path, ground_truth: Path, skeleton: Skeleton, bare: BareArrays) -> PairedView:
+    p, q = _first_person(predicted, skeleton, bare), _ground_truth(ground_truth, skeleton, bare)
+    if p.space != q.space and UNSTATED not in (p.space, q.space):
         raise InputError(
             f"{predicted} holds poses in the axes of '{p.space}', {ground_truth} in those of '{q.space}'. Compare "
             "poses in the same axes, or give the clip folders, which have the cameras."
@@ -106,14 +109,15 @@ def _of_files(predicted: Path, ground_truth: Path, skeleton: Skeleton) -> Paired
     found = _Predicted(p.xyz[:, 0], p.conf[:, 0], p.metric, _made_with(predicted))
     _check_frames(predicted, found, ground_truth, len(q.xyz))
     one = _paired(found, q.xyz[:, 0], q.conf[:, 0], ground_truth.stem, "", ("",) * len(q.xyz))
-    return replace(one, axes=f"'{p.space}' in both files, taken to be the same")
+    stated = "not stated" if p.space == q.space == UNSTATED else f"'{q.space if p.space == UNSTATED else p.space}'"
+    return replace(one, axes=f"{stated} in both files, taken to be the same")
 
 
-def _of_clip(predicted: Path | None, clip: Path, skeleton: Skeleton) -> list[PairedView]:
+def _of_clip(predicted: Path | None, clip: Path, skeleton: Skeleton, bare: BareArrays) -> list[PairedView]:
     """All views of a clip; those without predictions are missing as a whole."""
     known, rig = _ground_truth(clip / "truth" / "poses3d.npz", skeleton), Rig.load(clip / "truth" / "rig.json")
     about, actions = _about(clip, len(known.xyz))
-    predictions = {} if predicted is None else _predictions(predicted, rig.names, skeleton)
+    predictions = {} if predicted is None else _predictions(predicted, rig.names, skeleton, bare)
     sizes = {None: "not stated", True: "true", False: "universal"}.get(about.get("true_scale"), "not stated")
     found = []
     for view, true in zip(rig.names, in_camera_frames(known, rig)[:, :, 0], strict=True):
@@ -124,17 +128,19 @@ def _of_clip(predicted: Path | None, clip: Path, skeleton: Skeleton) -> list[Pai
     return found
 
 
-def _predictions(predicted: Path, views: tuple[str, ...], skeleton: Skeleton) -> dict[str, _Predicted]:
+def _predictions(
+    predicted: Path, views: tuple[str, ...], skeleton: Skeleton, bare: BareArrays
+) -> dict[str, _Predicted]:
     """Predictions of each view that has any."""
     if predicted.is_file():
         if len(views) > 1:
             raise InputError(
                 f"{predicted} is one file of poses; the ground truth has the views {', '.join(views)}. Give a folder."
             )
-        return {view: _of_view(predicted, view, skeleton) for view in views}
+        return {view: _of_view(predicted, view, skeleton, bare) for view in views}
     files = {view: predicted / view / "predictions.npz" for view in views}
     if any(path.exists() for path in files.values()):
-        return {view: _of_view(path, view, skeleton) for view, path in files.items() if path.exists()}
+        return {view: _of_view(path, view, skeleton, bare) for view, path in files.items() if path.exists()}
     if (predicted / "poses3d.npz").exists() and (predicted / "rig.json").exists():
         labels, rig = _first_person(predicted / "poses3d.npz", skeleton), Rig.load(predicted / "rig.json")
         how = {"made by": "triangulation", "boxes": "none", "intrinsics": "those of its rig.json"}
@@ -148,9 +154,9 @@ def _predictions(predicted: Path, views: tuple[str, ...], skeleton: Skeleton) ->
     )
 
 
-def _of_view(path: Path, view: str, skeleton: Skeleton) -> _Predicted:
-    poses = _first_person(path, skeleton)
-    if poses.space not in ("camera", view):
+def _of_view(path: Path, view: str, skeleton: Skeleton, bare: BareArrays) -> _Predicted:
+    poses = _first_person(path, skeleton, bare)
+    if poses.space not in ("camera", view, UNSTATED):
         raise InputError(
             f"{path} holds poses in the axes of '{poses.space}'; expected those of the camera, as epipose predict writes."
         )
@@ -171,18 +177,18 @@ def _paired(
     )  # fmt: skip
 
 
-def _first_person(path: Path, skeleton: Skeleton) -> Poses3D:
+def _first_person(path: Path, skeleton: Skeleton, bare: BareArrays = BareArrays()) -> Poses3D:
     """Poses of a file, of which the first person is compared."""
-    poses = Poses3D.load(path).mapped_to(skeleton)
+    poses = poses_in(path, bare).mapped_to(skeleton)
     if poses.xyz.shape[1] == 0:
         raise InputError(f"{path} holds no person: xyz has shape {tuple(poses.xyz.shape)} (frame, person, joint, 3).")
     return poses
 
 
-def _ground_truth(path: Path, skeleton: Skeleton) -> Poses3D:
-    poses = _first_person(path, skeleton)
+def _ground_truth(path: Path, skeleton: Skeleton, bare: BareArrays = BareArrays()) -> Poses3D:
+    poses = _first_person(path, skeleton, bare)
     if not poses.metric:
-        raise InputError(f"{path} is not metric: ground truth must be in metres (metric=True).")
+        raise InputError(f"{path} is not metric: ground truth must be in metres (metric=True, or another --unit).")
     return poses
 
 
@@ -213,8 +219,10 @@ def _check_frames(predicted: Path, found: _Predicted, ground_truth: Path, wanted
 
 def _made_with(path: Path) -> dict[str, str]:
     """Statements of a file of predictions: the model, the source of the boxes, the source of the intrinsics."""
-    with np.load(path, allow_pickle=False) as file:
-        text = str(file["made_with"]) if "made_with" in file.files else "{}"
+    with path.open("rb") as file:
+        arrays = np.load(file, allow_pickle=False)
+        bare = isinstance(arrays, np.ndarray) or "made_with" not in arrays.files
+        text = "{}" if bare else str(arrays["made_with"])
     try:
         return {str(key): str(value) for key, value in json.loads(text).items()}
     except (json.JSONDecodeError, AttributeError) as error:

@@ -129,6 +129,7 @@ class Evaluation:
 
     ``counts``: the poses behind each mean. ``actions`` and ``joints``: means of each action and of each joint.
     ``mean_of_actions``: the mean of the actions' means, which some papers report instead of the mean over all frames.
+    ``warnings``: what is odd about the two sides, such as another unit or other axes.
     """
 
     options: EvaluateOptions
@@ -140,6 +141,7 @@ class Evaluation:
     mean_of_actions: MetricMeans = field(default_factory=lambda: MetricMeans({}))
     counts: dict[str, int] = field(default_factory=dict)
     intervals: MetricIntervals | None = None
+    warnings: tuple[str, ...] = ()
 
     def totals(self) -> dict[str, MetricMeans]:
         """The mean over all poses, and before it that of the actions' means where there are actions."""
@@ -168,4 +170,5 @@ class Evaluation:
             range_ = "" if ends is None else f" ({formatted(metric, ends[0])} to {formatted(metric, ends[1])})"
             facts[metric_label(metric)] = formatted(metric, mean) + range_
         missing = self.left_out.poses_without_prediction or self.left_out.people_without_head
-        return {**facts, "poses": f"{self.all.poses}{f' ({missing} left out)' if missing else ''}"}
+        facts["poses"] = f"{self.all.poses}{f' ({missing} left out)' if missing else ''}"
+        return facts | {f"warning {number}": text for number, text in enumerate(self.warnings, start=1)}

@@ -26,9 +26,10 @@ def write_evaluation(result: Evaluation, out: AnyPath) -> list[Path]:
 
 
 def as_text(result: Evaluation) -> str:
-    """The tables per action and per joint, and what they rest on."""
+    """Warnings, the tables per action and per joint, and what they rest on."""
     columns = list(result.all)
-    blocks = [_aligned("", columns, {**result.actions, **result.totals()}, poses=True)]
+    blocks = ["\n".join(f"warning: {text}" for text in result.warnings)] if result.warnings else []
+    blocks += [_aligned("", columns, {**result.actions, **result.totals()}, poses=True)]
     joints = list(next(iter(result.joints.values()), ()))
     if joints:
         blocks.append(_aligned("joint", joints, result.joints))
@@ -48,10 +49,14 @@ def _interval_lines(result: Evaluation) -> list[str]:
     ]
 
 
+def _preamble(result: Evaluation) -> list[str]:
+    return [*(f"warning: {text}" for text in result.warnings), *result.statement.lines()]
+
+
 def as_csv(result: Evaluation) -> str:
     """A line for each action, for all, and for each joint; what they rest on comes first, after #."""
     text = io.StringIO()
-    for line in result.statement.lines():
+    for line in _preamble(result):
         text.write(f"# {line}\n")
     columns = list(result.all)
     writer = csv.writer(text, lineterminator="\n")
@@ -66,7 +71,7 @@ def as_csv(result: Evaluation) -> str:
 def as_latex(result: Evaluation) -> str:
     """Rows of a table whose columns are actions, as papers print them: one for each metric; comments say the rest."""
     rows = {**result.actions, **result.totals()}
-    lines = [f"% {line}" for line in result.statement.lines()]
+    lines = [f"% {line}" for line in _preamble(result)]
     lines.append(" & ".join(["", *(_escaped(name) for name in rows)]) + r" \\")
     for column in result.all:
         cells = [formatted(column, row.values.get(column)) for row in rows.values()]

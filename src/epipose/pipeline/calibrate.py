@@ -56,8 +56,9 @@ def calibrate(
     ``seen``: a clip; or several of the same cameras, with other people or of other days, which together give one rig
     and a calibration for each clip. ``intrinsics``: K, distortion and size of every camera, as a Rig or a file of any
     format in `epipose.formats.cameras`; without them focal lengths and distortion are estimated. ``known_rig``: cameras
-    that are known, extrinsics too, which are only checked. ``changes`` are fields of `CalibrateOptions` by name, such
-    as ``height=1.82`` (metres; makes the result metric; of several clips, the subject's of the first one). Raises
+    that are known, extrinsics too, which are only checked; where they are not metric, the lengths in ``options`` scale
+    them. ``changes`` are fields of `CalibrateOptions` by name, such as ``height=1.82`` (metres; makes the result metric;
+    of several clips, the subject's of the first one). Raises
     CalibrationError where the views share too little, InputError for what does not fit the clip.
     """
     options = with_changes(options, changes)
@@ -68,7 +69,8 @@ def calibrate(
     clip, poses = seen.clip, seen.keypoints
     if known_rig is not None:
         rig, note = known_rig_from(known_rig, clip)
-        result = check_rig(poses, rig, max_frames=options.max_frames)
+        _check_not_scaled(rig, options)
+        result = check_rig(poses, rig, max_frames=options.max_frames, measure=_measure(seen, options))
     else:
         chosen = choose_intrinsics(clip, intrinsics, options.focal)
         note = chosen.note
@@ -149,8 +151,14 @@ def check_sources(options: CalibrateOptions, intrinsics: Rig | AnyPath | None, k
         return
     if intrinsics is not None:
         raise InputError("Give either --intrinsics or --known-rig: a known rig has its own intrinsics.")
-    if options.height is not None or options.bone or options.camera_distance or options.focal != "auto":
+    if options.focal != "auto":
+        raise InputError("--known-rig takes cameras with their intrinsics as they are: leave out --focal.")
+
+
+def _check_not_scaled(rig: Rig, options: CalibrateOptions) -> None:
+    """Raise InputError where lengths are given for a rig that is metric already."""
+    if rig.metric and (options.height is not None or options.bone or options.camera_distance):
         raise InputError(
-            "--known-rig takes cameras as they are, with their scale and intrinsics: leave out --height, --bone, "
-            "--camera-distance and --focal."
+            "The known rig is metric: its lengths are metres already, and another length could only contradict it. Leave "
+            'out --height, --bone and --camera-distance, or set "metric" to false in the rig\'s file to scale it anew.'
         )

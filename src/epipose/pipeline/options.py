@@ -59,7 +59,7 @@ class CalibrateOptions:
     clocks: bool = True
     """Estimate the lag of each view, a fraction of a frame, and compensate it."""
     height: float | None = None
-    """The subject's standing height in metres; makes the result metric."""
+    """The subject's standing height in metres; makes the result metric, a known rig that is not, too."""
     bone: tuple[str, ...] = ()
     """A known length, NAME=METRES, such as thigh=0.42 or left_knee-left_ankle=0.41; makes the result metric."""
     camera_distance: tuple[str, ...] = ()
@@ -100,7 +100,13 @@ class RunOptions:
 
     intrinsics: Path | None = None
     """As for calibrate."""
+    known_rig: Path | None = None
+    """As for calibrate: cameras that were calibrated before and not touched since; they are taken and checked."""
     height: float | None = None
+    """As for calibrate."""
+    bone: tuple[str, ...] = ()
+    """As for calibrate."""
+    camera_distance: tuple[str, ...] = ()
     """As for calibrate."""
     detector: str = "blazepose"
     """As for detect."""
@@ -120,6 +126,8 @@ class RunOptions:
     """As for detect."""
     max_offset: float = 10.0
     """As for detect."""
+    skeleton: LabelSkeleton = "native"
+    """As for label."""
     people: People = "all"
     """As for label. The network learns from everybody who is labelled."""
     network: Network = "auto"

@@ -43,7 +43,8 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
             "stops after the labels."
         )
     detect_clip(sources, out, detection, overwrite=options.overwrite)
-    calibrate_clip(out, CalibrateOptions(height=options.height), intrinsics=options.intrinsics)
+    lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
+    calibrate_clip(out, lengths, intrinsics=options.intrinsics, known_rig=options.known_rig)
     report = Report(
         f"What {len(Clip.load(out).views)} cameras saw of one person",
         "Cameras, 3D labels and a network from the videos alone. Every number comes with its reliability. "
@@ -51,7 +52,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     )
     calibration_sections(report, out)
     report.save(out / "report.html")  # now, because the next step refuses cameras that are rejected
-    label_clip(out, LabelOptions(people=options.people), force=options.force)
+    label_clip(out, LabelOptions(skeleton=options.skeleton, people=options.people), force=options.force)
     view(out, html=out / "view.html")
     model = None
     if options.network != "none":

@@ -1,8 +1,7 @@
 """Calibration report for people: the verdict, its reasons, then every camera and pair, with a map and the coverage.
 
 calibration.json holds the numbers; here they become words, tables and two drawings. The same sections stand on a page
-of their own (``calibration.html``), in the report of `run` and in the demo. Whatever is not there (a record of detect,
-pairs where the cameras were given) is left out.
+of their own (``calibration.html``), in the report of `run` and in the demo. What is not there is left out.
 """
 
 from __future__ import annotations
@@ -175,6 +174,7 @@ def _repaired(camera: CameraReport, frames: int) -> str:
 
 def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip: Clip, reference: Rig | None) -> None:
     rig, (x, y, z) = calibration.rig, calibration.roaming_m
+    nominal = ", for a person 1.7 m tall" if calibration.pairs else " (not metres)"
     where = (
         f"over {x:.2f} x {y:.2f} m of the floor, and by {z:.2f} m up and down"
         if rig.upright
@@ -182,7 +182,7 @@ def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip
     )
     report.section(
         "The room and the images",
-        f"The person's hips moved {where}{'' if rig.metric else ', for a person 1.7 m tall'} (along each axis, 5th to "
+        f"The person's hips moved {where}{'' if rig.metric else nominal} (along each axis, 5th to "
         "95th percentile). The more of the room the person walks through, the better the cameras; time matters little.",
     )
     path, up = path_and_up(rig, poses, clip.fps)
@@ -292,7 +292,7 @@ def _world_section(report: Report, calibration: Calibration) -> None:
     points = []
     if scale is not None:
         points.append(f"Lengths are metres, to within {scale.sigma:.1%}.")
-    elif not rig.metric:
+    elif not rig.metric and calibration.pairs:
         points.append("Lengths are nominal, known up to one common factor: the person is taken to be 1.7 m tall.")
     if rig.upright:
         sigma = "" if up is None else f" The standard deviation of up is {up:.1f} degrees."

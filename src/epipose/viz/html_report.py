@@ -78,10 +78,19 @@ class Report:
         self._parts.append('<div class="numbers">' + "".join(_card(shown) for shown in key_numbers) + "</div>")
         return self
 
-    def table(self, headers: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> Report:
-        """A table of texts. One wider than the page scrolls; on a phone, rows of many columns become cards."""
+    def table(
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        caption: str = "",
+        links: Mapping[str, str] | None = None,
+    ) -> Report:
+        """A table of texts. One wider than the page scrolls; on a phone, rows of many columns become cards.
+
+        ``links``: pages, relative to this one, to which cells of the first column lead, by their text.
+        """
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in headers)
-        body = "".join(_row(headers, row) for row in rows)
+        body = "".join(_row(headers, row, links or {}) for row in rows)
         note = f"<caption>{html.escape(caption)}</caption>" if caption else ""
         self._parts.append(
             f'<div class="wide{" many" if len(headers) > 3 else ""}"><table>{note}<thead><tr>{head}</tr></thead>'
@@ -132,11 +141,14 @@ def _bullets(points: Sequence[str]) -> str:
     return "<ul>" + "".join(f"<li>{html.escape(point)}</li>" for point in points) + "</ul>" if points else ""
 
 
-def _row(headers: Sequence[str], cells: Sequence[str]) -> str:
+def _row(headers: Sequence[str], cells: Sequence[str], links: Mapping[str, str]) -> str:
     """Every cell knows its column's name, for where the page is too narrow to have columns."""
+    texts = [html.escape(cell) for cell in cells]
+    if cells and cells[0] in links:
+        texts[0] = f'<a href="{html.escape(links[cells[0]])}">{texts[0]}</a>'
     marked = "".join(
-        f'<td{" class=long" if len(cell) > 60 else ""} data-column="{html.escape(header)}">{html.escape(cell)}</td>'
-        for header, cell in zip(headers, cells, strict=True)
+        f'<td{" class=long" if len(cell) > 60 else ""} data-column="{html.escape(header)}">{text}</td>'
+        for header, cell, text in zip(headers, cells, texts, strict=True)
     )
     return f"<tr>{marked}</tr>"
 

@@ -1,0 +1,189 @@
+"""One clip of a batch: the whole pipeline on it, with a log and a record of the outcome.
+
+Whatever goes wrong is an outcome, not an exception, so that the other clips go on. `run_apart` does it in a process of
+its own, whose threads are limited and whose death is an outcome, too; that process runs this module.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from epipose.errors import EpiposeError, RejectedError
+from epipose.io.files import already_done, fingerprint, read_object, write_record
+from epipose.io.records import as_json, from_json
+from epipose.pipeline.options import RunOptions
+
+Status = Literal["done", "rejected", "failed"]
+_RECORD, _LOG = "batch.json", "batch.log"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """A clip's name, what it is read from, its clip folder to write, and the options of the pipeline."""
+
+    name: str
+    sources: tuple[Path, ...]
+    out: Path
+    options: RunOptions
+
+
+@dataclass(frozen=True)
+class ClipOutcome:
+    """What became of a clip: a row of the summary. None: it did not come so far.
+
+    ``labelled``: share of the subject's joints with a label; ``confidence``: their mean confidence. ``error_px``: the
+    worst camera's median reprojection error. ``seconds``: time that it took.
+    """
+
+    clip: str
+    status: Status
+    verdict: str | None = None
+    labelled: float | None = None
+    confidence: float | None = None
+    people: int | None = None
+    views: int | None = None
+    frames: int | None = None
+    error_px: float | None = None
+    seconds: float = 0.0
+    reasons: tuple[str, ...] = ()
+    error: str = ""
+
+
+def run_clip(job: ClipJob) -> ClipOutcome:
+    """Carry out a job in this process, unless its record says that it is done; what it prints goes to ``batch.log``."""
+    options, inputs = as_json(replace(job.options, overwrite=False)), _inputs(job)
+    known = _recorded(job, options, inputs)
+    if known is not None and not job.options.overwrite:
+        return known
+    start = time.monotonic()
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+        (job.out / _RECORD).unlink(missing_ok=True)
+        with _printing_to(job.out / _LOG):
+            outcome = _carried_out(job)
+        outcome = replace(outcome, seconds=time.monotonic() - start)
+        write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
+        return outcome
+    except OSError as error:
+        return ClipOutcome(job.name, "failed", error=f"cannot read or write: {error}", seconds=time.monotonic() - start)
+
+
+def _carried_out(job: ClipJob) -> ClipOutcome:
+    """The outcome of the pipeline, whose errors are outcomes; the log has the traceback of those that nobody meant."""
+    from epipose.pipeline.run import run
+
+    try:
+        run(job.sources, job.out, job.options)
+        return _described(job, "done")
+    except RejectedError as error:
+        return _described(job, "rejected", str(error))
+    except EpiposeError as error:
+        print(f"epipose: {error}")
+        return ClipOutcome(job.name, "failed", error=str(error))
+    except Exception as error:
+        traceback.print_exc()
+        told = f"{type(error).__name__}: {error}"
+        return ClipOutcome(job.name, "failed", error=f"{told} (the whole message is in {job.out / _LOG})")
+
+
+def _described(job: ClipJob, status: Status, error: str = "") -> ClipOutcome:
+    """The outcome in numbers, from the files of the clip folder."""
+    from epipose.calibration.result import Calibration
+    from epipose.clip import Clip
+
+    clip, calibration = Clip.load(job.out), Calibration.load(job.out)
+    label = read_object(job.out / "label.json") if status == "done" else {}
+    return ClipOutcome(
+        job.name,
+        status,
+        calibration.verdict.word,
+        label.get("labelled_share"),
+        label.get("mean_confidence"),
+        len(label["persons"]) if "persons" in label else None,
+        len(clip.views),
+        clip.frames,
+        max(camera.median_px for camera in calibration.cameras),
+        reasons=calibration.verdict.reasons,
+        error=error,
+    )
+
+
+def _recorded(job: ClipJob, options: dict[str, Any], inputs: str) -> ClipOutcome | None:
+    """The outcome of the same job before; None where there is none, and where it failed, which may pass."""
+    record = job.out / _RECORD
+    if not record.exists():
+        return None
+    outcome = from_json(ClipOutcome, read_object(record).get("outcome"), record)
+    written = {"done": ("report.html", "poses3d.npz"), "rejected": ("report.html",), "failed": ()}[outcome.status]
+    same = already_done(record, options, inputs, [job.out / name for name in written])
+    return outcome if same and outcome.status != "failed" else None
+
+
+def _inputs(job: ClipJob) -> str:
+    """What a job reads: the contents of cameras that are given, and names, sizes and times of all else.
+
+    Videos are not read for it; the record of detection, which reads them, decides whether they have changed.
+    """
+    given = [path for path in (job.options.intrinsics, job.options.known_rig) if path is not None and path.is_file()]
+    read = [*job.sources, *([job.options.poses] if job.options.poses is not None else [])]
+    files = [file for path in read for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
+    looks = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if job.out not in file.parents]
+    return f"{fingerprint(given)} {json.dumps(looks)}"
+
+
+@contextmanager
+def _printing_to(path: Path) -> Iterator[None]:
+    """What is printed, logged or shown as progress goes to a file."""
+    log = logging.getLogger("epipose")
+    handlers, level = log.handlers[:], log.level
+    with path.open("w", encoding="utf-8") as file, redirect_stdout(file), redirect_stderr(file):
+        log.handlers = [logging.StreamHandler(file)]
+        log.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            log.handlers = handlers
+            log.setLevel(level)
+
+
+def run_apart(job: ClipJob, threads: int | None = None) -> ClipOutcome:
+    """Carry out a job in a process of its own, with so many threads for the mathematics (None: as it is now)."""
+    limits = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
+    command = [sys.executable, "-m", "epipose.pipeline.clip_job"]
+    start = time.monotonic()
+    ended = subprocess.run(
+        command,
+        input=json.dumps(as_json(job)),
+        text=True,
+        capture_output=True,
+        env={**os.environ, **limits},
+        check=False,
+    )
+    try:
+        return from_json(ClipOutcome, json.loads(ended.stdout.splitlines()[-1]), "the process of the clip")
+    except (IndexError, json.JSONDecodeError, EpiposeError):
+        lines = ended.stderr.strip().splitlines()
+        how = f"by signal {-ended.returncode}; out of memory?" if ended.returncode < 0 else f"with {ended.returncode}"
+        told = f"The process of this clip ended {how}. {lines[-1] if lines else ''}".strip()
+        return ClipOutcome(job.name, "failed", error=told, seconds=time.monotonic() - start)
+
+
+def _main() -> None:
+    """Carry out the job on standard input; the outcome is the last line of standard output."""
+    print(json.dumps(as_json(run_clip(from_json(ClipJob, json.load(sys.stdin), "standard input")))))
+
+
+if __name__ == "__main__":
+    _main()
