@@ -29,6 +29,8 @@ EXPORTERS = {
     ".parquet": Format("epipose.exporters.table:export_parquet", "the table of .csv for pandas, polars, R and DuckDB"),
     ".trc": Format("epipose.exporters.trc:export_trc", "markers for OpenSim and Pose2Sim, a file per person, y up"),
     ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
+    ".bvh": Format("epipose.exporters.bvh:export_bvh", "people as joint rotations, for animation; a file per person"),
+    ".glb": Format("epipose.exporters.gltf:export_glb", "people as animated stick figures, for 3D programs (glTF)"),
 }
 
 

@@ -106,3 +106,12 @@ def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[floa
     axis, angle = axis_and_angle(R)
     shares = np.asarray(share, float)
     return from_axis_angle(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)
+
+
+def continuous_quaternions(R: Float[np.ndarray, "frame 3 3"]) -> Float64[np.ndarray, "frame 4"]:
+    """Quaternions (x, y, z, w) of a rotation over time, of the two for each that which is nearer to the frame before."""
+    axis, angle = axis_and_angle(R)
+    q = np.concatenate([unit(axis) * np.sin(angle / 2)[..., None], np.cos(angle / 2)[..., None]], -1)
+    turned = np.cumsum((q[1:] * q[:-1]).sum(-1) < 0) % 2
+    q[1:] *= np.where(turned, -1.0, 1.0)[:, None]
+    return q
