@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.exporters.base import ExportOptions, Recording, Written
+from epipose.exporters.base import Recording, Written
+from epipose.exporters.options import ExportOptions
 from epipose.exporters.people_in_motion import file_of, people_in_motion
 from epipose.io.files import replacing
 from epipose.motion.euler import continuous_euler

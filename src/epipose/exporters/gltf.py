@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from epipose.errors import optional
-from epipose.exporters.base import ExportOptions, Recording, Written
+from epipose.exporters.base import Recording, Written
+from epipose.exporters.options import ExportOptions
 from epipose.exporters.people_in_motion import people_in_motion
 from epipose.exporters.stick_figure import rest_positions, stick_figure
 from epipose.io.files import replacing

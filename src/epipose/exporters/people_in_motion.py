@@ -9,6 +9,7 @@ import numpy as np
 
 from epipose.errors import InputError
 from epipose.exporters.base import Recording, y_up
+from epipose.exporters.markers import rate_warnings, scale_warnings
 from epipose.motion.body_points import BodyPoints, body_points
 from epipose.motion.rig_fit import FittedRig, fit_rig
 
@@ -43,9 +44,7 @@ def people_in_motion(recording: Recording) -> tuple[list[PersonInMotion], list[s
         fit = fit_rig(body, fps)
         people.append(PersonInMotion(person, fit))
         warnings += _losses(body, fit, name)
-    if not poses.metric:
-        warnings.append("The poses are not metric: lengths are right up to one factor (the person is 1.7 m tall).")
-    return people, warnings
+    return people, [*scale_warnings(poses), *rate_warnings(poses), *warnings]
 
 
 def file_of(out: Path, person: int, count: int) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from epipose.motion.body_points import BodyPoints
+from epipose.motion.head_axes import axes_along, head_axes, skull_base
 from epipose.motion.humanoid import RIG_JOINTS, SIDES, TRUNK
 from epipose.motion.rotations import axes_of, rotation_between, unit
 from epipose.motion.twist import limb_rotation
@@ -23,119 +24,45 @@ SPINE_START = 0.1  # share of the trunk at which it begins to bend, above the hi
 # Where clavicles begin: shares of half the shoulders' width beside, below and behind the base of the neck. Below and
 # behind, because then shoulders that are lifted or brought forward come closer to each other, as people's do.
 CLAVICLE_START = np.array([0.15, -0.15, -0.35])
-_EARS_ABOVE = 0.06  # metres from the joint at the skull's base to the middle of the ears
 _PALM_TRUST = 0.4  # sine of the bend of a limb that shows its twist as well as index and pinky show a hand's
 _SOLE_SLOPE = np.radians(22)  # from the ankle down to the toes in a foot that is level
 
 
 def body_axes(body: BodyPoints, fps: float) -> Float64[np.ndarray, "frame joint 3 3"]:
     """Rotation of every joint of the rig in the world, from the rest pose."""
-    axes = _trunk(body, fps)
+    axes = _trunk(body)
     for side in SIDES:
         _arm(body, side, axes, fps)
         _leg(body, side, axes, fps)
     return np.stack([axes[joint] for joint in RIG_JOINTS], 1)
 
 
-def scale_of(body: BodyPoints) -> float:
-    """Size of the person beside the rig's defaults, from the trunk."""
-    return float(np.median(np.linalg.norm(neck_base(body) - hips_middle(body), axis=-1))) / TRUNK
-
-
-def hips_middle(body: BodyPoints) -> Vectors:
-    """The root of the rig."""
-    return body.mean("left_hip", "right_hip")
-
-
-def neck_base(body: BodyPoints) -> Vectors:
-    """Where the neck begins: a joint of the labels, or the middle of the shoulders."""
-    own = [joint for joint in ("neck", "thorax") if joint in body.own]
-    return body.at[own[0]] if own else body.mean("left_shoulder", "right_shoulder")
-
-
 def chest_start(body: BodyPoints, spine_start: Vectors) -> Vectors:
     """Where the chest begins: the labels' spine, or half way up."""
-    return body.at["spine"] if "spine" in body.own else (spine_start + neck_base(body)) / 2
+    return body.at["spine"] if "spine" in body.own else (spine_start + body.neck) / 2
 
 
 def spine_start(body: BodyPoints, hips: Rotations) -> Vectors:
     """Where the spine begins, a little above the hips."""
-    return hips_middle(body) + hips @ Y * SPINE_START * TRUNK * scale_of(body)
+    return body.hips + hips @ Y * SPINE_START * TRUNK * body.scale
 
 
-def skull_base(body: BodyPoints, head: Rotations) -> Vectors | None:
-    """The joint on which the head turns; None where the labels have no head."""
-    if "upper_neck" in body:
-        return body.at["upper_neck"]
-    centre = head_centre(body)
-    if centre is None:
-        return None
-    below = 0.2 if _is_top(body) else _EARS_ABOVE
-    return centre - head @ Y * below * scale_of(body)
-
-
-def head_centre(body: BodyPoints) -> Vectors | None:
-    """The middle of the ears, or what the labels have in its place; None where they have no head."""
-    for joints in (("left_ear", "right_ear"), ("head",), ("left_eye", "right_eye"), ("nose",), ("head_top",)):
-        if all(joint in body for joint in joints):
-            return body.mean(*joints)
-    return None
-
-
-def _along(y: Vectors, x: Vectors) -> Rotations:
-    """Axes with y exactly along the first vector and x as near to the second as can be."""
-    up = unit(y)
-    forward = unit(np.cross(x, up))
-    return np.stack([np.cross(up, forward), up, forward], -1)
-
-
-def _trunk(body: BodyPoints, fps: float) -> dict[str, Rotations]:
+def _trunk(body: BodyPoints) -> dict[str, Rotations]:
     """Axes of hips, spine, chest, neck and head."""
     across_hips = unit(body.at["left_hip"] - body.at["right_hip"])
     across = unit(body.at["left_shoulder"] - body.at["right_shoulder"])
-    neck, middle = neck_base(body), hips_middle(body)
+    neck, middle = body.neck, body.hips
     hips = axes_of(across_hips, (body.at["spine"] if "spine" in body.own else neck) - middle)
     start = spine_start(body, hips)
     chest_at = chest_start(body, start)
-    axes = {"Hips": hips, "Spine": _along(chest_at - start, across_hips + across)}
-    axes["Chest"] = _along(neck - chest_at, across)
+    axes = {"Hips": hips, "Spine": axes_along(chest_at - start, across_hips + across)}
+    axes["Chest"] = axes_along(neck - chest_at, across)
     axes["Neck"] = axes["Head"] = axes["Chest"]
-    head = _head(body, neck, axes["Chest"], fps)
-    base = None if head is None else skull_base(body, head)
-    if head is not None and base is not None:
+    head = head_axes(body, neck, axes["Chest"])
+    if head is not None:
         axes["Head"] = head
-        axes["Neck"] = _along(base - neck, head[..., 0] + across)
+        axes["Neck"] = axes_along(skull_base(body, head) - neck, head[..., 0] + across)
     return axes
-
-
-def _is_top(body: BodyPoints) -> bool:
-    """Whether "head" is the top of the head, as in Human3.6M's own skeleton: then the nose is below it."""
-    if "left_ear" in body or "head" not in body or "nose" not in body:
-        return "left_ear" not in body and "head_top" in body.own
-    down = unit(neck_base(body) - body.at["head"])
-    return float(np.median((unit(body.at["nose"] - body.at["head"]) * down).sum(-1))) > 0.6
-
-
-def _head(body: BodyPoints, neck: Vectors, chest: Rotations, fps: float) -> Rotations | None:
-    """Axes of the head: x from ear to ear (or eye to eye), z to the nose; None where the labels have no head."""
-    centre = head_centre(body)
-    if centre is None:
-        return None
-    up = centre - neck
-    for pair in (("left_ear", "right_ear"), ("left_eye", "right_eye")):
-        if all(joint in body for joint in (*pair, "nose")):
-            across = body.at[pair[0]] - body.at[pair[1]]
-            ahead = body.at["nose"] - body.mean(*pair)
-            return axes_of(across, np.cross(ahead, across)) if pair[0] == "left_ear" else axes_of(across, up)
-    if "nose" not in body or "head" not in body:
-        return _along(up, chest[..., 0])
-    if _is_top(body):  # the nose lies little before the line from neck to head: a weak hint, used as a limb's bend is
-        inverse = np.swapaxes(chest, -1, -2)
-        normal = np.cross(unit(up), unit(body.at["nose"] - neck))
-        along, normal = ((inverse @ v[..., None])[..., 0] for v in (up, normal))
-        return chest @ limb_rotation(along, normal, Y, X, fps)
-    ahead = body.at["nose"] - centre
-    return axes_of(np.cross(up, ahead), np.cross(ahead, np.cross(up, ahead)))
 
 
 def _leg(body: BodyPoints, side: str, axes: dict[str, Rotations], fps: float) -> None:
@@ -205,7 +132,7 @@ def _hand(body: BodyPoints, side: str, fore: Rotations, fps: float) -> Rotations
 def clavicle_start(body: BodyPoints, side: str, chest: Rotations) -> Vectors:
     """Where the clavicle begins."""
     width = np.linalg.norm(body.at["left_shoulder"] - body.at["right_shoulder"], axis=-1)
-    return neck_base(body) + chest @ (CLAVICLE_START * [SIDES[side], 1, 1]) * float(np.median(width)) / 2
+    return body.neck + chest @ (CLAVICLE_START * [SIDES[side], 1, 1]) * float(np.median(width)) / 2
 
 
 def fixed_in(axes: Rotations, vector: Vectors) -> Float64[np.ndarray, "3"]:

@@ -7,19 +7,21 @@ and held before the first and after the last, in the axes of the trunk, so that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64
 
 from epipose.errors import InputError
+from epipose.motion.humanoid import TRUNK
 from epipose.motion.rotations import axes_of
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 
 TRUNK_JOINTS = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
 FACE_JOINTS = (
-    "nose", "head", "head_top", "upper_neck", "left_ear", "right_ear", "left_eye", "right_eye",
+    "nose", "neck_nose", "head", "head_top", "upper_neck", "left_ear", "right_ear", "left_eye", "right_eye",
     "left_eye_inner", "right_eye_inner", "left_eye_outer", "right_eye_outer", "left_mouth", "right_mouth",
 )  # fmt: skip
 _PART_JOINTS = ("knee", "ankle", "heel", "big_toe", "small_toe", "elbow", "wrist", "index", "pinky", "thumb")
@@ -47,6 +49,22 @@ class BodyPoints:
     def mean(self, *joints: str) -> Float64[np.ndarray, "frame 3"]:
         """The middle of joints."""
         return np.mean([self.at[joint] for joint in joints], axis=0)
+
+    @property
+    def hips(self) -> Float64[np.ndarray, "frame 3"]:
+        """The middle of the hips, the root of the rig."""
+        return self.mean("left_hip", "right_hip")
+
+    @property
+    def neck(self) -> Float64[np.ndarray, "frame 3"]:
+        """Where the neck begins: a joint of the labels, or the middle of the shoulders."""
+        own = [joint for joint in ("neck", "thorax") if joint in self.own]
+        return self.at[own[0]] if own else self.mean("left_shoulder", "right_shoulder")
+
+    @cached_property
+    def scale(self) -> float:
+        """Size of the person beside the rig's defaults, from the trunk."""
+        return float(np.median(np.linalg.norm(self.neck - self.hips, axis=-1))) / TRUNK
 
     def filled_share(self) -> float:
         """Share of joints and frames that were interpolated or held."""

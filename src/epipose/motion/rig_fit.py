@@ -14,17 +14,18 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from epipose.motion.body_axes import body_axes, fixed_in, hips_middle, skull_base
+from epipose.motion.body_axes import body_axes, fixed_in
 from epipose.motion.body_points import FACE_JOINTS, BodyPoints
+from epipose.motion.head_axes import has_head, skull_base
 from epipose.motion.humanoid import RIG_INDEX, RIG_JOINTS, RIG_PARENTS, SIDES, RigMotion, ancestors, in_parents
 from epipose.motion.rig_offsets import rig_offsets
 from epipose.motion.rotations import axis_and_angle, from_axis_angle, unit
 
-_STEPS = 6
+_STEPS = 4
 # What it costs to leave the closed form, square metres per square radian: 1 cm off weighs as much as a turn by a radian,
 # and 10 cm in the trunk, whose parts could otherwise fold against each other where the shoulders come closer.
-_STAY, _STAY_IN_TRUNK = 1e-4, 1e-2
-_FOLDING = ("Spine", "Chest", "Head")
+_STAY = 1e-4
+_STAY_OF = {"Spine": 1e-2, "Chest": 1e-2, "Head": 3e-4}
 _FILLED_WEIGHT = 1e-3  # of a joint that was interpolated
 _FACE_WEIGHT = 1.0  # of all joints of the face together: their errors are one
 _WEIGHT = {"heel": 0.1, "thumb": 0.1, "index": 0.4, "pinky": 0.4}
@@ -60,7 +61,7 @@ def fit_rig(body: BodyPoints, fps: float) -> FittedRig:
     axes = body_axes(body, fps)
     offsets, ends = rig_offsets(body, axes)
     sites = _sites(body, axes)
-    motion = RigMotion(offsets, ends, in_parents(axes), hips_middle(body), fps)
+    motion = RigMotion(offsets, ends, in_parents(axes), body.hips, fps)
     target = np.stack([body.at[site.label] for site in sites], 1)
     seen = np.stack([body.seen[site.label] for site in sites], 1)
     weight = np.where(seen, 1.0, _FILLED_WEIGHT) * _site_weights(sites)
@@ -98,8 +99,8 @@ def _sites(body: BodyPoints, axes: Float64[np.ndarray, "frame joint 3 3"]) -> tu
                 away = body.at[label] - body.at[start]
                 sites.append(Site(label, to, fixed_in(axes[:, RIG_INDEX[to]], away)))
     head = axes[:, RIG_INDEX["Head"]]
-    base = skull_base(body, head)
-    if base is not None:
+    if has_head(body):
+        base = skull_base(body, head)
         face = [joint for joint in FACE_JOINTS if joint in body.own]
         sites += [Site(joint, "Head", fixed_in(head, body.at[joint] - base)) for joint in face]
     return tuple(sites)
@@ -107,12 +108,10 @@ def _sites(body: BodyPoints, axes: Float64[np.ndarray, "frame joint 3 3"]) -> tu
 
 def _site_weights(sites: tuple[Site, ...]) -> Float64[np.ndarray, " site"]:
     """Weight of each point: what is fixed to a head, hand or foot counts less than the joints that carry it."""
-    face = sum(site.joint == "Head" for site in sites)
+    face = [site.joint == "Head" and bool(site.offset.any()) for site in sites]
+    bare = [site.label.partition("_")[2] for site in sites]
     return np.array(
-        [
-            _FACE_WEIGHT / face if site.joint == "Head" else _WEIGHT.get(site.label.partition("_")[2], 1.0)
-            for site in sites
-        ]
+        [_FACE_WEIGHT / sum(face) if own else _WEIGHT.get(name, 1.0) for own, name in zip(face, bare, strict=True)]
     )
 
 
@@ -167,7 +166,7 @@ def _step(
     jacobian = np.concatenate([np.eye(3)[None, None].repeat(frames, 0).repeat(points, 1), by_turn], -1)
     jacobian = jacobian.reshape(frames, 3 * points, -1)
     weighted = np.swapaxes(jacobian, 1, 2) * weight.repeat(3, -1)[:, None]
-    stay = np.repeat([_STAY_IN_TRUNK if joint in _FOLDING else _STAY for joint in RIG_JOINTS], 3)
+    stay = np.repeat([_STAY_OF.get(joint, _STAY) for joint in RIG_JOINTS], 3)
     right = (weighted @ (target - placed).reshape(frames, -1, 1))[..., 0]
     right[:, 3:] -= stay * left.reshape(frames, -1)
     return np.linalg.solve(weighted @ jacobian + np.diag([1e-9] * 3 + [*stay]), right[..., None])[..., 0]

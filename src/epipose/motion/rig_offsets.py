@@ -13,14 +13,11 @@ from epipose.motion.body_axes import (
     chest_start,
     clavicle_start,
     fixed_in,
-    hips_middle,
-    neck_base,
-    scale_of,
-    skull_base,
     spine_start,
     toe_tip,
 )
 from epipose.motion.body_points import BodyPoints
+from epipose.motion.head_axes import has_head, skull_base
 from epipose.motion.humanoid import RIG_INDEX, RIG_JOINTS, SIDES
 
 Offset = Float64[np.ndarray, "3"]
@@ -59,16 +56,16 @@ def _apart(a: Float64[np.ndarray, "frame 3"], b: Float64[np.ndarray, "frame 3"])
 
 def _trunk(body: BodyPoints, turned: dict[str, np.ndarray]) -> tuple[dict[str, Offset], dict[str, Offset]]:
     """Offsets from hips to head, and the end of the head."""
-    start, neck = spine_start(body, turned["Hips"]), neck_base(body)
-    chest, base = chest_start(body, start), skull_base(body, turned["Head"])
+    start, neck = spine_start(body, turned["Hips"]), body.neck
+    chest, base = chest_start(body, start), skull_base(body, turned["Head"]) if has_head(body) else None
     lengths = {
         "Hips": 0.0,
-        "Spine": _apart(start, hips_middle(body)),
+        "Spine": _apart(start, body.hips),
         "Chest": _apart(chest, start),
         "Neck": _apart(neck, chest),
-        "Head": humanoid.DEFAULT_LENGTH["Neck"] * scale_of(body) if base is None else _apart(base, neck),
+        "Head": humanoid.DEFAULT_LENGTH["Neck"] * body.scale if base is None else _apart(base, neck),
     }
-    top = Y * humanoid.DEFAULT_HEAD_TOP * scale_of(body)
+    top = Y * humanoid.DEFAULT_HEAD_TOP * body.scale
     if base is not None and "head_top" in body.own:
         top = fixed_in(turned["Head"], body.at["head_top"] - base)
     return {joint: Y * length for joint, length in lengths.items()}, {"Head": top}
@@ -100,14 +97,14 @@ def _leg(body: BodyPoints, side: str) -> dict[str, Offset]:
 
 
 def _or_default(body: BodyPoints, length: float | None, part: str) -> float:
-    return humanoid.DEFAULT_LENGTH[part] * scale_of(body) if length is None else length
+    return humanoid.DEFAULT_LENGTH[part] * body.scale if length is None else length
 
 
 def _toe_tip(body: BodyPoints, side: str, turned: dict[str, np.ndarray]) -> Offset:
     """From the ankle to the toes, in the foot's axes."""
     toe, ankle = toe_tip(body, side), body.at.get(f"{side}_ankle")
     if toe is None or ankle is None:
-        return humanoid.DEFAULT_TOE * scale_of(body)
+        return humanoid.DEFAULT_TOE * body.scale
     return fixed_in(turned[f"{side.title()}Foot"], toe - ankle)
 
 
@@ -115,5 +112,5 @@ def _hand_end(body: BodyPoints, side: str, turned: dict[str, np.ndarray]) -> Off
     """From the wrist to the middle of the knuckles, in the hand's axes."""
     knuckles, wrist = [f"{side}_index", f"{side}_pinky"], body.at.get(f"{side}_wrist")
     if wrist is None or not all(joint in body for joint in knuckles):
-        return SIDES[side] * X * humanoid.DEFAULT_HAND * scale_of(body)
+        return SIDES[side] * X * humanoid.DEFAULT_HAND * body.scale
     return fixed_in(turned[f"{side.title()}Hand"], body.mean(*knuckles) - wrist)

@@ -40,7 +40,7 @@ def limb_rotation(
 
     measured = angle_in_plane(normal)
     sine = np.abs(measured)
-    trust = sine**2 / (sine**2 + _HALF_TRUSTED**2)
+    trust = sine**4 / (sine**4 + _HALF_TRUSTED**4)  # rises steeply, since the error of the angle goes as 1 / sine
     rest = angle_in_plane(rotation_between(rest_along, along) @ rest_normal)
     rest_trust = _REST_WEIGHT * (1 + along @ rest_along) / 2
     pull = trust * measured / np.maximum(sine, 1e-12) + rest_trust * rest
@@ -81,7 +81,7 @@ def smooth(
     below[0], above[-1] = 0, 0
     right, reach = pull.astype(complex), 1
     while reach < count:
-        down, up = -below / _shifted(diagonal, reach, 1), -above / _shifted(diagonal, -reach, 1)
+        down, up = -below / _shifted(diagonal, reach, 1.0), -above / _shifted(diagonal, -reach, 1.0)
         diagonal = diagonal + down * _shifted(above, reach) + up * _shifted(below, -reach)
         right = right + down * _shifted(right, reach) + up * _shifted(right, -reach)
         below, above = down * _shifted(below, reach), up * _shifted(above, -reach)
