@@ -35,6 +35,8 @@ EXPORTERS = {
     "colmap": Format("epipose.exporters.cameras:export_colmap", "cameras as a COLMAP model: a folder of text files"),
     "easymocap": Format("epipose.exporters.cameras:export_easymocap", "cameras for EasyMocap: intri.yml, extri.yml"),
     ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
+    ".bvh": Format("epipose.exporters.bvh:export_bvh", "people as joint rotations, for animation; a file per person"),
+    ".glb": Format("epipose.exporters.gltf:export_glb", "people as animated stick figures, for 3D programs (glTF)"),
 }
 
 

@@ -106,3 +106,19 @@ def fraction_of(R: Float[np.ndarray, "*batch 3 3"], share: float | Sequence[floa
     axis, angle = axis_and_angle(R)
     shares = np.asarray(share, float)
     return from_axis_angle(axis, shares.reshape(shares.shape + (1,) * angle.ndim) * angle)
+
+
+def continuous_quaternions(R: Float[np.ndarray, "frame 3 3"]) -> Float64[np.ndarray, "frame 4"]:
+    """Quaternions (x, y, z, w) of a rotation over time, of the two for each that which is nearer to the frame before."""
+    m = np.moveaxis(R, 0, -1)
+    xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
+    xw, yw, zw = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
+    xx, yy, zz = (1 + 2 * m[i, i] - np.trace(m) for i in range(3))
+    products = [[xx, xy, xz, xw], [xy, yy, yz, yw], [xz, yz, zz, zw], [xw, yw, zw, 1 + np.trace(m)]]
+    rows = np.moveaxis(np.array(products), -1, 0)  # every row is 4 q times one part of q
+    largest = np.einsum("fii->fi", rows).argmax(-1)[:, None, None]
+    q = np.take_along_axis(rows, largest, 1)[:, 0]
+    q = q / np.linalg.norm(q, axis=-1, keepdims=True)
+    turned = np.cumsum((q[1:] * q[:-1]).sum(-1) < 0) % 2
+    q[1:] *= np.where(turned, -1.0, 1.0)[:, None]
+    return q
