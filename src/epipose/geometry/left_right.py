@@ -17,13 +17,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.geometry.observations import Observations
-from epipose.geometry.reprojection import reproject
+from epipose.geometry.reprojection import perspective, reproject
 from epipose.geometry.robust import mean_robust_cost, robust_cost
 from epipose.geometry.triangulate import triangulate_from, triangulate_robust, vector_median_of_pairs
 
 _MAX_COST_RATIO = 0.6  # of the cost of a frame and view with sides swapped over its cost as it is
 _MIN_ROBUST_WEIGHT = 0.3  # of a view that counts as agreeing with a point
 _MAX_VIEWS_IN_ALL_GROUPS = 5  # of more views not every group is tried
+_SUSPECT_RATIO = 1.2  # the same ratio, against points of all views, above which nothing needs to be tried
 _MIN_SUSPECT_COST = 0.7  # mean log(1 + r^2) below which a frame is not tried; r = 1 throughout
 
 
@@ -58,6 +59,26 @@ def correct_swaps(
     # Swapping the other half of the views would explain as much: such frames stay as they were.
     kept = swapped & (2 * swapped.sum(0) < views)
     return observed.swapped(kept ^ swapped, flip), kept
+
+
+def maybe_swapped(
+    observed: Observations,
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    xyz: Float[Tensor, "frame joint 3"],
+    flip: Sequence[int],
+) -> Bool[Tensor, " frame"]:
+    """Frames in which some view fits the points about as well with its sides swapped: those to give `correct_swaps`.
+
+    ``xyz``: points triangulated from all views. A swapped view pulls them towards itself, but not past the middle.
+    """
+    u, order = perspective(xyz @ R.mT[:, None] + t[:, None, None]), list(flip)
+    weight = torch.minimum(observed.weight, observed.weight[:, :, order])
+    costs = []
+    for x in (observed.x, observed.x[:, :, order]):
+        r = (x - u) / observed.noise[..., None]
+        costs.append(robust_cost(r.square().sum(-1), weight).sum(-1))
+    return (costs[1] < _SUSPECT_RATIO * costs[0]).any(0)
 
 
 def undecided_swaps(
