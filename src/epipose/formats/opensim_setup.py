@@ -45,6 +45,15 @@ WEIGHTS: Mapping[str, float] = {
 }
 
 
+_LIMBS = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "BigToe", "SmallToe", "Heel")
+_COMMON = frozenset({"Nose", "Neck", *(f"{side}{name}" for side in "LR" for name in _LIMBS)})
+# Pose2Sim's marker sets by skeleton: the file, and the markers that it places on the model.
+MARKER_SETS = {
+    "body25": ("Markers_Body25.xml", _COMMON | {"CHip"}),
+    "halpe26": ("Markers_Halpe26.xml", _COMMON | {"Hip", "Head"}),
+}
+
+
 def scale_setup(
     markers: Collection[str], *, model: str, marker_set: str, trc: str, time_range: tuple[float, float], scaled: str
 ) -> str:
@@ -85,12 +94,17 @@ def ik_setup(
     return _text(root)
 
 
+def segment_pairs(segment: Segment, markers: Collection[str]) -> list[tuple[str, str]]:
+    """The pairs of markers that a segment is scaled by, of those that there are."""
+    pairs = dict.fromkeys((_of(side, a), _of(side, b)) for side in "LR" for a, b in segment.pairs)
+    return [pair for pair in pairs if set(pair) <= set(markers)]
+
+
 def _measurements(parent: ElementTree.Element, markers: Collection[str]) -> None:
     """A measurement per segment whose markers are all there."""
     objects = ElementTree.SubElement(parent, "objects")
     for segment in SEGMENTS:
-        pairs = list(dict.fromkeys((_of(side, a), _of(side, b)) for side in "LR" for a, b in segment.pairs))
-        pairs = [pair for pair in pairs if set(pair) <= set(markers)]
+        pairs = segment_pairs(segment, markers)
         if not pairs:
             continue
         measurement = ElementTree.SubElement(objects, "Measurement", name=segment.name)
