@@ -53,7 +53,8 @@ def rivals_part(python: Path, mocap: Path, rigs: Path) -> dict[str, Any]:
         for row in table[-len(runs[0]["methods"]) :]:
             print({key: value if isinstance(value, str) else round(value, 3) for key, value in row.items()}, flush=True)
     main_rows, many_rows = (
-        {row["method"]: row for row in table if (row["views"], row["noise"]) == (views, MAIN.noise)} for views in (4, 16)
+        {row["method"]: row for row in table if (row["views"], row["noise"]) == (views, MAIN.noise)}
+        for views in (4, 16)
     )
     rivals = [row for name, row in main_rows.items() if name not in (OURS, FRAME_BY_FRAME, "ground truth")]
     best = min(rivals, key=lambda row: row["error_mm"])

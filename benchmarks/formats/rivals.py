@@ -43,11 +43,11 @@ class Case(NamedTuple):
 
 
 _METHODS = ("pose2sim", "aniposelib_linear", "aniposelib_optim")
-MAIN = Case(4, "detector", 300, 12, _METHODS)
+MAIN = Case(4, "detector", 300, 8, _METHODS)
 CASES = (
     MAIN,
-    Case(4, "simple", 300, 4, (*_METHODS, "aniposelib_ransac")),
-    Case(16, "detector", 100, 4, _METHODS),
+    Case(4, "simple", 200, 3, (*_METHODS, "aniposelib_ransac")),
+    Case(16, "detector", 100, 3, _METHODS),
     Case(16, "simple", 100, 2, _METHODS),
 )
 
