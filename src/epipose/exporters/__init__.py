@@ -34,6 +34,9 @@ EXPORTERS = {
     ".xcp": Format("epipose.exporters.cameras:export_vicon", "cameras as Vicon Nexus writes them"),
     "colmap": Format("epipose.exporters.cameras:export_colmap", "cameras as a COLMAP model: a folder of text files"),
     "easymocap": Format("epipose.exporters.cameras:export_easymocap", "cameras for EasyMocap: intri.yml, extri.yml"),
+    "opensim": Format(
+        "epipose.exporters.opensim:export_opensim", "a folder to scale a model and solve joint angles with in OpenSim"
+    ),
     ".onnx": Format("epipose.exporters.onnx:export_onnx", "a trained network, for programs without PyTorch"),
     ".bvh": Format("epipose.exporters.bvh:export_bvh", "people as joint rotations, for animation; a file per person"),
     ".glb": Format("epipose.exporters.gltf:export_glb", "people as animated stick figures, for 3D programs (glTF)"),

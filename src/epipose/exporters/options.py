@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Markers = Literal["native", "pose2sim"]
@@ -21,6 +22,9 @@ class ExportOptions:
     """Unit of lengths in .trc, .c3d, .toml and .yml. FreeMoCap's .toml is in mm."""
     style: TomlStyle = "pose2sim"
     """The program that is to read a .toml of cameras; FreeMoCap reads anipose's."""
+    opensim_models: Path | None = None
+    """For opensim: the folder with Model_Pose2Sim_simple.osim and Markers_Body25.xml, OpenSim_Setup of Pose2Sim. Without
+    it they are expected beside the set-up files."""
     filter: str | None = None
     """Filter of 3D paths, without delay: butterworth:HZ[:ORDER], savgol:FRAMES:DEGREE, gaussian:SIGMA_FRAMES or
     median:FRAMES; a name alone takes butterworth:6:4, savgol:9:3, gaussian:1.5 or median:5. Labels stay as they are."""

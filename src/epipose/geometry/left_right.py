@@ -17,13 +17,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.geometry.observations import Observations
-from epipose.geometry.reprojection import reproject
+from epipose.geometry.reprojection import perspective
 from epipose.geometry.robust import mean_robust_cost, robust_cost
 from epipose.geometry.triangulate import triangulate_from, triangulate_robust, vector_median_of_pairs
 
 _MAX_COST_RATIO = 0.6  # of the cost of a frame and view with sides swapped over its cost as it is
 _MIN_ROBUST_WEIGHT = 0.3  # of a view that counts as agreeing with a point
 _MAX_VIEWS_IN_ALL_GROUPS = 5  # of more views not every group is tried
+_POINTS_AT_ONCE = 50_000
+_SUSPECT_RATIO = 1.2  # the same ratio, against points of all views, above which nothing needs to be tried
 _MIN_SUSPECT_COST = 0.7  # mean log(1 + r^2) below which a frame is not tried; r = 1 throughout
 
 
@@ -58,6 +60,26 @@ def correct_swaps(
     # Swapping the other half of the views would explain as much: such frames stay as they were.
     kept = swapped & (2 * swapped.sum(0) < views)
     return observed.swapped(kept ^ swapped, flip), kept
+
+
+def maybe_swapped(
+    observed: Observations,
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    xyz: Float[Tensor, "frame joint 3"],
+    flip: Sequence[int],
+) -> Bool[Tensor, " frame"]:
+    """Frames in which some view fits the points about as well with its sides swapped: those to give `correct_swaps`.
+
+    ``xyz``: points triangulated from all views. A swapped view pulls them towards itself, but not past the middle.
+    """
+    u, order = perspective(xyz @ R.mT[:, None] + t[:, None, None]), list(flip)
+    weight = torch.minimum(observed.weight, observed.weight[:, :, order])
+    costs = []
+    for x in (observed.x, observed.x[:, :, order]):
+        r = (x - u) / observed.noise[..., None]
+        costs.append(robust_cost(r.square().sum(-1), weight).sum(-1))
+    return (costs[1] < _SUSPECT_RATIO * costs[0]).any(0)
 
 
 def undecided_swaps(
@@ -129,22 +151,30 @@ def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) 
 
 def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
     """Robust cost of every view and frame against the points of the other views, as it is and with sides swapped."""
+    views, frames, joints = observed.weight.shape
+    at_once = max(1, _POINTS_AT_ONCE // (views * joints))
+    parts = [_costs_of_frames(observed.frames(part), R, t, flip) for part in torch.arange(frames).split(at_once)]
+    as_is, as_swapped = (torch.cat(costs, 1) for costs in zip(*parts, strict=True))
+    return as_is, as_swapped
+
+
+def _costs_of_frames(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
+    """The same of so many frames that every view's points without it can be found all at once."""
     views = len(R)
-    as_is, as_swapped = [], []
-    start = vector_median_of_pairs(R, t, *observed.per_point()[:2]) if views > _MAX_VIEWS_IN_ALL_GROUPS else None
-    for view in range(views):
-        others = [v for v in range(views) if v != view]
-        x, weight, noise = observed.views(others).per_point()
-        if start is None:
-            points = triangulate_robust(R[others], t[others], x, weight, noise, steps=5)
-        else:  # one view among many hardly moves the median of all
-            points = triangulate_from(start, R[others], t[others], x, weight, noise, steps=5)
-        u = reproject(R[view], t[view], points.xyz).x
-        reliable = ((weight > 0) & (points.robust_weight > _MIN_ROBUST_WEIGHT)).sum(-1) >= 2
-        mine = observed.weight[view]
-        # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
-        w = torch.minimum(mine, mine[:, flip]) * (reliable & reliable[:, flip])
-        for costs, order in ((as_is, list(range(len(flip)))), (as_swapped, flip)):
-            r = (observed.x[view][:, order] - u) / observed.noise[view][..., None]
-            costs.append(robust_cost(r.square().sum(-1), w).sum(-1))
-    return torch.stack(as_is), torch.stack(as_swapped)
+    x, weight, noise = (of.expand(views, *of.shape) for of in observed.per_point())
+    weight = weight * (1 - torch.eye(views).to(weight))[:, None, None]
+    if views > _MAX_VIEWS_IN_ALL_GROUPS:  # one view among many hardly moves the median of all
+        start = vector_median_of_pairs(R, t, *observed.per_point()[:2])
+        start = start.expand(views, *start.shape)
+        points = triangulate_from(start, R, t, x, weight, noise, steps=5)
+    else:
+        points = triangulate_robust(R, t, x, weight, noise, steps=5)
+    u = perspective(points.xyz @ R.mT[:, None] + t[:, None, None])
+    reliable = ((weight > 0) & (points.robust_weight > _MIN_ROBUST_WEIGHT)).sum(-1) >= 2
+    # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
+    w = torch.minimum(observed.weight, observed.weight[:, :, flip]) * (reliable & reliable[:, :, flip])
+    costs = []
+    for seen in (observed.x, observed.x[:, :, flip]):
+        r = (seen - u) / observed.noise[..., None]
+        costs.append(robust_cost(r.square().sum(-1), w).sum(-1))
+    return costs[0], costs[1]

@@ -66,7 +66,7 @@ def labels_of(clip: Clip, poses: Poses2D, rig: Rig, swapped: Sequence[str], opti
     skeleton = None if options.skeleton == "native" else skeleton_named(options.skeleton)
     labels = label_poses(
         poses, rig, persons=persons, skeleton=skeleton, gate=options.gate, min_parallax_deg=options.min_parallax_deg,
-        smoothness=options.smoothness,
+        smoothness=options.smoothness, smooth=options.smooth,
     )  # fmt: skip
     return Labels(timed(labels, clip), tuple(persons), tuple(sentences))
 

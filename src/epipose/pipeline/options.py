@@ -92,6 +92,9 @@ class LabelOptions:
     """A view that misses a joint by more than this many expected errors does not support it."""
     smoothness: float | None = None
     """Expected second difference of a joint's path from frame to frame, in metres (or units of the rig)."""
+    smooth: bool = True
+    """Smooth the joints' paths as far as the views' disagreement shows that they err; without it every frame stands for
+    itself."""
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
 """3D labels: every joint triangulated from its inlier views, with a confidence that the geometry supports.
 
 A label is only worth training on when it is right, and the geometry tells when it is: two views or more must agree,
-from directions far enough apart to fix the depth. What fails that gets confidence 0.
+from directions far enough apart to fix the depth. What fails that gets confidence 0. Frame by frame the errors of the
+keypoints make a path jitter, so the paths are smoothed at the end, as far as the views disagree (paths.py).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -16,10 +18,12 @@ from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
-from epipose.geometry.left_right import correct_swaps
+from epipose.geometry.left_right import correct_swaps, maybe_swapped
 from epipose.geometry.observations import Observations, observe
-from epipose.geometry.triangulate import gated
+from epipose.geometry.reprojection import perspective
+from epipose.geometry.triangulate import Gated, gated, point_covariance
 from epipose.poses import Poses2D, Poses3D
+from epipose.reconstruction.paths import smooth_paths
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 
@@ -36,6 +40,7 @@ def label_poses(
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
     smoothness: float | None = None,
+    smooth: bool = True,
 ) -> Poses3D:
     """Triangulate people in world space and map them to ``skeleton``; None keeps the joints of the keypoints.
 
@@ -45,28 +50,54 @@ def label_poses(
     is the number of inlier views, each counted by its 2D confidence and its robust weight, less one, clipped to [0, 1]:
     one view alone is worth nothing, two perfect ones are worth 1. Joints whose inlier rays are all within
     ``min_parallax_deg`` of one line get 0. ``smoothness``: the expected second difference of a joint's path from frame
-    to frame, in units of the rig; None assumes no path to be smooth.
+    to frame, in units of the rig; None assumes no path to be smooth. ``smooth``: the paths are smoothed by what the
+    views measure of their errors (`epipose.reconstruction.paths`); without it every frame stands for itself.
     """
     frames = poses.xy.shape[1]
     blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
-    xyz, conf = [], []
+    everybody = list[Joints]()
     with tqdm(
         total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK_FRAMES} frames", delay=2, disable=None
     ) as bar:
         for person in persons:
-            observed = observe(poses, rig, person=person)
-            parts = []
+            observed, parts = observe(poses, rig, person=person), list[Joints]()
             for block in blocks:
                 seen = observed.frames(block)
-                parts.append(triangulated(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
+                parts.append(adjusted(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
                 bar.update()
-            xyz.append(torch.cat([part[0] for part in parts]))
-            conf.append(torch.cat([part[1] for part in parts]))
-    world = torch.stack(xyz, 1).float(), torch.stack(conf, 1).float()
-    return Poses3D(*world, poses.skeleton, "world", rig.metric).mapped_to(skeleton or poses.skeleton)
+            everybody.append(joined(parts))
+    xyz = torch.stack([joints.smoothed() if smooth else joints.xyz for joints in everybody], 1).float()
+    conf = torch.stack([joints.conf for joints in everybody], 1).float()
+    return Poses3D(xyz, conf, poses.skeleton, "world", rig.metric).mapped_to(skeleton or poses.skeleton)
 
 
 _BLOCK_FRAMES = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
+
+
+class Joints(NamedTuple):
+    """One person's joints in the world: places, confidences, and what is known of their errors.
+
+    ``residual``: differences from the keypoints in expected errors, 0 in views that are no inliers. ``variance``: of a
+    place per axis, mean of the three, were the residuals 1. ``freedom``: residuals less unknowns.
+    """
+
+    xyz: Float[Tensor, "frame joint 3"]
+    conf: Float[Tensor, "frame joint"]
+    residual: Float[Tensor, "view frame joint 2"]
+    variance: Float[Tensor, "frame joint"]
+    freedom: Float[Tensor, "frame joint"]
+
+    def smoothed(self) -> Float[Tensor, "frame joint 3"]:
+        """The places on smooth paths; a path is taken to be no more wrong than its residuals say."""
+        known = self.conf > 0
+        squared = self.residual.square().sum((0, -1)).sum(0) / self.freedom.sum(0).clamp(min=1.0)
+        middle = torch.where(known, self.variance, torch.nan).nanmedian(0).values.nan_to_num(0.0)
+        return smooth_paths(self.xyz, known, self.residual, squared * middle)
+
+
+def joined(parts: Sequence[Joints]) -> Joints:
+    """The joints of successive frames as one."""
+    return Joints(*(torch.cat(field, int(index == 2)) for index, field in enumerate(zip(*parts, strict=True))))
 
 
 def triangulated(
@@ -76,9 +107,22 @@ def triangulated(
     gate: float = GATE,
     min_parallax_deg: float = MIN_PARALLAX_DEG,
     constant_bones: bool = True,
-    smoothness: float | None = None,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
-    """One person's joints in the world, in the joints of the observations, and their confidence (see `label_poses`).
+    """One person's joints in the world, in the joints of the observations, and their confidence (see `label_poses`)."""
+    joints = adjusted(observed, rig, skeleton, gate, min_parallax_deg, constant_bones)
+    return joints.xyz, joints.conf
+
+
+def adjusted(
+    observed: Observations,
+    rig: Rig,
+    skeleton: Skeleton,
+    gate: float = GATE,
+    min_parallax_deg: float = MIN_PARALLAX_DEG,
+    constant_bones: bool = True,
+    smoothness: float | None = None,
+) -> Joints:
+    """One person's joints, frame by frame, in the joints of the observations.
 
     Each joint is triangulated for itself first. Its error is largest along the viewing direction; that of the other end
     of a bone has another direction, and all frames together fix the bone's length better than one does. So all joints
@@ -86,20 +130,42 @@ def triangulated(
     (``constant_bones``).
     """
     camera = rig.camera.to(torch.float64)
-    observed, _ = correct_swaps(observed, camera.R, camera.t, skeleton.flip)
-    points = gated(camera.R, camera.t, *observed.per_point(), gate, math.radians(min_parallax_deg))
-    conf = points.confidence
+    R, t = camera.R, camera.t
+    observed, points = _gated(observed, R, t, skeleton.flip, gate, math.radians(min_parallax_deg))
+    conf, xyz = points.confidence, points.xyz
+    weight = observed.weight * (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
     if constant_bones and bool((conf > 0).any()):
-        inlier = (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
-        problem = BundleProblem(
-            observed.x,
-            observed.weight * inlier,
-            observed.noise,
-            skeleton.bones,
-            Free(poses=False),
-            Priors(symmetric=skeleton.bone_flip, smoothness=smoothness),
-        )
-        xyz = bundle_adjust(problem, camera.R, camera.t, points.xyz, steps=15).xyz
-    else:
-        xyz = points.xyz
-    return torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz)), conf
+        priors = Priors(symmetric=skeleton.bone_flip, smoothness=smoothness)
+        problem = BundleProblem(observed.x, weight, observed.noise, skeleton.bones, Free(poses=False), priors)
+        xyz = bundle_adjust(problem, R, t, xyz, steps=15, min_gain=_MIN_GAIN).xyz
+    xyz = torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz))
+    seen = (weight > 0)[..., None]
+    residual = (perspective(xyz @ R.mT[:, None] + t[:, None, None]) - observed.x) / observed.noise[..., None]
+    covariance = point_covariance(R, t, xyz, weight.movedim(0, -1), observed.noise.movedim(0, -1))
+    return Joints(
+        xyz, conf, torch.where(seen, residual, torch.zeros_like(residual)),
+        covariance.diagonal(dim1=-2, dim2=-1).mean(-1), (2.0 * seen.sum((0, -1)) - 3).clamp(min=0).to(xyz),
+    )  # fmt: skip
+
+
+_MIN_GAIN = 1e-3  # of the cost by a step of all joints: the bones are as constant then as ever
+
+
+def _gated(
+    observed: Observations, R: Tensor, t: Tensor, flip: Sequence[int], gate: float, min_parallax: float
+) -> tuple[Observations, Gated]:
+    """Every joint for itself, and the observations with swapped sides put right.
+
+    Looking for swaps costs more than the joints do, so it is done in the frames alone where there may be any.
+    """
+    points = gated(R, t, *observed.per_point(), gate, min_parallax)
+    frames = maybe_swapped(observed, R, t, points.xyz, flip).nonzero()[:, 0]
+    if not len(frames):
+        return observed, points
+    _, swapped = correct_swaps(observed.frames(frames), R, t, flip)
+    where = torch.zeros(observed.weight.shape[:2], dtype=torch.bool)
+    where[:, frames] = swapped
+    changed = where.any(0).nonzero()[:, 0]
+    observed = observed.swapped(where, flip)
+    anew = gated(R, t, *observed.frames(changed).per_point(), gate, min_parallax)
+    return observed, Gated(*(old.index_copy(0, changed, new) for old, new in zip(points, anew, strict=True)))

@@ -1,0 +1,146 @@
+"""Paths of joints without jitter: a Wiener filter whose noise is measured by how much the views disagree.
+
+What the views disagree about is error, never motion: their residuals give the error's spectrum, which falls with
+frequency but far less than that of a moving body. A path's second differences are taken to be white, as large as makes
+its spectrum, with that of the error added, most likely (Whittle's likelihood). The filter passes at each frequency the
+share that is motion: it is the smoothness prior with its size measured, joint by joint and stretch by stretch, rather
+than set. Keypoints without error come through unchanged.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+WINDOW = 256  # frames that are filtered alike; a longer stretch is filtered in windows that overlap by half
+MIN_FRAMES = 16  # of a stretch that is filtered at all
+_MIN_SHARE = 0.5  # of a window's frames that a joint must be known in
+_HIGH_BAND = 0.6  # share of the spectrum above which it is error alone
+_SHAPE_WIDTH = 9  # frequencies over which the error's spectrum is averaged
+_ACCELERATIONS = torch.logspace(-6, 6, 73, dtype=torch.float64)  # tried: motion over error, at the highest frequency
+_PAD, _END = 24, 7  # frames by which a window is extended at either end, and those that say how it goes on
+_JUMP = 4.0  # times the frames before and after that the middle joint moves where one stretch ends
+
+
+def smooth_paths(
+    xyz: Float[Tensor, "frame joint 3"],
+    known: Bool[Tensor, "frame joint"],
+    residual: Float[Tensor, "view frame joint 2"],
+    variance: Float[Tensor, " joint"],
+) -> Float[Tensor, "frame joint 3"]:
+    """The paths without what is more likely error than motion.
+
+    ``known``: where there is a joint; elsewhere it stays what it is, and the path is bridged by a straight line.
+    ``residual``: of the joints in the views, 0 where there is none, in any unit: only the shape of its spectrum counts.
+    ``variance``: of a joint's error per axis, at most; the filter takes no more for error than that.
+    """
+    result = xyz.clone()
+    for begin, end in pairwise([0, *_jumps(xyz, known), len(xyz)]):
+        stretch = slice(begin, end)
+        if end - begin >= MIN_FRAMES:
+            smooth = _smooth_stretch(xyz[stretch], known[stretch], residual[:, stretch], variance)
+            result[stretch] = torch.where(known[stretch][..., None], smooth, xyz[stretch])
+    return result
+
+
+def _jumps(xyz: Tensor, known: Tensor) -> list[int]:
+    """Frames at which another stretch begins, as most of the body jumps: a cut, or another person."""
+    both = known[1:] & known[:-1]
+    moved = torch.where(both, xyz.diff(dim=0).norm(dim=-1), torch.nan).nanmedian(1).values
+    moved = torch.nan_to_num(moved, nan=0.0)
+    around = torch.nn.functional.pad(moved, (1, 1))
+    far = (moved > _JUMP * torch.maximum(around[:-2], around[2:])) & (moved > _JUMP * moved.median())
+    return [] if len(moved) < 3 else (far.nonzero()[:, 0] + 1).tolist()
+
+
+def _smooth_stretch(xyz: Tensor, known: Tensor, residual: Tensor, variance: Tensor) -> Tensor:
+    """Windows that overlap by half, each filtered by itself, cross-faded."""
+    frames = len(xyz)
+    size = min(WINDOW, frames)
+    count = 1 if frames <= WINDOW else 1 + -(-(frames - size) // (size // 2))
+    total, weights = torch.zeros_like(xyz), xyz.new_zeros(frames, 1, 1)
+    fade = (torch.arange(size).to(xyz) + 0.5).mul(torch.pi / size).sin().square()[:, None, None]
+    for number in range(count):
+        begin = round(number * (frames - size) / max(count - 1, 1))
+        part = slice(begin, begin + size)
+        filtered = _filtered(_bridged(xyz[part], known[part]), known[part], residual[:, part], variance)
+        total[part] += fade * filtered
+        weights[part] += fade
+    return total / weights
+
+
+def _bridged(xyz: Tensor, known: Tensor) -> Tensor:
+    """Straight lines across the frames without a joint; before its first and after its last frame it rests."""
+    frames = len(xyz)
+    index = torch.arange(frames)[:, None].expand(known.shape)
+    before = torch.where(known, index, -1).cummax(0).values
+    after = torch.where(known, index, frames).flip(0).cummin(0).values.flip(0)
+    before, after = torch.where(before < 0, after, before), torch.where(after >= frames, before, after)
+    before, after = (of.clamp(0, frames - 1) for of in (before, after))
+    share = ((index - before) / (after - before).clamp(min=1))[..., None].to(xyz)
+    here, there = (xyz.gather(0, of[..., None].expand_as(xyz)) for of in (before, after))
+    return (1 - share) * here + share * there
+
+
+def _filtered(xyz: Tensor, known: Tensor, residual: Tensor, variance: Tensor) -> Tensor:
+    """One window through its Wiener filter; a joint that is mostly unknown there stays as it is."""
+    pad, counted = min(_PAD, len(xyz) - 1), known.to(xyz).mean(0) >= _MIN_SHARE
+    xyz = _extended(xyz, pad)
+    residual = torch.cat([residual[:, 1 : pad + 1].flip(1), residual, residual[:, -pad - 1 : -1].flip(1)], 1)
+    frames, line = len(xyz), _line(xyz)
+    spectrum = _spectrum(xyz - line)
+    passed = torch.where(counted, _passed(spectrum.abs().square().mean(-1)[1:], residual, variance), 1.0)
+    passed = torch.cat([torch.ones_like(passed[:1]), passed])[..., None]
+    return (torch.fft.irfft(spectrum * passed, n=2 * frames, dim=0)[:frames] + line)[pad : frames - pad]
+
+
+def _passed(power: Float[Tensor, "frequency joint"], residual: Tensor, variance: Tensor) -> Tensor:
+    """The share of motion at each frequency but 0, given the power of the paths: motion and error."""
+    frames = len(power)
+    shape = _error_shape(residual)[:, None]
+    high = int(_HIGH_BAND * frames)
+    level = (power[high:] / shape[high:]).mean(0)
+    error = shape * torch.minimum(level, 2 * frames * variance)
+    omega = (torch.arange(1, frames + 1).to(power) * (torch.pi / (2 * frames))).sin()
+    unit = omega[:, None] ** -4.0 * error[-1].clamp(min=1e-300)  # second differences that are white
+    tried = _ACCELERATIONS[:, None, None].to(power) * unit + error
+    likely = (tried.log() + power / tried).sum(1).argmin(0)
+    motion = _ACCELERATIONS.to(power)[likely] * unit
+    return torch.where(error > 0, motion / (motion + error).clamp(min=1e-300), torch.ones_like(motion))
+
+
+def _extended(xyz: Tensor, pad: int) -> Tensor:
+    """A window and, at either end, its mirror image through the end of a straight line along the last few frames."""
+    count = min(_END, len(xyz))
+    along = torch.arange(count).to(xyz) - (count - 1) / 2
+
+    def end(few: Tensor) -> Tensor:
+        slope = (along[:, None, None] * few).sum(0) / along.square().sum()
+        return few.mean(0) + along[0] * slope
+
+    first, last = end(xyz[:count]), end(xyz[-count:].flip(0))
+    return torch.cat([2 * first - xyz[1 : pad + 1].flip(0), xyz, 2 * last - xyz[-pad - 1 : -1].flip(0)])
+
+
+def _line(xyz: Tensor) -> Tensor:
+    """The straight line from the first frame to the last: without it the ends would not meet those of the mirror."""
+    share = torch.linspace(0, 1, len(xyz)).to(xyz)[:, None, None]
+    return xyz[:1] + share * (xyz[-1:] - xyz[:1])
+
+
+def _spectrum(path: Tensor) -> Tensor:
+    """Fourier transform of a path followed by its mirror image, which has no jump: frames + 1 frequencies."""
+    return torch.fft.rfft(torch.cat([path, path.flip(0)]), dim=0)
+
+
+def _error_shape(residual: Float[Tensor, "view frame joint 2"]) -> Float[Tensor, " frame"]:
+    """Spectrum of the residuals of all joints and views, smoothed, with mean 1; flat where there are none."""
+    centred = residual - residual.mean(1, keepdim=True) * (residual != 0)
+    power = _spectrum(centred.movedim(1, 0)).abs().square()[1:].flatten(1).mean(1)
+    half = _SHAPE_WIDTH // 2
+    padded = torch.cat([power[:half].flip(0), power, power[-half:].flip(0)])
+    smooth = padded.unfold(0, _SHAPE_WIDTH, 1).mean(1)
+    return smooth / smooth.mean() if float(smooth.sum()) > 0 else torch.ones_like(smooth)
