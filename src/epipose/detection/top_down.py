@@ -1,8 +1,10 @@
 """Top-down detectors: a person finder, and a network that reads the keypoints of one person in a crop.
 
-The crop is upright and of the shape that the network reads, with the person's box in its middle, 1.25 times enlarged,
-as MMPose crops (GetBBoxCenterScale, TopdownAffine). The person finder is BlazePose's: it says where the hips are, and
-how far from them and in which direction the body reaches; the box follows from that.
+The crop is upright and of the shape that the network reads, with the person in its middle. MMPose makes it 1.25 times
+as large as the person's box (GetBBoxCenterScale, TopdownAffine), which is about 1.4 times the extent of the keypoints.
+The person finder is BlazePose's, which gives no box: it says where the hips are, and how far from them and in which
+direction the body reaches. Measured in 40 images of four real videos, the crops made from that hold all keypoints, and
+are 1.5 times as large as their extent (1.3 to 1.8 from the 10th to the 90th percentile).
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ from epipose.network.crops import ROI_MARGIN, crop_image, pixels_from_crop
 from epipose.network.onnx_network import OnnxNetwork
 from epipose.skeleton import Skeleton
 
-PADDING = 1.25  # side of the crop over that of the person's box
-WIDTH = 0.5  # of a person, over the height
+PADDING = 1.06  # side of the crop over the circle about the hips that holds the body
+WIDTH = 0.5  # of a person, over that circle
 
 Decoder = Callable[[list[Tensor]], tuple[Tensor, Tensor]]  # outputs -> keypoints in pixels of the crop, confidence
 
@@ -112,9 +114,9 @@ class WholeImage:
     """A person finder for images that show one person, and nothing but them."""
 
     def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
-        """The square round the whole image."""
+        """The square round a person who is as tall as the image."""
         height, width = image.shape[:2]
-        return [Roi(np.array([width - 1, height - 1]) / 2, float(max(width, height)), 0.0)]
+        return [Roi(np.array([width - 1, height - 1]) / 2, ROI_MARGIN * max(width, height), 0.0)]
 
 
 def crop_side(roi: Roi, shape: float) -> float:
