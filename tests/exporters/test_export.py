@@ -10,8 +10,9 @@ import torch
 from epipose.cli.main import main
 from epipose.errors import EpiposeError
 from epipose.exporters import EXPORTERS
-from epipose.exporters.base import Recording, Written, exporter_for, y_up
+from epipose.exporters.base import Recording, Written, y_up
 from epipose.exporters.options import ExportOptions
+from epipose.exporters.registry import exporter_for
 from epipose.pipeline.export import export
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17

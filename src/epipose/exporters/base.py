@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -14,7 +13,6 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
-from epipose.exporters import EXPORTERS, ends_with, plugins
 from epipose.exporters.options import ExportOptions
 from epipose.network.posenet import TrainedPoseNet
 from epipose.poses import Poses3D
@@ -85,19 +83,6 @@ class Exporter(Protocol):
     def __call__(self, recording: Recording, out: Path, options: ExportOptions) -> Written:
         """Write the recording; raises InputError where it lacks what the format holds."""
         ...
-
-
-def exporter_for(out: Path) -> Exporter:
-    """The exporter for a file of this name; InputError that lists the endings there are. The longest ending counts."""
-    others = plugins()
-    endings = [ending for ending in {**others, **EXPORTERS} if ends_with(out.name.lower(), ending)]
-    if not endings:
-        raise InputError(f"No exporter writes '{out.name}'. Known endings: {', '.join({**EXPORTERS, **others})}.")
-    ending = max(endings, key=len)
-    if ending not in EXPORTERS:
-        return others[ending].load()
-    module, _, function = EXPORTERS[ending].place.partition(":")
-    return getattr(importlib.import_module(module), function)
 
 
 def y_up(poses: Poses3D) -> Float[Tensor, "frame person joint 3"]:

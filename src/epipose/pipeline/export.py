@@ -9,8 +9,9 @@ from typing import Any
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
-from epipose.exporters.base import Recording, Written, exporter_for
+from epipose.exporters.base import Recording, Written
 from epipose.exporters.options import ExportOptions
+from epipose.exporters.registry import exporter_for
 from epipose.formats.cameras import format_of, read_cameras
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
