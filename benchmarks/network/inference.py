@@ -42,7 +42,9 @@ from epipose.clip import Clip
 from epipose.datasets.sample import sample
 from epipose.detection.blazepose import BlazePose, blazepose, pose_detector
 from epipose.errors import optional
+from epipose.exporters.base import Recording
 from epipose.exporters.onnx import export_onnx
+from epipose.exporters.options import ExportOptions
 from epipose.inference.lift import LiftedPoses, lift
 from epipose.inference.main_person import main_person
 from epipose.io.image_source import ImageSource
@@ -189,7 +191,7 @@ def paper_sized() -> TrainedPoseNet:
 def in_onnx(network: TrainedPoseNet, work: Path, threads: int) -> OnnxPoseNet:
     """The same network in ONNX Runtime, with as many threads as PyTorch has."""
     path = work / f"{network.net.sizes.backbone}.onnx"
-    export_onnx(network, path)
+    export_onnx(Recording("network", model=network), path, ExportOptions())
     runtime = optional("onnxruntime", "onnx")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads

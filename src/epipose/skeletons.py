@@ -17,9 +17,9 @@ from epipose.skeleton import Skeleton
 
 def _skeleton(name: str, tree: str) -> Skeleton:
     """A skeleton from its joints in their order, each with its parent behind a colon; the root has none."""
-    parent_of = dict(entry.partition(":")[::2] for entry in tree.split())
-    joints = tuple(parent_of)
-    return Skeleton(name, joints, tuple(joints.index(parent) if parent else -1 for parent in parent_of.values()))
+    pairs = [entry.partition(":") for entry in tree.split()]
+    joints = tuple(joint for joint, _, _ in pairs)
+    return Skeleton(name, joints, tuple(joints.index(parent) if parent else -1 for _, _, parent in pairs))
 
 
 # Human3.6M, 17 of its 32 joints, in the order every published result uses. "Foot" there is the ankle.
