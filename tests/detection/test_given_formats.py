@@ -218,6 +218,21 @@ def test_clip_of_poses_alone(tmp_path):
     assert sizes == [(640, 480), (800, 600)]
 
 
+def test_a_whole_project_of_pose2sim(tmp_path):
+    """Poses before and after synchronisation, other files beside them: the first are taken, and that is said."""
+    both(pose2sim, 26, tmp_path)
+    for view in CLIP.names:
+        written.openpose(tmp_path / "pose-sync" / f"{view}_json", written.walking(26, 8, x=9), stem=view)
+    trc = written.sports2d(tmp_path / "pose-3d" / "walk.trc", np.ones((2, 7, 2)), SIDED)
+    trc.write_text(trc.read_text().replace("\tpx\t", "\tm\t"))
+    written.write(tmp_path / "calibration" / "notes.json", {"a": 1})
+    clip = clip_of_poses(tmp_path, [(640, 480)], 60.0)
+    assert clip.names == CLIP.names
+    found = read_keypoints(tmp_path, clip)
+    assert_walk(found.poses, 26)
+    assert "in pose/cam1_json/cam1_000000.json was taken, not OpenPose JSON in pose-sync/cam1_json/" in found.notes[0]
+
+
 @pytest.mark.parametrize(
     ("sizes", "fps", "message"),
     [
