@@ -147,6 +147,17 @@ def test_individuals_keep_their_tracks(tmp_path):
             np.testing.assert_allclose(found.xy[view, :, person], arrays[name][:, who, :, :2], atol=1e-3)
 
 
+def test_numbers_that_are_no_tracks_are_linked_by_nearness(tmp_path):
+    """AlphaPose without tracking gives everybody the number 0."""
+    for view in CLIP.names:
+        people = [[a, b][:: 1 if k % 2 else -1] for k, ((a,), (b,)) in enumerate(
+            zip(written.walking(17, 8), written.walking(17, 8, x=400.0), strict=True))]  # fmt: skip
+        written.alphapose(tmp_path / view / "alphapose-results.json", people, tracks=(0, 0))
+    found = read_keypoints(tmp_path, CLIP).poses
+    assert found.xy.shape[2] == 2
+    assert found.xy[:, :, :, 0, 0].diff(dim=1).eq(2).all()
+
+
 def test_of_several_files_of_a_view_one_is_taken_and_that_is_said(tmp_path):
     pytest.importorskip("pandas")
     tables(tmp_path)

@@ -130,13 +130,18 @@ def _first_frames(series: Sequence[Series], frames: Sequence[int]) -> tuple[list
 
 
 def _tracklets(series: Series, view: View, first: int, joints: FileJoints, scale: float) -> list[Tracklet]:
-    """The people of a view over its frames. Who is numbered in the file keeps the number; others are linked."""
+    """The people of a view over its frames. Who is numbered in the file keeps the number; others are linked.
+
+    Numbers of which one stands twice in an image are none: AlphaPose gives everybody 0 where it does not track.
+    """
     size = np.array([view.width, view.height]) if series.file.normalised else None
     numbers: dict[str, int] = {}
     frames = [
         [_detection(person, joints.columns, scale, size, numbers) for person in _people(series.images, first + frame)]
         for frame in range(view.frames)
     ]
+    if any(len({found.track for found in people}) < len(people) for people in frames):
+        frames = [[replace(found, track=-1) for found in people] for people in frames]
     return tracklets_from_detections(frames, len(joints.columns), view.fps)
 
 
