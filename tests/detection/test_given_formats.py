@@ -11,6 +11,7 @@ from epipose.detection.clip_of_poses import clip_of_poses
 from epipose.detection.precomputed import read_keypoints
 from epipose.skeletons import BLAZEPOSE33, COCO17, COCO_WHOLEBODY133, HALPE26, OPENPOSE18
 from tests.helpers import keypoint_files as written
+from tests.helpers.keypoint_checks import keypoint_checks
 
 CLIP = Clip(tuple(View(name, Path(f"{name}.mp4"), 640, 480, 8, 25.0) for name in ("cam1", "cam2")), 8, 25.0)
 SIDED = ("Nose", "LShoulder", "RShoulder", "LHip", "RHip", "LKnee", "RKnee")
@@ -76,6 +77,13 @@ def test_formats_by_view(tmp_path, write, skeleton):
     counted_from_1 = write in (mmpose, coco)
     assert [note for note in found.notes if "counted from 1" in note] == list(found.notes)[: int(counted_from_1)]
     assert len(found.notes) == int(counted_from_1)
+
+
+def test_every_format_to_a_thousandth_of_a_pixel(tmp_path):
+    pytest.importorskip("tables")
+    checks = list(keypoint_checks(tmp_path))
+    assert len({check.format for check in checks}) == 12
+    assert max(check.error_px for check in checks) < 1e-3
 
 
 def test_halpe_of_face_and_hands(tmp_path):
