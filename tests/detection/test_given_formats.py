@@ -11,6 +11,7 @@ from epipose.detection.clip_of_poses import clip_of_poses
 from epipose.detection.precomputed import read_keypoints
 from epipose.skeletons import BLAZEPOSE33, COCO17, COCO_WHOLEBODY133, HALPE26, OPENPOSE18
 from tests.helpers import keypoint_files as written
+from tests.helpers.keypoint_checks import keypoint_checks
 
 CLIP = Clip(tuple(View(name, Path(f"{name}.mp4"), 640, 480, 8, 25.0) for name in ("cam1", "cam2")), 8, 25.0)
 SIDED = ("Nose", "LShoulder", "RShoulder", "LHip", "RHip", "LKnee", "RKnee")
@@ -76,6 +77,13 @@ def test_formats_by_view(tmp_path, write, skeleton):
     counted_from_1 = write in (mmpose, coco)
     assert [note for note in found.notes if "counted from 1" in note] == list(found.notes)[: int(counted_from_1)]
     assert len(found.notes) == int(counted_from_1)
+
+
+def test_every_format_to_a_thousandth_of_a_pixel(tmp_path):
+    pytest.importorskip("tables")
+    checks = list(keypoint_checks(tmp_path))
+    assert len({check.format for check in checks}) == 12
+    assert max(check.error_px for check in checks) < 1e-3
 
 
 def test_halpe_of_face_and_hands(tmp_path):
@@ -147,6 +155,17 @@ def test_individuals_keep_their_tracks(tmp_path):
             np.testing.assert_allclose(found.xy[view, :, person], arrays[name][:, who, :, :2], atol=1e-3)
 
 
+def test_numbers_that_are_no_tracks_are_linked_by_nearness(tmp_path):
+    """AlphaPose without tracking gives everybody the number 0."""
+    for view in CLIP.names:
+        people = [[a, b][:: 1 if k % 2 else -1] for k, ((a,), (b,)) in enumerate(
+            zip(written.walking(17, 8), written.walking(17, 8, x=400.0), strict=True))]  # fmt: skip
+        written.alphapose(tmp_path / view / "alphapose-results.json", people, tracks=(0, 0))
+    found = read_keypoints(tmp_path, CLIP).poses
+    assert found.xy.shape[2] == 2
+    assert found.xy[:, :, :, 0, 0].diff(dim=1).eq(2).all()
+
+
 def test_of_several_files_of_a_view_one_is_taken_and_that_is_said(tmp_path):
     pytest.importorskip("pandas")
     tables(tmp_path)
@@ -216,6 +235,21 @@ def test_clip_of_poses_alone(tmp_path):
     assert_walk(read_keypoints(tmp_path, clip).poses, 26)
     sizes = [(view.width, view.height) for view in clip_of_poses(tmp_path, [(640, 480), (800, 600)], 60.0).views]
     assert sizes == [(640, 480), (800, 600)]
+
+
+def test_a_whole_project_of_pose2sim(tmp_path):
+    """Poses before and after synchronisation, other files beside them: the first are taken, and that is said."""
+    both(pose2sim, 26, tmp_path)
+    for view in CLIP.names:
+        written.openpose(tmp_path / "pose-sync" / f"{view}_json", written.walking(26, 8, x=9), stem=view)
+    trc = written.sports2d(tmp_path / "pose-3d" / "walk.trc", np.ones((2, 7, 2)), SIDED)
+    trc.write_text(trc.read_text().replace("\tpx\t", "\tm\t"))
+    written.write(tmp_path / "calibration" / "notes.json", {"a": 1})
+    clip = clip_of_poses(tmp_path, [(640, 480)], 60.0)
+    assert clip.names == CLIP.names
+    found = read_keypoints(tmp_path, clip)
+    assert_walk(found.poses, 26)
+    assert "in pose/cam1_json/cam1_000000.json was taken, not OpenPose JSON in pose-sync/cam1_json/" in found.notes[0]
 
 
 @pytest.mark.parametrize(

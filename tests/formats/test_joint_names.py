@@ -10,7 +10,7 @@ SPELLINGS = {
     "left_shoulder": ["LShoulder", "left shoulder", "shoulder_l", "Left-Shoulder", "LEFT_SHOULDER", "lshoulder",
                       "L.Shoulder", "leftShoulder", "shoulderL", "ShoulderLeft", "left_shoulder", "shoulder.L",
                       "LEFTSHOULDER"],
-    "right_knee": ["RKnee", "Right-Knee", "knee_r", "R_Knee", "rightknee", "KneeRight", "right knee joint"],
+    "right_knee": ["RKnee", "RKne", "Right-Knee", "knee_r", "R_Knee", "rightknee", "KneeRight", "right knee joint"],
     "left_big_toe": ["LBigToe", "left_big_toe", "left_foot_index", "BigToe_L", "Lhallux"],
     "right_small_toe": ["RSmallToe", "right_small_toe", "RightLittleToe"],
     "left_eye_inner": ["left_eye_inner", "LeftEyeInner", "left_inner_eye"],

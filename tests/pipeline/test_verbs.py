@@ -143,7 +143,7 @@ def test_keypoints_of_others_are_synchronised(seen: DetectedClip, footage: Path,
     clip = epipose.load_clip(footage)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("epipose.pipeline.detect.detector_named", lambda name, *_: Dots())
-        keypoints = keypoints_in(clip, DetectOptions())
+        keypoints = keypoints_in(clip, DetectOptions()).poses
     assert torch.equal(epipose.synchronise(clip, keypoints, sync="none").keypoints.xy, seen.keypoints.xy)
     late = epipose.synchronise(clip, keypoints, offsets=[0, 0.2, 0, 0])
     late.save(tmp_path)

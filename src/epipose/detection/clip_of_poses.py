@@ -23,7 +23,7 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
         names, counts = list(poses.views), [poses.xy.shape[1]] * len(poses.views)
         stated_sizes, stated_fps = [None] * len(names), None
     else:
-        series = _one_program(keypoint_series(path))
+        series = _one_of_each(keypoint_series(path), path)
         names = series_label(series)
         order = sorted(range(len(names)), key=lambda k: names[k])
         series, names = [series[k] for k in order], [names[k] for k in order]
@@ -59,8 +59,16 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
     return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
 
 
-def _one_program(series: list[Series]) -> list[Series]:
-    """The series of the program that wrote most of them, the first of FORMATS where several did."""
+def _one_of_each(series: list[Series], path: Path) -> list[Series]:
+    """The series of the program that wrote most of them, the first of FORMATS where several did.
+
+    Where they lie in several folders by the same names (Pose2Sim's ``pose`` and ``pose-sync``), those of the first.
+    """
     programs = [one.file.program for one in series if one.file.program]
     best = max(set(programs), key=lambda program: (programs.count(program), -FORMATS.index(program)))
-    return [one for one in series if one.file.program in (best, "")]
+    kept = [one for one in series if one.file.program in (best, "")]
+    names = [one.labels[:-2] for one in kept]
+    if len(set(names)) == len(names) or path.is_file():
+        return kept
+    first = kept[0].source.relative_to(path).parts[0]
+    return [one for one in kept if one.source.relative_to(path).parts[0] == first]

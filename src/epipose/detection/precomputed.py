@@ -18,7 +18,7 @@ import numpy as np
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection
 from epipose.detection.given_joints import FileJoints, check_skeleton, joints_of, score_scale
-from epipose.detection.tracklets import Tracklet, link_detections, stack_tracklets, tracklets_from_detections
+from epipose.detection.tracklets import Tracklet, stack_tracklets, tracklets_from_detections
 from epipose.errors import InputError, NoPersonError
 from epipose.formats.image_names import first_frame, view_in
 from epipose.formats.joint_map import read_joint_map
@@ -106,12 +106,16 @@ def _by_view(series: list[Series], views: Sequence[str], path: Path) -> tuple[li
         ranked = [one for _, one in sorted(found, key=lambda pair: pair[0])]
         chosen.append(ranked[0])
         if len(ranked) > 1:
-            left = ", ".join(f"{one.file.program} in {one.source.name}" for one in ranked[1:])
+            taken, *left = (f"{one.file.program} in {_below(one.source, path)}" for one in ranked)
             notes.append(
-                f"View {view}: {ranked[0].file.program} in {ranked[0].source.name} was taken, not {left}. To have it "
-                "otherwise, give a folder with the others alone."
+                f"View {view}: {taken} was taken, not {', '.join(left)}. To have it otherwise, give a folder with the "
+                "others alone."
             )
     return chosen, notes
+
+
+def _below(file: Path, path: Path) -> str:
+    return file.relative_to(path).as_posix() if file != path else file.name
 
 
 def _first_frames(series: Sequence[Series], frames: Sequence[int]) -> tuple[list[int], list[str]]:
@@ -126,15 +130,18 @@ def _first_frames(series: Sequence[Series], frames: Sequence[int]) -> tuple[list
 
 
 def _tracklets(series: Series, view: View, first: int, joints: FileJoints, scale: float) -> list[Tracklet]:
-    """The people of a view over its frames. Who is numbered in the file keeps the number; others are linked."""
+    """The people of a view over its frames. Who is numbered in the file keeps the number; others are linked.
+
+    Numbers of which one stands twice in an image are none: AlphaPose gives everybody 0 where it does not track.
+    """
     size = np.array([view.width, view.height]) if series.file.normalised else None
     numbers: dict[str, int] = {}
     frames = [
         [_detection(person, joints.columns, scale, size, numbers) for person in _people(series.images, first + frame)]
         for frame in range(view.frames)
     ]
-    if any(found.track < 0 for people in frames for found in people):
-        frames = link_detections(frames)
+    if any(len({found.track for found in people}) < len(people) for people in frames):
+        frames = [[replace(found, track=-1) for found in people] for people in frames]
     return tracklets_from_detections(frames, len(joints.columns), view.fps)
 
 

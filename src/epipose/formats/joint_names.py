@@ -15,12 +15,12 @@ from epipose.skeletons import SKELETONS
 
 # name without side -> spellings of it, each as its words in order, joined
 _SPELLINGS = {
-    "shoulder": "shoulder shoulderjoint",
-    "elbow": "elbow elbowjoint",
-    "wrist": "wrist wristjoint",
+    "shoulder": "shoulder shoulderjoint shldr sho",
+    "elbow": "elbow elbowjoint elb",
+    "wrist": "wrist wristjoint wri",
     "hip": "hip hipjoint",
-    "knee": "knee kneejoint",
-    "ankle": "ankle anklejoint",
+    "knee": "knee kneejoint kne",
+    "ankle": "ankle anklejoint ank",
     "heel": "heel calcaneus",
     "big_toe": "bigtoe toebig hallux greattoe footindex toe1",
     "small_toe": "smalltoe toesmall littletoe pinkytoe toe5",

@@ -96,7 +96,7 @@ def is_npz(path: Path) -> bool:
     if path.is_dir():
         return False
     if not path.exists():
-        raise InputError(f"There is no file or folder {path}. These formats are read: {READ}.")
+        raise InputError(f"There is no file {path}, nor a folder. These formats are read: {READ}.")
     with path.open("rb") as file:
         return file.read(2) == b"PK"
 
@@ -107,7 +107,7 @@ def keypoint_series(path: Path) -> list[Series]:
     Raises InputError, with the formats that are read, where there is none; DamagedFileError for a damaged file.
     """
     if not path.exists():
-        raise InputError(f"There is no file or folder {path}; expected {_EXPECTED}.")
+        raise InputError(f"There is no file {path}, nor a folder; expected {_EXPECTED}.")
     files = list(_candidates(path))
     listed = _listed(files) if path.is_dir() else {}
     found: dict[tuple[str, ...], Series] = {}

@@ -75,7 +75,10 @@ class KeypointFile:
 
 
 def person_of(values: Sequence[object] | np.ndarray, track: object = None, scores: object = None) -> PersonKeypoints:
-    """A person from rows x, y (, score); NaN is a missing joint. Raises ValueError for what are no such numbers."""
+    """A person from rows x, y (, score); NaN is a missing joint, and the track -1 is none.
+
+    Raises ValueError for what are no such numbers.
+    """
     table = np.asarray(values, np.float64)
     if table.ndim != 2 or table.shape[1] < 2:
         raise ValueError(f"a person is an array of shape {table.shape}, expected a row x, y, score for every joint")
@@ -87,7 +90,7 @@ def person_of(values: Sequence[object] | np.ndarray, track: object = None, score
             raise ValueError(f"a person has {len(table)} joints and {len(score)} scores")
     seen = np.isfinite(table[:, :2]).all(1) & np.isfinite(score) & (score > 0)
     xy = np.where(seen[:, None], table[:, :2], 0.0)
-    return PersonKeypoints(xy, np.where(seen, score, 0.0), None if track is None else str(track))
+    return PersonKeypoints(xy, np.where(seen, score, 0.0), None if track in (None, -1) else str(track))
 
 
 def person_of_flat(numbers: Sequence[object], track: object = None) -> PersonKeypoints:

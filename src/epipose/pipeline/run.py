@@ -37,7 +37,7 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
 
     options = with_changes(options, changes)
     detection = DetectOptions(**{each.name: getattr(options, each.name) for each in fields(DetectOptions)})
-    if not sources and options.network != "none":
+    if not sources and options.poses is not None and options.network != "none":
         raise InputError(
             "A network learns from images, and there are 2D poses alone. Give the videos too, or --network none, which "
             "stops after the labels."
