@@ -93,10 +93,11 @@ def axis_and_angle(
         -1,
     )
     angle = np.arctan2(np.linalg.norm(v, axis=-1), np.trace(R, axis1=-2, axis2=-1) - 1)
-    # At half a circle v vanishes; there the axis is the largest column of R + 1.
-    columns = np.moveaxis(R + np.eye(3), -1, -2)
-    largest = np.linalg.norm(columns, axis=-1).argmax(-1)[..., None, None]
-    half = np.take_along_axis(columns, largest, -2)[..., 0, :]
+    # At half a circle v vanishes; near it the axis is the largest column of what is symmetric in R, its sign that of v.
+    symmetric = (R + np.swapaxes(R, -1, -2)) / 2 - np.cos(angle)[..., None, None] * np.eye(3)
+    largest = np.linalg.norm(symmetric, axis=-2).argmax(-1)[..., None, None]
+    half = np.take_along_axis(symmetric, largest, -1)[..., 0]
+    half = half * np.where((half * v).sum(-1, keepdims=True) < 0, -1.0, 1.0)
     axis = np.where(angle[..., None] < 3.1, np.where(angle[..., None] < 1e-9, [1.0, 0, 0], v), half)
     return axis, np.asarray(angle)
 
