@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -132,9 +133,13 @@ def test_what_rests_on_other_poses_or_cameras_is_taken_away(footage, walk):
     assert run("label", walk) == 2
 
 
-def test_lengths_for_known_cameras_are_refused(footage, walk, capsys):
-    assert run("calibrate", walk, "--known-rig", footage / "known.json", "--height", "1.8") == 2
-    assert "leave out --height" in capsys.readouterr().err
+def test_lengths_scale_known_cameras_that_are_not_metric_and_are_refused_for_others(footage, walk, tmp_path, capsys):
+    assert run("calibrate", walk, "--known-rig", footage / "known.json", "--height", "1.8") == 0
+    assert Rig.load(walk / "rig.json").metric
+    replace(small_rig(), metric=True).save(tmp_path / "metric.json")
+    assert run("calibrate", walk, "--known-rig", tmp_path / "metric.json", "--height", "1.8") == 2
+    assert "Leave out --height" in capsys.readouterr().err
+    assert run("calibrate", walk, "--known-rig", tmp_path / "metric.json") == 0
 
 
 def test_rejected_cameras_are_written_but_not_used_unless_forced(footage, walk, rejected, capsys):

@@ -58,8 +58,8 @@ def calibrate(
     format in `epipose.formats.cameras`; without them focal lengths and distortion are estimated. ``known_rig``: cameras
     that are known, extrinsics too, which are only checked; where they are not metric, the lengths in ``options`` scale
     them. ``changes`` are fields of `CalibrateOptions` by name, such as ``height=1.82`` (metres; makes the result metric;
-    of several clips, the subject's of the first one). Raises
-    CalibrationError where the views share too little, InputError for what does not fit the clip.
+    of several clips, the subject's of the first one). Raises CalibrationError where the views share too little,
+    InputError for what does not fit the clip.
     """
     options = with_changes(options, changes)
     check_sources(options, intrinsics, known_rig)
@@ -160,5 +160,5 @@ def _check_not_scaled(rig: Rig, options: CalibrateOptions) -> None:
     if rig.metric and (options.height is not None or options.bone or options.camera_distance):
         raise InputError(
             "The known rig is metric: its lengths are metres already, and another length could only contradict it. Leave "
-            'out --height, --bone and --camera-distance, or set "metric" to false in the rig\'s file to scale it anew.'
+            'out --height, --bone and --camera-distance; to scale it anew, give it as a rig.json with "metric": false.'
         )

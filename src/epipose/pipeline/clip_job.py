@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -136,11 +136,17 @@ def _inputs(job: ClipJob) -> str:
 
     Videos are not read for it; the record of detection, which reads them, decides whether they have changed.
     """
-    given = [path for path in (job.options.intrinsics, job.options.known_rig) if path is not None and path.is_file()]
-    read = [*job.sources, *([job.options.poses] if job.options.poses is not None else [])]
-    files = [file for path in read for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
-    looks = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if job.out not in file.parents]
-    return f"{fingerprint(given)} {json.dumps(looks)}"
+    options = job.options
+    given = [path for path in (options.intrinsics, options.known_rig) if path is not None]
+    read = [*job.sources, *([options.poses] if options.poses is not None else [])]
+    files = [file for file in _files_of(read) if job.out not in file.parents]
+    looks = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return f"{fingerprint(_files_of(given))} {json.dumps(looks)}"
+
+
+def _files_of(paths: Sequence[Path]) -> list[Path]:
+    """The files among paths, and those in folders at any depth."""
+    return [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()]
 
 
 @contextmanager
