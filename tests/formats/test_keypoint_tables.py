@@ -116,3 +116,18 @@ def test_markers_in_metres_are_no_keypoints(tmp_path):
     path = written.sports2d(tmp_path / "a_m_person00.trc", np.ones((2, 7, 2)), SIDED)
     path.write_text(path.read_text().replace("\tpx\t", "\tm\t"))
     assert read_keypoint_file(path) is None
+
+
+def test_a_project_of_sleap_is_to_be_exported(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.slp", "w") as file:
+        file["instances"], file["tracks_json"] = np.zeros(1), np.zeros(1)
+    with pytest.raises(EpiposeError, match=r"SLEAP project .*Export its tracks"):
+        keypoint_series(tmp_path / "a.slp")
+
+
+def test_of_a_table_in_csv_and_hdf5_the_csv_is_enough(tmp_path):
+    pytest.importorskip("pandas")
+    written.deeplabcut(tmp_path / "aDLC.csv", np.ones((3, 1, 7, 3)), SIDED)
+    (tmp_path / "aDLC.h5").write_bytes(b"\x89HDF damaged")
+    assert only(tmp_path).source.suffix == ".csv"

@@ -129,13 +129,18 @@ def keypoint_series(path: Path) -> list[Series]:
 
 
 def _candidates(path: Path) -> Iterator[Path]:
-    """The file itself, or the files of a folder and those below it that may hold keypoints, sorted."""
+    """The file itself, or the files of a folder and those below it that may hold keypoints, sorted.
+
+    DeepLabCut writes the same table as CSV and HDF5: the CSV is enough.
+    """
     if path.is_file():
         yield path
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
-        yield from (Path(folder, name) for name in sorted(names) if Path(name).suffix.lower() in _SUFFIXES)
+        files = [Path(folder, name) for name in sorted(names) if Path(name).suffix.lower() in _SUFFIXES]
+        twice = {file.with_suffix(".h5") for file in files if file.suffix == ".csv"}
+        yield from (file for file in files if file not in twice)
 
 
 def _listed(files: Iterable[Path]) -> dict[int | str, ListedImage]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from epipose.errors import InputError
 from epipose.formats.keypoints import ImageKeypoints, KeypointFile, person_of
 
 PROGRAM = "SLEAP analysis"
@@ -20,7 +21,15 @@ _AXES = ("frame", "track", "node", "xy")
 
 
 def parse_sleap(file: Any) -> KeypointFile | None:
-    """The tracks of an open HDF5 file; None for a file of another kind, ValueError for arrays that do not fit."""
+    """The tracks of an open HDF5 file; None for a file of another kind, ValueError for arrays that do not fit.
+
+    Raises InputError for a SLEAP project, whose labels are not exported.
+    """
+    if "instances" in file and "tracks_json" in file:
+        raise InputError(
+            f"{file.filename} is a SLEAP project (.slp). Export its tracks for analysis as HDF5, in SLEAP's menu or by "
+            "sleap-convert --format analysis, and give that file."
+        )
     if "tracks" not in file:
         return None
     names = file["node_names"][()] if "node_names" in file else ()
