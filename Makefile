@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-fast lint docs format clean
+.PHONY: demo test test-fast lint docs format oracles clean
 
 demo: .venv/ready  ## the whole path on real footage; writes demo/report.html
 	$(BIN)/python -m benchmarks.demo --out demo
@@ -35,6 +35,21 @@ docs: .venv/ready  ## whether tables, links and code blocks of the documents are
 	$(BIN)/python -m benchmarks.docs.errors --check
 	$(BIN)/python -m pytest tests/docs
 
+# OpenSim, Pose2Sim, Blender and other programs that read our files: 4 GB, in environments of their own.
+ORACLES_PYTHON ?= python3.11
+
+oracles: .venv/ready .oracles/ready  ## files for other programs, read by these; writes benchmarks/results/formats.json
+	$(BIN)/python -m benchmarks.formats.oracles --oracles .oracles --clip demo/full
+
+.oracles/ready: benchmarks/formats/oracles.txt benchmarks/formats/blender.txt
+	$(ORACLES_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Blender as a module needs Python 3.11, this is " + sys.version)'
+	$(ORACLES_PYTHON) -m venv .oracles/main
+	.oracles/main/bin/python -m pip install --quiet --requirement benchmarks/formats/oracles.txt
+	.oracles/main/bin/python -m pip install --quiet --no-deps pose2sim==0.10.49
+	$(ORACLES_PYTHON) -m venv .oracles/blender
+	.oracles/blender/bin/python -m pip install --quiet --requirement benchmarks/formats/blender.txt
+	touch $@
+
 format: .venv/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -47,4 +62,4 @@ format: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .oracles demo
