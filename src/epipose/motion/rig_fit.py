@@ -28,7 +28,7 @@ _STAY = 1e-4
 _STAY_OF = {"Spine": 1e-2, "Chest": 1e-2, "Head": 3e-4}
 _FILLED_WEIGHT = 1e-3  # of a joint that was interpolated
 _FACE_WEIGHT = 1.0  # of all joints of the face together: their errors are one
-_WEIGHT = {"heel": 0.1, "thumb": 0.1, "index": 0.4, "pinky": 0.4}
+_WEIGHT = {"heel": 0.1, "thumb": 0.1, "index": 0.4, "pinky": 0.4, "spine": 0.3}
 _FRAMES_AT_ONCE = 256
 
 
@@ -107,9 +107,9 @@ def _sites(body: BodyPoints, axes: Float64[np.ndarray, "frame joint 3 3"]) -> tu
 
 
 def _site_weights(sites: tuple[Site, ...]) -> Float64[np.ndarray, " site"]:
-    """Weight of each point: what is fixed to a head, hand or foot counts less than the joints that carry it."""
+    """Weight of each point: what is fixed to a head, hand or foot, and a bent spine, count less than the limbs' joints."""
     face = [site.joint == "Head" and bool(site.offset.any()) for site in sites]
-    bare = [site.label.partition("_")[2] for site in sites]
+    bare = [site.label.removeprefix("left_").removeprefix("right_") for site in sites]
     return np.array(
         [_FACE_WEIGHT / sum(face) if own else _WEIGHT.get(name, 1.0) for own, name in zip(face, bare, strict=True)]
     )
