@@ -2,6 +2,8 @@
 
 `motion_files` finds what a folder holds and `read_motion` reads it, by suffix: CMU's ASF/AMC, DeepMimic's JSON, BVH
 and packed motions.
+
+`rig_fit` goes the other way, from joints of any skeleton to rotations of a humanoid rig (humanoid.py), for animation.
 """
 
 from __future__ import annotations
