@@ -73,7 +73,7 @@ def measured(oracles: Path, clip: Path) -> dict[str, Any]:
     """Rows of everything that is written and read, and the quoted numbers."""
     python, blender = python_of(oracles, "main"), python_of(oracles, "blender")
     labels = labels_of_clip(clip)
-    tools = dict.fromkeys(("aniposelib", "pose2sim", "caliscope"), python)
+    tools: dict[str, Path] = dict.fromkeys(("aniposelib", "pose2sim", "caliscope"), python)
     motion = dict[str, float]()
 
     def joint_angles() -> Iterator[Row]:
