@@ -6,6 +6,7 @@ takes what is done from its record. The summary is written anew after every clip
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 from collections.abc import Generator, Sequence
@@ -68,12 +69,16 @@ def _options_of(clip: FoundClip, options: RunOptions) -> RunOptions:
     if options.poses is not None:
         if not options.poses.is_dir():
             raise InputError(
-                f"--poses {options.poses} is no folder; of a batch it holds a folder or an npz for every clip, under the "
+                f"--poses {options.poses} is no folder; of a batch it holds a folder or a file for every clip, under the "
                 "clip's name."
             )
         own = options.poses.resolve() / clip.name
-        paths["poses"] = own if own.is_dir() else own.with_name(f"{own.name}.npz")
-    return replace(options, **paths)
+        files = [path for path in sorted(own.parent.glob(f"{glob.escape(own.name)}.*")) if path.is_file()]
+        paths["poses"] = own if own.is_dir() or not files else files[0]
+    joints = options.joints
+    if joints is not None and Path(joints).is_file():
+        joints = str(Path(joints).resolve())
+    return replace(options, **paths, joints=joints)
 
 
 def _in_order(work: Sequence[ClipJob], outcomes: dict[str, ClipOutcome]) -> tuple[ClipOutcome, ...]:
