@@ -62,13 +62,14 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
 def _one_of_each(series: list[Series], path: Path) -> list[Series]:
     """The series of the program that wrote most of them, the first of FORMATS where several did.
 
-    Where they lie in several folders by the same names (Pose2Sim's ``pose`` and ``pose-sync``), those of the first.
+    Of the folders of a Pose2Sim project (``pose``, ``pose-sync``, ``pose-associated``), those of the first.
     """
     programs = [one.file.program for one in series if one.file.program]
     best = max(set(programs), key=lambda program: (programs.count(program), -FORMATS.index(program)))
     kept = [one for one in series if one.file.program in (best, "")]
-    names = [one.labels[:-2] for one in kept]
-    if len(set(names)) == len(names) or path.is_file():
+    if path.is_file():
         return kept
-    first = kept[0].source.relative_to(path).parts[0]
-    return [one for one in kept if one.source.relative_to(path).parts[0] == first]
+    folders: dict[str, list[Series]] = {}
+    for one in kept:
+        folders.setdefault(one.source.relative_to(path).parts[0], []).append(one)
+    return folders["pose"] if "pose" in folders and all(name.startswith("pose") for name in folders) else kept
