@@ -122,14 +122,33 @@ def simulation(result: Result) -> str:
     """Every method at every noise: medians over the seeds."""
     rows = []
     for row in result["simulation"]["table"]:
-        noise = f"{row['amount']:g} px + 3 %" if row["noise"] == "simple" else f"detector x {row['amount']:g}"
-        case = noise if row["walks"] else f"{noise}, as captured"
-        case = case if row["rigs"] == "h36m" else f"{case}, drawn rigs"
         columns = _ERRORS | {"rotation_deg_median": 3, "label_gap_mm": 2, "cpu_seconds": 1}
         errors = [number(row[key], digits) for key, digits in columns.items()]
-        rows.append([f"{case}: {row['method']}", f"{row['found']} of {row['clips']}", *errors])
+        rows.append([f"{_case(row)}: {row['method']}", f"{row['found']} of {row['clips']}", *errors])
     headers = ("noise: method", "clips with cameras", *_ERROR_HEADERS, "labels, added by the cameras mm", "CPU seconds")
     return markdown(headers, rows)
+
+
+def beside(result: Result, rival: str) -> str:
+    """Our errors and CPU seconds beside those of another method, in every case that both were run on."""
+    both = ("epipose", rival)
+    cases = {f"sample, BlazePose {detector}": methods for detector, methods in result["sample"].items()}
+    for row in result["simulation"]["table"]:
+        cases.setdefault(f"simulated, {_case(row)}", {})[row["method"]] = row
+    columns = {"rotation_deg_median": 3, "rotation_deg_max": 2, "center_mm_mean": 1, "cpu_seconds": 1}
+    rows = [
+        [case, *(" / ".join(number(methods[name][key], digits) for name in both) for key, digits in columns.items())]
+        for case, methods in sorted(cases.items())
+        if methods.keys() >= set(both)
+    ]
+    return markdown((f"epipose / {rival}", *_ERROR_HEADERS[:3], "CPU seconds"), rows)
+
+
+def _case(row: Result) -> str:
+    """Noise, motion and rigs of a row of the simulation, in words."""
+    noise = f"{row['amount']:g} px + 3 %" if row["noise"] == "simple" else f"detector x {row['amount']:g}"
+    case = noise if row["walks"] else f"{noise}, as captured"
+    return case if row["rigs"] == "h36m" else f"{case}, drawn rigs"
 
 
 def sample(result: Result) -> str:

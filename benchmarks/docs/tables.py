@@ -44,6 +44,7 @@ _PAGES = (
     "README.md",
     "docs/architecture.md",
     "docs/benchmarks.md",
+    "docs/comparison.md",
     "docs/datasets.md",
     "docs/detectors.md",
     "docs/formats.md",
@@ -272,6 +273,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "geometry_pooled": _of("geometry", rig_tables.pooled),
     "geometry_hopeless": _of("geometry", rig_tables.hopeless),
     "geometry_speed": _of("geometry", geometry_tables.speed),
+    "beside_caliscope": _of("geometry", lambda found: geometry_tables.beside(found, "caliscope")),
 }
 
 if __name__ == "__main__":
