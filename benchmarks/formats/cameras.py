@@ -5,7 +5,7 @@ and COLMAP's are checked in this process; aniposelib, Pose2Sim and Caliscope by 
 (oracle_readers/project_cameras.py). Vicon's and Qualisys' own programs cannot be had: their files are read by Pose2Sim,
 whose converters were written against such files of laboratories, and by our own readers.
 
-    python -m benchmarks.formats.cameras [--python PYTHON]...
+    python -m benchmarks.formats.cameras [--aniposelib PYTHON] [--pose2sim PYTHON] [--caliscope PYTHON]
 """
 
 from __future__ import annotations

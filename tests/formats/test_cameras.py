@@ -1,6 +1,8 @@
 """Camera files told apart by their content, and what people report about them."""
 
+import contextlib
 import json
+from random import Random
 
 import pytest
 import torch
@@ -140,3 +142,20 @@ def test_the_same_cameras_from_metres_and_millimetres(tmp_path):
     assert millimetres.rig.metric
     assert "taken as metres" in metres.notes[0]
     assert "taken as millimetres" in millimetres.notes[0]
+
+
+@pytest.mark.parametrize("kind", list(FORMATS))
+def test_damaged_files_are_reported_whatever_the_damage(tmp_path, kind):
+    path = write_all(tmp_path)[kind]
+    random = Random(0)
+    for file in files_of(path):
+        whole = file.read_text()
+        for _ in range(20):
+            at = random.randrange(len(whole))
+            damage = random.choice(["", "nan", "1e400", "[", '"', "<", "\n", "-1", whole[at:][::-1]])
+            rest = whole[at + random.randrange(8) :] if random.random() < 0.7 else ""
+            file.write_text(whole[:at] + damage + rest)
+            with contextlib.suppress(EpiposeError):  # any other exception fails
+                read_cameras(path, poses=True)
+        file.write_text(whole)
+    assert len(read_cameras(path, poses=True).rig.names) == 4

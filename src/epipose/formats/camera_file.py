@@ -23,6 +23,7 @@ UNKNOWN_SIZE = (0, 0)
 _METRES_UP_TO, _FROM = 100.0, 0.1  # the largest distance between two cameras that is taken as metres, and the smallest
 _MILLIMETRES_UP_TO = 1000 * _METRES_UP_TO
 _ROTATION_TOLERANCE = 1e-3  # of R R^T, for files with few digits
+_LARGEST_SIDE = 100_000  # pixels
 _GRID = 33  # points along each side of an image
 
 
@@ -69,12 +70,20 @@ def camera_of(
     R, t = (torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)) if pose is None else pose
     if float((R @ R.mT - torch.eye(3)).abs().max()) > _ROTATION_TOLERANCE or torch.linalg.det(R) < 0:
         raise DamagedFileError(f"{where}: the rotation is no rotation matrix: {R.tolist()}.")
-    shown = torch.tensor([round(side) for side in size or UNKNOWN_SIZE])
+    sides = numbers(f"{where}, image size", list(size or UNKNOWN_SIZE), (2,))
+    if bool((sides < 0).any()) or bool((sides > _LARGEST_SIDE).any()):
+        raise DamagedFileError(f"{where}: the image size is {sides.tolist()}; expected width and height in pixels.")
+    shown = sides.round().long()
     return Camera(matrix, coefficients(f"{where}, distortion", distortion, fisheye), R, t, shown, torch.tensor(fisheye))
 
 
 def file_of(format: str, cameras: Mapping[str, Camera], world: World | None, notes: Sequence[str] = ()) -> CameraFile:
-    """The cameras of a file by name; poses are made metres and a note says how, unless ``world`` is None: no poses."""
+    """The cameras of a file by name; poses are made metres and a note says how, unless ``world`` is None: no poses.
+
+    Raises DamagedFileError where there are no cameras.
+    """
+    if not cameras:
+        raise DamagedFileError(f"A file was taken for {format}, and it names no cameras. Write it again.")
     rig = Rig(tuple(cameras), stack_cameras(list(cameras.values())))
     if world is None:
         return CameraFile(rig, format, tuple(notes))

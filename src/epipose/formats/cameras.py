@@ -18,7 +18,8 @@ from epipose.formats.calibration_toml import is_calibration_toml, read_calibrati
 from epipose.formats.camera_file import CameraFile
 from epipose.formats.colmap import model_folder, read_colmap
 from epipose.formats.easymocap import is_easymocap, read_easymocap
-from epipose.formats.opencv_storage import is_one_camera, read_opencv, read_storage
+from epipose.formats.file_storage import read_storage
+from epipose.formats.opencv_storage import is_one_camera, read_opencv
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.vicon import ROOT as VICON_ROOT
 from epipose.formats.vicon import read_vicon

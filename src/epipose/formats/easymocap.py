@@ -14,7 +14,8 @@ from pathlib import Path
 from epipose.camera import Camera, Rig
 from epipose.errors import DamagedFileError
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, missing_poses
-from epipose.formats.opencv_storage import flat, matrix_lines, read_storage, rotation_of, vector_of
+from epipose.formats.file_storage import read_storage
+from epipose.formats.opencv_storage import flat, matrix_lines, rotation_of, vector_of
 from epipose.formats.rotations import rotation_vector_from_matrix
 from epipose.io.files import AnyPath, replacing_folder
 

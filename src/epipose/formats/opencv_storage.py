@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from torch import Tensor
 from epipose.camera import Camera, Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, missing_poses
+from epipose.formats.file_storage import read_storage
 from epipose.formats.rotations import matrix_from_rotation_vector
 from epipose.io.files import AnyPath, replacing
 
@@ -34,26 +35,6 @@ _SIZE = ("image_size", "imageSize", "image_Size", "size")
 _MODEL = ("distortion_model", "camera_model", "model")
 _FISHEYE = ("fisheye", "equidistant", "kannala-brandt", "kannala_brandt", "kb4")
 _UNITS = ("m", "mm", "nominal")
-
-
-def read_storage(path: AnyPath) -> Mapping[str, object]:
-    """What a FileStorage file holds, matrices as lists of rows; raises DamagedFileError for what is none."""
-    import cv2
-
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if not text.lstrip().startswith(("%YAML", "<", "{")):
-            text = f"%YAML:1.0\n---\n{text}"  # as ROS writes it
-        storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
-        root = storage.root()
-        keys = root.keys()
-        return {key: _value(root.getNode(key)) for key in keys}
-    except Exception as error:  # OpenCV's parser raises several types, its own and Python's
-        raise DamagedFileError(
-            f"{path} cannot be read as a file of OpenCV's FileStorage ({str(error).strip()[:120]}). Write it again or "
-            "give another file."
-        ) from error
 
 
 def is_one_camera(content: Mapping[str, object]) -> bool:
@@ -81,7 +62,7 @@ def read_opencv(paths: Sequence[AnyPath], poses: bool = False) -> CameraFile:
         world = World(unit if unit in _UNITS else None, content.get("upright") == 1)  # type: ignore[arg-type]
     if poses and unposed:
         raise missing_poses(Path(paths[0]), unposed, "R and T (world to camera) are read where files have them.")
-    return file_of("OpenCV's FileStorage", cameras, world if poses else None)
+    return file_of("a file of OpenCV's FileStorage", cameras, world if poses else None)
 
 
 def camera_from(where: str, content: Mapping[str, object], poses: bool) -> Camera:
@@ -158,24 +139,6 @@ def vector_of(where: str, given: object, count: int = 3) -> Float[Tensor, " coun
     if len(values) != count or not all(isinstance(value, float) for value in values):
         raise DamagedFileError(f"{where}: expected {count} numbers of a camera's pose, got {str(given)[:80]}.")
     return torch.tensor(values, dtype=torch.float64)
-
-
-def _value(node: Any) -> object:
-    """A node of a FileStorage (a cv2.FileNode) as Python's own types; numbers are floats."""
-    if node.isReal() or node.isInt():
-        return float(node.real())
-    if node.isSeq():
-        return [_value(node.at(index)) for index in range(node.size())]
-    if not node.isMap():
-        return str(node.string())
-    keys = node.keys()
-    if "data" in keys and "dt" in keys:
-        return node.mat().astype(float).tolist()
-    entries = {key: _value(node.getNode(key)) for key in keys}
-    if {"rows", "cols", "data"} <= set(keys):  # as ROS writes a matrix
-        columns, data = int(float(str(entries["cols"]))), flat(entries["data"])
-        return [data[start : start + columns] for start in range(0, len(data), max(1, columns))]
-    return entries
 
 
 def _square(given: object) -> object:

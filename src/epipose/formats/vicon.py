@@ -12,6 +12,7 @@ coefficients are fitted over the image in both directions, and what is left is s
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ ROOT = "Cameras"
 OWN = "epipose"  # NAME of the root of our files, whose cameras go by NAME; Vicon's go by DEVICEID, as their videos do
 _MM = 1000.0
 _EXACT_PX = 0.01  # below it a fit needs no more coefficients
+_FARTHEST = 10.0  # image sides between a pixel and the undistorted one
 _SAID_PX = 0.05  # from here on the difference of a fit is said
 _TAKEN_PX = 2.0  # beyond it another lens would be written, not this one
 _ROUNDS, _LONGEST_STEP = 10, 100.0  # of the search for the centre; pixels
@@ -117,6 +119,8 @@ def _camera(where: str, node: ElementTree.Element, poses: bool) -> tuple[Camera,
         return camera, 0.0
     seen = image_grid(camera)
     ideal = undistorted_by(seen, seen.new_tensor(about), seen.new_tensor(k))
+    if not len(seen) or float((ideal - seen).abs().max()) > _FARTHEST * max(size):
+        raise DamagedFileError(f"{where}: the lens about {about} with coefficients {k} is none. Export it again.")
     xy, distorted = camera.to_normalized(ideal), camera.to_normalized(seen)
     for rational in (False, True):
         distortion = fitted_distortion(xy, distorted, rational=rational)
@@ -133,11 +137,11 @@ def _lens(where: str, frame: ElementTree.Element, center: Sequence[float]) -> tu
     try:
         if newer and newer.split():
             values = [float(word) for word in newer.split()[1:]]
-            if len(values) in (2, 3, 4, 5):
+            if len(values) in (2, 3, 4, 5) and all(map(math.isfinite, values)):
                 return values[:2], (values[2:] + [0.0] * 3)[:3]
             raise ValueError
         k = [float(word) for word in (older or "").split()]
-        if len(k) <= 3:
+        if len(k) <= 3 and all(map(math.isfinite, k)):
             return list(center), (k + [0.0] * 3)[:3]
         raise ValueError
     except ValueError as error:
@@ -216,6 +220,6 @@ def _floats(where: str, node: ElementTree.Element, key: str, count: int) -> list
         values = [float(word) for word in words]
     except ValueError:
         values = []
-    if len(values) != count:
+    if len(values) != count or not all(map(math.isfinite, values)):
         raise DamagedFileError(f"{where}: {key} must be {count} numbers, got '{node.get(key)}'. Export it again.")
     return values
