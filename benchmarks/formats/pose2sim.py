@@ -16,7 +16,7 @@ import torch
 
 from benchmarks.formats.environment import python_of, versions
 from benchmarks.formats.project import project_part
-from benchmarks.formats.rivals import CASES, FIRST_SEED, FRAME_BY_FRAME, MAIN, OURS, runs_of, table_of
+from benchmarks.formats.rivals import CASES, FIRST_SEED, FRAME_BY_FRAME, MAIN, OURS, TRUTH, runs_of, table_of
 from epipose.io.files import read_json, write_json
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "pose2sim.json"
@@ -44,19 +44,26 @@ def main() -> None:
 
 
 def rivals_part(python: Path, mocap: Path, rigs: Path) -> dict[str, Any]:
-    """Every case, and the quoted numbers: medians over the clips."""
-    table, clips = list[dict[str, Any]](), list[dict[str, Any]]()
+    """Every case, printed as it comes, and the quoted numbers."""
+    clips = list[dict[str, Any]]()
     for case in CASES:
-        runs = list(runs_of(case, python, mocap, rigs))
-        table += table_of(case, runs)
-        clips += runs
-        for row in table[-len(runs[0]["methods"]) :]:
-            print({key: value if isinstance(value, str) else round(value, 3) for key, value in row.items()}, flush=True)
+        for run in runs_of(case, python, mocap, rigs):
+            print({name: round(row["error_mm"], 2) for name, row in run["methods"].items()}, flush=True)
+            clips.append(run)
+    return quoted(clips)
+
+
+def quoted(clips: list[dict[str, Any]]) -> dict[str, Any]:
+    """Tables of clips that were measured, and numbers from them: medians over the clips of a case."""
+    table = list[dict[str, Any]]()
+    for case in CASES:
+        runs = [run for run in clips if (run["views"], run["noise"]) == (case.views, case.noise)]
+        table += table_of(case, runs) if runs else []
     main_rows, many_rows = (
         {row["method"]: row for row in table if (row["views"], row["noise"]) == (views, MAIN.noise)}
         for views in (4, 16)
     )
-    rivals = [row for name, row in main_rows.items() if name not in (OURS, FRAME_BY_FRAME, "ground truth")]
+    rivals = [row for name, row in main_rows.items() if name not in (OURS, FRAME_BY_FRAME, TRUTH)]
     best = min(rivals, key=lambda row: row["error_mm"])
     ours, many = main_rows[OURS], many_rows[OURS]
     return {

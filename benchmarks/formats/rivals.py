@@ -28,7 +28,7 @@ from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
 from epipose.skeletons import H36M17
 
-OURS, FRAME_BY_FRAME = "epipose", "epipose, frame by frame"
+OURS, FRAME_BY_FRAME, TRUTH = "epipose", "epipose, frame by frame", "ground truth"
 FIRST_SEED = 5000  # seeds below 1000 are there to be tuned on
 
 
@@ -129,7 +129,7 @@ def measured(points: dict[str, Points], clip: Simulated) -> dict[str, dict[str, 
             "cpu_seconds": found.cpu_seconds,
             "step_cpu_seconds": found.step_cpu_seconds,
         }
-    return rows | {"ground truth": _row(truth, truth, common, clip.fps)}
+    return rows | {TRUTH: _row(truth, truth, common, clip.fps)}
 
 
 def _row(xyz: np.ndarray, truth: np.ndarray, common: Bool[np.ndarray, "frame joint"], fps: float) -> dict[str, float]:
