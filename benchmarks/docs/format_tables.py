@@ -21,7 +21,7 @@ def filters(result: Result) -> str:
         errors = [f"{by_motion[kind]['error_mm']:.1f}" for kind in kinds]
         jerk = fmean(by_motion[kind]["jerk_m_s3"] for kind in kinds)
         kept = [f"{100 * by_motion[kind]['speed_kept']:.0f}" for kind in kinds]
-        rows.append([text if text == "none" else f"`{text}`", *errors, f"{jerk:.0f}", *kept])
+        rows.append([text if " " in text or text == "none" else f"`{text}`", *errors, f"{jerk:.0f}", *kept])
     truth = f"{fmean(result['truth_jerk_m_s3'].values()):.0f}"
     rows.append(["the true motion", *("0" for _ in kinds), truth, *("100" for _ in kinds)])
     headers = [f"error, mm: {kinds[0]}", *kinds[1:], "jerk, m/s³", f"speed kept, %: {kinds[0]}", *kinds[1:]]

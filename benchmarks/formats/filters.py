@@ -40,6 +40,7 @@ FILTERS = (
     "butterworth:4", "butterworth:6", "butterworth:8", "butterworth:12", "savgol:9:3", "savgol:15:3", "gaussian:1.5",
     "gaussian:2.5", "median:5", "median:9",
 )  # fmt: skip
+SMOOTH = "smooth paths of label"
 FPS = 60.0
 GAPS = (3, 6, 12, 24)
 _ENDS = [H36M17.index(f"{side}_{joint}") for side in ("left", "right") for joint in ("wrist", "ankle")]
@@ -47,10 +48,11 @@ _LONGEST_S = 8.0
 
 
 class Labelled(NamedTuple):
-    """A known motion and its labels."""
+    """A known motion and its labels: every frame for itself, and on smooth paths as `label` makes them."""
 
     truth: Float[Tensor, "frame joint 3"]
     labels: Poses3D
+    smooth: Poses3D | None = None
 
 
 class Scores(NamedTuple):
@@ -80,7 +82,7 @@ def main() -> None:
             "motions": MOTIONS,
             "seeds": options.seeds,
             "truth_jerk_m_s3": {kind: round(_jerk(several[0].truth), 1) for kind, several in clips.items()},
-            "filters": {text: _by_motion(clips, text) for text in ("none", *FILTERS)},
+            "filters": {text: _by_motion(clips, text) for text in ("none", SMOOTH, *FILTERS)},
             "fill": fills([clip for several in clips.values() for clip in several]),
         },
     )
@@ -103,11 +105,18 @@ def labelled(truth: Float[Tensor, "frame joint 3"], seed: int) -> Labelled:
     noise = Noise(model=NoiseModel.load())
     xy, conf = detected(cameras, truth.expand(4, *truth.shape), FPS, noise, np.random.default_rng(seed))
     poses = Poses2D(xy[:, :, None].float(), conf[:, :, None].float(), H36M17, cameras.names)
-    return Labelled(truth, label_poses(poses, cameras))
+    return Labelled(truth, *(label_poses(poses, cameras, smooth=on) for on in (False, True)))
 
 
 def scores(clip: Labelled, text: str) -> Scores:
-    """What a filter, or "none", makes of labels and of the true paths."""
+    """What a filter, or "none", makes of labels and of the true paths.
+
+    `SMOOTH`: the labels on smooth paths; what they keep of the true speed they show themselves, errors included.
+    """
+    if text == SMOOTH:
+        assert clip.smooth is not None
+        found = fill_gaps(clip.smooth, len(clip.truth))[0].xyz[:, 0].double()
+        return Scores(_apart_mm(found, clip.truth), _jerk(found), 0.0, _kept(found, clip.truth))
     whole, _ = fill_gaps(clip.labels, len(clip.truth))  # hardly a joint is missing
     true = Poses3D(clip.truth[:, None], torch.ones(len(clip.truth), 1, len(H36M17.joints)), H36M17)
     found, alone = (_run(text, poses).xyz[:, 0].double() for poses in (whole, true))
