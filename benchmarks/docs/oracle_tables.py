@@ -20,6 +20,7 @@ _LABEL_GOALS = (
     ("label_error_over_best_triangulation", "the same, triangulations alone", 3, "<=", 0.8),
     ("label_speed_over_pose2sim", "4 cameras: times as fast as Pose2Sim's triangulation, files included", 1, ">=", 10),
     ("label_speed_over_pose2sim_16", "16 cameras: the same", 1, ">=", 30),
+    ("label_speed_over_pose2sim_16_outliers", "16 cameras, 6 px and 3 % outliers: the same", 1, ">=", 30),
     ("label_points_speed_over_pose2sim", "4 cameras: the same of the points alone", 1, ">=", 10),
     ("label_points_speed_over_pose2sim_16", "16 cameras: the same of the points alone", 1, ">=", 30),
     ("bone_std_mm", "spread of bone lengths, mm", 2, "<=", 3),
