@@ -59,9 +59,9 @@ def quoted(clips: list[dict[str, Any]]) -> dict[str, Any]:
     for case in CASES:
         runs = [run for run in clips if (run["views"], run["noise"]) == (case.views, case.noise)]
         table += table_of(case, runs) if runs else []
-    main_rows, many_rows = (
-        {row["method"]: row for row in table if (row["views"], row["noise"]) == (views, MAIN.noise)}
-        for views in (4, 16)
+    main_rows, many_rows, wild_rows = (
+        {row["method"]: row for row in table if (row["views"], row["noise"]) == case}
+        for case in ((4, MAIN.noise), (16, MAIN.noise), (16, "simple"))
     )
     rivals = [row for name, row in main_rows.items() if name not in (OURS, FRAME_BY_FRAME, TRUTH)]
     best = min(rivals, key=lambda row: row["error_mm"])
