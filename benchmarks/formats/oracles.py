@@ -43,11 +43,11 @@ LOST = {
     ".nc": "nothing",
     ".bvh": "confidence, changes of bone lengths, joints that the rig lacks",
     ".glb": "confidence, changes of bone lengths, joints that the rig lacks",
-    ".toml": "lags, whether lengths are metres; k4 to k6, and by style k3 or shear",
+    ".toml": "lags, whether lengths are metres; by style shear or the third coefficient, with a warning",
     ".yml": "lags, whether lengths are metres",
     "colmap": "lags, whether lengths are metres",
     "easymocap": "lags, whether lengths are metres; fisheyes",
-    ".qca.txt": "lags; fisheyes, k4 to k6",
+    ".qca.txt": "lags; fisheyes; k4 to k6 are fitted by k1 to k3",
     ".xcp": "lags; the lens is fitted by another model",
     "opensim": "confidence; markers that the model's set has not",
 }
