@@ -1,13 +1,14 @@
-"""Tables of docs/detectors.md, from the registry of detectors and the list of known files themselves."""
+"""Tables of docs/detectors.md: from the registry of detectors, the list of known files, and detector_gpu.json."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
+from typing import Any
 
 from epipose.detection.factory_options import described
 from epipose.detection.registry import DETECTORS
-from epipose.experiments.tables import markdown
+from epipose.experiments.tables import markdown, number
 from epipose.network.known_models import KNOWN
 
 
@@ -37,3 +38,27 @@ def known_models() -> str:
         for name, model in models.items()
     ]
     return markdown(("`--detector`", "skeleton", "input", "MB", "licence of the weights", "where"), rows)
+
+
+def on_a_card(result: dict[str, Any]) -> str:
+    """Detection on a processor and on a graphics card, by the number of views."""
+    rows = [
+        [
+            str(row["views"]),
+            number(row["processor"], 0),
+            number(row["card"], 0),
+            number(row["ratio"], 2),
+            number(row["median_px"], 2),
+            number(row["largest_px"], 1),
+        ]
+        for row in result["detection"]
+    ]
+    head = (
+        "views",
+        "processor, frames/s",
+        "card, frames/s",
+        "card over processor",
+        "keypoints apart, median px",
+        "largest",
+    )
+    return markdown(head, rows)
