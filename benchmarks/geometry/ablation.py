@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import torch
 
-from benchmarks.geometry.against_reference import label_errors
+from benchmarks.geometry.against_reference import frame_by_frame, label_errors
 from epipose.calibration import adjustment
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.rig_options import RigOptions
@@ -28,7 +28,6 @@ from epipose.geometry import observations
 from epipose.io.files import write_json
 from epipose.io.records import as_json
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label_poses
 
 _COLUMNS = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean", "label_pmpjpe_mm", "seconds")
 
@@ -100,7 +99,7 @@ def measured(name: str, poses: Poses2D, reference: Rig, as_calibrated: Rig) -> d
     with _switched(name):
         rig = calibrate_rig(poses, intrinsics, _VARIANTS.get(name, RigOptions()), fps=60.0).rig
         seconds = time.perf_counter() - started
-        labels = label_poses(poses, rig), label_poses(poses, reference)
+        labels = frame_by_frame(poses, rig), frame_by_frame(poses, reference)
     row = {**as_json(camera_errors(rig, reference)), **label_errors(*labels), "seconds": round(seconds, 1)}
     return {column: row[column] for column in _COLUMNS}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from statistics import median
 
-from benchmarks.geometry.against_reference import label_errors
+from benchmarks.geometry.against_reference import frame_by_frame, label_errors
 from benchmarks.geometry.caliscope_rival import caliscope
 from benchmarks.geometry.methods import OURS, methods, ours
 from benchmarks.geometry.options import Options, Result, one_thread
@@ -19,7 +19,6 @@ from epipose.errors import EpiposeError
 from epipose.experiments.errors import camera_errors
 from epipose.io.records import as_json
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label_poses
 
 _COLUMNS = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean", "label_pmpjpe_mm", "seconds", "cpu_seconds")
 _ROUNDS = 3  # of the comparison of times, in turns
@@ -48,14 +47,14 @@ def sample_part(options: Options) -> Result:
 
 
 def _rows(poses: Poses2D, given: Rig, reference: Rig, everyone: dict[str, Rival]) -> dict[str, Result]:
-    reference_labels, rows = label_poses(poses, reference), {}
+    reference_labels, rows = frame_by_frame(poses, reference), {}
     for name, method in everyone.items():
         rig, seconds, cpu_seconds = timed(method, poses, given)
         row: Result = {"found": rig is not None, "seconds": round(seconds, 2), "cpu_seconds": round(cpu_seconds, 2)}
         if rig is not None:
             row |= as_json(camera_errors(rig, reference))
             with suppress(EpiposeError):  # cameras so wrong that no label survives
-                row |= label_errors(label_poses(poses, rig), reference_labels)
+                row |= label_errors(frame_by_frame(poses, rig), reference_labels)
         rows[name] = row
         print(name, {key: row.get(key) for key in _COLUMNS}, flush=True)
     return rows

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.geometry.against_reference import truth_error
+from benchmarks.geometry.against_reference import frame_by_frame, truth_error
 from benchmarks.geometry.humancalib_rival import with_lifted
 from benchmarks.geometry.methods import CALISCOPE, CERES, NO_BONES, OURS, best_rival, measured, methods, without_bones
 from benchmarks.geometry.options import WALKS, Options, Result, in_processes, median_of, noise_options
@@ -20,7 +20,6 @@ from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.evaluation.metrics import mpjpe_mm
 from epipose.geometry.observations import observe
 from epipose.geometry.triangulate import vector_median_of_pairs
-from epipose.reconstruction.label import label_poses
 
 _HARM = 1.05  # times the error without bones: from here on the prior has harmed
 _MIN_DRAWN, _MAX_DRAWN = 4, 14  # cameras
@@ -174,7 +173,7 @@ def _table(runs: list[Result], cases: tuple[Case, ...]) -> Iterator[Result]:
 def gain_over_vector_median(clip: Simulated) -> float:
     """1 - MPJPE of our labels / MPJPE of the vector median of pairs: same joints, true cameras."""
     camera, observed = clip.rig.camera, observe(clip.poses, clip.rig)
-    labels = label_poses(clip.poses, clip.rig)
+    labels = frame_by_frame(clip.poses, clip.rig)
     x, weight, _ = observed.per_point()
     of_pairs = vector_median_of_pairs(camera.R, camera.t, x, weight)
     counted = ((labels.conf[:, 0] > 0) & ((weight > 0).sum(-1) >= 2)).double()

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.geometry.against_reference import label_errors, truth_error
+from benchmarks.geometry.against_reference import frame_by_frame, label_errors, truth_error
 from benchmarks.geometry.simulation import Simulated, simulate
 from epipose.calibration.calibrate import calibrate_rig
 from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.experiments.errors import camera_errors
 from epipose.poses import Poses2D
-from epipose.reconstruction.label import label_poses
 from epipose.sync.from_motion import offsets_from_motion
 
 SAMPLE_FPS = 60.0
@@ -90,7 +89,7 @@ def sample_without_focal(poses: Poses2D, reference: Rig) -> dict[str, float]:
     """The real clip with all intrinsics unknown (one focal length for all, no distortion given)."""
     found = calibrate_rig(poses, without_lenses(reference), RigOptions(focal="shared"), fps=SAMPLE_FPS).rig
     errors = camera_errors(found, reference)
-    labels = label_errors(label_poses(poses, found), label_poses(poses, reference))
+    labels = label_errors(frame_by_frame(poses, found), frame_by_frame(poses, reference))
     keys = ("rotation_deg_median", "rotation_deg_max", "center_mm_mean")
     return {
         **{key: getattr(errors, key) for key in keys},

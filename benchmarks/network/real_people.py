@@ -73,7 +73,7 @@ def prepare(work: Path) -> None:
     clip = sample(work / "sample")
     rig = Rig.load(work / "sample" / "reference" / "rig.json")
     seen = {name: detections(clip, name, work / f"sample-{name}.npz") for name in VARIANTS}
-    labels = {name: label_poses(choose_subject(found, clip.fps)[0], rig) for name, found in seen.items()}
+    labels = {name: label_poses(choose_subject(found, clip.fps)[0], rig, smooth=False) for name, found in seen.items()}
     if not (work / "sample_people" / FILE).exists():
         views_of(work / "sample_people", clip, rig, labels["full"], seen)
         labels["heavy"].save(work / "sample_people" / "reference_heavy.npz")

@@ -72,7 +72,7 @@ def two_people(folder: Path, keypoints: Poses2D, man: Poses3D) -> TwoPeople:
             f"{folder}: the views agree on {len(everybody.real)} people, expected {len(PEOPLE)}. "
             + " ".join(everybody.sentences())
         )
-    labels = label_poses(everybody.poses, rig, persons=everybody.real, gate=GATE / 2)
+    labels = label_poses(everybody.poses, rig, persons=everybody.real, gate=GATE / 2, smooth=False)
     apart = [_apart_mm(labels, man, person) for person in range(len(PEOPLE))]
     order = [apart.index(min(apart)), apart.index(max(apart))]
     reference = Poses3D(labels.xyz[:, order], labels.conf[:, order], H36M17, "world", True)

@@ -46,8 +46,8 @@ def camera_rows(clips: Sequence[Path]) -> dict[str, LabelRow]:
             found = recovered(clip, poses)
             verdicts.append("refused" if found is None else found.verdict)
             if found is not None and found.verdict != "reject":
-                ours.append(LabelledClip(clip, label_poses(found.poses, found.rig), found.rig))
-                known.append(LabelledClip(clip, label_poses(poses, rig), rig))
+                ours.append(LabelledClip(clip, label_poses(found.poses, found.rig, smooth=False), found.rig))
+                known.append(LabelledClip(clip, label_poses(poses, rig, smooth=False), rig))
         row, angle = label_errors(ours), sum(angles) / len(angles)
         rows[choice] = replace(row, angle_deg=angle, verdicts=dict(Counter(verdicts)))
         rows[f"{choice}, true cameras"] = label_errors(known)

@@ -70,11 +70,11 @@ def label_rows(clips: Sequence[Path]) -> dict[str, LabelRow]:
         recipe = {clip: paper_recipe(some, intrinsics_of(clip, some.views)) for clip, some in poses.items()}
         rigs = {clip: ground_truth_rig(clip).select(some.views) for clip, some in poses.items()}
         labelled[f"{source}, true cameras"] = [
-            LabelledClip(clip, label_poses(poses[clip], rig), rig) for clip, rig in rigs.items()
+            LabelledClip(clip, label_poses(poses[clip], rig, smooth=False), rig) for clip, rig in rigs.items()
         ]
         labelled[f"{source}, recovered"] = [_labelled(clip, one) for clip, one in found.items() if one is not None]
         labelled[f"{source}, paper's recipe"] = [  # the paper has no gate
-            LabelledClip(clip, label_poses(poses[clip], rig, gate=NO_GATE), rig)
+            LabelledClip(clip, label_poses(poses[clip], rig, gate=NO_GATE, smooth=False), rig)
             for clip, rig in recipe.items()
             if rig is not None
         ]
@@ -105,7 +105,9 @@ def recovered(clip: Path, poses: Poses2D) -> RecoveredCameras | None:
 
 
 def _labelled(clip: Path, found: RecoveredCameras, gate: float = GATE, smoothness: float | None = None) -> LabelledClip:
-    return LabelledClip(clip, label_poses(found.poses, found.rig, gate=gate, smoothness=smoothness), found.rig)
+    return LabelledClip(
+        clip, label_poses(found.poses, found.rig, gate=gate, smoothness=smoothness, smooth=False), found.rig
+    )
 
 
 def intrinsics_of(clip: Path, views: tuple[str, ...]) -> Rig:

@@ -141,6 +141,6 @@ def label_as_paper(clip: Path) -> Path | None:
     Clip.load(clip).save(out)
     poses.save(out / "poses2d.npz")
     rig.save(out / "rig.json")
-    label_poses(poses, rig, gate=NO_GATE).save(out / "poses3d.npz")
+    label_poses(poses, rig, gate=NO_GATE, smooth=False).save(out / "poses3d.npz")
     write_record(out / "paper.json", {}, inputs)
     return out
