@@ -177,6 +177,19 @@ def test_mediapipe_frames_without_anybody_and_pixels(tmp_path):
     assert [len(series.images[k].people) for k in range(6)] == [1, 1, 1, 0, 1, 1]
 
 
+@pytest.mark.parametrize("bare", [False, True])
+def test_mediapipe_in_a_file_for_every_frame(tmp_path, bare):
+    people = written.walking(33)
+    path = written.mediapipe(tmp_path / "whole.json", people, (640, 480))
+    for k, frame in enumerate(json.loads(path.read_text())):
+        written.write(tmp_path / "cam1" / f"frame_{k:04d}.json", frame["pose_landmarks"] if bare else frame)
+    path.unlink()
+    series = only(tmp_path)
+    assert series.file.normalised
+    assert sorted(series.images) == list(range(len(people)))
+    assert "cam1" in series.labels
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -86,7 +86,7 @@ def read_keypoint_file(path: Path, listed: dict[int | str, ListedImage] | None =
     with reading(path, _EXPECTED):
         if start.startswith(b"PathFileType"):
             return parse_sports2d(path.read_text(encoding="utf-8"), path.stem)
-        if start.lstrip(b"\xef\xbb\xbf").startswith(b"scorer,") and b"bodyparts" in start:
+        if start.lstrip(b"\xef\xbb\xbf").startswith(b"scorer,"):
             return parse_deeplabcut_csv(path.read_text(encoding="utf-8-sig"))
     return None
 
