@@ -2,8 +2,9 @@
 
 MediaPipe has no file format of its own. Read are lists of frames (or an object of them by number, or under ``frames``),
 where a frame is a list of landmarks, or has one, or one for every person, under ``pose_landmarks``, ``landmarks``,
-``landmark`` or ``keypoints``; or files of one such frame each, by the number in their names. A landmark is ``{"x", "y", "z", "visibility"}`` or ``[x, y, z, visibility]``. x and y are
-shares of the image's width and height; those of files whose authors multiplied them are pixels.
+``landmark`` or ``keypoints``; or files of one such frame each, by the number in their names. A landmark is ``{"x", "y",
+"z", "visibility"}`` or ``[x, y, z, visibility]``. x and y are shares of the image's width and height; those of files
+whose authors multiplied them are pixels.
 """
 
 from __future__ import annotations
