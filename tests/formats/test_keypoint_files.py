@@ -103,6 +103,19 @@ def test_coco_results_of_images_listed_beside_them(tmp_path):
         assert series.images[0].size == (640, 480)
 
 
+@pytest.mark.parametrize("where", ["{view}/results.json", "{view}_results.json"])
+def test_coco_lists_of_views_that_count_alike(tmp_path, where):
+    views = {"a": written.walking(17), "b": written.walking(17, x=300)}
+    for view, people in views.items():
+        path = written.coco_results(tmp_path / where.format(view=view), people, first=1)
+        images = [{"id": k + 1, "file_name": f"{k:05d}.png" if "/" in where else f"{view}/{k}.png"} for k in range(6)]
+        written.write(path.with_name(path.name.replace("results", "images")), {"images": images})
+    found = keypoint_series(tmp_path)
+    assert series_label(found) == ["a", "b"]
+    for series, people in zip(found, views.values(), strict=True):
+        assert_walking(series, people, first=0 if "/" in where else 1)
+
+
 def test_coco_annotations(tmp_path):
     (person,) = written.walking(17, 1)[0]
     person[:, 2] = [0, 1, 2] * 5 + [0, 2]
