@@ -246,6 +246,11 @@ def test_a_folder_with_one_video_in_each_folder_is_a_clip(tmp_path):
         (tmp_path / camera).mkdir()
         grey_video(tmp_path / camera / "trial.mp4", [9] * 25, 25)
     assert Clip.from_videos([tmp_path]).names == ("Cam0", "Cam1")
+    (tmp_path / "Cam2").mkdir()
+    for name in ("trial.mp4", "trial_old.mp4"):
+        (tmp_path / "Cam2" / name).touch()
+    with pytest.raises(EpiposeError, match=r"Cam2 holds 2 videos \(trial.mp4, trial_old.mp4\), and .*Cam0 one"):
+        Clip.from_videos([tmp_path])
 
 
 def test_a_clip_without_videos_is_kept_and_says_so_when_images_are_asked_for(tmp_path):

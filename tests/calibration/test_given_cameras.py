@@ -56,6 +56,20 @@ def test_names_within_names(tmp_path):
     assert "matched to views by the names within names: Trial 1_Miqus_21404 = 21404, " in note
 
 
+@pytest.mark.parametrize(
+    ("views", "cameras"),
+    [
+        (("port_1", "port_10", "port_2", "port_3"), ("cam_1", "cam_2", "cam_3", "cam_10")),
+        (("Cam01", "Cam10", "Cam2", "Cam3"), ("cam1", "cam2", "cam3", "cam10")),
+    ],
+)
+def test_numbers_come_before_order(views, cameras):
+    rig = replace(lab_rig(), names=cameras)
+    found, note = known_rig_from(rig, clip_of(views, [SIZES[i] for i in (0, 3, 1, 2)]))
+    assert [found.camera.K[i, 0, 0] for i in range(4)] == [rig.camera.K[i, 0, 0] for i in (0, 3, 1, 2)]
+    assert f"by the numbers in names: {views[0]} = {cameras[0]}, {views[1]} = {cameras[3]}, " in note
+
+
 def test_files_of_a_folder_go_by_the_names_in_theirs(tmp_path):
     for path in write_opencv(lab_rig(), tmp_path / "calib.yml"):
         without(path, "camera_name")

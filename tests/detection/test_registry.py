@@ -160,3 +160,10 @@ def test_people_that_do_not_fit_the_skeleton_are_refused():
             check_detections([[bad]], 1, Configured())
     with pytest.raises(InputError, match="answered 2 images with 1 lists"):
         check_detections([[good]], 2, Configured())
+
+
+def test_files_in_the_home_folder_count(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "net.onnx").touch()
+    assert detector_files("rtmpose:~/net.onnx") == (tmp_path / "net.onnx",)

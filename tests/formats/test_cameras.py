@@ -55,6 +55,14 @@ def test_a_folder_with_one_camera_file_is_that_file(tmp_path):
         read_cameras(tmp_path / "calibration")
 
 
+def test_of_a_clip_folder_its_rig(tmp_path):
+    lab_rig().save(tmp_path / "rig.json")
+    for name in ("clip.json", "calibration.json", "intrinsics.json"):
+        (tmp_path / name).write_text('{"cameras": {}}')
+    assert read_cameras(tmp_path, poses=True).rig.names == lab_rig().names
+    assert files_of(tmp_path) == (tmp_path / "rig.json",)
+
+
 def test_the_files_that_are_read(tmp_path):
     paths = write_all(tmp_path)
     assert {kind: [file.name for file in files_of(path)] for kind, path in paths.items()} == {

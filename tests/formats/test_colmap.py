@@ -108,6 +108,14 @@ def test_without_images_there_are_lenses_alone(tmp_path):
         read_cameras(tmp_path, poses=True)
 
 
+def test_lines_of_points_may_be_left_out(tmp_path):
+    write_colmap(lab_rig(), tmp_path)
+    lines = [line for line in (tmp_path / "images.txt").read_text().splitlines() if line]
+    for text in ("\n".join(lines), "\n".join([*lines[:3], "1.5 2.5 -1 3e2 4 7", "", *lines[3:], ""])):
+        (tmp_path / "images.txt").write_text(text)
+        assert reprojection_px(lab_rig(), read_cameras(tmp_path, poses=True).rig) < 1e-9
+
+
 def test_images_of_one_name_go_by_their_folders(tmp_path):
     write_colmap(lab_rig(), tmp_path)
     text = (tmp_path / "images.txt").read_text()

@@ -65,6 +65,7 @@ def test_labels_without_what_programs_add(text, label):
         ([[4, 7], [5, 9]], [10, 10], [0, 0]),
         ([range(500, 510), range(501, 508)], [10, 10], [500, 500]),
         ([range(10), range(10, 20)], [10, 10], [0, 10]),
+        ([range(10), range(5, 11)], [10, 10], [0, 1]),  # seen late in the second
         ([[5, 9], [6]], None, [5, 5]),
         ([[0, 9], [6]], None, [0, 0]),
         ([[3], []], [10, 10], [0, 0]),

@@ -103,6 +103,19 @@ def test_coco_results_of_images_listed_beside_them(tmp_path):
         assert series.images[0].size == (640, 480)
 
 
+@pytest.mark.parametrize("where", ["{view}/results.json", "{view}_results.json"])
+def test_coco_lists_of_views_that_count_alike(tmp_path, where):
+    views = {"a": written.walking(17), "b": written.walking(17, x=300)}
+    for view, people in views.items():
+        path = written.coco_results(tmp_path / where.format(view=view), people, first=1)
+        images = [{"id": k + 1, "file_name": f"{k:05d}.png" if "/" in where else f"{view}/{k}.png"} for k in range(6)]
+        written.write(path.with_name(path.name.replace("results", "images")), {"images": images})
+    found = keypoint_series(tmp_path)
+    assert series_label(found) == ["a", "b"]
+    for series, people in zip(found, views.values(), strict=True):
+        assert_walking(series, people, first=0 if "/" in where else 1)
+
+
 def test_coco_annotations(tmp_path):
     (person,) = written.walking(17, 1)[0]
     person[:, 2] = [0, 1, 2] * 5 + [0, 2]
@@ -175,6 +188,19 @@ def test_mediapipe_frames_without_anybody_and_pixels(tmp_path):
     series = only(path)
     assert not series.file.normalised
     assert [len(series.images[k].people) for k in range(6)] == [1, 1, 1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_mediapipe_in_a_file_for_every_frame(tmp_path, bare):
+    people = written.walking(33)
+    path = written.mediapipe(tmp_path / "whole.json", people, (640, 480))
+    for k, frame in enumerate(json.loads(path.read_text())):
+        written.write(tmp_path / "cam1" / f"frame_{k:04d}.json", frame["pose_landmarks"] if bare else frame)
+    path.unlink()
+    series = only(tmp_path)
+    assert series.file.normalised
+    assert sorted(series.images) == list(range(len(people)))
+    assert "cam1" in series.labels
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,21 @@ def test_deeplabcut_labelled_by_hand(tmp_path):
     assert "cam1" in series.labels
 
 
+def test_deeplabcut_with_a_long_head(tmp_path):
+    scorer = "DLC_HrnetW32_climbingFeb5shuffle1_detector_200_snapshot_200"
+    parts = [f"part{k}" for k in range(33)]
+    columns = [(part, one) for part in parts for one in ("x", "y", "likelihood")]
+    head = [["scorer", *[scorer] * len(columns)], ["bodyparts", *(part for part, _ in columns)]]
+    rows = [*head, ["coords", *(one for _, one in columns)], ["0", *["0.5"] * len(columns)]]
+    (tmp_path / "cam1.csv").write_text("\n".join(",".join(row) for row in rows))
+    assert only(tmp_path).file.names == tuple(parts)
+
+
+def test_a_table_that_begins_like_deeplabcuts_is_none(tmp_path):
+    (tmp_path / "games.csv").write_text("scorer,goals\nann,3\n")
+    assert read_keypoint_file(tmp_path / "games.csv") is None
+
+
 def test_deeplabcut_names_of_columns_cannot_run_code(tmp_path):
     h5py, pickle = pytest.importorskip("h5py"), pytest.importorskip("pickle")
     with h5py.File(tmp_path / "a.h5", "w") as file:

@@ -47,6 +47,11 @@ def test_json_from_a_folder_or_a_broken_file_is_refused_by_name(tmp_path):
             read_json(tmp_path / name)
 
 
+def test_json_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "x.json").write_bytes(b'\xef\xbb\xbf{"people": []}')
+    assert read_json(tmp_path / "x.json") == {"people": []}
+
+
 @pytest.mark.parametrize("content", [[], None, 3, "text"])
 def test_a_record_that_is_no_object_is_damaged(tmp_path, content):
     write_json(tmp_path / "verb.json", content)

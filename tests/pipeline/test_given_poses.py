@@ -8,10 +8,13 @@ import torch
 
 from epipose import EpiposeError, Poses2D, Rig
 from epipose.cli.main import main
+from epipose.detection.clip_of_poses import clip_of_poses
+from epipose.detection.precomputed import read_keypoints
 from epipose.pipeline.calibrate import calibrate
-from epipose.pipeline.detect import DetectedClip
+from epipose.pipeline.detect import DetectedClip, recorded
+from epipose.pipeline.options import DetectOptions
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
-from epipose.skeletons import H36M17
+from epipose.skeletons import COCO17, H36M17
 from tests.helpers import keypoint_files as written
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
@@ -137,3 +140,28 @@ def test_cameras_without_some_joints(keypoints, tmp_path, left_out):
     detect_clip([], tmp_path / "clip", poses=tmp_path / "dlc", size=SIZES, fps=50.0, sync="none")
     found = calibrate(DetectedClip.load(tmp_path / "clip"), intrinsics=rig(), max_frames=150)
     assert rotation_error_deg(found.rig, rig()) < 1.0
+
+
+def test_without_videos_a_filtered_table_is_no_view_of_its_own(tmp_path):
+    pytest.importorskip("pandas")
+    for name in ("cam1", "cam2"):
+        for added in ("", "_filtered"):
+            array = np.stack([np.stack(people) for people in written.walking(17, 30)])
+            written.deeplabcut(tmp_path / f"{name}DLC_resnet50{added}.csv", array, COCO17.joints)
+    clip = clip_of_poses(tmp_path, [(640, 480)], 25.0)
+    assert clip.names == ("cam1", "cam2")
+    assert "cam1DLC_resnet50.csv was taken, not DeepLabCut in cam1DLC_resnet50_filtered.csv" in " ".join(
+        read_keypoints(tmp_path, clip).notes
+    )
+
+
+def test_files_that_were_numbered_anew_are_another_input(tmp_path):
+    for name in ("cam1", "cam2"):
+        written.openpose(tmp_path / f"{name}_json", written.walking(25, 30), "{stem}_{k:04d}.json", stem=name)
+    clip, options = clip_of_poses(tmp_path, [(640, 480)], 25.0), DetectOptions(poses=tmp_path)
+    before = recorded(clip, options)
+    assert recorded(clip, options) == before
+    for file in sorted(tmp_path.rglob("*.json"), reverse=True):
+        name, number = file.stem.split("_")
+        file.rename(file.with_stem(f"{name}_{int(number) + 5:04d}"))
+    assert recorded(clip, options) != before

@@ -1,4 +1,4 @@
-"""Cameras of a file matched to the views of a clip: by name, by a name within a name, or by order."""
+"""Cameras of a file matched to the views of a clip: by name, a name within a name, the number in it, or by order."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ def _in_order(rig: Rig, views: Sequence[str]) -> tuple[tuple[str, ...] | None, s
     if all(len(names) == 1 for names in within) and len({names[0] for names in within}) == len(views):
         cameras = tuple(names[0] for names in within)
         return cameras, f"Cameras of {{of}} were matched to views by the names within names: {_pairs(views, cameras)}."
+    numbered = {_last_number(camera): camera for camera in rig.names}
+    numbers = [_last_number(view) for view in views]
+    if len(numbers) == len(rig.names) and None not in numbers and set(numbers) == set(numbered) and _differ(numbers):
+        cameras = tuple(numbered[number] for number in numbers)
+        return cameras, f"Cameras of {{of}} were matched to views by the numbers in names: {_pairs(views, cameras)}."
     if not set(views) & set(rig.names) and len(rig.names) == len(views):
         pairs = _pairs(views, rig.names)
         return rig.names, f"No camera of {{of}} has the name of a view, so they were matched by order: {pairs}."
@@ -66,6 +71,16 @@ def _in_order(rig: Rig, views: Sequence[str]) -> tuple[tuple[str, ...] | None, s
 def _within(short: str, long: str) -> bool:
     """Whether a name is a part of another, between what are no letters or digits: 21404 of Trial_Miqus_21404."""
     return re.search(rf"(?<![A-Za-z0-9]){re.escape(short)}(?![A-Za-z0-9])", long) is not None
+
+
+def _last_number(name: str) -> int | None:
+    """The last number in a name, 10 of port_10: where sorting by text has port_10 before port_2."""
+    found = re.findall(r"\d+", name)
+    return int(found[-1]) if found else None
+
+
+def _differ(values: Sequence[object]) -> bool:
+    return len(set(values)) == len(values)
 
 
 def _pairs(views: Sequence[str], cameras: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from epipose.clip import Clip, View
 from epipose.errors import InputError
-from epipose.formats.image_names import first_frame
+from epipose.formats.image_names import first_frame, view_label
 from epipose.formats.keypoint_files import FORMATS, Series, is_npz, keypoint_series, series_label
 from epipose.poses import Poses2D
 
@@ -62,14 +62,23 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
 def _one_of_each(series: list[Series], path: Path) -> list[Series]:
     """The series of the program that wrote most of them, the first of FORMATS where several did.
 
-    Of the folders of a Pose2Sim project (``pose``, ``pose-sync``, ``pose-associated``), those of the first.
+    Of the folders of a Pose2Sim project (``pose``, ``pose-sync``, ``pose-associated``), those of the first. Of files in
+    one folder that differ in what a program adds to a name (DeepLabCut's ``_filtered``), the one that adds least.
     """
     programs = [one.file.program for one in series if one.file.program]
     best = max(set(programs), key=lambda program: (programs.count(program), -FORMATS.index(program)))
-    kept = [one for one in series if one.file.program in (best, "")]
+    kept = _once([one for one in series if one.file.program in (best, "")])
     if path.is_file():
         return kept
     folders: dict[str, list[Series]] = {}
     for one in kept:
         folders.setdefault(one.source.relative_to(path).parts[0], []).append(one)
     return folders["pose"] if "pose" in folders and all(name.startswith("pose") for name in folders) else kept
+
+
+def _once(series: list[Series]) -> list[Series]:
+    """The series without further ones of the same video in the same folder."""
+    shortest: dict[tuple[str, ...], Series] = {}
+    for one in sorted(series, key=lambda one: sum(map(len, one.labels[:1]))):
+        shortest.setdefault((*map(view_label, one.labels[:1]), *one.labels[1:]), one)
+    return [one for one in series if any(one is kept for kept in shortest.values())]

@@ -61,7 +61,7 @@ def detector_files(name: str, options: Sequence[str] = ()) -> tuple[Path, ...]:
     """The files on this machine that a detector's name or options point to: its output depends on their contents."""
     given = parsed_options(options)
     texts = [split_name(name)[1], *(given[key] for key in sorted(given))]
-    return tuple(Path(text) for text in texts if text and Path(text).is_file())
+    return tuple(path for path in (Path(text).expanduser() for text in texts if text) if path.is_file())
 
 
 def _factory(kind: str) -> Callable[..., Detector]:

@@ -27,6 +27,7 @@ from epipose.io.files import AnyPath
 
 _LONGEST_START = 4096  # bytes that tell binary files from text
 _OPENCV_ROOT, _QUALISYS_ROOT = "opencv_storage", "calibration"
+_CLIP, _CLIPS_RIG = "clip.json", "rig.json"  # files of a clip folder
 _SUFFIXES = (".json", ".toml", ".yml", ".yaml", ".xml", ".xcp", ".txt")  # of what is looked at in a folder
 
 
@@ -115,7 +116,9 @@ def format_of(path: Path) -> str | None:
 
 
 def _kinds_in(folder: Path) -> dict[Path, str]:
-    """The camera files directly in a folder, with their formats, by name."""
+    """The camera files directly in a folder, with their formats, by name; of a clip folder its rig alone."""
+    if (folder / _CLIP).exists() and (folder / _CLIPS_RIG).exists():
+        return {folder / _CLIPS_RIG: "json"}
     files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES and file.is_file())
     found = {file: _format_of_file(file) for file in files}
     return {file: kind for file, kind in found.items() if kind is not None and not _is_record(file, kind)}

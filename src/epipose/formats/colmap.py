@@ -9,6 +9,7 @@ name without its ending, or, where these are alike, the folder that it is in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -161,9 +162,13 @@ def _rows(path: Path) -> list[list[str]]:
 
 
 def _image_rows(path: Path) -> list[list[str]]:
-    """The words of each image's first line; its second one, which may be empty, holds the points."""
+    """The words of each image's first line; its second one, which may be empty or left out, holds the points."""
     lines = [line for line in _text(path).splitlines() if not line.startswith("#")]
-    rows = [line.split(maxsplit=9) for line in lines[::2] if line.strip()]
+    rows, number = [], 0
+    while number < len(lines):
+        if lines[number].strip():
+            rows.append(lines[number].split(maxsplit=9))
+        number += 2 if number + 1 < len(lines) and _are_points(lines[number + 1]) else 1
     for words in rows:
         if len(words) < 10:
             raise DamagedFileError(
@@ -173,6 +178,12 @@ def _image_rows(path: Path) -> list[list[str]]:
     if not rows:
         raise DamagedFileError(f"{path} has no image: the model has no poses.")
     return rows
+
+
+def _are_points(line: str) -> bool:
+    """Whether a line is of an image's points, x, y and a number of each, or of none; an image's has ten words."""
+    words = line.split()
+    return len(words) % 3 == 0 and all(re.fullmatch(r"[-+.\deE]+", word) for word in words)
 
 
 def _names(images: Sequence[str]) -> list[str]:

@@ -24,10 +24,12 @@ PROGRAM = "DeepLabCut"
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
 
 
-def parse_deeplabcut_csv(text: str) -> KeypointFile:
-    """A CSV file's content. Raises ValueError for rows of another length."""
+def parse_deeplabcut_csv(text: str) -> KeypointFile | None:
+    """A CSV file's content; None for a table without body parts. Raises ValueError for rows of another length."""
     lines = [row for row in csv.reader(io.StringIO(text)) if row]
     head = {row[0]: row for row in lines[:4] if row[0] in _LEVELS}
+    if not {"bodyparts", "coords"} <= set(head):
+        return None
     lead = next((k for k, cell in enumerate(head["coords"]) if k and cell), 1)  # columns that name the row
     columns = [tuple(head[level][k] for level in _LEVELS if level in head) for k in range(lead, len(head["coords"]))]
     rows = lines[len(head) :]

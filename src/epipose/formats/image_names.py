@@ -66,7 +66,7 @@ def view_in(labels: Sequence[str], views: Sequence[str]) -> tuple[str, int] | No
 def first_frame(numbers: Sequence[Sequence[int]], frames: Sequence[int] | None) -> list[int]:
     """For each view the number that its first frame has, from the numbers seen and how many frames the videos have.
 
-    All views count alike if they can: from 0, from 1, or from the lowest number; else each from its own lowest.
+    All views count alike if they can: from 0, from 1, or from the lowest number; else each by itself in the same way.
     Without videos (``frames`` is None) the lowest of 0 and 1 that occurs, else the lowest number. Raises InputError for
     numbers that span more frames than a video has.
     """
@@ -78,11 +78,18 @@ def first_frame(numbers: Sequence[Sequence[int]], frames: Sequence[int] | None) 
             not of_view or max(of_view) - first < count for of_view, count in zip(numbers, frames, strict=True)
         ):
             return [first] * len(numbers)
-    firsts = [min(of_view) if of_view else lowest for of_view in numbers]
-    for of_view, count, first in zip(numbers, frames, firsts, strict=True):
-        if of_view and max(of_view) - first >= count:
-            raise InputError(
-                f"The keypoints have frames numbered {first} to {max(of_view)}; the video has {count} frames. Give the "
-                "video that they were made from."
-            )
-    return firsts
+    return [
+        _first_of_view(of_view, count) if of_view else lowest for of_view, count in zip(numbers, frames, strict=True)
+    ]
+
+
+def _first_of_view(numbers: Sequence[int], count: int) -> int:
+    """The number of a video's first frame; nobody need be seen in it, so 0 and 1 come before the lowest number."""
+    lowest, highest = min(numbers), max(numbers)
+    for first in (0, 1, lowest):
+        if first <= lowest and highest - first < count:
+            return first
+    raise InputError(
+        f"The keypoints have frames numbered {lowest} to {highest}; the video has {count} frames. Give the video that "
+        "they were made from."
+    )

@@ -7,7 +7,8 @@ and a line here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,7 @@ READ = (
     "DeepLabCut's csv and h5; SLEAP's analysis h5; Sports2D's trc in pixels"
 )
 _EXPECTED = f"2D poses. These formats are read: {READ}"
+Listing = Mapping[int | str, ListedImage]  # images by id
 _SUFFIXES = frozenset({".json", ".csv", ".h5", ".hdf5", ".trc"})
 
 
@@ -63,7 +65,7 @@ class Series:
         return next((len(person.xy) for image in self.images.values() for person in image.people), 0)
 
 
-def read_keypoint_file(path: Path, listed: dict[int | str, ListedImage] | None = None) -> KeypointFile | None:
+def read_keypoint_file(path: Path, listed: Listing | None = None) -> KeypointFile | None:
     """The content of one file in any of the formats; None for one of another kind.
 
     Raises DamagedFileError for a file of one of these formats that cannot be read.
@@ -86,7 +88,7 @@ def read_keypoint_file(path: Path, listed: dict[int | str, ListedImage] | None =
     with reading(path, _EXPECTED):
         if start.startswith(b"PathFileType"):
             return parse_sports2d(path.read_text(encoding="utf-8"), path.stem)
-        if start.lstrip(b"\xef\xbb\xbf").startswith(b"scorer,") and b"bodyparts" in start:
+        if start.lstrip(b"\xef\xbb\xbf").startswith(b"scorer,"):
             return parse_deeplabcut_csv(path.read_text(encoding="utf-8-sig"))
     return None
 
@@ -110,10 +112,13 @@ def keypoint_series(path: Path) -> list[Series]:
         raise InputError(f"There is no file {path}, nor a folder; expected {_EXPECTED}.")
     files = list(_candidates(path))
     listed = _listed(files) if path.is_dir() else {}
+    everywhere = _agreed(listed.values())
     found: dict[tuple[str, ...], Series] = {}
     recognised = False
     for file in files:
-        content = read_keypoint_file(file, listed)
+        content = read_keypoint_file(
+            file, next((listed[above] for above in file.parents if above in listed), everywhere)
+        )
         if content is not None:
             recognised = True
             _add(found, content, file, path)
@@ -143,9 +148,12 @@ def _candidates(path: Path) -> Iterator[Path]:
         yield from (file for file in files if file not in twice)
 
 
-def _listed(files: Iterable[Path]) -> dict[int | str, ListedImage]:
-    """The images that a COCO file beside the results lists. Only files that begin as such are read for it."""
-    listed: dict[int | str, ListedImage] = {}
+def _listed(files: Iterable[Path]) -> dict[Path, Listing]:
+    """The images that COCO files list, by the folders of these; for results that of the nearest folder above holds.
+
+    Only files that begin as such are read for it.
+    """
+    lists: dict[Path, list[Listing]] = defaultdict(list)
     for file in files:
         if file.suffix.lower() == ".json":
             with file.open("rb") as stream:
@@ -153,8 +161,17 @@ def _listed(files: Iterable[Path]) -> dict[int | str, ListedImage]:
             if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(
                 key in start for key in (b'"images"', b'"licenses"', b'"info"')
             ):
-                listed |= listed_images(read_json(file))
-    return listed
+                lists[file.parent].append(listed_images(read_json(file)))
+    return {folder: _agreed(each) for folder, each in lists.items()}
+
+
+def _agreed(lists: Iterable[Listing]) -> Listing:
+    """Several lists as one, without the ids that are other images in another: lists of several views count alike."""
+    images: dict[int | str, dict[str, ListedImage]] = defaultdict(dict)
+    for listing in lists:
+        for number, image in listing.items():
+            images[number][image.name] = image
+    return {number: next(iter(named.values())) for number, named in images.items() if len(named) == 1}
 
 
 def _add(found: dict[tuple[str, ...], Series], content: KeypointFile, file: Path, root: Path) -> None:

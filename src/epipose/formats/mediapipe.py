@@ -2,8 +2,9 @@
 
 MediaPipe has no file format of its own. Read are lists of frames (or an object of them by number, or under ``frames``),
 where a frame is a list of landmarks, or has one, or one for every person, under ``pose_landmarks``, ``landmarks``,
-``landmark`` or ``keypoints``. A landmark is ``{"x", "y", "z", "visibility"}`` or ``[x, y, z, visibility]``. x and y are
-shares of the image's width and height; those of files whose authors multiplied them are pixels.
+``landmark`` or ``keypoints``; or files of one such frame each, by the number in their names. A landmark is ``{"x", "y",
+"z", "visibility"}`` or ``[x, y, z, visibility]``. x and y are shares of the image's width and height; those of files
+whose authors multiplied them are pixels.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def parse_mediapipe(content: object) -> KeypointFile | None:
     return KeypointFile(PROGRAM, tuple(images), normalised=normalised)
 
 
-def _frames(content: object) -> Iterator[tuple[int, object]]:
+def _frames(content: object) -> Iterator[tuple[int | None, object]]:
+    """Frames with their numbers; the only frame of a file has None: the file's name says it."""
     if isinstance(content, dict):
         inner = next((content[key] for key in ("frames", "results", "data") if key in content), None)
         if inner is not None:
@@ -44,15 +46,15 @@ def _frames(content: object) -> Iterator[tuple[int, object]]:
         elif content and all(str(key).isdigit() for key in content):
             yield from ((int(key), frame) for key, frame in content.items())
         else:
-            yield 0, content
+            yield None, content
     elif isinstance(content, list):
-        yield from [(0, content)] if _is_pose(content) else enumerate(content)
+        yield from [(None, content)] if _is_pose(content) else enumerate(content)
     else:
-        yield 0, content
+        yield None, content
 
 
-def _number(frame: object, number: int) -> int | str:
-    if isinstance(frame, dict):
+def _number(frame: object, number: int | None) -> int | str | None:
+    if isinstance(frame, dict) and number is not None:
         return next((frame[key] for key in _NUMBERS if isinstance(frame.get(key), int | str)), number)
     return number
 

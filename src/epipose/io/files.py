@@ -78,7 +78,7 @@ def read_json(path: AnyPath) -> Any:
     """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path}.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

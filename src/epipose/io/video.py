@@ -107,9 +107,19 @@ def videos_in(folder: Path) -> list[Path]:
 
 
 def _one_in_each(entries: Sequence[Path]) -> list[Path]:
-    """The videos of folders that hold one each: ``Cam0/trial.mp4``, ``Cam1/trial.mp4``."""
+    """The videos of folders that hold one each: ``Cam0/trial.mp4``, ``Cam1/trial.mp4``.
+
+    Raises InputError where another folder beside these holds several: a camera would be left out unnoticed.
+    """
     inside = [[path for path in sorted(each.iterdir()) if _is_video(path)] for each in entries if each.is_dir()]
-    return [videos[0] for videos in inside if len(videos) == 1]
+    found = [videos[0] for videos in inside if len(videos) == 1]
+    several = next((videos for videos in inside if len(videos) > 1), None)
+    if found and several:
+        raise InputError(
+            f"{several[0].parent} holds {len(several)} videos ({', '.join(video.name for video in several[:3])}), and "
+            f"{found[0].parent} one; expected one video in the folder of each camera. Give the videos themselves."
+        )
+    return found
 
 
 def _is_video(path: Path) -> bool:

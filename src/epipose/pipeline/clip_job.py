@@ -63,12 +63,12 @@ class ClipOutcome:
 
 def run_clip(job: ClipJob) -> ClipOutcome:
     """Carry out a job in this process, unless its record says that it is done; what it prints goes to ``batch.log``."""
-    options, inputs = as_json(replace(job.options, overwrite=False)), _inputs(job)
-    known = _recorded(job, options, inputs)
-    if known is not None and not job.options.overwrite:
-        return known
     start = time.monotonic()
     try:
+        options, inputs = as_json(replace(job.options, overwrite=False)), _inputs(job)
+        known = None if job.options.overwrite else _recorded(job, options, inputs)
+        if known is not None:
+            return known
         job.out.mkdir(parents=True, exist_ok=True)
         (job.out / _RECORD).unlink(missing_ok=True)
         with _printing_to(job.out / _LOG):
@@ -76,6 +76,8 @@ def run_clip(job: ClipJob) -> ClipOutcome:
         outcome = replace(outcome, seconds=time.monotonic() - start)
         write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
         return outcome
+    except EpiposeError as error:  # options or a record that cannot be read
+        return ClipOutcome(job.name, "failed", error=str(error))
     except OSError as error:
         return ClipOutcome(job.name, "failed", error=f"cannot read or write: {error}", seconds=time.monotonic() - start)
 
@@ -132,12 +134,18 @@ def _recorded(job: ClipJob, options: dict[str, Any], inputs: str) -> ClipOutcome
 
 
 def _inputs(job: ClipJob) -> str:
-    """What a job reads: the contents of cameras that are given, and names, sizes and times of all else.
+    """What a job reads: contents of cameras, joint map and networks that are given, names, sizes, times of all else.
 
     Videos are not read for it; the record of detection, which reads them, decides whether they have changed.
     """
+    from epipose.detection.registry import detector_files
+    from epipose.formats.cameras import files_of
+
     options = job.options
-    given = [path for path in (options.intrinsics, options.known_rig) if path is not None]
+    cameras = [path for path in (options.intrinsics, options.known_rig) if path is not None]
+    given = [file for path in cameras for file in files_of(path)]
+    given += [] if options.joints is None else [Path(options.joints)]
+    given += detector_files(options.detector, options.detector_option)
     read = [*job.sources, *([options.poses] if options.poses is not None else [])]
     files = [file for file in _files_of(read) if job.out not in file.parents]
     looks = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]

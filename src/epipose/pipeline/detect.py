@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -190,13 +191,19 @@ def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:
 
 
 def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
-    """Inputs of a detection. Reads every byte of the videos."""
+    """Inputs of a detection. Reads every byte of the videos; of poses the files' names, which say views and frames, too."""
     name, asked = resolved_name(options.detector), tuple(sorted(options.detector_option))
     read = detector_files(name, asked) if options.poses is None else files_in(Path(options.poses))
     joints = [Path(options.joints)] if options.joints and Path(options.joints).is_file() else []
     videos = fingerprint([view.video for view in clip.views if view.video is not None] or read)
+    named = "" if options.poses is None else _names_of(read, Path(options.poses))
     changed = replace(options, detector=name, detector_option=asked)
-    return DetectionRecord(as_json(changed), fingerprint([*read, *joints]) + videos, videos)
+    return DetectionRecord(as_json(changed), fingerprint([*read, *joints]) + videos + named, videos)
+
+
+def _names_of(files: Sequence[Path], folder: Path) -> str:
+    """SHA-256 of the names of files below a folder."""
+    return hashlib.sha256("\n".join(file.relative_to(folder).as_posix() for file in files).encode()).hexdigest()
 
 
 def files_in(path: Path) -> list[Path]:

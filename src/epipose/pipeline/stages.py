@@ -82,7 +82,7 @@ def detect_clip(
 def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> GivenPoses:
     """Keypoints in the videos' own frames: from ``detections.npz`` where that still holds, else detected and kept."""
     record, output = out / "detections.json", out / "detections.npz"
-    asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses", "joints", "size")}
+    asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses", "joints", "size", "fps")}
     if already_done(record, asked, made_from.inputs, (output,)) and not anew:
         return GivenPoses(Poses2D.load(output), tuple(read_object(record).get("notes", ())))
     seen = keypoints_in(clip, options)
