@@ -47,13 +47,19 @@ def smooth_paths(
 
 
 def _jumps(xyz: Tensor, known: Tensor) -> list[int]:
-    """Frames at which another stretch begins, as most of the body jumps: a cut, or another person."""
-    both = known[1:] & known[:-1]
-    moved = torch.where(both, xyz.diff(dim=0).norm(dim=-1), torch.nan).nanmedian(1).values
-    moved = torch.nan_to_num(moved, nan=0.0)
+    """Frames at which another stretch begins, as most of the body jumps: a cut, or another person.
+
+    Frames without anybody are passed over: who comes back elsewhere has jumped, too.
+    """
+    there = known.any(1).nonzero()[:, 0]
+    if len(there) < 4:
+        return []
+    both = known[there[1:]] & known[there[:-1]]
+    moved = torch.where(both, xyz[there].diff(dim=0).norm(dim=-1), torch.nan).nanmedian(1).values
+    moved = torch.nan_to_num(moved, nan=0.0) / there.diff()
     around = torch.nn.functional.pad(moved, (1, 1))
     far = (moved > _JUMP * torch.maximum(around[:-2], around[2:])) & (moved > _JUMP * moved.median())
-    return [] if len(moved) < 3 else (far.nonzero()[:, 0] + 1).tolist()
+    return there[1:][far].tolist()
 
 
 def _smooth_stretch(xyz: Tensor, known: Tensor, residual: Tensor, variance: Tensor) -> Tensor:
