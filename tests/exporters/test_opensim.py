@@ -112,3 +112,38 @@ def test_segments_are_scaled_by_the_pairs_that_there_are():
     assert segment_pairs(of["thigh"], ["LHip", "LKnee", "RKnee"]) == [("LHip", "LKnee")]
     assert segment_pairs(of["pelvis"], ["LHip", "RHip"]) == [("LHip", "RHip")]
     assert segment_pairs(of["foot"], ["LHeel"]) == []
+
+
+def test_a_model_is_scaled_by_the_frames_that_have_all_markers(tmp_path, models):
+    """OpenSim leaves a segment unscaled where one of its markers is missing in a single frame."""
+    some = poses(frames=40)
+    some.conf[5:8, 0, BLAZEPOSE33.index("left_ankle")] = 0
+    some.conf[:, 0, BLAZEPOSE33.index("left_wrist")] = torch.arange(40) % 20 == 0  # hardly ever there
+    written = export(some, tmp_path / "opensim", opensim_models=models)
+    assert texts(tmp_path / "opensim/Scaling_Setup_person1.xml", "marker_file") == ["person1_scaling.trc"]
+    scaling = read_trc(tmp_path / "opensim/person1_scaling.trc")
+    assert np.isfinite(scaling.xyz).all()
+    assert len(scaling.xyz) == 37
+    assert "LAnkle" in scaling.names
+    assert "LWrist" not in scaling.names
+    assert tmp_path / "opensim/person1_scaling.trc" in written.files
+    whole = read_trc(tmp_path / "opensim/person1.trc")
+    assert len(whole.xyz) == 40
+    assert texts(tmp_path / "opensim/IK_Setup_person1.xml", "time_range") == ["0.500000 1.280000"]
+
+
+def test_inverse_kinematics_is_asked_for_where_there_are_markers(tmp_path, models):
+    """One frame without any marker ends OpenSim's inverse kinematics for the whole recording."""
+    some = poses(frames=40)
+    some.conf[[*range(3), 12]] = 0
+    written = export(some, tmp_path / "opensim", opensim_models=models)
+    assert texts(tmp_path / "opensim/IK_Setup_person1.xml", "time_range") == ["0.760000 1.280000"]
+    assert any("27 of 40 frames" in warning for warning in written.warnings)
+
+
+def test_who_cannot_be_scaled_is_left_out_with_a_warning(tmp_path, models):
+    some = poses(people=2)
+    some.conf[:, 1, BLAZEPOSE33.index("left_shoulder") :] = 0
+    written = export(some, tmp_path / "opensim", opensim_models=models)
+    assert not [path for path in written.files if "person2" in path.name]
+    assert any(warning.startswith("Left out: person2") for warning in written.warnings)

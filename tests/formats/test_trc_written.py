@@ -41,6 +41,7 @@ def test_the_lines_are_those_of_the_format(tmp_path):
     assert lines[4].split("\t")[2:5] == ["X1", "Y1", "Z1"]
     assert {len(line.split("\t")) for line in lines[3:]} == {11}
     assert lines[7].split("\t")[5:8] == ["", "", ""]
+    assert lines[9].split("\t")[8:] == ["NaN"] * 3  # OpenSim refuses a line that ends in an empty cell
     assert float(lines[6].split("\t")[1]) == pytest.approx(0.25 + 1 / 60, abs=1e-6)
 
 

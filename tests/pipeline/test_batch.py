@@ -94,6 +94,18 @@ def test_what_is_done_is_not_redone_and_what_failed_is(footage: Path, done: Path
     assert asked == ["broken", "broken", "walk", "tuesday"], "other options are another job"
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"outcome": {"clip": "walk", "status": "odd"}}'])
+def test_a_damaged_record_is_none(footage: Path, done: Path, tmp_path: Path, monkeypatch, content: str) -> None:
+    out, asked = tmp_path / "out", []
+    shutil.copytree(done, out)
+    (out / "monday" / "walk" / "batch.json").write_text(content)
+    monkeypatch.setattr("epipose.pipeline.run.run", lambda sources, out, options: asked.append(out.name))
+    monkeypatch.setattr(clip_job, "_described", lambda job, *_: ClipOutcome(job.name, "done"))
+    outcomes = batch(footage / "clips", out, **options(footage))
+    assert asked == ["broken", "walk"]
+    assert len(outcomes) == 3
+
+
 def test_the_exit_code_tells_and_the_log_is_kept(footage: Path, done: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
     shutil.copytree(done, out)
@@ -179,6 +191,9 @@ def test_options_that_cannot_be_are_named(footage: Path, tmp_path: Path, monkeyp
     clips, out = footage / "clips", tmp_path / "out"
     with pytest.raises(InputError, match="--jobs is 0"):
         batch(clips, out, jobs=0)
+    with pytest.raises(InputError, match=r"no file .*nosuch\.json"):
+        batch(clips, out, known_rig=footage / "nosuch.json")
+    assert not out.exists(), "nothing was detected before"
     with pytest.raises(InputError, match=r"rig\.json is no folder"):
         batch(clips, out, poses=footage / "rig.json")
     with pytest.raises(InputError, match="no scheduler of dask"):

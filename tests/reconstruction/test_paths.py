@@ -79,6 +79,16 @@ def test_a_jump_stays_a_jump():
     assert off(apart[85:95] - jump[85:95], truth[85:95]) < 1.5 * off(together[85:95], truth[85:95])
 
 
+@pytest.mark.parametrize("gap", [1, 3])
+def test_a_jump_in_frames_without_anybody_is_one_too(gap):
+    truth, noisy, residual = seen(6)
+    jump, known = torch.zeros(FRAMES, 1, 1, dtype=torch.float64), torch.ones(FRAMES, 17, dtype=torch.bool)
+    jump[90:], known[90 - gap : 90] = 2.0, False
+    near = [*range(80, 90 - gap), *range(90, 100)]
+    result = smoothed(noisy + jump, residual, known=known) - jump
+    assert off(result[near], truth[near]) < 0.9 * off(noisy[near], truth[near])
+
+
 def test_what_is_unknown_stays_and_does_not_count():
     truth, noisy, residual = seen(7)
     known = torch.ones(FRAMES, 17, dtype=torch.bool)

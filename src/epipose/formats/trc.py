@@ -82,8 +82,8 @@ def write_trc(
 ) -> None:
     """Write markers in metres and in the file's axes (y up: `TRC_FROM_WORLD`), a line per frame.
 
-    A marker that is not finite in a frame is missing there: its three cells are left empty, which OpenSim and Pose2Sim
-    read as NaN. ``times``: seconds, evenly spaced; their median interval is the file's frame rate. Frames are numbered
+    A marker that is not finite in a frame is missing there: its three cells are left empty, of the last marker "NaN",
+    which OpenSim and Pose2Sim read as NaN. ``times``: seconds, evenly spaced; their median interval is the file's frame rate. Frames are numbered
     from ``first_frame``, which Pose2Sim counts from 0. Raises InputError for names that are no cells of such a file, for
     other shapes, and for times that do not advance.
     """
@@ -108,5 +108,7 @@ def write_trc(
     with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.write("\n".join(head) + "\n")
         for number, (moment, row) in enumerate(zip(times, cells.reshape(count, -1), strict=True), first_frame):
-            values = ("" if np.isnan(value) else f"{value:.{_DIGITS[unit]}f}" for value in row)
+            values = ["" if np.isnan(value) else f"{value:.{_DIGITS[unit]}f}" for value in row]
+            if not values[-1]:
+                values[-3:] = ["NaN"] * 3  # OpenSim does not count an empty cell at the end, and refuses the line
             file.write("\t".join((str(number), f"{moment:.6f}", *values)) + "\n")

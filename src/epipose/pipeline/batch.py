@@ -19,9 +19,10 @@ from typing import Any
 from epipose.errors import InputError, optional
 from epipose.io.options import with_changes
 from epipose.pipeline.batch_summary import in_words, write_summary
+from epipose.pipeline.calibrate import check_sources
 from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_apart, run_clip
 from epipose.pipeline.clip_search import FoundClip, clips_in
-from epipose.pipeline.options import RunOptions
+from epipose.pipeline.options import CalibrateOptions, RunOptions
 
 log = logging.getLogger("epipose")
 
@@ -49,6 +50,8 @@ def batch(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; give one process or more.")
+    lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
+    check_sources(lengths, options.intrinsics, options.known_rig)
     found = clips_in(folder, out)
     out.mkdir(parents=True, exist_ok=True)
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]

@@ -14,6 +14,7 @@ from epipose.calibration.result import Calibration
 from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.errors import InputError
+from epipose.formats.cameras import read_cameras
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
 from epipose.pipeline.detect import DetectedClip
@@ -146,13 +147,20 @@ def _measure(seen: DetectedClip, options: CalibrateOptions) -> Measure:
 
 
 def check_sources(options: CalibrateOptions, intrinsics: Rig | AnyPath | None, known_rig: Rig | AnyPath | None) -> None:
-    """Raise InputError where a known rig is given together with what it already states."""
+    """Raise InputError where a known rig is given together with what it already states, and for unreadable cameras.
+
+    Needs no clip, so that hours of detection are not spent on a file that is not there.
+    """
+    if intrinsics is not None and not isinstance(intrinsics, Rig):
+        read_cameras(intrinsics)
     if known_rig is None:
         return
     if intrinsics is not None:
         raise InputError("Give either --intrinsics or --known-rig: a known rig has its own intrinsics.")
     if options.focal != "auto":
         raise InputError("--known-rig takes cameras with their intrinsics as they are: leave out --focal.")
+    rig = known_rig if isinstance(known_rig, Rig) else read_cameras(known_rig, poses=True).rig
+    _check_not_scaled(rig, options)
 
 
 def _check_not_scaled(rig: Rig, options: CalibrateOptions) -> None:

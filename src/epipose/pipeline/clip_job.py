@@ -123,11 +123,15 @@ def _described(job: ClipJob, status: Status, error: str = "") -> ClipOutcome:
 
 
 def _recorded(job: ClipJob, options: dict[str, Any], inputs: str) -> ClipOutcome | None:
-    """The outcome of the same job before; None where there is none, and where it failed, which may pass."""
+    """The outcome of the same job before; None where there is none, and where it failed, which may pass.
+
+    A record that is damaged is none: the clip is done again, whose stages know what they have done.
+    """
     record = job.out / _RECORD
-    if not record.exists():
+    try:
+        outcome = from_json(ClipOutcome, read_object(record).get("outcome"), record)
+    except EpiposeError:
         return None
-    outcome = from_json(ClipOutcome, read_object(record).get("outcome"), record)
     written = {"done": ("report.html", "poses3d.npz"), "rejected": ("report.html",), "failed": ()}[outcome.status]
     same = already_done(record, options, inputs, [job.out / name for name in written])
     return outcome if same and outcome.status != "failed" else None

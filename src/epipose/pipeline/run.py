@@ -16,6 +16,7 @@ import torch
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.io.options import with_changes
+from epipose.pipeline.calibrate import check_sources
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions, RunOptions
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train import train
@@ -42,8 +43,9 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
             "A network learns from images, and there are 2D poses alone. Give the videos too, or --network none, which "
             "stops after the labels."
         )
-    detect_clip(sources, out, detection, overwrite=options.overwrite)
     lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
+    check_sources(lengths, options.intrinsics, options.known_rig)
+    detect_clip(sources, out, detection, overwrite=options.overwrite)
     calibrate_clip(out, lengths, intrinsics=options.intrinsics, known_rig=options.known_rig)
     report = Report(
         f"What {len(Clip.load(out).views)} cameras saw of one person",
