@@ -179,6 +179,8 @@ def test_options_that_cannot_be_are_named(footage: Path, tmp_path: Path, monkeyp
     clips, out = footage / "clips", tmp_path / "out"
     with pytest.raises(InputError, match="--jobs is 0"):
         batch(clips, out, jobs=0)
+    with pytest.raises(InputError, match="is the folder of the recordings itself"):
+        batch(clips, clips)
     with pytest.raises(InputError, match=r"rig\.json is no folder"):
         batch(clips, out, poses=footage / "rig.json")
     with pytest.raises(InputError, match="no scheduler of dask"):

@@ -49,6 +49,10 @@ def batch(
     folder, out = Path(folder).resolve(), Path(out).resolve()
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; give one process or more.")
+    if out == folder:
+        raise InputError(
+            f"--out {out} is the folder of the recordings itself; give another one, such as {out / 'out'}."
+        )
     found = clips_in(folder, out)
     out.mkdir(parents=True, exist_ok=True)
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]
