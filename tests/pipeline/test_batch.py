@@ -194,6 +194,8 @@ def test_options_that_cannot_be_are_named(footage: Path, tmp_path: Path, monkeyp
     with pytest.raises(InputError, match=r"no file .*nosuch\.json"):
         batch(clips, out, known_rig=footage / "nosuch.json")
     assert not out.exists(), "nothing was detected before"
+    with pytest.raises(InputError, match="is the folder of the recordings itself"):
+        batch(clips, clips)
     with pytest.raises(InputError, match=r"rig\.json is no folder"):
         batch(clips, out, poses=footage / "rig.json")
     with pytest.raises(InputError, match="no scheduler of dask"):

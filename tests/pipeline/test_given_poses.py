@@ -16,6 +16,7 @@ from epipose.pipeline.options import DetectOptions
 from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.skeletons import COCO17, H36M17
 from tests.helpers import keypoint_files as written
+from tests.helpers.dot_videos import small_rig, videos
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
 SIZES = tuple(f"{width}x{height}" for width, height in rig().camera.size.tolist())
@@ -165,3 +166,25 @@ def test_files_that_were_numbered_anew_are_another_input(tmp_path):
         name, number = file.stem.split("_")
         file.rename(file.with_stem(f"{name}_{int(number) + 5:04d}"))
     assert recorded(clip, options) != before
+
+
+def test_videos_that_were_moved_or_renamed_are_found_again(tmp_path):
+    cameras, out = small_rig(), tmp_path / "clip"
+    videos(tmp_path / "videos", seed=0)
+    uv, conf = detections(cameras, moving_skeleton(20, 0), pixels=0.5)
+    names = [file.stem for file in sorted((tmp_path / "videos").glob("*.mp4"))]
+    new = [f"{name}b" for name in names]
+    views = (*names, *new)
+    Poses2D(uv[:, :, None].repeat(2, 1, 1, 1, 1), conf[:, :, None].repeat(2, 1, 1, 1), H36M17, views).save(
+        tmp_path / "poses.npz"
+    )
+    asked = {"poses": tmp_path / "poses.npz", "sync": "none"}
+    assert detect_clip([tmp_path / "videos"], out, **asked)
+    assert not detect_clip([tmp_path / "videos"], out, **asked)
+    (tmp_path / "videos").rename(tmp_path / "moved")
+    assert detect_clip([tmp_path / "moved"], out, **asked)
+    assert all(view.video.exists() for view in DetectedClip.load(out).clip.views)
+    for name, other in zip(names, new, strict=True):
+        (tmp_path / "moved" / f"{name}.mp4").rename(tmp_path / "moved" / f"{other}.mp4")
+    assert detect_clip([tmp_path / "moved"], out, **asked)
+    assert DetectedClip.load(out).keypoints.views == DetectedClip.load(out).clip.names == tuple(new)

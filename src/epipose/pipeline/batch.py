@@ -52,6 +52,10 @@ def batch(
         raise InputError(f"--jobs is {jobs}; give one process or more.")
     lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
     check_sources(lengths, options.intrinsics, options.known_rig)
+    if out == folder:
+        raise InputError(
+            f"--out {out} is the folder of the recordings itself; give another one, such as {out / 'out'}."
+        )
     found = clips_in(folder, out)
     out.mkdir(parents=True, exist_ok=True)
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]

@@ -70,7 +70,8 @@ def detect_clip(
                 f"{out} holds another run, of other videos (views {', '.join(before.get('views', []))}). Give another "
                 "--out, or --overwrite to replace it."
             )
-    if already_done(record, made_from.options, made_from.inputs, outputs) and not overwrite:
+    done = already_done(record, made_from.options, made_from.inputs, outputs) and _has_views_of(out, clip)
+    if done and not overwrite:
         return False
     found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
     record.unlink(missing_ok=True)  # from here on the outputs may contradict each other until the record is back
@@ -79,12 +80,20 @@ def detect_clip(
     return True
 
 
+def _has_views_of(out: Path, clip: Clip) -> bool:
+    """Whether the clip folder's views have the names of the clip's and their videos are where the clip's are."""
+    there = Clip.load(out, with_videos=False)
+    return [(view.name, view.video) for view in there.views] == [(view.name, view.video) for view in clip.views]
+
+
 def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: DetectionRecord, *, anew: bool) -> GivenPoses:
     """Keypoints in the videos' own frames: from ``detections.npz`` where that still holds, else detected and kept."""
     record, output = out / "detections.json", out / "detections.npz"
     asked = {key: made_from.options[key] for key in ("detector", "detector_option", "poses", "joints", "size", "fps")}
     if already_done(record, asked, made_from.inputs, (output,)) and not anew:
-        return GivenPoses(Poses2D.load(output), tuple(read_object(record).get("notes", ())))
+        poses = Poses2D.load(output)
+        if poses.views == clip.names:
+            return GivenPoses(poses, tuple(read_object(record).get("notes", ())))
     seen = keypoints_in(clip, options)
     record.unlink(missing_ok=True)
     seen.poses.save(output)
