@@ -9,6 +9,8 @@ from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
 from epipose.reconstruction.fill import FILLED_CONFIDENCE, fill_gaps
 from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
+from tests.helpers.walker import walker
 
 TWO = Skeleton("two", ("a", "b"), (-1, 0))
 
@@ -84,3 +86,12 @@ def test_nothing_is_filled_with_0_and_less_is_refused() -> None:
     assert fill_gaps(poses, 0)[1] == 0
     with pytest.raises(EpiposeError, match="Gaps of up to -1 frames"):
         fill_gaps(poses, -1)
+
+
+def test_no_gap_is_filled_in_which_the_whole_body_jumps() -> None:
+    xyz, conf = walker(60, H36M17)[0][:, None], torch.ones(60, 1, 17)
+    xyz[30:] += 2.0
+    conf[28:30], conf[40:42] = 0, 0
+    found, filled = fill_gaps(Poses3D(xyz, conf, H36M17, metric=True), 5)
+    assert filled == 2 * 17
+    assert not (found.conf[28:30] > 0).any()

@@ -11,6 +11,8 @@ from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
 from epipose.reconstruction.trajectory_filter import TrajectoryFilter, filtered, parse_filter
 from epipose.skeleton import Skeleton
+from epipose.skeletons import H36M17
+from tests.helpers.walker import walker
 
 ONE = Skeleton("one", ("joint",), (-1,))
 TWO = Skeleton("two", ("a", "b"), (-1, 0))
@@ -133,3 +135,13 @@ def test_what_is_no_filter_is_said(text: str, message: str) -> None:
 def test_a_cutoff_above_half_the_frame_rate_is_refused() -> None:
     with pytest.raises(EpiposeError, match="cutoff of 12 Hz is not below half the frame rate, 10 Hz"):
         filtered(along(np.zeros((30, 3))), parse_filter("butterworth:12"), 20.0)
+
+
+@pytest.mark.parametrize("text", ALL)
+def test_nothing_is_smoothed_across_a_jump_of_the_whole_body(text: str) -> None:
+    xyz = walker(60, H36M17)[0][:, None]
+    jump = torch.zeros(60, 1, 1, 1, dtype=torch.float64)
+    jump[30:] = 2.0
+    cut = Poses3D(xyz + jump, torch.ones(60, 1, 17), H36M17, metric=True)
+    away = (filtered(cut, parse_filter(text), 50.0).xyz - cut.xyz).norm(dim=-1)
+    assert float(away[25:35].max()) < 0.05

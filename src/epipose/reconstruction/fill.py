@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 
 from epipose.errors import InputError
 from epipose.poses import Poses3D
+from epipose.reconstruction.paths import jumps
 
 FILLED_CONFIDENCE = 0.01  # of a joint that was interpolated: no label, but not missing either
 _SLOPE_FRAMES = 4  # labels before the last one, and after the next, that tell the velocity
@@ -28,7 +29,8 @@ def fill_gaps(poses: Poses3D, longest: int) -> tuple[Poses3D, int]:
     """The poses with gaps of at most ``longest`` frames filled, and how many joint positions that were.
 
     A gap lies between two labelled frames of a joint of one person; what comes before the first or after the last one
-    stays missing. A filled joint has the confidence `FILLED_CONFIDENCE`. Raises InputError for a negative ``longest``.
+    stays missing, and so does one at whose end the whole body has jumped (a cut, or another person). A filled joint has
+    the confidence `FILLED_CONFIDENCE`. Raises InputError for a negative ``longest``.
     """
     if longest < 0:
         raise InputError(f"Gaps of up to {longest} frames were to be filled; expected 0 or more.")
@@ -36,7 +38,8 @@ def fill_gaps(poses: Poses3D, longest: int) -> tuple[Poses3D, int]:
     xyz = poses.xyz.double().numpy().reshape(len(poses.xyz), columns, 3).copy()
     labelled = _labelled(xyz, (poses.conf > 0).numpy().reshape(len(xyz), columns))
     step = np.diff(labelled.frame)
-    gaps = np.flatnonzero((np.diff(labelled.column) == 0) & (step > 1) & (step <= longest + 1))
+    short = (np.diff(labelled.column) == 0) & (step > 1) & (step <= longest + 1)
+    gaps = np.flatnonzero(short & ~_across_jumps(labelled, poses))
     if len(gaps) == 0:
         return poses, 0
     gap, behind = _missing(step[gaps] - 1)
@@ -59,6 +62,15 @@ class _Labelled(NamedTuple):
 def _labelled(xyz: Float[np.ndarray, "frame column 3"], there: Bool[np.ndarray, "frame column"]) -> _Labelled:
     column, frame = np.nonzero(there.T)
     return _Labelled(frame, column, xyz[frame, column])
+
+
+def _across_jumps(labelled: _Labelled, poses: Poses3D) -> Bool[np.ndarray, " next"]:
+    """Whether a jump of the person lies between each labelled position and the next."""
+    begun = np.zeros(poses.conf.shape[:2], np.int64)  # stretches without a jump that have begun until then
+    for person in range(poses.conf.shape[1]):
+        begun[jumps(poses.xyz[:, person].double(), poses.conf[:, person] > 0), person] = 1
+    stretch = begun.cumsum(0)[labelled.frame, labelled.column // poses.conf.shape[2]]
+    return np.asarray(np.diff(stretch) != 0)
 
 
 def _missing(lengths: Int[np.ndarray, " gap"]) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:

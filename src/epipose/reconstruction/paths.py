@@ -22,6 +22,7 @@ _HIGH_BAND = 0.6  # share of the spectrum above which it is error alone
 _SHAPE_WIDTH = 9  # frequencies over which the error's spectrum is averaged
 _ACCELERATIONS = torch.logspace(-6, 6, 73, dtype=torch.float64)  # tried: motion over error, at the highest frequency
 _PAD, _END = 24, 7  # frames by which a window is extended at either end, and those that say how it goes on
+_BODY_JOINTS = 4  # that tell of a jump
 _JUMP = 4.0  # times the frames before and after that the middle joint moves where one stretch ends
 
 
@@ -38,7 +39,7 @@ def smooth_paths(
     ``variance``: of a joint's error per axis, at most; the filter takes no more for error than that.
     """
     result = xyz.clone()
-    for begin, end in pairwise([0, *_jumps(xyz, known), len(xyz)]):
+    for begin, end in pairwise([0, *jumps(xyz, known), len(xyz)]):
         stretch = slice(begin, end)
         if end - begin >= MIN_FRAMES:
             smooth = _smooth_stretch(xyz[stretch], known[stretch], residual[:, stretch], variance)
@@ -46,15 +47,17 @@ def smooth_paths(
     return result
 
 
-def _jumps(xyz: Tensor, known: Tensor) -> list[int]:
+def jumps(xyz: Float[Tensor, "frame joint 3"], known: Bool[Tensor, "frame joint"]) -> list[int]:
     """Frames at which another stretch begins, as most of the body jumps: a cut, or another person.
 
-    Frames without anybody are passed over: who comes back elsewhere has jumped, too.
+    Frames without anybody are passed over: who comes back elsewhere has jumped, too. Fewer than `_BODY_JOINTS` joints
+    are no body.
     """
     there = known.any(1).nonzero()[:, 0]
     if len(there) < 4:
         return []
     both = known[there[1:]] & known[there[:-1]]
+    both &= both.sum(1, keepdim=True) >= _BODY_JOINTS
     moved = torch.where(both, xyz[there].diff(dim=0).norm(dim=-1), torch.nan).nanmedian(1).values
     moved = torch.nan_to_num(moved, nan=0.0) / there.diff()
     around = torch.nn.functional.pad(moved, (1, 1))

@@ -1,14 +1,15 @@
 """Zero-phase filters of joint trajectories: Butterworth, Savitzky-Golay, Gaussian, median.
 
 Every joint of every person is filtered for itself, over each run of frames in which it is labelled and never across a
-gap. All see frames before and after, so nothing is delayed. At the ends of a run a path goes on as its own point
-reflection, which keeps place and velocity there.
+gap or a jump of the whole body. All see frames before and after, so nothing is delayed. At the ends of a run a path goes
+on as its own point reflection, which keeps place and velocity there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import atan, isfinite, pi, tan
 
 import numpy as np
@@ -17,6 +18,7 @@ from jaxtyping import Float
 
 from epipose.errors import InputError, optional
 from epipose.poses import Poses3D
+from epipose.reconstruction.paths import jumps
 
 Path3D = Float[np.ndarray, "frame column"]
 
@@ -68,12 +70,16 @@ def filtered(poses: Poses3D, by: TrajectoryFilter, fps: float) -> Poses3D:
     for a cutoff that is not below half the frame rate, MissingExtraError without SciPy (extra ``export``).
     """
     run = _filter(by, fps)
-    columns = poses.xyz.double().flatten(1).numpy().copy()
-    labelled = (poses.conf > 0).flatten(1).numpy()
-    for first, end, of_run in _runs(labelled):
-        chosen = np.repeat(of_run, 3)
-        columns[first:end, chosen] = run(columns[first:end, chosen])
-    return replace(poses, xyz=torch.from_numpy(columns).to(poses.xyz.dtype).reshape(poses.xyz.shape))
+    xyz = poses.xyz.double().clone()
+    for person in range(xyz.shape[1]):
+        known = poses.conf[:, person] > 0
+        for begin, end in pairwise([0, *jumps(xyz[:, person], known), len(xyz)]):
+            columns = xyz[begin:end, person].flatten(1).numpy().copy()
+            for first, last, of_run in _runs(known[begin:end].numpy()):
+                chosen = np.repeat(of_run, 3)
+                columns[first:last, chosen] = run(columns[first:last, chosen])
+            xyz[begin:end, person] = torch.from_numpy(columns).reshape(end - begin, -1, 3)
+    return replace(poses, xyz=xyz.to(poses.xyz.dtype))
 
 
 def _runs(labelled: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
