@@ -83,9 +83,9 @@ def write_trc(
     """Write markers in metres and in the file's axes (y up: `TRC_FROM_WORLD`), a line per frame.
 
     A marker that is not finite in a frame is missing there: its three cells are left empty, of the last marker "NaN",
-    which OpenSim and Pose2Sim read as NaN. ``times``: seconds, evenly spaced; their median interval is the file's frame rate. Frames are numbered
-    from ``first_frame``, which Pose2Sim counts from 0. Raises InputError for names that are no cells of such a file, for
-    other shapes, and for times that do not advance.
+    which OpenSim and Pose2Sim read as NaN. ``times``: seconds, evenly spaced; their median interval is the file's frame
+    rate. Frames are numbered from ``first_frame``, which Pose2Sim counts from 0. Raises InputError for names that are no
+    cells of such a file, for other shapes, and for times that do not advance.
     """
     path = Path(path)
     bad = [name for name in names if not name.strip() or name != "".join(name.split())]

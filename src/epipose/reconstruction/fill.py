@@ -29,7 +29,8 @@ def fill_gaps(poses: Poses3D, longest: int) -> tuple[Poses3D, int]:
     """The poses with gaps of at most ``longest`` frames filled, and how many joint positions that were.
 
     A gap lies between two labelled frames of a joint of one person; what comes before the first or after the last one
-    stays missing, and so does one at whose end the whole body has jumped (a cut, or another person). A filled joint has the confidence `FILLED_CONFIDENCE`. Raises InputError for a negative ``longest``.
+    stays missing, and so does one at whose end the whole body has jumped (a cut, or another person). A filled joint has
+    the confidence `FILLED_CONFIDENCE`. Raises InputError for a negative ``longest``.
     """
     if longest < 0:
         raise InputError(f"Gaps of up to {longest} frames were to be filled; expected 0 or more.")

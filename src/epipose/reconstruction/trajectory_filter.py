@@ -1,8 +1,8 @@
 """Zero-phase filters of joint trajectories: Butterworth, Savitzky-Golay, Gaussian, median.
 
 Every joint of every person is filtered for itself, over each run of frames in which it is labelled and never across a
-gap or a jump of the whole body. All see frames before and after, so nothing is delayed. At the ends of a run a path goes on as its own point
-reflection, which keeps place and velocity there.
+gap or a jump of the whole body. All see frames before and after, so nothing is delayed. At the ends of a run a path goes
+on as its own point reflection, which keeps place and velocity there.
 """
 
 from __future__ import annotations
