@@ -21,12 +21,11 @@ from epipose.motion.humanoid import RIG_INDEX, RIG_JOINTS, RIG_PARENTS, SIDES, R
 from epipose.motion.rig_offsets import rig_offsets
 from epipose.motion.rotations import axis_and_angle, from_axis_angle, unit
 
-_STEPS = 8
+_STEPS = 4
 # What it costs to leave the closed form, square metres per square radian: 1 cm off weighs as much as a turn by a radian,
 # and 10 cm in the trunk, whose parts could otherwise fold against each other where the shoulders come closer.
 _STAY = 1e-4
 _STAY_OF = {"Spine": 1e-2, "Chest": 1e-2, "Head": 3e-4}
-_FAR = 0.003  # metres off at which a joint counts twice: the worst joints come nearer, the others give way a little
 _FILLED_WEIGHT = 1e-3  # of a joint that was interpolated
 _FACE_WEIGHT = 1.0  # of all joints of the face together: their errors are one
 _WEIGHT = {"heel": 0.1, "thumb": 0.1, "index": 0.4, "pinky": 0.4, "spine": 0.3}
@@ -67,10 +66,9 @@ def fit_rig(body: BodyPoints, fps: float) -> FittedRig:
     seen = np.stack([body.seen[site.label] for site in sites], 1)
     weight = np.where(seen, 1.0, _FILLED_WEIGHT) * _site_weights(sites)
     closed = motion.rotation
-    distance = np.zeros_like(weight)
     for _ in range(_STEPS):
-        motion = _improved(motion, closed, sites, target, weight * (1 + (distance / _FAR) ** 2))
-        distance = np.linalg.norm(_placed(motion, sites) - target, axis=-1)
+        motion = _improved(motion, closed, sites, target, weight)
+    distance = np.linalg.norm(_placed(motion, sites) - target, axis=-1)
     return FittedRig(motion, sites, np.where(seen, distance, np.nan))
 
 
