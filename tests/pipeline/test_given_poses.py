@@ -188,3 +188,11 @@ def test_videos_that_were_moved_or_renamed_are_found_again(tmp_path):
         (tmp_path / "moved" / f"{name}.mp4").rename(tmp_path / "moved" / f"{other}.mp4")
     assert detect_clip([tmp_path / "moved"], out, **asked)
     assert DetectedClip.load(out).keypoints.views == DetectedClip.load(out).clip.names == tuple(new)
+
+
+def test_a_clip_folder_among_the_poses_is_none_of_them(tmp_path):
+    for name in ("cam1", "cam2"):
+        written.openpose(tmp_path / f"{name}_json", written.walking(25, 30), stem=name)
+    asked = {"poses": tmp_path, "size": ("640x480",), "fps": 25.0, "sync": "none"}
+    assert detect_clip([], tmp_path / "clip", **asked)
+    assert not detect_clip([], tmp_path / "clip", **asked), "what is done is not done again"

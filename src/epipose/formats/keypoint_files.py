@@ -110,7 +110,7 @@ def keypoint_series(path: Path) -> list[Series]:
     """
     if not path.exists():
         raise InputError(f"There is no file {path}, nor a folder; expected {_EXPECTED}.")
-    files = list(_candidates(path))
+    files = list(candidates(path))
     listed = _listed(files) if path.is_dir() else {}
     everywhere = _agreed(listed.values())
     found: dict[tuple[str, ...], Series] = {}
@@ -133,16 +133,17 @@ def keypoint_series(path: Path) -> list[Series]:
     return series
 
 
-def _candidates(path: Path) -> Iterator[Path]:
+def candidates(path: Path) -> Iterator[Path]:
     """The file itself, or the files of a folder and those below it that may hold keypoints, sorted.
 
-    DeepLabCut writes the same table as CSV and HDF5: the CSV is enough.
+    DeepLabCut writes the same table as CSV and HDF5: the CSV is enough. Clip folders below, of earlier runs perhaps, are
+    left out.
     """
     if path.is_file():
         yield path
         return
     for folder, folders, names in os.walk(path):
-        folders.sort()
+        folders[:] = sorted(each for each in folders if not Path(folder, each, "clip.json").exists())
         files = [Path(folder, name) for name in sorted(names) if Path(name).suffix.lower() in _SUFFIXES]
         twice = {file.with_suffix(".h5") for file in files if file.suffix == ".csv"}
         yield from (file for file in files if file not in twice)

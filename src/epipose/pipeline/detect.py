@@ -15,6 +15,7 @@ from epipose.detection.detect import detect_keypoints
 from epipose.detection.precomputed import GivenPoses, read_keypoints
 from epipose.detection.registry import GIVEN, detector_files, detector_named, resolved_name
 from epipose.errors import InputError
+from epipose.formats.keypoint_files import candidates
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
@@ -207,7 +208,7 @@ def _names_of(files: Sequence[Path], folder: Path) -> str:
 
 
 def files_in(path: Path) -> list[Path]:
-    """The file itself, or all files of a folder, sorted. Raises InputError where there is neither."""
+    """The files that may be read for 2D poses at a path. Raises InputError where there is no file or folder."""
     if not path.exists():
         raise InputError(f"There is no file or folder {path}.")
-    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return list(candidates(path))
