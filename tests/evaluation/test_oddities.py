@@ -40,6 +40,13 @@ def test_a_sound_prediction_is_not_odd(tmp_path: Path) -> None:
     assert "warning" not in as_text(found)
 
 
+def test_zeros_for_who_was_not_found_are_named(tmp_path: Path) -> None:
+    predicted = TRUE.clone()
+    predicted[: len(TRUE) // 4] = 0
+    (warning,) = (w for w in compared(tmp_path, predicted).warnings if "in one place in" in w)
+    assert warning.startswith("All joints are in one place in 25.0%")
+
+
 def test_a_poor_prediction_in_the_right_axes_has_none_of_these_causes(tmp_path: Path) -> None:
     """Errors of 100 mm are large, but of no kind that one change explains."""
     noise = 0.06 * torch.randn(TRUE.shape, generator=torch.Generator().manual_seed(2), dtype=TRUE.dtype)

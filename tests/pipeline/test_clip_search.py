@@ -29,6 +29,14 @@ def test_every_layout_is_found_under_its_path(tmp_path: Path) -> None:
     assert sources["monday/walk"] == ["monday/walk"]
 
 
+def test_results_of_another_batch_are_no_recordings(tmp_path: Path) -> None:
+    files(tmp_path, "monday/walk/cam1.mp4", "monday/walk/cam2.mp4")
+    files(tmp_path, "first/monday/walk/clip.json", "first/monday/walk/batch.json", "first/summary.csv")
+    files(tmp_path, "own/clip.json", "own/batch.json", "own/cam1.mp4", "own/cam2.mp4")
+    files(tmp_path, "apart/clip.json", "apart/batch.json", "apart/Cam0/a.mp4", "apart/Cam1/a.mp4")
+    assert [clip.name for clip in clips_in(tmp_path, tmp_path / "out")] == ["apart", "monday/walk", "own"]
+
+
 def test_folders_of_several_videos_each_are_clips_of_their_own(tmp_path: Path) -> None:
     """Whether they are cameras with trials nobody can tell from the names alone."""
     files(tmp_path, "s/1/a.mp4", "s/1/b.mp4", "s/2/a.mp4", "s/2/b.mp4")

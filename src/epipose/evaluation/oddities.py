@@ -68,7 +68,7 @@ def oddities(chosen: Sequence[PairedView]) -> Oddities:
     about_sides = _sides(looked_at)
     about_axes = () if about_sides else _axes(looked_at)
     about_joints = () if about_sides or about_axes else _joints(looked_at)
-    return Oddities((*about_size, *about_axes, *about_sides, *about_joints), other_unit)
+    return Oddities((*_points(looked_at), *about_size, *about_axes, *about_sides, *about_joints), other_unit)
 
 
 def _some(chosen: Sequence[PairedView]) -> Iterator[_Poses]:
@@ -80,6 +80,21 @@ def _some(chosen: Sequence[PairedView]) -> Iterator[_Poses]:
         rows = rows[:: max(1, math.ceil(len(rows) / _FRAMES))]
         if len(rows):
             yield _Poses(one.predicted[rows].double(), one.true[rows].double(), one.weight[rows].double(), one.skeleton)
+
+
+def _points(looked_at: Sequence[_Poses]) -> tuple[str, ...]:
+    """Poses that are one point, as other programs write who was not found (zeros): they count as predictions."""
+    extents = [
+        torch.where(one.weight[..., None] > 0, one.predicted - one.predicted[:, one.skeleton.root, None], 0.0)
+        for one in looked_at
+    ]
+    share = _mean((extent.abs().amax((1, 2)) == 0).double() for extent in extents)
+    if share == 0:
+        return ()
+    return (
+        f"All joints are in one place in {share:.1%} of the predicted poses, and these count. If they are missing, say so: "
+        "NaN in a bare array, else confidence 0.",
+    )
 
 
 def _mean(values: Iterable[Tensor]) -> float:

@@ -22,7 +22,7 @@ class FoundClip(NamedTuple):
 
 
 def clips_in(folder: Path, leave_out: Path) -> tuple[FoundClip, ...]:
-    """The clips below a folder, in order of their names; nothing in the folder ``leave_out`` is looked at.
+    """The clips below a folder, in order of their names; nothing in ``leave_out`` and in results of a batch counts.
 
     Raises InputError for a folder that is not there, that is a clip itself, or that holds none.
     """
@@ -70,6 +70,15 @@ def _videos_in(folder: Path) -> list[Path]:
 
 
 def _folders_in(folder: Path, leave_out: Path | None = None) -> list[Path]:
-    """Sub-folders but hidden ones, in order of their names."""
+    """Sub-folders in order of their names, but hidden ones and results of a batch."""
     left_out = None if leave_out is None else leave_out.resolve()
-    return sorted(p for p in folder.iterdir() if p.is_dir() and p.name[0] != "." and p.resolve() != left_out)
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    return [path for path in inside if path.resolve() != left_out and not _is_result(path)]
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether this is a clip folder that a batch wrote, and that does not hold the recording as well."""
+    if not all((folder / name).exists() for name in ("clip.json", "batch.json")):
+        return False
+    inside = [path for path in folder.iterdir() if path.is_dir()]
+    return not _videos_in(folder) and not any(_videos_in(path) or holds_images(path) for path in inside)
