@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnx")
 
@@ -11,7 +12,9 @@ from epipose.clip import Clip
 from epipose.detection import onnx_detectors as module
 from epipose.detection.base import BatchDetector, ParallelDetector
 from epipose.detection.blazepose import PersonDetector
+from epipose.detection.check import check_detections
 from epipose.detection.detect import detect_keypoints
+from epipose.detection.one_stage import OneStage
 from epipose.detection.onnx_detectors import person_finder_named
 from epipose.detection.person_finder import LandmarkFinder
 from epipose.detection.registry import detector_named
@@ -19,6 +22,8 @@ from epipose.detection.roi import Roi
 from epipose.detection.top_down import WholeImage, crop_side
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.video import write_video
+from epipose.network.keypoint_decoding import rtmo_rows
+from epipose.network.onnx_network import OnnxNetwork
 from epipose.skeletons import COCO17, COCO_WHOLEBODY133, HALPE26, MPII16
 from tests.helpers.onnx_models import heatmap_model, rtmo_model, simcc_model, spots, yolo_model
 
@@ -110,6 +115,27 @@ def test_joints_outside_the_image_are_missing(tmp_path):
     path = simcc_model(tmp_path / "net.onnx", width=256, height=256)
     found = detect(f"rtmpose:{path}", ("finder=whole", "min_score=0"), 200, 600, np.full((3, 2), 1000.0))
     assert found.conf.tolist() == [0.0] * 17
+
+
+def test_a_joint_whose_place_is_no_number_is_missing():
+    """Half precision overflows; detection refuses what is not finite."""
+
+    class Network(OnnxNetwork):
+        width = height = 64
+
+        def __init__(self):
+            """Without a file."""
+
+        def __call__(self, images):
+            points = torch.full((17, 3), 20.0)
+            points[:, 2] = 0.9
+            points[3], points[5, 0] = torch.nan, torch.inf
+            return [torch.tensor([[[10.0, 10.0, 40.0, 40.0, 0.9]]]), points[None, None]]
+
+    detector = OneStage(Network(), lambda answer: rtmo_rows(*answer), COCO17)
+    people = detector.batch([np.zeros((64, 64, 3), np.uint8)])
+    check_detections(people, 1, detector)
+    assert np.flatnonzero(people[0][0].conf == 0).tolist() == [3, 5]
 
 
 def test_a_video_is_detected_in_batches_and_people_are_linked(tmp_path):

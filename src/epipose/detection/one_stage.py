@@ -62,7 +62,18 @@ class OneStage:
 def _detection(points: Tensor, score: float, box: Letterbox, image: np.ndarray) -> Detection:
     """One person's keypoints (joint, 3) of the letterboxed image as a detection in the image itself."""
     xy = box.to_image(points[:, :2].double()).numpy()
-    return Detection(xy, seen(xy, points[:, 2].double().numpy(), image), score, None, -1)
+    return detection(xy, points[:, 2].double().numpy(), score, image)
+
+
+def detection(
+    xy: Float[np.ndarray, "joint 2"],
+    conf: Float[np.ndarray, " joint"],
+    score: float,
+    image: UInt8[np.ndarray, "height width 3"],
+) -> Detection:
+    """A person as a network answered; a joint whose place is no number (half precision overflows) is missing."""
+    placed = np.isfinite(xy).all(-1, keepdims=True)
+    return Detection(np.where(placed, xy, 0.0), seen(xy, conf, image), score, None, -1)
 
 
 def seen(

@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from epipose.detection.base import Detection
-from epipose.detection.one_stage import seen
+from epipose.detection.one_stage import detection
 from epipose.detection.person_finder import PersonFinder
 from epipose.detection.roi import Roi
 from epipose.network.crops import ROI_MARGIN, crop_image, pixels_from_crop
@@ -132,4 +132,4 @@ def crop_side(roi: Roi, shape: float) -> float:
 
 def _detection(xy: np.ndarray, conf: np.ndarray, image: np.ndarray) -> Detection:
     score = float(np.nan_to_num(conf).clip(0, 1).mean())
-    return Detection(xy, seen(xy, conf, image), score, None, -1)
+    return detection(xy, conf, score, image)
