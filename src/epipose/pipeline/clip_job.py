@@ -76,7 +76,7 @@ def run_clip(job: ClipJob) -> ClipOutcome:
         outcome = replace(outcome, seconds=time.monotonic() - start)
         write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
         return outcome
-    except EpiposeError as error:  # options that cannot be
+    except EpiposeError as error:  # options that cannot be read
         return ClipOutcome(job.name, "failed", error=str(error))
     except OSError as error:
         return ClipOutcome(job.name, "failed", error=f"cannot read or write: {error}", seconds=time.monotonic() - start)
