@@ -92,7 +92,7 @@ def _carried_out(job: ClipJob) -> ClipOutcome:
     except RejectedError as error:
         return _described(job, "rejected", str(error))
     except EpiposeError as error:
-        print(f"epipose: {error}")
+        logging.getLogger("epipose").error("epipose: %s", error)
         return ClipOutcome(job.name, "failed", error=str(error))
     except Exception as error:
         traceback.print_exc()
