@@ -31,7 +31,6 @@ from epipose.lens.file_entry import numbers
 Style = Literal["pose2sim", "anipose", "caliscope"]
 _CALISCOPE = "cameras"  # the table that holds its cameras
 _UNITS = ("m", "mm", "nominal")
-_NOT_NEEDED = "A camera without 'matrix' has not been calibrated."
 
 
 def is_calibration_toml(text: str) -> bool:
