@@ -115,7 +115,9 @@ class Camera:
 
     def to_pixels(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Normalised (distorted) image coordinates to pixels: K times (x, y, 1)."""
-        return (self.K[..., :2, :2] @ xy[..., None])[..., 0] + self.K[..., :2, 2]
+        (x, y), K = xy.unbind(-1), self.K
+        rows = (K[..., row, 0] * x + K[..., row, 1] * y + K[..., row, 2] for row in (0, 1))
+        return torch.stack(tuple(rows), -1)
 
     def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to undistorted coordinates on the plane z = 1.
