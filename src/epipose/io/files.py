@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.staged import settle, staged
+from epipose.io.temporary import remove, sync, temporary
 from epipose.io.version import installed_version
+from epipose.io.write_errors import writing_to
 
 AnyPath = str | os.PathLike[str]
 
@@ -32,39 +34,40 @@ def as_paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
 
 @contextmanager
 def replacing(path: AnyPath) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure.
+
+    For several files that belong together see `epipose.io.staged`. Raises WriteError where the system refuses to write.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = temporary(path)
     try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        with writing_to(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            settle(path.parent)
+            sync(part)
+            part.replace(path)
+    except BaseException:
+        remove(part)
+        raise
 
 
 @contextmanager
 def replacing_folder(path: AnyPath, files: Collection[str]) -> Iterator[Path]:
-    """Yield an empty temporary folder beside ``path``; rename it to ``path`` on success, remove it on failure.
+    """Yield an empty temporary folder; its files come to the folder ``path`` together on success, else none does.
 
-    A folder that is there is replaced where it holds nothing but ``files``, which are what is about to be written;
-    InputError for one with anything else in it.
+    A folder that is there is taken where it holds nothing but ``files``, which are what is about to be written, and
+    those of them that are not written go; InputError for one with anything else in it.
     """
     path = Path(path)
+    settle(path)
     others = sorted(entry.name for entry in path.iterdir() if entry.name not in files) if path.is_dir() else []
+    others = [name for name in others if not name.startswith(".")]
     if others or path.is_file():
         got = f"holds {', '.join(others[:5])}" if others else "is a file"
         raise InputError(f"{path} {got}; expected no folder, or one with {', '.join(files)} alone. Name another one.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if path.is_dir():
-            shutil.rmtree(path)
-        part.rename(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with staged(path, removes=files) as stage:
+        yield stage.folder
 
 
 def write_json(path: AnyPath, content: Any) -> None:
@@ -77,6 +80,7 @@ def write_json(path: AnyPath, content: Any) -> None:
 def read_json(path: AnyPath) -> Any:
     """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
     path = Path(path)
+    settle(path.parent)
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
@@ -109,6 +113,7 @@ def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.n
     Raises InputError for a missing file, DamagedFileError for one that cannot be read or lacks a key.
     """
     path = Path(path)
+    settle(path.parent)
     if not path.exists():
         raise InputError(f"There is no file {path}. Make it with: {made_by}")
     try:
@@ -144,6 +149,7 @@ def fingerprint(paths: Sequence[AnyPath]) -> str:
 
 def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outputs: Sequence[AnyPath]) -> bool:
     """Whether ``record`` says that these outputs were made from the same inputs with the same options."""
+    settle(Path(record).parent)
     if not Path(record).exists() or not all(Path(path).exists() for path in outputs):
         return False
     content = read_object(record)
