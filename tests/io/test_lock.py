@@ -15,6 +15,7 @@ from epipose.errors import BusyError, WriteError
 from epipose.io import lock
 from epipose.io.lock import LOCK, folder_lock
 from epipose.io.temporary import temporary
+from tests.helpers.dead_process import dead_process
 
 HOLDER = """
 import sys, time
@@ -127,12 +128,11 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
 
 
 def test_temporary_files_of_dead_processes_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
+    ended = dead_process()
     host = temporary(tmp_path / "x").name.split(".")[2].split("-")[1]
-    dead = [f".rig.{ended.pid}-{host}-1.part.json", f".set.{ended.pid}-{host}-2.part", f".x.{ended.pid}.part.npz"]
-    alive = [f".rig.{os.getppid()}-{host}-1.part.json", f".rig.{ended.pid}-0a0b0c-1.part.json"]
-    others = [f"rig.{ended.pid}.part.json", ".rig.part.json", ".part", "rig.json"]
+    dead = [f".rig.{ended}-{host}-1.part.json", f".set.{ended}-{host}-2.part", f".x.{ended}.part.npz"]
+    alive = [f".rig.{os.getppid()}-{host}-1.part.json", f".rig.{ended}-0a0b0c-1.part.json"]
+    others = [f"rig.{ended}.part.json", ".rig.part.json", ".part", "rig.json"]
     for name in (*dead, *alive, *others):
         (tmp_path / name).write_text("x")
     (tmp_path / dead[1]).unlink()

@@ -42,7 +42,15 @@ def commit(staging: Path, folder: Path, removes: Collection[str]) -> None:
 
 def pending(folder: Path) -> bool:
     """Whether a set that is in force is not yet in place."""
-    return (folder / COMMIT).is_dir()
+    log = folder / COMMIT
+    return log.is_dir() and not log.is_symlink() and _is_ours(log)
+
+
+def _is_ours(log: Path) -> bool:
+    """Whether this user, the folder's owner or root made the log: others may write into a folder such as /tmp, too."""
+    if os.name != "posix":
+        return True
+    return log.stat().st_uid in (os.geteuid(), log.parent.stat().st_uid, 0)
 
 
 def roll_forward(folder: Path) -> None:
@@ -51,7 +59,7 @@ def roll_forward(folder: Path) -> None:
     Raises DamagedFileError for a list that `commit` did not write.
     """
     log = folder / COMMIT
-    if not log.is_dir():
+    if not pending(folder):
         return
     if (log / _LIST).exists():  # it goes when everything is in place
         content = _listed(log / _LIST)

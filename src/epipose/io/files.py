@@ -1,8 +1,8 @@
 """Atomic writing of result files, and records by which a finished stage is not redone.
 
-Every file is written beside its final name and renamed when it is complete. Every verb leaves a record
-``<verb>.json`` beside its outputs: the options it ran with and a fingerprint of its inputs. A verb whose record
-still matches has nothing to do.
+Every file is written beside its final name and renamed when it is complete; several that belong together go into
+place as one set (see `epipose.io.staged`). Every verb leaves a record ``<verb>.json`` in the set of its outputs: the
+options it ran with and a fingerprint of its inputs. A verb whose record still matches has nothing to do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.staged import settle, staged
-from epipose.io.temporary import remove, sync, temporary
+from epipose.io.temporary import remove, sync, temporary, tidy
 from epipose.io.version import installed_version
 from epipose.io.write_errors import writing_to
 
@@ -43,6 +43,7 @@ def replacing(path: AnyPath) -> Iterator[Path]:
     try:
         with writing_to(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            tidy(path.parent)
             yield part
             settle(path.parent)
             sync(part)
@@ -107,6 +108,15 @@ def write_npz(path: AnyPath, **arrays: Any) -> None:
         np.savez_compressed(part, **arrays)
 
 
+def write_tensors(path: AnyPath, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all."""
+    from safetensors.torch import save
+
+    content = save(dict(tensors), None if metadata is None else dict(metadata))
+    with replacing(Path(path)) as part:
+        part.write_bytes(content)
+
+
 def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
     """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file.
 
@@ -157,9 +167,9 @@ def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outpu
 
 
 def write_record(record: AnyPath, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
-    """Write the record of a finished verb: call it last, when every output is in place.
+    """Write the record of a finished verb, into the set of its outputs or, where it is no set, after them.
 
-    Remove the old record before the first output is replaced, or a run that is cut off leaves a record of files that
-    are not there.
+    Outside of a set remove the old record before the first output is replaced, or a run that is cut off leaves a record
+    of files that are not there.
     """
     write_json(record, {"epipose": installed_version(), "options": dict(options), "inputs": inputs, **more})

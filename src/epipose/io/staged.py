@@ -12,7 +12,7 @@ from pathlib import Path
 from epipose.errors import BusyError, WriteError
 from epipose.io.commit import commit, pending, roll_forward
 from epipose.io.lock import folder_lock
-from epipose.io.temporary import remove, temporary
+from epipose.io.temporary import remove, remove_litter, sync, temporary
 from epipose.io.write_errors import writing_to
 
 _PATIENCE_S = 10.0  # of a reader, while another process puts a set in place, which takes milliseconds
@@ -28,6 +28,10 @@ class Staged:
     def path(self, name: str) -> Path:
         """Where to write the file that will be ``target / name``."""
         return self.folder / name
+
+    def within(self, name: str) -> Staged:
+        """The part of the set that goes into the folder ``target / name``."""
+        return Staged(self.folder / name, self.target / name)
 
 
 @contextmanager
@@ -53,6 +57,31 @@ def staged(folder: str | os.PathLike[str], removes: Collection[str] = ()) -> Ite
         _put_in_place(target)
 
 
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty temporary folder beside ``path``; rename it to ``path`` on success, remove it on failure.
+
+    A folder with files in it that has come to be there meanwhile is kept. Raises WriteError where the system refuses
+    to write.
+    """
+    path = Path(path)
+    part = temporary(path)
+    try:
+        with writing_to(path):
+            part.mkdir(parents=True)
+            remove_litter(path.parent)
+            yield part
+            sync(part)
+            try:
+                part.rename(path)
+            except OSError:
+                if not path.is_dir():
+                    raise
+            sync(path.parent)
+    finally:
+        remove(part)
+
+
 def _put_in_place(folder: Path) -> None:
     """Roll the set in force forward; a disk that fails gets a second chance, because the new files are whole."""
     try:
@@ -70,9 +99,16 @@ def _put_in_place(folder: Path) -> None:
 def settle(folder: str | os.PathLike[str]) -> None:
     """Put a set of files in place whose writer was cut off at that; call it before reading a folder.
 
-    While another process is about it, wait. Raises WriteError where the folder cannot be written.
+    The set may be that of the folder above, of which this one is a part. While another process is about it, wait.
+    Raises WriteError where the folder cannot be written.
     """
-    folder, until = Path(folder), time.monotonic() + _PATIENCE_S
+    folder = Path(folder).absolute()
+    for place in (folder.parent, folder):
+        _settle(place)
+
+
+def _settle(folder: Path) -> None:
+    until = time.monotonic() + _PATIENCE_S
     while pending(folder):
         try:
             with folder_lock(folder) as locked, writing_to(locked):

@@ -14,18 +14,31 @@ import os
 import platform
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 _NAME = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)(-(?P<host>[0-9a-f]{6}))?(-\d+)?\.part(\.[^.]*)?")
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)  # of file systems that have nothing to sync
 _count = itertools.count(1)
+_tidied: set[Path] = set()
 
 
 def temporary(path: Path) -> Path:
     """A name beside ``path``, with its suffix, that no other process, thread or call uses."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{_host()}-{next(_count)}.part{path.suffix}")
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """An empty temporary folder beside ``path``, removed at the end."""
+    folder = temporary(path)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 @cache
@@ -40,6 +53,14 @@ def remove_litter(folder: Path) -> None:
         for entry in list(entries):
             if _is_litter(entry.name):
                 remove(Path(entry.path))
+
+
+def tidy(folder: Path) -> None:
+    """`remove_litter`, once in a process for each folder: it may hold very many files."""
+    folder = folder.absolute()
+    if folder not in _tidied:
+        _tidied.add(folder)
+        remove_litter(folder)
 
 
 def _is_litter(name: str) -> bool:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from epipose.errors import EpiposeError, RejectedError
 from epipose.io.files import already_done, fingerprint, read_object, write_record
+from epipose.io.lock import folder_lock
 from epipose.io.records import as_json, from_json
 from epipose.pipeline.options import RunOptions
 
@@ -69,13 +70,13 @@ def run_clip(job: ClipJob) -> ClipOutcome:
         known = None if job.options.overwrite else _recorded(job, options, inputs)
         if known is not None:
             return known
-        job.out.mkdir(parents=True, exist_ok=True)
-        (job.out / _RECORD).unlink(missing_ok=True)
-        with _printing_to(job.out / _LOG):
-            outcome = _carried_out(job)
-        outcome = replace(outcome, seconds=time.monotonic() - start)
-        write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
-        return outcome
+        with folder_lock(job.out):
+            (job.out / _RECORD).unlink(missing_ok=True)
+            with _printing_to(job.out / _LOG):
+                outcome = _carried_out(job)
+            outcome = replace(outcome, seconds=time.monotonic() - start)
+            write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
+            return outcome
     except EpiposeError as error:  # options that cannot be read
         return ClipOutcome(job.name, "failed", error=str(error))
     except OSError as error:
