@@ -35,16 +35,16 @@ class Staged:
 
 
 @contextmanager
-def staged(folder: str | os.PathLike[str], removes: Collection[str] = ()) -> Iterator[Staged]:
+def staged(folder: str | os.PathLike[str], removes: Collection[str] = (), *, wait_s: float = 0.0) -> Iterator[Staged]:
     """Write a set of files into a folder, all or none of them, holding the folder's lock.
 
     What is written below the yielded `Staged.folder` comes into force at the end, at once: files of the same names are
     replaced, then those that ``removes`` names, relative to ``folder``, are removed unless they are in the set. When
     the block raises, or the process is killed before its end, nothing has changed. When it is killed after that, or
     the disk fails, the next process that reads or writes the folder completes the set. Raises WriteError where the
-    system refuses to write, and BusyError while another process writes into the folder.
+    system refuses to write, and BusyError where another process writes into the folder for longer than ``wait_s``.
     """
-    with folder_lock(folder) as target:
+    with folder_lock(folder, wait_s) as target:
         staging = temporary(target / "set")
         try:
             with writing_to(target):
