@@ -18,10 +18,11 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
+from epipose.io.staged import Staged, settle
 from epipose.io.summary import html_table, one_line
 from epipose.io.video import probe, read_frames, stored_size, videos_in
 
-_FORMAT = "epipose-clip-3"
+_FILE, _FORMAT = "clip.json", "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
 _TOLERANCE_FRAMES = 1e-3  # rounding of clocks
 
@@ -204,9 +205,13 @@ class Clip:
 
     def save(self, folder: AnyPath) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
-        folder = Path(folder)
-        views = [{**asdict(view), "video": view.video and _stored(view.video, folder.resolve())} for view in self.views]
-        write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
+        self.write_into(Staged(Path(folder), Path(folder)))
+
+    def write_into(self, stage: Staged) -> None:
+        """Write ``clip.json`` into a set of files."""
+        to = stage.target.resolve()
+        views = [{**asdict(view), "video": view.video and _stored(view.video, to)} for view in self.views]
+        write_json(stage.path(_FILE), {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
     def load(folder: AnyPath, *, with_videos: bool = True) -> Clip:
@@ -214,14 +219,12 @@ class Clip:
 
         ``with_videos`` False: it does not matter whether the videos are there.
         """
-        folder = Path(folder)
-        path = folder / "clip.json"
+        settle(folder := Path(folder))
+        path = folder / _FILE
+        make = f"epipose detect VIDEOS --out {folder}"
         if not path.exists():
-            raise InputError(
-                f"{folder} is no clip folder (it has no clip.json). Make one: epipose detect VIDEOS --out {folder}"
-            )
-        content = read_object(path)
-        again = f"Make it again: epipose detect VIDEOS --out {folder}"
+            raise InputError(f"{folder} is no clip folder (it has no clip.json). Make one: {make}")
+        content, again = read_object(path), f"Make it again: {make}"
         if content.get("format") != _FORMAT:
             raise DamagedFileError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
         try:

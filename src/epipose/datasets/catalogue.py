@@ -12,6 +12,7 @@ from epipose.datasets.selection import check_unique
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError, InputError
 from epipose.io.files import AnyPath
+from epipose.io.lock import folder_lock
 
 # The datasets that have annotations known to be wrong, and those with a universal skeleton beside measured
 # sizes.
@@ -65,11 +66,12 @@ def import_takes(path: AnyPath, out: AnyPath, selection: Selection, every: int) 
     check_unique([take.name for take in takes], [_place_of(path, take) for take in takes])
     options = {"dataset": name, "true_scale": selection.true_scale, "known_bad": selection.known_bad}
     failed = []
-    for take in takes:
-        try:
-            yield import_take(take, Path(out) / take.name, every=every, options=options)
-        except (EpiposeError, OSError) as error:
-            failed.append(f"{take.name}: {error}")
+    with folder_lock(out):
+        for take in takes:
+            try:
+                yield import_take(take, Path(out) / take.name, every=every, options=options)
+            except (EpiposeError, OSError) as error:
+                failed.append(f"{take.name}: {error}")
     if failed:
         raise InputError(f"{len(failed)} of {len(takes)} takes could not be imported:\n" + "\n".join(failed))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from epipose.inference.over_time import refined_over_time, temporal_refiner
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath
 from epipose.io.image_source import ImageSource, image_source
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
+from epipose.io.staged import staged
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.choices import Runtime
 from epipose.network.crops import crop_image
@@ -56,7 +59,12 @@ def predict(
     predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises InputError for what cannot be read and for
     intrinsics of another size, NoPersonError where nobody is found in any image.
     """
-    options, source = with_changes(options, changes), Path(source)
+    options = with_changes(options, changes)
+    with nullcontext() if out is None else folder_lock(out):
+        return _predict(Path(source), model, out, options)
+
+
+def _predict(source: Path, model: AnyPath | None, out: AnyPath | None, options: PredictOptions) -> Prediction:
     target = device_named(options.device)
     folder = model or _pretrained_for(options.runtime)
     trained = load_reader(folder, options.runtime)
@@ -80,8 +88,9 @@ def predict(
     names = images.names or tuple(f"frame {index}" for index in range(count))
     prediction = Prediction(poses, uv, names, made_with)
     if out is not None:
-        prediction.save(out)
-        draw(prediction, images, Path(out))
+        with staged(out, removes=("overlay.mp4",)) as stage:
+            prediction.write_into(stage)
+            draw(prediction, images, stage.folder)
     return prediction
 
 

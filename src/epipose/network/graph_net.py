@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, write_tensors
 from epipose.network.graph_ops import Conv, Op, Pad, Resize, op_as_json, op_from_json
 
 METADATA, DIGEST = "graph", "sha256"  # of the safetensors file
@@ -112,16 +112,13 @@ class GraphNet(nn.Module):
 
         ``dtype`` float16 halves the file; nothing is lost where the tensors were read from such numbers.
         """
-        from safetensors.torch import save_file
-
         graph = {
             "input": self.graph.input,
             "outputs": self.graph.outputs,
             "ops": [op_as_json(op) for op in self.graph.ops],
         }
         tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.tensors.items()}
-        with replacing(Path(path)) as part:
-            save_file(tensors, part, {METADATA: json.dumps(graph), DIGEST: _digest(tensors)})
+        write_tensors(path, tensors, {METADATA: json.dumps(graph), DIGEST: _digest(tensors)})
 
     @classmethod
     def load(cls, path: AnyPath) -> GraphNet:

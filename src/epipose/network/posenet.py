@@ -18,7 +18,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, read_json, replacing
+from epipose.io.files import AnyPath, read_json, write_tensors
+from epipose.io.staged import Staged, settle, staged
 from epipose.io.summary import html_table, one_line
 from epipose.network.blazepose import load_landmarks
 from epipose.network.choices import CropKind, crop_kind
@@ -27,7 +28,7 @@ from epipose.network.efficientnet import EfficientNetLite0
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
 from epipose.network.pretrained import model_file
 from epipose.network.reading import PoseReading, scale_of
-from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.network.refiner import REFINED, WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton
 
@@ -195,25 +196,27 @@ class TrainedPoseNet:
         }
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``model.safetensors``, ``config.json`` and, where there is a refiner, its weights to the folder."""
-        from safetensors.torch import save_file
+        """Write ``model.safetensors``, ``config.json`` and, where there is a refiner, its weights, as one set.
 
-        folder = Path(folder)
+        Where there is none, the files of another network's refiner are removed.
+        """
+        with staged(folder, removes=REFINED if self.refiner is None else ()) as stage:
+            self.write_into(stage)
+
+    def write_into(self, stage: Staged) -> None:
+        """Write what `save` writes into a set of files."""
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.own_state().items()}
         if isinstance(self.net, LandmarkPoseNet):
             state = {key: value.half() for key, value in state.items()}
-        with replacing(folder / "model.safetensors") as part:
-            save_file(state, part)
-        if self.refiner is None:
-            (folder / WEIGHTS).unlink(missing_ok=True)  # of another network
-        else:
-            self.refiner.save(folder / WEIGHTS)
-        self.config().save(folder / "config.json")
+        write_tensors(stage.path("model.safetensors"), state)
+        if self.refiner is not None:
+            self.refiner.save(stage.path(WEIGHTS))
+        self.config().save(stage.path("config.json"))
 
     @staticmethod
     def load(folder: AnyPath) -> TrainedPoseNet:
         """Read what `save` wrote, ready to predict on the CPU; InputError when the folder holds no such model."""
-        folder = Path(folder)
+        settle(folder := Path(folder))
         path = folder / "config.json"
         if not path.exists():
             raise InputError(

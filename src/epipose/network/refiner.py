@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, write_tensors
 from epipose.network.reading import PoseReading
 from epipose.network.resnet import read_state
 from epipose.network.token_head import TokenLayer, positive_scale
@@ -98,11 +98,8 @@ class Refiner(nn.Module):
 
     def save(self, path: AnyPath) -> None:
         """Write the weights to a .safetensors file, in half precision."""
-        from safetensors.torch import save_file
-
         state = {key: value.detach().half().cpu().contiguous() for key, value in self.state_dict().items()}
-        with replacing(Path(path)) as part:
-            save_file(state, part, metadata={"format": "epipose-refiner-2", "skeleton": self.skeleton.name})
+        write_tensors(path, state, {"format": "epipose-refiner-2", "skeleton": self.skeleton.name})
 
 
 def first_guess(evidence: Evidence, root: int) -> Float[Tensor, "batch joint 3"]:

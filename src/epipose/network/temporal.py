@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, write_tensors
 from epipose.network.pose_track import TrackInputs
 from epipose.network.resnet import read_state
 from epipose.skeleton import Skeleton
@@ -117,14 +117,11 @@ class TemporalRefiner(nn.Module):
 
     def save(self, path: AnyPath, *, half: bool = False) -> None:
         """Write weights and sizes to a .safetensors file; with ``half`` in 16 bits."""
-        from safetensors.torch import save_file
-
         kind = torch.float16 if half else torch.float32
         state = {key: value.detach().cpu().to(kind).contiguous() for key, value in self.state_dict().items()}
         sizes = {"causal": self.causal, "width": self.width, "dilations": self.dilations, "taps": self.taps}
         about = {"format": FORMAT, "skeleton": self.skeleton.name, "sizes": json.dumps(sizes)}
-        with replacing(Path(path)) as part:
-            save_file(state, part, metadata=about)
+        write_tensors(path, state, about)
 
 
 def load_temporal(path: AnyPath) -> TemporalRefiner | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from epipose.errors import InputError, optional
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
 from epipose.pipeline.batch_summary import in_words, write_summary
 from epipose.pipeline.calibrate import check_sources
@@ -57,7 +58,14 @@ def batch(
             f"--out {out} is the folder of the recordings itself; give another one, such as {out / 'out'}."
         )
     found = clips_in(folder, out)
-    out.mkdir(parents=True, exist_ok=True)
+    with folder_lock(out):
+        return _batch(found, out, options, jobs, scheduler)
+
+
+def _batch(
+    found: Sequence[FoundClip], out: Path, options: RunOptions, jobs: int, scheduler: str | None
+) -> tuple[ClipOutcome, ...]:
+    """`batch` of these clips, with the lock of the folder to write."""
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]
     outcomes: dict[str, ClipOutcome] = {}
     with closing(_outcomes(work, jobs, scheduler)) as finished:

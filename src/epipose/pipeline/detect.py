@@ -19,6 +19,7 @@ from epipose.formats.keypoint_files import candidates
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
+from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
@@ -61,21 +62,23 @@ class DetectedClip:
         return () if self.report is None else self.report.warnings
 
     def save(self, folder: AnyPath, made_from: DetectionRecord | None = None) -> None:
-        """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together.
+        """Write ``clip.json``, ``poses2d.npz`` and ``detect.json``, which says that the two belong together, as one set.
 
         Without a report, as for a folder that others made, there is nothing to record, and no ``detect.json``.
         ``made_from`` spares reading the videos again where `recorded` was called already.
         """
-        folder = Path(folder)
-        record = folder / "detect.json"
-        record.unlink(missing_ok=True)
-        self.clip.save(folder)
-        self.keypoints.save(folder / "poses2d.npz")
+        with staged(folder, removes=("detect.json",)) as stage:
+            self.write_into(stage, made_from)
+
+    def write_into(self, stage: Staged, made_from: DetectionRecord | None = None) -> None:
+        """Write what `save` writes into a set of files."""
+        self.clip.write_into(stage)
+        self.keypoints.save(stage.path("poses2d.npz"))
         if self.report is None:
             return
         made_from = made_from or recorded(self.clip, self.options)
         about = {"videos": made_from.videos, "views": list(self.clip.names), **as_json(self.report)}
-        write_record(record, made_from.options, made_from.inputs, **about)
+        write_record(stage.path("detect.json"), made_from.options, made_from.inputs, **about)
 
     @staticmethod
     def load(folder: AnyPath) -> DetectedClip:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, read_object, write_record
+from epipose.io.lock import folder_lock
+from epipose.io.staged import new_folder
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
@@ -68,6 +69,12 @@ def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Pat
     _check(spec)
     if clips < 1:
         raise InputError(f"Got {clips} clips; ask for at least one.")
+    with folder_lock(out):
+        return _film(out, clips, spec, workers)
+
+
+def _film(out: Path, clips: int, spec: ClipSpec, workers: int) -> list[Path]:
+    """`film` with the folder's lock."""
     folders = [out / f"clip{number:04d}" for number in range(clips)]
     _record_spec(out, spec)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
@@ -157,22 +164,19 @@ def _film_one(renderer: Renderer, folder: Path, number: int, spec: ClipSpec) -> 
     renderer.place(actor.seat)
     renderer.furnish(random_room(rng, reach, spec.photos))
     light = random_light(rng)
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     xy = rig.camera.spread(2).project(torch.from_numpy(actor.xyz))
     conf = torch.zeros(xy.shape[:-1])
-    for view, name in enumerate(rig.names):
-        camera = rig.camera[view]
-        width, height = (int(length) for length in camera.size)
-        occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
-        imaging = random_imaging(rng, height)
-        noise = np.random.default_rng((spec.seed, number, view))
-        images = _images(renderer, actor, camera, light, spec.fps, imaging, occluder, noise)
-        write_video(part / f"{name}.mp4", images, spec.fps)
-        conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
-    _write_ground_truth(part, rig, xy, conf, actor)
-    part.rename(folder)
+    with new_folder(folder) as part:
+        for view, name in enumerate(rig.names):
+            camera = rig.camera[view]
+            width, height = (int(length) for length in camera.size)
+            occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
+            imaging = random_imaging(rng, height)
+            noise = np.random.default_rng((spec.seed, number, view))
+            images = _images(renderer, actor, camera, light, spec.fps, imaging, occluder, noise)
+            write_video(part / f"{name}.mp4", images, spec.fps)
+            conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
+        _write_ground_truth(part, rig, xy, conf, actor)
 
 
 def _write_ground_truth(

@@ -20,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.errors import InputError
+from epipose.io.write_errors import writing_to
 from epipose.network.posenet import Net, to_input
 from epipose.training.batches import Source, epoch_steps
 from epipose.training.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
@@ -187,5 +188,5 @@ def _log(out: Path, run: _TrainingRun, step: int, images: int, seconds: float, w
     }  # fmt: skip
     rounded = {key: float(f"{value:.6g}") for key, value in values.items()}
     if run.processes.first:
-        with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+        with writing_to(out / "log.jsonl"), (out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": step // run.epoch_steps, **rounded}) + "\n")

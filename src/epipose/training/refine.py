@@ -26,7 +26,9 @@ from epipose.camera import Rig
 from epipose.errors import EpiposeError, InputError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, write_record
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
+from epipose.io.staged import staged
 from epipose.motion.sampler import random_motion
 from epipose.network.config import PoseNetConfig
 from epipose.network.posenet import TrainedPoseNet
@@ -75,6 +77,13 @@ def refine(
     if not folders and not mocap:
         raise InputError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
     _check(options)
+    _skeleton_of(model)  # a folder that is no model's is not locked
+    with folder_lock(model):
+        return _refine(folders, model, options, mocap)
+
+
+def _refine(folders: Sequence[Path], model: Path, options: RefineOptions, mocap: Sequence[Path]) -> Refiner:
+    """`refine` with the lock of the model folder."""
     skeleton, start = _skeleton_of(model), _start(options, model)
     first = None if start is None else _initial(start, skeleton)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
@@ -87,9 +96,9 @@ def refine(
             if (done := load_refiner(model / WEIGHTS, skeleton)) is not None:
                 return done
     refiner, measured = _fitted(folders, mocap, skeleton, first, options)
-    record.unlink(missing_ok=True)
-    refiner.save(model / WEIGHTS)
-    write_record(record, recorded, inputs, **measured)
+    with staged(model) as stage:
+        refiner.save(stage.path(WEIGHTS))
+        write_record(stage.path(record.name), recorded, inputs, **measured)
     return refiner
 
 
