@@ -18,6 +18,9 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
+from epipose.io.guard import checked_names, reads
+from epipose.io.images import LARGEST_SIDE
+from epipose.io.records import from_json
 from epipose.io.staged import Staged, settle
 from epipose.io.summary import html_table, one_line
 from epipose.io.video import probe, read_frames, stored_size, videos_in
@@ -25,6 +28,8 @@ from epipose.io.video import probe, read_frames, stored_size, videos_in
 _FILE, _FORMAT = "clip.json", "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
 _TOLERANCE_FRAMES = 1e-3  # rounding of clocks
+_MOST_FRAMES = 10_000_000  # of a view in a file, and seconds of its start: four days at 25 frames a second
+_MOST_FPS = 1e6  # of a view in a file
 
 
 @dataclass(frozen=True)
@@ -217,21 +222,15 @@ class Clip:
     def load(folder: AnyPath, *, with_videos: bool = True) -> Clip:
         """Read ``folder/clip.json``; raises InputError when it is no clip folder, or a video has gone.
 
-        ``with_videos`` False: it does not matter whether the videos are there.
+        DamagedFileError for one that is damaged or contradicts itself. ``with_videos`` False: it does not matter
+        whether the videos are there.
         """
         settle(folder := Path(folder))
         path = folder / _FILE
         make = f"epipose detect VIDEOS --out {folder}"
         if not path.exists():
             raise InputError(f"{folder} is no clip folder (it has no clip.json). Make one: {make}")
-        content, again = read_object(path), f"Make it again: {make}"
-        if content.get("format") != _FORMAT:
-            raise DamagedFileError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
-        try:
-            views = tuple(_view(fields, folder) for fields in content["views"])
-            clip = Clip(views, content["frames"], content["fps"])
-        except (KeyError, TypeError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}). {again}") from error
+        clip = _read_clip(path)
         for view in clip.views:
             if with_videos and view.video is not None and not view.video.exists():
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
@@ -265,14 +264,41 @@ def _folder_above(view: View, level: int) -> str:
     return view.video.parents[level].name if view.video and level < len(view.video.parents) else ""
 
 
-def _view(fields: dict, folder: Path) -> View:
-    times = fields["frame_times"]
-    whole = {
-        **fields,
-        "video": None if fields["video"] is None else (folder.resolve() / fields["video"]).resolve(),
-        "frame_times": None if times is None else tuple(times),
-    }
-    return View(**whole)
+@reads("the description of a clip", "Make it again: epipose detect VIDEOS --out FOLDER")
+def _read_clip(path: Path) -> Clip:
+    """The clip that a clip.json describes, its videos by absolute paths."""
+    content = read_object(path)
+    again = f"Make it again: epipose detect VIDEOS --out {path.parent}"
+    if content.get("format") != _FORMAT:
+        raise DamagedFileError(f"{path} has the format {str(content.get('format'))[:60]}, expected {_FORMAT}. {again}")
+    clip = from_json(Clip, content, path)
+    checked_names(clip.names, f"A view of {path}")
+    fault = next(filter(None, map(_fault, clip.views)), None)
+    if not (clip.views and 1 <= clip.frames <= _MOST_FRAMES and 0 < clip.fps <= _MOST_FPS):
+        fault = f"it has {len(clip.views)} views of {clip.frames} frames at {clip.fps} fps"
+    if fault is not None:
+        raise DamagedFileError(f"{path} describes no clip: {fault}. {again}")
+    folder = path.parent.resolve()
+    return replace(clip, views=tuple(replace(v, video=v.video and (folder / v.video).resolve()) for v in clip.views))
+
+
+def _fault(view: View) -> str | None:
+    """What cannot be true of a view in a file; None where all can."""
+    sides = (
+        0 < view.width <= LARGEST_SIDE and 0 < view.height <= LARGEST_SIDE and 0.01 <= view.sample_aspect_ratio <= 100
+    )
+    if not sides:
+        return (
+            f"view '{view.name}' has images of {view.width}x{view.height} with pixels {view.sample_aspect_ratio} wide"
+        )
+    if not (1 <= view.frames <= _MOST_FRAMES and 1 <= view.stride <= _MOST_FRAMES):
+        return f"view '{view.name}' has {view.frames} frames, every {view.stride}th of its video"
+    if not (0 < view.fps <= _MOST_FPS and 0 < view.rate <= _MOST_FPS and abs(view.start) <= _MOST_FRAMES):
+        return f"view '{view.name}' starts at {view.start} s with {view.fps} fps at the rate {view.rate}"
+    times = np.array(view.frame_times if view.frame_times is not None else ())
+    if view.frame_times is not None and (len(times) != view.frames or bool((np.diff(times) < 0).any())):
+        return f"view '{view.name}' has {view.frames} frames and {len(times)} times of frames, not one after the other"
+    return None
 
 
 def _views_in(source: Path) -> list[View]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath, read_npz, write_json, write_npz
+from epipose.io.guard import reading, reads
 from epipose.io.records import checked
 from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
@@ -60,6 +61,7 @@ class Prediction:
         }
 
     @staticmethod
+    @reads("predictions", "Make them again with: epipose predict")
     def load(folder: AnyPath) -> Prediction:
         """Read the ``predictions.npz`` that `save` wrote; DamagedFileError for missing keys or wrong shapes."""
         path = Path(folder) / _FILE
@@ -71,12 +73,8 @@ class Prediction:
                 f"{path}: expected one person, uv of shape {(*poses.conf[:, 0].shape, 2)} and a name for each image; got "
                 f"{poses.xyz.shape[1]} people, {tuple(uv.shape)} and {len(names)} names."
             )
-        try:
+        with reading(path, "predictions whose made_with is a JSON object of texts"):
             made_with = checked(json.loads(str(file["made_with"])), dict[str, str])
-        except Exception as error:  # json's, or what cattrs raises
-            raise DamagedFileError(
-                f"{path}: made_with must be a JSON object of texts, got '{str(file['made_with'])[:60]}'."
-            ) from error
         return Prediction(poses, uv, names, made_with)
 
     def save(self, folder: AnyPath) -> None:

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.guard import reading
+from epipose.io.npz import npz_arrays, npz_headers
 from epipose.io.staged import settle, staged
 from epipose.io.temporary import remove, sync, temporary, tidy
 from epipose.io.version import installed_version
@@ -80,16 +82,9 @@ def write_json(path: AnyPath, content: Any) -> None:
 
 def read_json(path: AnyPath) -> Any:
     """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
-    path = Path(path)
-    settle(path.parent)
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}). Give a file that can.") from error
+    settle(Path(path).parent)
+    with reading(path, "JSON", "Write it again or give another file."):
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def read_object(path: AnyPath) -> Mapping[str, Any]:
@@ -117,26 +112,26 @@ def write_tensors(path: AnyPath, tensors: Mapping[str, Any], metadata: Mapping[s
         part.write_bytes(content)
 
 
-def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
-    """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file.
+def read_npz(
+    path: AnyPath, keys: Sequence[str], made_by: str, *, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read ``keys`` of an npz, and those of ``optional`` that it holds; ``made_by`` says how to make the file.
 
-    Raises InputError for a missing file, DamagedFileError for one that cannot be read or lacks a key.
+    Whatever else is in it is not read, and no array before its announced size was found possible (see `epipose.io.npz`).
+    Raises InputError for a missing file, DamagedFileError for one that cannot be read, lacks a key, or holds Python
+    objects.
     """
     path = Path(path)
     settle(path.parent)
     if not path.exists():
         raise InputError(f"There is no file {path}. Make it with: {made_by}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except Exception as error:  # numpy raises half a dozen unrelated types for a damaged archive
-        why = "it holds Python objects, which could run any code" if "pickle" in str(error) else error
-        raise DamagedFileError(f"{path} cannot be read as npz ({why}). Make it again with: {made_by}") from error
-    missing = [key for key in keys if key not in arrays]
-    if missing:
-        raise DamagedFileError(
-            f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}. Make it with: {made_by}"
-        )
+    with reading(path, "npz", f"Make it again with: {made_by}"):
+        arrays = npz_arrays(path, {*keys, *optional})
+        missing = [key for key in keys if key not in arrays]
+        if missing:
+            raise DamagedFileError(
+                f"{path} lacks {', '.join(missing)}; it holds {', '.join(npz_headers(path))}. Make it with: {made_by}"
+            )
     return arrays
 
 

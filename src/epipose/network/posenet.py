@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, read_json, write_tensors
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, write_tensors
+from epipose.io.guard import reading
 from epipose.io.staged import Staged, settle, staged
 from epipose.io.summary import html_table, one_line
 from epipose.network.blazepose import load_landmarks
@@ -222,12 +223,10 @@ class TrainedPoseNet:
             raise InputError(
                 f"{folder} is no trained model (it has no config.json). Make one: epipose train CLIP --out {folder}"
             )
-        content = read_json(path)
-        try:
-            config = PoseNetConfig.from_json(content)
+        with reading(folder, "a trained model", "Train it again."):
+            config = PoseNetConfig.load(path)
+            state = read_state(folder / "model.safetensors")
             net = build_posenet(config.sizes)
-            net.load_own_state(read_state(folder / "model.safetensors"))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFileError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
+            net.load_own_state(state)
         refiner = load_refiner(model_file(folder, WEIGHTS), config.skeleton)
         return TrainedPoseNet(net.eval(), config.skeleton, config.bone_lengths, config.metric, config.margin, refiner)

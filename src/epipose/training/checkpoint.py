@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from epipose.errors import DamagedFileError
 from epipose.io.files import replacing
+from epipose.io.guard import reading
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -65,9 +65,13 @@ def load_checkpoint(folder: Path, epoch_steps: int) -> Checkpoint | None:
 
 
 def _read(path: Path) -> Checkpoint:
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    try:
+    with reading(path, "a checkpoint", "Remove it to begin again."):
+        content = torch.load(path, map_location="cpu", weights_only=True)
         state = TrainingState(content["net"], content["optimizer"], content["sums"], content.get("average"))
-        return Checkpoint(int(content["step"]), float(content["seconds"]), float(content["waited"]), state)
-    except (KeyError, TypeError) as error:
-        raise DamagedFileError(f"{path} is no checkpoint ({error}). Remove it to begin again.") from error
+        checkpoint = Checkpoint(int(content["step"]), float(content["seconds"]), float(content["waited"]), state)
+        tables = [state.net, state.optimizer, *([] if state.average is None else [state.average])]
+        if not all(isinstance(table, dict) for table in tables) or not isinstance(state.sums, Tensor):
+            raise ValueError("net, optimizer, sums or average is of another type")
+        if checkpoint.step < 0:
+            raise ValueError(f"its step is {checkpoint.step}")
+        return checkpoint
