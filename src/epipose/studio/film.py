@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
@@ -26,6 +25,7 @@ from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, read_object, write_record
 from epipose.io.lock import folder_lock
 from epipose.io.processes import worker_pool
+from epipose.io.progress import progress
 from epipose.io.ranges import Count, FrameRate, FromZero, NotNegative, OptionRecord, Range, Seed, check_value
 from epipose.io.staged import new_folder
 from epipose.io.video import write_video
@@ -80,7 +80,7 @@ def _film(out: Path, clips: int, spec: ClipSpec, workers: int) -> list[Path]:
     _record_spec(out, spec)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
     workers = min(workers or os.cpu_count() or 1, len(missing))
-    with tqdm(total=len(missing), desc="filming", unit="clip", delay=2, disable=None) as bar:
+    with progress(total=len(missing), desc="filming", unit="clip") as bar:
         if workers <= 1:
             with Renderer() as renderer:
                 for number in missing:
