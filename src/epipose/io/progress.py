@@ -56,10 +56,10 @@ def _lines() -> type[tqdm[Any]]:
         """Whole lines instead of one that is drawn over."""
 
         monitor_interval = 0  # no thread
-        _shown = False
+        _shown: float | None = None  # units at the last line
 
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
-            self._shown = True
+            self._shown = self.n
             try:
                 print(msg or _line(self.format_dict), file=self.fp, flush=True)
             except (OSError, ValueError):  # a log that cannot be written must not end the work
@@ -68,7 +68,7 @@ def _lines() -> type[tqdm[Any]]:
         def close(self) -> None:
             if self.disable:
                 return
-            if self._shown:
+            if self._shown not in (None, self.n):
                 self.display()
             self.leave, self.disable = False, True
             self._decr_instances(self)  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
+from epipose.detection.base import Detector
 from epipose.detection.clip_of_poses import clip_of_poses
 from epipose.detection.detect import detect_keypoints
 from epipose.detection.precomputed import GivenPoses, read_keypoints
@@ -24,7 +25,7 @@ from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
-from epipose.sync.offsets import estimate_offsets, gap_warnings
+from epipose.sync.offsets import check_offsets, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.sync.result import TimeOffsets
 
@@ -164,7 +165,12 @@ def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
     """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
     if options.poses is not None:
         return read_keypoints(options.poses, clip, options.joints)
-    return GivenPoses(detect_keypoints(clip, detector_named(options.detector, options.detector_option)))
+    return GivenPoses(detect_keypoints(clip, detector_of(options)))
+
+
+def detector_of(options: DetectOptions) -> Detector:
+    """The detector that options name. Raises EpiposeError where there is none, or its weights are missing."""
+    return detector_named(options.detector, options.detector_option)
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
@@ -174,6 +180,7 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
+    check_offsets(options.sync, offsets, clip)
     return options
 
 

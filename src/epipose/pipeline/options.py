@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from epipose.io.ranges import Finite, FrameRate, Height, OptionRecord, Positive, Range, Seed
+from epipose.io.ranges import Count, Finite, FrameRate, Height, OptionRecord, Positive, Range, Seed
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 FocalChoice = Literal["auto", "known", "shared", "each"]
@@ -138,6 +138,9 @@ class RunOptions(OptionRecord):
     network: Network = "auto"
     """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50, hours on a
     GPU. auto: full where there is a GPU. none: stop after the labels."""
+    train_frames: Count = 3000
+    """Frames that the network learns from, chosen for variety of pose; more take longer and add little. The labels are
+    of all frames."""
     force: bool = False
     """Go on with cameras that calibration rejected."""
     overwrite: bool = False

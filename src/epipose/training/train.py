@@ -30,7 +30,7 @@ from epipose.training.batches import Source
 from epipose.training.clip_source import clips_source
 from epipose.training.distributed import process_group
 from epipose.training.loop import fit
-from epipose.training.model_folder import claimed, finish, finished
+from epipose.training.model_folder import check_options, claimed, finish, finished
 from epipose.training.options import Mode, TrainOptions
 from epipose.training.supervision import label_folders
 
@@ -204,3 +204,9 @@ def _needed(folder: Path, labels: Path) -> list[Path]:
             f"Run epipose detect, calibrate and label on it first."
         )
     return paths
+
+
+def check_folder_of_run(out: AnyPath, options: TrainOptions) -> None:
+    """Raise InputError where a model folder holds another run, as far as options tell; no label is read."""
+    if not options.overwrite:
+        check_options(Path(out), _record(options, None))
