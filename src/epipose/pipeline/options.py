@@ -139,8 +139,8 @@ class RunOptions(OptionRecord):
     """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50, hours on a
     GPU. auto: full where there is a GPU. none: stop after the labels."""
     train_frames: Count = 3000
-    """Frames that the network learns from, chosen for variety of pose; more take longer and add little. The labels are
-    of all frames."""
+    """Images that the network learns from, of all views together, chosen for variety of pose; more take longer and add
+    little. The labels are of all frames."""
     force: bool = False
     """Go on with cameras that calibration rejected."""
     overwrite: bool = False

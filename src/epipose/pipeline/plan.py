@@ -30,7 +30,7 @@ _DETECT = 0.06  # a frame of a view, where nothing was timed
 _CALIBRATE_VIEW, _CALIBRATE_FRAMES = 0.005, 500  # a frame and view, of as many frames as are used at most
 _LABEL = 0.0003  # a frame and view
 _DECODE = 0.015  # a frame of a view, for the crops to train on
-_LEARN = 0.05  # an image, each time it is learned: only the head learns
+_LEARN = 0.12  # an image, each time it is learned: only the head learns
 _PAGES, _REFINE = 5.0, 30.0  # view.html with its images; the refiner
 
 
@@ -65,11 +65,10 @@ def planned(clip: Clip, out: Path, detection: DetectOptions, training: TrainOpti
     stages.append(PlannedStage("label", used, 1.0 + _LABEL * images))
     stages.append(PlannedStage("pages", "report.html and view.html", _PAGES + _DECODE * images))
     if training is not None:
-        count = each if training.max_frames is None else min(each, training.max_frames)
-        which = (
-            f"{_grouped(count)} of {_grouped(each)} frames, varied in pose (--train-frames)" if count < each else used
-        )
-        learn = training.epochs * count * views * _LEARN if on_landmarks(training.backbone) else None
+        count = images if training.max_frames is None else min(images, training.max_frames)
+        which = f"{_grouped(count)} of {_grouped(images)} images, varied in pose (--train-frames)"
+        which = which if count < images else used
+        learn = training.epochs * count * _LEARN / cores if on_landmarks(training.backbone) else None
         known = None if learn is None else learn + _DECODE * images
         stages.append(PlannedStage("train", f"{which}, {training.epochs} times", known))
         stages.append(PlannedStage("refine", "poses of the labels", _REFINE))

@@ -42,7 +42,7 @@ class TrainOptions(OptionRecord):
     frames: tuple[FromZero, FromZero] | None = None
     """First and last frame to train on; default all."""
     max_frames: Count | None = None
-    """Frames of every clip to train on, chosen for variety of pose; default all."""
+    """Images of every clip to train on, of all views together, chosen for variety of pose; default all."""
     backbone: Backbone = "resnet50"
     """The network below the head: blazepose_full or blazepose_heavy, which are frozen and have seen many real people,
     and where there is no GPU efficientnet_lite0 with --init imagenet; ResNets are the paper's."""

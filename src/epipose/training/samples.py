@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from epipose.camera import Camera, Rig, cat_cameras
@@ -148,10 +148,10 @@ def clip_samples(
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
-    last frame to use; of these at most ``max_frames`` with varied poses (`varied_frames`), by the seed. A sample needs
-    the root, and ``min_joints`` of the joints that the clip ever shows labelled and inside the image (`crop_targets`,
-    as for ``distil``); ``crop`` is the kind that the network reads. Raises InputError for missing files, views or
-    frames, and when no sample is left.
+    last frame to use; at most ``max_frames`` images of all views with varied poses (`varied_frames`), by the seed. A
+    sample needs the root, and ``min_joints`` of the joints that the clip ever shows labelled and inside the image
+    (`crop_targets`, as for ``distil``); ``crop`` is the kind that the network reads. Raises InputError for missing
+    files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz").mapped_to(skeleton)
@@ -171,9 +171,10 @@ def clip_samples(
     seen = _keypoints(folder, clip, chosen.names, late, labels.skeleton) if distil > 0 else None
     camera = chosen.camera.to(torch.float32)
     targets = crop_targets(labels, camera, crop, margin, min_joints, seen, distil, rig.upright)
-    usable = first + np.flatnonzero(targets.weight[:, first : last + 1].any((0, 2, 3, 4)))
-    if max_frames is not None and len(usable) > max_frames:
-        _LOG.info("%s: %d of %d frames are learned, chosen for variety of pose.", folder, max_frames, len(usable))
+    usable = np.asarray(targets.weight.any((2, 3, 4)))
+    usable[:, :first] = usable[:, last + 1 :] = False
+    if max_frames is not None and (images := int(usable.sum())) > max_frames:
+        _LOG.info("%s: %d of %d images are learned, chosen for variety of pose.", folder, max_frames, images)
         usable = varied_frames(labels, usable, max_frames, seed)
     jpegs, kept = _stored(clip, chosen.names, targets, usable, late, round(WINDOW * input_size))
     if not jpegs:
@@ -201,7 +202,7 @@ def _stored(
     clip: Clip,
     views: tuple[str, ...],
     targets: CropTargets,
-    frames: Int[np.ndarray, " frame"],
+    wanted_in: Bool[np.ndarray, "view frame"],
     late: list[int],
     side: int,
 ) -> tuple[list[bytes], list[tuple[int, int, int]]]:
@@ -212,7 +213,7 @@ def _stored(
     with progress(total=len(wanted), desc="crops", unit="video") as bar:
         for view in wanted:
             row = views.index(view.name)
-            usable = [frame for frame in frames.tolist() if targets.weight[row, frame].any()]
+            usable = np.flatnonzero(wanted_in[row]).tolist()
             shown = [min(max(frame + late[row], 0), clip.frames - 1) for frame in usable]
             for frame, image in zip(usable, clip.read(view, shown), strict=True):
                 for person in targets.weight[row, frame].any((1, 2)).nonzero()[0].tolist():

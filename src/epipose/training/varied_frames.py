@@ -1,4 +1,4 @@
-"""Choice of frames to train on: as many different poses as a number of frames can show.
+"""Choice of frames to train on: as many different poses as a number of images can show.
 
 Somebody who stands for minutes and bends down twice has thousands of frames that teach the same. Poses are grouped
 (k-means, Lloyd 1982), and every group gives as many frames as the others, as far as it has them. Groups, unlike the
@@ -9,34 +9,39 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from epipose.poses import Poses3D
 
 _GROUPS, _ROUNDS = 64, 10
+_ALIKE = 0.1  # poses whose joints differ by less than this share of a person's size are of one group
 _FITTED = 20_000  # frames from which the groups are found
 
 
 def varied_frames(
-    labels: Poses3D, candidates: Int[np.ndarray, " candidate"], count: int, seed: int
-) -> Int[np.ndarray, " chosen"]:
-    """``count`` of the candidate frames of a clip's labels with varied poses, in order; all where there are no more.
+    labels: Poses3D, usable: Bool[np.ndarray, "view frame"], count: int, seed: int
+) -> Bool[np.ndarray, "view frame"]:
+    """At most ``count`` of the usable images, of all views together, with varied poses; frames are those of the labels.
 
-    A frame's pose is that of everybody in it, relative to their roots, as they stand in the world. The choice follows
-    from the seed.
+    A pose is that of everybody in the frame, relative to their roots, as they stand in the world. Of a group, all
+    moments come first from one view each, then from a second one, and so on. The choice follows from the seed.
     """
-    if len(candidates) <= count:
-        return np.sort(candidates)
+    if usable.sum() <= count:
+        return usable
     rng = np.random.default_rng((seed, 16))
-    pose = _poses(labels, candidates)
-    group = _groups(pose, min(_GROUPS, max(1, count // 4)), rng)
-    order = rng.permutation(len(candidates))
-    turn = np.empty(len(candidates), int)  # the how manieth of its group a frame is, in random order
-    for number in np.unique(group):
-        members = order[group[order] == number]
-        turn[members] = np.arange(len(members))
-    first = order[np.argsort(turn[order], kind="stable")][:count]
-    return np.sort(candidates[first])
+    frames = np.flatnonzero(usable.any(0))
+    group = np.zeros(usable.shape[1], int)
+    group[frames] = _groups(_poses(labels, frames), min(_GROUPS, max(1, count // 4)), rng)
+    drawn = np.where(usable, rng.random(usable.shape), np.inf)
+    turn_of_view = drawn.argsort(0).argsort(0)  # which of its moment's views, in random order
+    view, frame = np.nonzero(usable)
+    order = np.lexsort((drawn[view, frame], turn_of_view[view, frame], group[frame]))
+    starts = np.searchsorted(group[frame][order], group[frame][order])
+    turn = np.arange(len(order)) - starts  # which of its group
+    first = order[np.lexsort((drawn[view, frame][order], turn))][:count]
+    chosen = np.zeros_like(usable)
+    chosen[view[first], frame[first]] = True
+    return chosen
 
 
 def _poses(labels: Poses3D, frames: Int[np.ndarray, " frame"]) -> Float[np.ndarray, "frame number"]:
@@ -53,8 +58,9 @@ def _groups(pose: Float[np.ndarray, "frame number"], count: int, rng: np.random.
     """The group of each pose by k-means, from centres that are poses far from each other (k-means++)."""
     few = pose[np.sort(rng.permutation(len(pose))[:_FITTED])]
     centres = few[rng.integers(len(few))][None]
+    joints = pose.shape[1] / 3
     nearest = ((few - centres[0]) ** 2).sum(-1)
-    while len(centres) < count and nearest.max() > 0:
+    while len(centres) < count and nearest.max() > _ALIKE**2 * joints:
         centre = few[rng.choice(len(few), p=nearest / nearest.sum())]
         centres = np.concatenate([centres, centre[None]])
         nearest = np.minimum(nearest, ((few - centre) ** 2).sum(-1))
