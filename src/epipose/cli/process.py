@@ -81,18 +81,17 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, EpiposeError):
         _tell(str(error))
         return error.exit_code
-    if isinstance(error, BrokenPipeError) and _output_is_closed():
+    _discard_unwritable_output()
+    if isinstance(error, BrokenPipeError):
         _tell("the program that read the output has ended; what was finished is kept.")
         return FAULT
     if isinstance(error, OSError):
-        _output_is_closed()
         _tell(f"cannot read or write: {error}")
         return BAD_INPUT
     if isinstance(error, MemoryError):
         _tell("memory ran out. Close other programs, or give fewer or smaller images at a time.")
         return FAULT
     if not isinstance(error, Exception):
-        _output_is_closed()
         raise error
     traceback.print_exception(error)
     _tell("this error was not foreseen. Please report it, with the lines above and the command.")
@@ -104,13 +103,11 @@ def _tell(sentence: str) -> None:
         print(f"epipose: {sentence}", file=sys.stderr, flush=True)
 
 
-def _output_is_closed() -> bool:
-    """Whether standard output cannot be written; it is thrown away then, or the interpreter would complain at its end."""
+def _discard_unwritable_output() -> None:
+    """Throw away what standard output does not take, or the interpreter would complain about it at its end."""
+    if sys.stdout is None:
+        return
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        return False
+        sys.stdout.flush()
     except OSError:
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
