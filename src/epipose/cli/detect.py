@@ -8,6 +8,7 @@ from pathlib import Path
 from epipose.cli.arguments import Sources
 from epipose.cli.messages import say
 from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import DetectOptions
 
 
@@ -33,6 +34,7 @@ class Detect(OptionRecord):
         from epipose.pipeline.detect import DetectedClip
         from epipose.pipeline.stages import detect_clip
 
+        check_folder(self.out)
         worked = detect_clip(self.sources, self.out, self.detection, overwrite=self.overwrite)
         found = DetectedClip.load(self.out)
         for view in found.clip.views:

@@ -11,6 +11,7 @@ import tyro
 from epipose.errors import InputError
 from epipose.evaluation.options import EvaluateOptions
 from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_file
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Evaluate(OptionRecord):
 
         if not self.out.name:
             raise InputError(f"--out {self.out} is no name of a file; give one such as evaluation.json.")
+        check_file(self.out)
         result = evaluate(self.predicted, self.ground_truth, self.evaluation)
         print(as_text(result))
         print("written: " + ", ".join(str(path) for path in write_evaluation(result, self.out)))

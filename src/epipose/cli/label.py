@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from epipose.cli.arguments import Folder
 from epipose.cli.messages import say
 from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import LabelMode, LabelOptions
 
 
@@ -29,6 +30,7 @@ class Label(OptionRecord):
         from epipose.pipeline.stages import label_clip
         from epipose.training.supervision import supervision
 
+        check_folder(self.folder, "the clip folder")
         worked = label_clip(self.folder, self.triangulation, mode=self.mode, force=self.force)
         labels = supervision(self.folder, self.mode).labels
         record = read_json(labels / "label.json")

@@ -74,6 +74,7 @@ def carry_out(action: Callable[[], object]) -> int:
 
 def _exit_code(error: BaseException) -> int:
     """The exit code of an exception, which is told on standard error; those that mean an exit go on."""
+    _discard_unwritable_output()
     if isinstance(error, KeyboardInterrupt) or _received:  # imports turn an interrupt into errors of their own
         number = _received[0] if _received else signal.SIGINT
         _tell(_sentence(number))
@@ -81,7 +82,6 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(error, EpiposeError):
         _tell(str(error))
         return error.exit_code
-    _discard_unwritable_output()
     if isinstance(error, BrokenPipeError):
         _tell("the program that read the output has ended; what was finished is kept.")
         return FAULT

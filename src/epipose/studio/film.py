@@ -29,6 +29,7 @@ from epipose.io.progress import progress
 from epipose.io.ranges import Count, FrameRate, FromZero, NotNegative, OptionRecord, Range, Seed, check_value
 from epipose.io.staged import new_folder
 from epipose.io.video import write_video
+from epipose.io.writable import check_folder
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from epipose.studio.actor import CAPTURED_ALONE, FULL_CHANCE_S, Actor, Cast, random_actor, within_view
@@ -68,6 +69,7 @@ def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Pat
     """
     out = Path(out)
     _check(spec)
+    check_folder(out)
     check_value("clips", clips, Count)
     check_value("workers", workers, FromZero)
     with folder_lock(out):

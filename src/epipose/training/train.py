@@ -63,6 +63,8 @@ def train_network(
     target = device_named(options.device)
     _check(folders, stream, options)
     record = _record(options, stream)
+    if not options.overwrite:
+        check_options(out, record)
     with process_group(target) as processes, folder_lock(out) if processes.first else nullcontext():
         labels = processes.broadcast(prepare(folders, options.mode) if processes.first else None)
         inputs = fingerprint(_inputs(folders, labels, options.images_2d, start)) if processes.first else ""
