@@ -10,11 +10,13 @@ import tyro
 
 from epipose.cli.messages import say
 from epipose.errors import InputError
+from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import CalibrateOptions
 
 
 @dataclass(frozen=True)
-class Calibrate:
+class Calibrate(OptionRecord):
     """Recover the cameras' extrinsics from the subject's motion, and their intrinsics where none are given.
 
     Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json
@@ -62,6 +64,10 @@ class Calibrate:
         """Raise InputError for what does not go together."""
         if not self.folders:
             raise InputError("No clip folder was given; give one or more: epipose calibrate CLIP ...")
+        for folder in self.folders:
+            if not (folder / "poses2d.npz").exists():  # of the last one, too, before the first is calibrated
+                raise InputError(f"{folder} has no poses2d.npz. Make it with: epipose detect VIDEOS --out {folder}")
+            check_folder(folder, "the clip folder")
         if self.same_cameras and self.known_rig is not None:
             raise InputError(
                 "Give either --same-cameras or --known-rig: cameras that are known are checked against each clip, and "

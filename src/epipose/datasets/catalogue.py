@@ -13,6 +13,8 @@ from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError, InputError
 from epipose.io.files import AnyPath
 from epipose.io.lock import folder_lock
+from epipose.io.ranges import Count, check_value
+from epipose.io.writable import check_folder
 
 # The datasets that have annotations known to be wrong, and those with a universal skeleton beside measured
 # sizes.
@@ -52,6 +54,8 @@ def import_takes(path: AnyPath, out: AnyPath, selection: Selection, every: int) 
     ``every`` counts frames of the recordings. A take that fails does not stop the others; the InputError at the end
     says which, and why. Raises InputError at once for a selection that means nothing in this dataset.
     """
+    check_value("every", every, Count)
+    check_folder(out)
     path = Path(path).resolve()
     name, reader = reader_for(path)
     if not isinstance(reader, TakeReader):

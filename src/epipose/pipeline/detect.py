@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
+from epipose.detection.base import Detector
 from epipose.detection.clip_of_poses import clip_of_poses
 from epipose.detection.detect import detect_keypoints
 from epipose.detection.precomputed import GivenPoses, read_keypoints
@@ -25,7 +25,7 @@ from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
-from epipose.sync.offsets import estimate_offsets, gap_warnings
+from epipose.sync.offsets import check_offsets, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.sync.result import TimeOffsets
 
@@ -151,8 +151,6 @@ def clip_for(sources: Sequence[AnyPath], options: DetectOptions) -> Clip:
         return Clip.from_videos(sources)
     if options.poses is None:
         raise InputError("No video was given. Give two or more, or a folder of them, or 2D poses alone with --poses.")
-    if options.fps is not None and not 0 < options.fps < math.inf:
-        raise InputError(f"--fps is {options.fps:g}; give frames per second above 0.")
     return clip_of_poses(options.poses, [_size(text) for text in options.size], options.fps)
 
 
@@ -167,20 +165,22 @@ def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
     """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
     if options.poses is not None:
         return read_keypoints(options.poses, clip, options.joints)
-    return GivenPoses(detect_keypoints(clip, detector_named(options.detector, options.detector_option)))
+    return GivenPoses(detect_keypoints(clip, detector_of(options)))
+
+
+def detector_of(options: DetectOptions) -> Detector:
+    """The detector that options name. Raises EpiposeError where there is none, or its weights are missing."""
+    return detector_named(options.detector, options.detector_option)
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     """The options, after a check that there is one finite offset for each view, or none, and a range to search."""
     offsets = options.offsets
-    if not 0 < options.max_offset < math.inf:
-        raise InputError(f"--max-offset is {options.max_offset:g}; give seconds above 0, 10 are usual.")
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
-    if not all(math.isfinite(offset) for offset in offsets):
-        raise InputError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
+    check_offsets(options.sync, offsets, clip)
     return options
 
 

@@ -38,7 +38,25 @@ def estimate_offsets(
         return combine_offsets(_by_motion(clip, seen, max_offset), sounds)
     if isinstance(sounds, TimeOffsets):
         return sounds
-    raise InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+    raise _no_sound()
+
+
+def check_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip) -> None:
+    """Raise InputError where time offsets cannot be, as far as that is known before anything is decoded.
+
+    Offsets by hand, one for each view, leave the views in common what a clip needs; sound is in every video.
+    """
+    if offsets or method == "none":
+        clip.synchronised([start - min(offsets) for start in offsets] or [0.0] * len(clip.views))
+    elif method == "audio":
+        from epipose.sync.from_audio import has_sound
+
+        if not all(view.video is not None and has_sound(view.video) for view in clip.views):
+            raise _no_sound()
+
+
+def _no_sound() -> InputError:
+    return InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
 
 
 def gap_warnings(clip: Clip) -> list[str]:

@@ -35,20 +35,31 @@ def finished(out: Path, options: Mapping[str, object], inputs: str) -> bool:
         return True
     if begun:
         return False
-    if record.exists():
-        before = read_object(record)
-        old = before.get("options", {})
-        differing = [f"{key} {old.get(key)} (now {value})" for key, value in options.items() if old.get(key) != value]
-        if before.get("inputs") != inputs:
-            differing.append("the labels or the initial weights it was trained from")
-        if differing:
-            raise InputError(
-                f"{out} holds a run with other options: {', '.join(differing)}. Give another --out, the same options "
-                "to resume it, or --overwrite to replace it."
-            )
-    elif any(path.exists() for path in outputs):
-        raise InputError(f"{out} holds a model whose options are unknown (it has no train.json). Give another --out.")
+    same = not record.exists() or read_object(record).get("inputs") == inputs
+    _check(out, options, *([] if same else ["the labels or the initial weights it was trained from"]))
     return False
+
+
+def check_options(out: Path, options: Mapping[str, object]) -> None:
+    """Raise InputError where ``out`` holds a run with other options, and none that was begun to replace it with these."""
+    again = out / _AGAIN / _RECORD
+    if not again.exists() or read_object(again).get("options") != options:
+        _check(out, options)
+
+
+def _check(out: Path, options: Mapping[str, object], *differing: str) -> None:
+    """Raise InputError where there is a record with other options, or anything else that differs, or a model without."""
+    record = out / _RECORD
+    if record.exists():
+        old = read_object(record).get("options", {})
+        other = [f"{key} {old.get(key)} (now {value})" for key, value in options.items() if old.get(key) != value]
+        if other or differing:
+            raise InputError(
+                f"{out} holds a run with other options: {', '.join([*other, *differing])}. Give another --out, the same "
+                "options to resume it, or --overwrite to replace it."
+            )
+    elif any((out / name).exists() for name in _MODEL):
+        raise InputError(f"{out} holds a model whose options are unknown (it has no train.json). Give another --out.")
 
 
 def claimed(out: Path, options: Mapping[str, object], inputs: str, overwrite: bool) -> Path:
