@@ -22,8 +22,8 @@ from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.io.images import frame_files, holds_images
 from epipose.io.decoding import pixel_aspect
+from epipose.io.images import frame_files, holds_images
 from epipose.io.video import FOLDER_FPS, probe, square_size
 
 MAX_END_DIFFERENCE_S = (

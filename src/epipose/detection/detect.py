@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from threading import Event
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
@@ -23,6 +24,9 @@ from epipose.detection.tracklets import stack_tracklets, tracklets_from_detectio
 from epipose.errors import DamagedFileError, NoPersonError
 from epipose.io.video import Photo, VideoImage
 from epipose.poses import Poses2D
+from epipose.skeleton import Skeleton
+
+T = TypeVar("T")
 
 __all__ = [
     "DETECTORS",
@@ -50,24 +54,29 @@ def detect_keypoints(clip: Clip, detector: Detector, *, jobs: int = 0, kept: Kep
     return keypoints_with_notes(clip, detector, jobs=jobs, kept=kept).poses
 
 
-def keypoints_with_notes(
-    clip: Clip, detector: Detector, *, jobs: int = 0, kept: KeptViews | None = None
-) -> GivenPoses:
+def keypoints_with_notes(clip: Clip, detector: Detector, *, jobs: int = 0, kept: KeptViews | None = None) -> GivenPoses:
     """`detect_keypoints`, and a sentence on each video of which frames were lost."""
     check_detector(detector, type(detector).__name__)
     found: list[ViewKeypoints] = []
-    with closing(_views(clip, detector, jobs or usable_cores(), kept or NOTHING_KEPT)) as views:
+    store = kept or NOTHING_KEPT
+    total = sum(view.frames for view in clip.views)
+    with closing(in_views(clip.views, detector, jobs, total, lambda *given: _view(*given, store))) as views:
         for view, seen in zip(clip.views, views, strict=True):
-            if not seen.tracklets:
-                raise NoPersonError(
-                    f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view "
-                    "out, or give a video in which a whole person is seen, upright and at least 100 pixels tall."
-                )
+            check_seen(view, seen)
             found.append(seen)
     longest = max(view.frames for view in clip.views)
     poses = stack_tracklets([seen.tracklets for seen in found], clip.names, longest, detector.skeleton)
     notes = (lost_frames_note(view, seen.lost) for view, seen in zip(clip.views, found, strict=True))
     return GivenPoses(poses, tuple(note for note in notes if note))
+
+
+def check_seen(view: View, found: ViewKeypoints) -> None:
+    """Raise NoPersonError for a view that shows nobody."""
+    if not found.tracklets:
+        raise NoPersonError(
+            f"No person was found in view '{view.name}' ({view.video}, {view.frames} frames). Leave the view out, or "
+            "give a video in which a whole person is seen, upright and at least 100 pixels tall."
+        )
 
 
 def lost_frames_note(view: View, lost: Sequence[int]) -> str:
@@ -86,23 +95,24 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _views(
-    clip: Clip, detector: Detector, jobs: int, kept: KeptViews
-) -> Generator[ViewKeypoints, None, None]:
-    """The people of each view; several views at the same time where the detector can do that."""
-    total = sum(view.frames for view in clip.views)
-    with tqdm(total=total, desc="people in images", unit="frame", delay=2, disable=None) as progress:
+def in_views(
+    views: Sequence[View], detector: Detector, jobs: int, frames: int, work: Callable[[View, Detector, Run], T]
+) -> Generator[T, None, None]:
+    """What ``work`` makes of each view; of ``jobs`` views at the same time (0: cores) where the detector can do that.
+
+    ``frames``: how many images are looked at in all. On an error the views that are not done yet are stopped.
+    """
+    jobs = jobs or usable_cores()
+    with tqdm(total=frames, desc="people in images", unit="frame", delay=2, disable=None) as progress:
         if not isinstance(detector, ParallelDetector):
-            for view in clip.views:
-                yield _view(view, detector, kept, _Run(progress, Event(), 0))
+            for view in views:
+                yield work(view, detector, Run(progress, Event(), 0))
             return
-        detectors = [detector, *(detector.another() for _ in clip.views[1:])]
+        detectors = [detector, *(detector.another() for _ in views[1:])]
         # where every core has its view, a decoder with threads of its own only costs time
-        run = _Run(progress, Event(), 1 if min(jobs, len(clip.views)) >= usable_cores() else 0)
+        run = Run(progress, Event(), 1 if min(jobs, len(views)) >= usable_cores() else 0)
         with ThreadPoolExecutor(jobs) as pool:
-            waiting = [
-                pool.submit(_view, view, one, kept, run) for view, one in zip(clip.views, detectors, strict=True)
-            ]
+            waiting = [pool.submit(work, view, one, run) for view, one in zip(views, detectors, strict=True)]
             try:
                 for job in waiting:
                     yield job.result()
@@ -110,7 +120,7 @@ def _views(
                 run.stop.set()
 
 
-class _Run(NamedTuple):
+class Run(NamedTuple):
     """What the views that are read at the same time share; ``threads``: of each decoder, 0 for the decoder's choice."""
 
     progress: tqdm
@@ -118,44 +128,61 @@ class _Run(NamedTuple):
     threads: int
 
     def advance(self, frames: int) -> None:
+        """Count images that were looked at."""
         with self.progress.get_lock():
             self.progress.update(frames)
 
 
-def _view(view: View, detector: Detector, kept: KeptViews, run: _Run) -> ViewKeypoints:
+def _view(view: View, detector: Detector, run: Run, kept: KeptViews) -> ViewKeypoints:
     """The people of one view, from what is kept or detected and kept; without anybody where the run was stopped."""
     before = kept.load(view, detector.skeleton)
     if before is not None:
         run.advance(view.frames)
         return before
-    frames, lost = _detections_in(view, detector, run)
+    frames, lost = detections_in(view, [range(view.frames)], detector, run)
     if run.stop.is_set():
         return ViewKeypoints((), ())
-    people = tracklets_from_detections(frames, len(detector.skeleton.joints), view.fps)
-    found = ViewKeypoints(tuple(undo_swaps(one, detector.skeleton.flip, view.fps) for one in people), tuple(lost))
+    if len(frames) < view.frames:
+        raise DamagedFileError(
+            f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
+        )
+    found = people_in(frames, detector.skeleton, view.fps, lost)
     if found.tracklets:
         kept.save(view, detector.skeleton, found)
     return found
 
 
-def _detections_in(view: View, detector: Detector, run: _Run) -> tuple[list[list[Detection]], list[int]]:
-    """The people in each frame of a view, nobody in those that are lost, and the numbers of these."""
-    detector.reset()
+def people_in(
+    frames: Sequence[Sequence[Detection]], skeleton: Skeleton, fps: float, lost: Sequence[int] = ()
+) -> ViewKeypoints:
+    """The people in successive images of a view, short left-right swaps undone."""
+    people = tracklets_from_detections(frames, len(skeleton.joints), fps)
+    return ViewKeypoints(tuple(undo_swaps(one, skeleton.flip, fps) for one in people), tuple(lost))
+
+
+def detections_in(
+    view: View, stretches: Sequence[Sequence[int]], detector: Detector, run: Run
+) -> tuple[list[list[Detection]], list[int]]:
+    """The people in each frame of stretches of a view, nobody in those that are lost, and the numbers of these.
+
+    Nobody is followed from one stretch to the next. Raises DamagedFileError where no frame can be decoded.
+    """
+    numbers = [number for stretch in stretches for number in stretch]
+    starts = set(itertools.accumulate(map(len, stretches), initial=0))
     frames: list[list[Detection]] = []
     lost: list[int] = []
-    images = view.images_of(range(view.frames), run.threads)
-    batches = _batches(images, batch_size(detector), planes=isinstance(detector, PlanarDetector))
+    batches = _batches(
+        view.images_of(numbers, run.threads), batch_size(detector), planes=isinstance(detector, PlanarDetector)
+    )
     for batch in batches if run.threads == 1 else _ahead(batches):
         if run.stop.is_set():
             return frames, lost
-        lost += [len(frames) + place for place, image in enumerate(batch) if image is None]
+        if len(frames) in starts:
+            detector.reset()
+        lost += [numbers[len(frames) + place] for place, image in enumerate(batch) if image is None]
         frames += detected(batch, detector)
         run.advance(len(batch))
-    if len(frames) < view.frames:
-        raise DamagedFileError(
-            f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."
-        )
-    if len(lost) == view.frames:
+    if frames and len(lost) == len(frames):
         raise DamagedFileError(f"No frame of {view.video} can be decoded. Copy or re-encode the file.")
     return frames, lost
 

@@ -36,11 +36,14 @@ DETECTORS = {
 GIVEN = "given joints"  # stands for the detector where keypoints are not ours
 
 
-def detector_named(name: str, options: Sequence[str] = (), defaults: Mapping[str, str] = MappingProxyType({})) -> Detector:
+def detector_named(
+    name: str, options: Sequence[str] = (), defaults: Mapping[str, str] = MappingProxyType({})
+) -> Detector:
     """Build a detector by name, or NAME:WEIGHTS, with options KEY=VALUE for its factory.
 
-    ``defaults``: options that are given to factories that take them, where the user does not say otherwise. Raises InputError that lists the names there are, or what the factory takes; and for a detector whose skeleton cannot
-    be used.
+    ``defaults``: options that are given to factories that take them, where the user does not say otherwise. Raises
+    InputError that lists the names there are, or what the factory takes; and for a detector whose skeleton cannot be
+    used.
     """
     kind, weights = split_name(resolved_name(name))
     given = parsed_options(options)

@@ -145,9 +145,7 @@ def _index(path: Path, _changed: int, _size: int) -> VideoIndex:
     return VideoIndex(np.array(known, np.int64) if timed else None, keys, tick, rate, stated)
 
 
-def _packets(
-    container: av.container.InputContainer, stream: av.video.stream.VideoStream
-) -> Iterator[av.Packet]:
+def _packets(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> Iterator[av.Packet]:
     """The packets with an image that is shown, past places where the container itself is damaged."""
     import av.error
 
@@ -163,9 +161,7 @@ def _packets(
             errors += 1
 
 
-def decoded_frames(
-    path: Path, numbers: Sequence[int] | None = None, threads: int = 0
-) -> Iterator[DecodedFrame]:
+def decoded_frames(path: Path, numbers: Sequence[int] | None = None, threads: int = 0) -> Iterator[DecodedFrame]:
     """The frames that can be decoded, in order of display: all, or at least those with these ``numbers``.
 
     ``threads``: of the decoder; 0 for its own choice, with which it works ahead. Raises as `open_video`.

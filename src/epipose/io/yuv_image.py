@@ -21,6 +21,8 @@ _PLANAR = {"yuv420p": False, "yuvj420p": True}  # whether levels use the full ra
 _FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 _KR_KB = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}  # BT.709, BT.2020
 _BT601 = (0.299, 0.114)  # also where a video does not say
+_ROUNDED_DOWN = np.array([0.9, 1.5, 1.2])  # by FFmpeg's conversion, on average: every network has been fed with that
+_ROUNDED_UP = 0.125  # by a halving, which rounds (0, 1, 2, 3) / 4 to (0, 0, 1, 1)
 _TURNS = {1: cv2.ROTATE_90_COUNTERCLOCKWISE, 2: cv2.ROTATE_180, 3: cv2.ROTATE_90_CLOCKWISE}
 
 
@@ -46,7 +48,9 @@ class YuvImage:
         half_rows, half_columns = _half(rows), _half(columns)
         size = y.shape[::-1]
         u, v = (_resized(plane[half_rows, half_columns], factor, size) for plane in (self.u, self.v))
-        return cv2.transform(cv2.merge([y, u, v]), self.to_rgb).astype(np.uint8, copy=False)
+        to_rgb = self.to_rgb.copy()
+        to_rgb[:, 3] -= _ROUNDED_UP * _halvings(factor) * to_rgb[:, 0]
+        return cv2.transform(cv2.merge([y, u, v]), to_rgb).astype(np.uint8, copy=False)
 
 
 def yuv_image(image: av.VideoFrame, turns: int) -> YuvImage | None:
@@ -71,12 +75,17 @@ def _matrix(space: int, full: bool) -> Float[np.ndarray, "3 4"]:
     of_v, of_u = 2 * (1 - red) * chroma, 2 * (1 - blue) * chroma
     linear = np.array([[luma, 0, of_v], [luma, -of_u * blue / green, -of_v * red / green], [luma, of_u, 0]])
     black = np.array([0.0 if full else 16.0, 128.0, 128.0])
-    return np.column_stack([linear, -linear @ black])
+    return np.column_stack([linear, -linear @ black - _ROUNDED_DOWN])
 
 
 def _half(extent: slice) -> slice:
     start, stop = (None if end is None else (end + 1) // 2 for end in (extent.start, extent.stop))
     return slice(start, stop)
+
+
+def _halvings(factor: int) -> int:
+    """How often a factor can be halved."""
+    return (factor & -factor).bit_length() - 1
 
 
 def _averaged(plane: UInt8[np.ndarray, "_ _"], factor: int) -> UInt8[np.ndarray, "_ _"]:

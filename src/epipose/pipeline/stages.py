@@ -7,6 +7,7 @@ there, does the work unless it is done, writes the outcome and, last, its record
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +30,7 @@ from epipose.pipeline.detect import (
     clip_for,
     keypoints_in,
     recorded,
+    sampled,
     synchronised,
 )
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
@@ -73,7 +75,10 @@ def detect_clip(
     done = already_done(record, made_from.options, made_from.inputs, outputs) and _has_views_of(out, clip)
     if done and not overwrite:
         return False
-    found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
+    if options.every != 1:
+        found = sampled(clip, options)
+    else:
+        found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
     record.unlink(missing_ok=True)  # from here on the outputs may contradict each other until the record is back
     _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
     found.save(out, made_from)
@@ -94,10 +99,12 @@ def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: Detect
         poses = Poses2D.load(output)
         if poses.views == clip.names:
             return GivenPoses(poses, tuple(read_object(record).get("notes", ())))
-    seen = keypoints_in(clip, options)
+    kept = out / "detections"
+    seen = keypoints_in(clip, options, kept)
     record.unlink(missing_ok=True)
     seen.poses.save(output)
     write_record(record, asked, made_from.inputs, notes=list(seen.notes))
+    shutil.rmtree(kept, ignore_errors=True)
     return seen
 
 
@@ -195,6 +202,7 @@ def label_clip(
     RejectedError for cameras that calibration rejected, unless ``force``.
     """
     options = with_changes(options, changes)
+    _check_detected_throughout(folder)
     judged = (folder / "calibration.json").exists()
     if mode == "self" and judged:
         check_not_rejected(Calibration.load(folder), force, folder)
@@ -221,6 +229,16 @@ def label_clip(
         rig.select(clip.names).save(found.labels / "rig.json")
     write_record(record, asdict(options), inputs, **measures)
     return True
+
+
+def _check_detected_throughout(folder: Path) -> None:
+    """Raise InputError for a clip in which only as many frames were looked at as cameras need."""
+    record = folder / "detect.json"
+    if record.exists() and read_object(record).get("options", {}).get("every") == 0:
+        raise InputError(
+            f"{folder} has keypoints in as few frames as cameras need (detect --every 0, calibrate --auto), too few for "
+            f"labels. Detect the videos into another folder, and calibrate that with --known-rig {folder / 'rig.json'}."
+        )
 
 
 def _measures(labels: Labels, folder: Path) -> dict[str, Any]:
