@@ -23,7 +23,7 @@ from epipose.io.images import LARGEST_SIDE
 from epipose.io.records import from_json
 from epipose.io.staged import Staged, settle
 from epipose.io.summary import html_table, one_line
-from epipose.io.video import probe, read_frames, stored_size, videos_in
+from epipose.io.video import Photo, VideoImage, probe, read_frames, read_images, stored_size, videos_in
 
 _FILE, _FORMAT = "clip.json", "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
@@ -60,6 +60,10 @@ class View:
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
         return read_frames(self.images(), [self.stride * number for number in numbers])
+
+    def images_of(self, numbers: Sequence[int], threads: int = 0) -> Iterator[VideoImage] | Iterator[Photo]:
+        """`read` before conversion to RGB, which says of each frame whether it was lost; ``threads``: of the decoder."""
+        return read_images(self.images(), [self.stride * number for number in numbers], threads)
 
     def images(self) -> Path:
         """The video; InputError for a view that has none."""

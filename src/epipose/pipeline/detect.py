@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, NamedTuple
 from epipose.clip import Clip
 from epipose.detection.base import Detector
 from epipose.detection.clip_of_poses import clip_of_poses
-from epipose.detection.detect import detect_keypoints
+from epipose.detection.detect import keypoints_with_notes, usable_cores
+from epipose.detection.kept_views import KeptViews
 from epipose.detection.precomputed import GivenPoses, read_keypoints
 from epipose.detection.registry import GIVEN, detector_files, detector_named, resolved_name
 from epipose.errors import InputError
@@ -24,10 +26,13 @@ from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
+from epipose.pipeline.sampled import sample_clip
 from epipose.poses import Poses2D
 from epipose.sync.offsets import check_offsets, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.sync.result import TimeOffsets
+
+FOLLOWED_FPS = 8.0  # images a second, below which people are looked for in each
 
 
 class DetectionRecord(NamedTuple):
@@ -115,7 +120,14 @@ def detect(clip: Clip, options: DetectOptions = DetectOptions(), **changes: Any)
     shows nobody, InputError for offsets that do not fit the clip and for views that overlap by less than a second.
     """
     options = checked_options(clip, with_changes(options, changes))
-    return synchronised(clip, keypoints_in(clip, options), options)
+    return sampled(clip, options) if options.every != 1 else synchronised(clip, keypoints_in(clip, options), options)
+
+
+def sampled(clip: Clip, options: DetectOptions) -> DetectedClip:
+    """`detect` in some of the frames, for options that are checked and ask for that."""
+    clip, keypoints, subject, sync, notes = sample_clip(clip, options, detector_of(options, len(clip.views), clip.fps))
+    warnings = (*notes, *sync.warnings, *sync.notes, *gap_warnings(clip), *subject.warnings())
+    return DetectedClip(clip, keypoints, DetectionReport(subject, sync, warnings), options)
 
 
 def synchronise(
@@ -161,16 +173,31 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
-    """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
+def keypoints_in(clip: Clip, options: DetectOptions, kept: Path | None = None) -> GivenPoses:
+    """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files.
+
+    ``kept``: a folder in which those of each view are kept until it is removed, and from which they are taken.
+    """
     if options.poses is not None:
         return read_keypoints(options.poses, clip, options.joints)
-    return GivenPoses(detect_keypoints(clip, detector_of(options)))
+    name, asked = resolved_name(options.detector), sorted(options.detector_option)
+    made_by = {"detector": name, "detector_option": asked, "files": fingerprint(detector_files(name, asked))}
+    detector = detector_of(options, len(clip.views))
+    return keypoints_with_notes(clip, detector, jobs=options.jobs, kept=KeptViews(kept, made_by))
 
 
-def detector_of(options: DetectOptions) -> Detector:
-    """The detector that options name. Raises EpiposeError where there is none, or its weights are missing."""
-    return detector_named(options.detector, options.detector_option)
+def detector_of(options: DetectOptions, views: int = 1, fps: float = math.inf) -> Detector:
+    """The detector that options name, with as many threads as leave a core to every view that is read beside.
+
+    ``fps``: of the clip whose moments are sampled. Raises EpiposeError where there is no such detector, or its weights
+    are missing.
+    """
+    cores = usable_cores()
+    threads = max(1, cores // max(1, min(options.jobs or cores, views)))
+    defaults = {"threads": str(threads)}
+    if options.every > 1 and fps / options.every < FOLLOWED_FPS:
+        defaults["search_every"] = "1"  # people are elsewhere in the next image
+    return detector_named(options.detector, options.detector_option, defaults)
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
@@ -178,6 +205,10 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     offsets = options.offsets
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
+    if options.every < 0 or options.jobs < 0:
+        raise InputError(f"--every is {options.every} and --jobs {options.jobs}; give whole numbers of at least 0.")
+    if options.every != 1 and options.poses is not None:
+        raise InputError("--every says which frames a detector looks at; with --poses all are there. Leave one out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
     check_offsets(options.sync, offsets, clip)
@@ -201,7 +232,7 @@ def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
     joints = [Path(options.joints)] if options.joints and Path(options.joints).is_file() else []
     videos = fingerprint([view.video for view in clip.views if view.video is not None] or read)
     named = "" if options.poses is None else _names_of(read, Path(options.poses))
-    changed = replace(options, detector=name, detector_option=asked)
+    changed = replace(options, detector=name, detector_option=asked, jobs=0)  # the result is the same for any
     return DetectionRecord(as_json(changed), fingerprint([*read, *joints]) + videos + named, videos)
 
 

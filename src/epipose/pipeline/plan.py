@@ -85,7 +85,7 @@ def in_words(stages: tuple[PlannedStage, ...]) -> str:
 
 def detection_seconds(clip: Clip, detection: DetectOptions) -> float:
     """CPU seconds that a frame of the first view takes to be read and detected in."""
-    detector = detector_of(detection)
+    detector = detector_of(detection, len(clip.views), clip.fps)
     began = time.process_time()
     for number, image in enumerate(itertools.islice(clip.views[0].read(range(_WARM + _TIMED)), _WARM + _TIMED)):
         if number == _WARM:

@@ -8,6 +8,7 @@ had work to do. It holds the folder's lock meanwhile.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -33,6 +34,7 @@ from epipose.pipeline.detect import (
     clip_for,
     keypoints_in,
     recorded,
+    sampled,
     synchronised,
 )
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
@@ -83,7 +85,10 @@ def _detect_clip(clip: Clip, out: Path, options: DetectOptions, *, overwrite: bo
     done = already_done(record, made_from.options, made_from.inputs, outputs) and _has_views_of(out, clip)
     if done and not overwrite:
         return False
-    found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
+    if options.every != 1:
+        found = sampled(clip, options)
+    else:
+        found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
     with staged(out, removes=(record.name, *_FROM_POSES, *_FROM_CAMERAS)) as stage:
         found.write_into(stage, made_from)
     return True
@@ -103,10 +108,12 @@ def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: Detect
         poses = Poses2D.load(output)
         if poses.views == clip.names:
             return GivenPoses(poses, tuple(read_object(record).get("notes", ())))
-    seen = keypoints_in(clip, options)
+    kept = out / "detections"
+    seen = keypoints_in(clip, options, kept)
     with staged(out) as stage:
         seen.poses.save(stage.path(output.name))
         write_record(stage.path(record.name), asked, made_from.inputs, notes=list(seen.notes))
+    shutil.rmtree(kept, ignore_errors=True)
     return seen
 
 
@@ -226,6 +233,7 @@ def label_clip(
     options = with_changes(options, changes)
     if not folder.is_dir():
         raise InputError(f"There is no clip folder {folder}. Make one: epipose detect VIDEOS --out {folder}")
+    _check_detected_throughout(folder)
     with folder_lock(folder):
         return _label_clip(folder, options, mode, force)
 
@@ -258,6 +266,16 @@ def _label_clip(folder: Path, options: LabelOptions, mode: Mode, force: bool) ->
             rig.select(clip.names).save(stage.path("rig.json"))
         write_record(stage.path(record.name), asdict(options), inputs, **measures)
     return True
+
+
+def _check_detected_throughout(folder: Path) -> None:
+    """Raise InputError for a clip in which only as many frames were looked at as cameras need."""
+    record = folder / "detect.json"
+    if record.exists() and read_object(record).get("options", {}).get("every") == 0:
+        raise InputError(
+            f"{folder} has keypoints in as few frames as cameras need (detect --every 0, calibrate --auto), too few for "
+            f"labels. Detect the videos into another folder, and calibrate that with --known-rig {folder / 'rig.json'}."
+        )
 
 
 def _measures(labels: Labels, folder: Path) -> dict[str, Any]:
