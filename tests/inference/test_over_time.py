@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from epipose.inference import predictor
-from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.over_time import refined_over_time, temporal_refiner
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.inference.predict import predict
 from epipose.inference.prediction import Prediction
 from epipose.network.posenet import PoseNet, TrainedPoseNet

@@ -17,7 +17,7 @@ from epipose.inference import predict as predict_module
 from epipose.inference import predictor
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.lift import LiftedPoses, lift, read_flipped
-from epipose.inference.main_person import PersonKeypoints
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.inference.predict import predict
 from epipose.inference.prediction import Prediction
 from epipose.io import image_source as source_module

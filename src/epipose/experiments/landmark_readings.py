@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from epipose.clip import Clip
-from epipose.inference.main_person import PersonKeypoints, person_of
+from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.io.files import replacing
 from epipose.network.blazepose import BlazePoseLandmarks, load_landmarks
 from epipose.network.crops import crop_image

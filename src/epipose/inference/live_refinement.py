@@ -6,8 +6,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.constant_bones import RunningBones
-from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.over_time import USUAL_BONES
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.network.pose_track import keypoints_in_metres
 from epipose.network.refiner_stream import RefinerStream
 from epipose.network.temporal import TemporalRefiner

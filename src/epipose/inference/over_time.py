@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.geometry.constant_bones import clip_bone_lengths, with_bone_lengths
-from epipose.inference.main_person import PersonKeypoints
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.io.files import AnyPath
 from epipose.network.pose_track import TrackInputs, filled, keypoints_in_metres
 from epipose.network.pretrained import model_file

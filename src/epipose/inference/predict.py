@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +20,27 @@ from tqdm import tqdm
 
 from epipose.camera import Camera, stack_cameras
 from epipose.errors import NoPersonError
+from epipose.inference.crop_readings import CropReadings, default_batch
 from epipose.inference.draw import draw
 from epipose.inference.intrinsics import camera_of, given_camera
-from epipose.inference.lift import lift, read_flipped
-from epipose.inference.main_person import MainPerson, PersonKeypoints, main_person
+from epipose.inference.kept_images import KeptImages
+from epipose.inference.lift import LiftedPoses, lift, read_flipped
+from epipose.inference.main_person import MainPerson, main_person
 from epipose.inference.options import PredictOptions
 from epipose.inference.over_time import refined_over_time, temporal_refiner
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.inference.prediction import Prediction
-from epipose.inference.predictor import load_predictor
+from epipose.inference.predictor import Predictor, load_predictor
 from epipose.io.files import AnyPath
 from epipose.io.image_source import ImageSource, image_source
 from epipose.io.options import with_changes
+from epipose.io.read_ahead import read_ahead
 from epipose.network.backends import PoseReader
 from epipose.network.crops import crop_image
 from epipose.poses import Poses3D
 
 _DEFAULTS = PredictOptions()
+_LIFTED_AT_ONCE = 512  # images
 
 
 def predict(
@@ -52,46 +59,74 @@ def predict(
     """
     options, source = with_changes(options, changes), Path(source)
     predictor, images = load_predictor(model, options), image_source(source)
-    trained, target = predictor.trained, predictor.device
-    found = main_person(images, predictor.detector, trained.skeleton, trained.margin, trained.crop)
-    person, count = found.person, len(found.person.box)
-    if not bool((person.box[:, 2] > 0).any()):
-        raise NoPersonError(
-            f"No person was found in {source} ({count} images). Give images that show a whole person, upright and at "
-            "least 100 pixels tall."
-        )
     given = given_camera(options.intrinsics, source.stem)
-    xyz, conf, uv = _lifted(trained, images, found, given, options, target)
-    made_with = _made_with(model, options, predictor.boxes)
+    with closing(KeptImages(images, Path(out))) if out is not None else nullcontext() as kept:
+        prediction, sizes = _predicted(predictor, source, images, given, options, kept)
+        about = {**_made_with(model, options, predictor.boxes), **prediction.made_with}
+        prediction = replace(prediction, made_with=about)
+        if out is not None and kept is not None:
+            prediction.save(out)
+            draw(prediction, kept, sizes, images.fps, Path(out))
+    return prediction
+
+
+def _predicted(
+    predictor: Predictor,
+    source: Path,
+    images: ImageSource,
+    given: Camera | None,
+    options: PredictOptions,
+    kept: KeptImages | None,
+) -> tuple[Prediction, list[tuple[int, int]]]:
+    """The prediction, made with what refined it, and the images' sizes."""
+    trained, detector = predictor.trained, predictor.detector
+    readings = None
+    if not predictor.reads:
+        readings = CropReadings(
+            trained, detector.skeleton, predictor.device, options.batch_size, options.flip_test
+        )  # fmt: skip
+    with closing(read_ahead(_keeping(images, given, kept))) as stream:
+        shown = tqdm(stream, total=images.total, desc="people in images", unit="frame", delay=2, disable=None)
+        found = main_person(images, detector, trained.skeleton, trained.margin, trained.crop, readings, shown)
+    person, count = found.person, len(found.person.box)
+    if found.reading is None or not bool((person.box[:, 2] > 0).any()):
+        raise NoPersonError(
+            f"No person was found in {source} ({count} images). Give images that show a whole person, upright and "
+            "at least 100 pixels tall."
+        )
+    xyz, conf, uv = _lifted(trained, found, given, None if predictor.reads else person)
+    made_with = {}
     if options.temporal and images.fps and (refiner := temporal_refiner(predictor.folder, trained.skeleton)):
         xyz = refined_over_time(refiner, xyz, uv, person, images.fps)
         made_with["over time"] = "centred"
     times = None if images.fps is None else torch.arange(count, dtype=torch.float64) / images.fps
     poses = Poses3D(xyz[:, None], conf[:, None], trained.skeleton, "camera", trained.metric, times)
     names = images.names or tuple(f"frame {index}" for index in range(count))
-    prediction = Prediction(poses, uv, names, made_with)
-    if out is not None:
-        prediction.save(out)
-        draw(prediction, images, Path(out))
-    return prediction
+    return Prediction(poses, uv, names, made_with), found.sizes
+
+
+def _keeping(images: ImageSource, given: Camera | None, kept: KeptImages | None) -> Iterator[np.ndarray]:
+    for image in images.read():
+        camera_of(image.shape[1::-1], given)  # one of another size is refused now, not after the work
+        if kept is not None:
+            kept.add(image)
+        yield image
 
 
 def _lifted(
-    trained: PoseReader,
-    images: ImageSource,
-    found: MainPerson,
-    given: Camera | None,
-    options: PredictOptions,
-    device: torch.device,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Poses, confidence and pixels: of the readings that the detector gave, or read from the images' crops."""
-    if found.reading is not None:
-        cameras = stack_cameras([camera_of(size, given) for size in found.sizes])
-        return lift(trained, found.reading, found.person.box, cameras)
-    stream = tqdm(images.read(), total=len(found.sizes), desc="poses from images", unit="frame", delay=2, disable=None)
-    return predict_images(
-        trained, iter(stream), found.person, given, options.batch_size, device, options.flip_test
-    )  # fmt: skip
+    trained: PoseReader, found: MainPerson, given: Camera | None, keypoints: PersonKeypoints | None
+) -> LiftedPoses:
+    """The poses of all images, so many at a time that memory does not grow with their number."""
+    assert found.reading is not None
+    sizes = list(dict.fromkeys(found.sizes))
+    cameras = stack_cameras([camera_of(size, given) for size in sizes])
+    which = torch.tensor([sizes.index(size) for size in found.sizes])
+    parts = []
+    for first in range(0, len(which), _LIFTED_AT_ONCE):
+        rows = slice(first, first + _LIFTED_AT_ONCE)
+        seen = None if keypoints is None else PersonKeypoints(*(field[rows] for field in keypoints))
+        parts.append(lift(trained, found.reading.at(rows), found.person.box[rows], cameras[which[rows]], seen))
+    return LiftedPoses(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def _made_with(model: AnyPath | None, options: PredictOptions, boxes: str) -> dict[str, str]:
@@ -119,7 +154,7 @@ def predict_images(
         for image, box, xy, conf in zip(images, *person, strict=True)
     )
     parts = []
-    while batch := list(itertools.islice(stream, batch_size or (8 if target.type == "cpu" else 32))):
+    while batch := list(itertools.islice(stream, batch_size or default_batch(target))):
         crops, rows, cameras = zip(*batch, strict=True)
         people = PersonKeypoints(*(torch.stack(field) for field in zip(*rows, strict=True)))
         reading = read_flipped(trained, torch.stack(crops), target, flip_test)

@@ -29,13 +29,15 @@ class Predictor:
     """What predicts poses from images: the network of ``folder``, and the detector that finds people for it.
 
     The detector's detections carry the network's readings where it stands on the detector's own landmark network;
-    otherwise the network reads crops. ``boxes`` is the detector's name.
+    otherwise the network reads crops. ``boxes`` is the detector's name, ``reads`` says whether its detections carry
+    readings.
     """
 
     folder: Path
     trained: PoseReader
     detector: Detector
     boxes: str
+    reads: bool
     device: torch.device
 
 
@@ -47,21 +49,23 @@ def load_predictor(model: AnyPath | None, options: PredictOptions) -> Predictor:
     device = device_named(options.device)
     folder = _pretrained_for(options.runtime) if model is None else Path(model)
     trained = load_reader(folder, options.runtime)
-    detector, boxes = _detector(trained, options, device)
-    return Predictor(folder, trained, detector, boxes, device)
+    return Predictor(folder, trained, *_detector(trained, options, device), device)
 
 
-def _detector(trained: PoseReader, options: PredictOptions, device: torch.device) -> tuple[Detector, str]:
-    """The detector and its name: the network's own landmark network where it has one, so that a crop is read once."""
+def _detector(trained: PoseReader, options: PredictOptions, device: torch.device) -> tuple[Detector, str, bool]:
+    """The detector, its name, and whether it reads.
+
+    It is the network's own landmark network where it has one, so that a crop is read once.
+    """
     name = resolved_name(options.detector)
     own = _own_detector(trained) if device.type == "cpu" and not options.flip_test else None
     if own is None or options.detector_option:
-        return detector_named(options.detector, options.detector_option), name
+        return detector_named(options.detector, options.detector_option), name, False
     net, landmarks, head = own
     called = "pretrained" if net.own_trunk else f"blazepose-{variant_of(net.sizes.backbone)}"
     if options.detector == "auto" or name in ("pretrained", called):
-        return pose_detector(landmarks(), head), called
-    return detector_named(options.detector, options.detector_option), name
+        return pose_detector(landmarks(), head), called, True
+    return detector_named(options.detector, options.detector_option), name, False
 
 
 def _own_detector(trained: PoseReader) -> tuple[LandmarkPoseNet, Callable[[], CropNetwork], Head] | None:

@@ -26,9 +26,9 @@ from epipose.inference.followed_person import PATIENCE_S, FollowedPerson
 from epipose.inference.intrinsics import camera_of, given_camera
 from epipose.inference.lift import LiftedPoses, lift, read_flipped
 from epipose.inference.live_refinement import LiveRefinement
-from epipose.inference.main_person import PersonKeypoints, person_of
 from epipose.inference.options import PredictOptions
 from epipose.inference.over_time import temporal_refiner
+from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.inference.predictor import load_predictor
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes

@@ -29,11 +29,30 @@ def overlay(
     Scaled to ``height`` (even, and so is the width). The side view looks from the camera's right: the camera stands to
     its left. Nothing is drawn for joints of ``conf`` 0.
     """
+    return drawn_over(shrunk(image, height), image.shape[1::-1], uv, xyz, conf, skeleton)
+
+
+def shrunk(
+    image: UInt8[np.ndarray, "height width 3"], height: int = 640
+) -> UInt8[np.ndarray, "out_height out_width 3"]:
+    """An image scaled to ``height``, its width even."""
     factor = height / image.shape[0]
     width = max(round(image.shape[1] * factor / 2) * 2, 2)
-    shrunk = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-    scale = torch.tensor([width / image.shape[1], factor])
-    photo = draw_skeleton(shrunk, (uv + 0.5) * scale - 0.5, conf, skeleton)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+
+
+def drawn_over(
+    small: UInt8[np.ndarray, "height width 3"],
+    size: tuple[int, int],
+    uv: Float[Tensor, "joint 2"],
+    xyz: Float[Tensor, "joint 3"],
+    conf: Float[Tensor, " joint"],
+    skeleton: Skeleton,
+) -> UInt8[np.ndarray, "out_height out_width 3"]:
+    """`overlay` of an image that is `shrunk` already and had this width and height before; ``uv`` are pixels of that."""
+    height, width = small.shape[:2]
+    scale = torch.tensor([width / size[0], height / size[1]])
+    photo = draw_skeleton(small, (uv + 0.5) * scale - 0.5, conf, skeleton)
     panel = height // 2
     front = _view_of(xyz[:, [0, 1]], conf, skeleton, panel, "from the camera")
     side = _view_of(xyz[:, [2, 1]], conf, skeleton, height - panel, "from its right")
