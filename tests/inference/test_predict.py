@@ -130,13 +130,14 @@ def test_the_poses_of_a_video_have_times(model: Path, tmp_path: Path) -> None:
     assert torch.equal(again.poses.times, prediction.poses.times)
 
 
-def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_video_is_decoded_once_though_it_is_drawn_on(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
     read, passes = source_module.read_frames, []
     monkeypatch.setattr(source_module, "read_frames", lambda path: passes.append(path) or read(path))
     monkeypatch.setattr(source_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
-    prediction = predict(clip / "cam1.mp4", model, batch_size=2)
-    assert len(passes) == 2
+    prediction = predict(clip / "cam1.mp4", model, tmp_path / "out", batch_size=2)
+    assert len(passes) == 1
+    assert probe(tmp_path / "out" / "overlay.mp4").frames == 5
     assert prediction.names == tuple(f"frame {index}" for index in range(5))
     assert len(prediction.poses.xyz) == 5
 

@@ -7,7 +7,7 @@ everybody who may be it is read as the images go by, at most the four largest co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,18 +45,16 @@ def main_person(
     margin: float,
     crop: CropKind,
     readings: CropReadings | None = None,
-    stream: Iterable[np.ndarray] | None = None,
 ) -> MainPerson:
     """The one person to predict in every image.
 
     ``skeleton``, ``margin`` and ``crop`` are those of the network that predicts. ``readings`` reads people of detectors
-    that do not themselves. Boxes of readings are the squares that were read. ``stream``: the images, where they are on
-    their way already.
+    that do not themselves. Boxes of readings are the squares that were read.
     """
     frames: list[list[Detection]] = []
     sizes: list[tuple[int, int]] = []
     most = 1 if images.fps is None else _CANDIDATES
-    for image in images.read() if stream is None else stream:
+    for image in images.read():
         if images.fps is None:
             detector.reset()
         frames.append(_candidates(detector(image), most))

@@ -87,7 +87,8 @@ def _predicted(
         )  # fmt: skip
     with closing(read_ahead(_keeping(images, given, kept))) as stream:
         shown = tqdm(stream, total=images.total, desc="people in images", unit="frame", delay=2, disable=None)
-        found = main_person(images, detector, trained.skeleton, trained.margin, trained.crop, readings, shown)
+        once = replace(images, read=lambda: iter(shown))
+        found = main_person(once, detector, trained.skeleton, trained.margin, trained.crop, readings)
     person, count = found.person, len(found.person.box)
     if found.reading is None or not bool((person.box[:, 2] > 0).any()):
         raise NoPersonError(

@@ -83,6 +83,7 @@ class PoseStream:
             raise InputError(f"Got {fps} frames/s; the rate must be over 0.")
         self._predictor = load_predictor(model, options)
         self._given = given_camera(intrinsics)
+        self._size: tuple[int, int] | None = None
         self._interval = 1.0 / fps
         self._over_time = self._refinement(fps) if temporal else None
         self.reset()
@@ -111,7 +112,8 @@ class PoseStream:
         Without ``t`` images are one frame at ``fps`` apart. Raises InputError for an image that is not RGB bytes, for a
         time before the last one's, and for intrinsics of another size.
         """
-        image, t = _checked(image), self._time(t)
+        image, t = checked_image(image), self._time(t)
+        camera = self._camera(image.shape[1::-1])
         missed = 0 if self._last is None else round((t - self._last) / self._interval) - 1
         self._last = t
         chosen = self._person.choose(self._predictor.detector(image), t)
@@ -121,11 +123,17 @@ class PoseStream:
             if self._over_time is not None:
                 self._over_time.miss(1, limit=round(PATIENCE_S / self._interval))
             return None
-        person, lifted = self._read(image, chosen)
+        person, lifted = self._read(image, chosen, camera)
         xyz = lifted.xyz[0]
         if self._over_time is not None:
             xyz = self._over_time.refined(xyz, lifted.uv[0], person)
         return FramePose(xyz.numpy(), lifted.conf[0].numpy(), lifted.uv[0].numpy(), person.box[0].numpy(), t)
+
+    def _camera(self, size: tuple[int, int]) -> Camera:
+        """The camera of images of this width and height, as a batch of one."""
+        if size != self._size:
+            self._cameras, self._size = stack_cameras([camera_of(size, self._given)]), size
+        return self._cameras
 
     def _time(self, t: float | None) -> float:
         last = self._last
@@ -138,18 +146,17 @@ class PoseStream:
             )
         return float(t)
 
-    def _read(self, image: np.ndarray, chosen: Detection) -> tuple[PersonKeypoints, LiftedPoses]:
+    def _read(self, image: np.ndarray, chosen: Detection, camera: Camera) -> tuple[PersonKeypoints, LiftedPoses]:
         """The person's keypoints in the network's joints, with the box that was read, and their pose."""
         predictor, trained = self._predictor, self._predictor.trained
-        cameras = stack_cameras([camera_of(image.shape[1::-1], self._given)])
         keypoints = torch.from_numpy(chosen.xy[None]).float(), torch.from_numpy(chosen.conf[None]).float()
         person = person_of(*keypoints, predictor.detector.skeleton, trained.skeleton, trained.margin, trained.crop)
         if chosen.reading is not None and chosen.roi is not None:
             person = person._replace(box=torch.from_numpy(chosen.roi.box[None]).float())
-            return person, lift(trained, chosen.reading, person.box, cameras)
+            return person, lift(trained, chosen.reading, person.box, camera)
         crop = torch.from_numpy(crop_image(image, person.box[0].numpy(), trained.input_size))
         reading = read_flipped(trained, crop[None], predictor.device, flip_test=False)
-        return person, lift(trained, reading, person.box, cameras, person)
+        return person, lift(trained, reading, person.box, camera, person)
 
     def _refinement(self, fps: float) -> LiveRefinement:
         refiner = temporal_refiner(self._predictor.folder, self.skeleton, causal=True)
@@ -161,7 +168,8 @@ class PoseStream:
         return LiveRefinement(refiner, fps)
 
 
-def _checked(image: np.ndarray) -> np.ndarray:
+def checked_image(image: np.ndarray) -> UInt8[np.ndarray, "height width 3"]:
+    """The image; InputError where it is not RGB bytes."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError(
             f"Got an image of shape {image.shape} and type {image.dtype}; expected RGB bytes (height, width, 3). Images "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -56,14 +57,16 @@ def drawn_over(
     panel = height // 2
     front = _view_of(xyz[:, [0, 1]], conf, skeleton, panel, "from the camera")
     side = _view_of(xyz[:, [2, 1]], conf, skeleton, height - panel, "from its right")
-    column = np.full((height, panel, 3), _BACKGROUND, np.uint8)
-    column[:panel], column[panel:] = front, cv2.resize(side, (panel, height - panel))
-    return np.ascontiguousarray(np.concatenate([photo, column], 1)[:, : (width + panel) // 2 * 2])
+    whole = np.empty((height, (width + panel) // 2 * 2, 3), np.uint8)
+    whole[:, :width], shown = photo, whole.shape[1] - width
+    whole[:panel, width:] = front[:, :shown]
+    whole[panel:, width:] = cv2.resize(side, (panel, height - panel))[:, :shown]
+    return whole
 
 
 def _view_of(plane: Tensor, conf: Tensor, skeleton: Skeleton, size: int, title: str) -> np.ndarray:
     """A pose seen along an axis, filling 80 % of a square of its own."""
-    canvas = np.full((size, size, 3), _BACKGROUND, np.uint8)
+    canvas = _blank(size).copy()
     seen = plane[conf > 0]
     if len(seen):
         low, high = seen.amin(0), seen.amax(0)
@@ -71,6 +74,12 @@ def _view_of(plane: Tensor, conf: Tensor, skeleton: Skeleton, size: int, title: 
         canvas = draw_skeleton(canvas, (plane - (low + high) / 2) * pixels + size / 2, conf, skeleton)
     cv2.putText(canvas, title, (8, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (190, 194, 204), 1, cv2.LINE_AA)
     return canvas
+
+
+@lru_cache(maxsize=4)
+def _blank(size: int) -> np.ndarray:
+    """An empty square, which nobody changes."""
+    return np.full((size, size, 3), _BACKGROUND, np.uint8)
 
 
 def contact_sheet(
