@@ -50,7 +50,7 @@ from epipose.inference.main_person import main_person
 from epipose.io.image_source import ImageSource
 from epipose.network.backends import OnnxPoseNet, PoseReader
 from epipose.network.blazepose import Variant
-from epipose.network.landmark_posenet import LandmarkPoseNet
+from epipose.network.landmark_reader import on_onnx_runtime
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 from epipose.skeletons import H36M17
@@ -109,8 +109,10 @@ class Answer:
     def __init__(self, variant: Variant, threads: int) -> None:
         """Load the packaged network on this variant, and the variant as a detector."""
         self.trained = TrainedPoseNet.load(pretrained_model(variant))
-        assert isinstance(self.trained.net, LandmarkPoseNet)
-        self.detector, self.reader = blazepose(variant, threads), pose_detector(self.trained.net, threads)
+        reader = on_onnx_runtime(self.trained, threads)
+        assert reader is not None
+        self.detector, self.reader = blazepose(variant, threads), pose_detector(reader.landmarks, reader.head, threads)
+        self.fast = reader
 
     def detect(self, image: Image, tracked: bool) -> BlazePose:
         """The detector's pass; an image that is not tracked is one on its own."""
@@ -126,7 +128,7 @@ class Answer:
         found = main_person(source, self.reader, trained.skeleton, trained.margin, trained.crop)
         assert found.reading is not None
         camera = stack_cameras([assumed_camera(*size) for size in found.sizes])
-        return lift(trained, found.reading, found.person.box, camera)
+        return lift(self.fast, found.reading, found.person.box, camera)
 
 
 def side_by_side(answer: Answer, clip: Clip, tracked: bool, rounds: int) -> dict[str, float]:

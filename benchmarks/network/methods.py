@@ -21,7 +21,7 @@ from torch import Tensor
 from benchmarks.network.people_images import VARIANTS, PeopleImages
 from epipose.detection.blazepose import landmark_crops
 from epipose.inference.lift import flip_test_mean, lift
-from epipose.inference.main_person import PersonKeypoints, person_of
+from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.network.blazepose import LANDMARKS, Variant, landmark_reading
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_image

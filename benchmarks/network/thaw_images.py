@@ -22,7 +22,7 @@ from benchmarks.network.thaw_parts import ThawedNet
 from benchmarks.network.two_people import PEOPLE
 from epipose.evaluation.bootstrap import bootstrap_mean
 from epipose.evaluation.metrics import pmpjpe_mm
-from epipose.inference.main_person import person_of
+from epipose.inference.person_keypoints import person_of
 from epipose.network.crops import crop_image, pose_from_crop
 from epipose.network.posenet import TrainedPoseNet, to_input
 from epipose.skeletons import BLAZEPOSE33, H36M17

@@ -15,7 +15,7 @@ from epipose.camera import Camera
 from epipose.errors import InputError
 from epipose.evaluation.metrics import nmpjpe_mm, pmpjpe_mm
 from epipose.experiments.network_evaluator import detectors_own
-from epipose.inference.main_person import PersonKeypoints, person_of
+from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.inference.predict import predict_images
 from epipose.io.files import read_json
 from epipose.network.crops import crop_image

@@ -4,7 +4,7 @@ import torch
 
 from epipose.camera import assumed_camera, stack_cameras
 from epipose.inference.lift import lift
-from epipose.inference.main_person import PersonKeypoints
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.network.config import PoseNetSizes
 from epipose.network.crops import pixels_from_crop
 from epipose.network.posenet import TrainedPoseNet, build_posenet

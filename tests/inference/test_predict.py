@@ -14,9 +14,10 @@ from PIL import Image
 from epipose.camera import Camera, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.inference import predict as predict_module
+from epipose.inference import predictor
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.lift import LiftedPoses, lift, read_flipped
-from epipose.inference.main_person import PersonKeypoints
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.inference.predict import predict
 from epipose.inference.prediction import Prediction
 from epipose.io import image_source as source_module
@@ -36,7 +37,7 @@ from tests.helpers.fixed_detector import JOINTS, Finder
 @pytest.fixture(autouse=True)
 def finder(monkeypatch) -> Finder:
     made = Finder()
-    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: made)
+    monkeypatch.setattr(predictor, "detector_named", lambda name, *_: made)
     return made
 
 
@@ -129,13 +130,14 @@ def test_the_poses_of_a_video_have_times(model: Path, tmp_path: Path) -> None:
     assert torch.equal(again.poses.times, prediction.poses.times)
 
 
-def test_video_is_decoded_for_the_people_and_for_the_poses_only(model: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_video_is_decoded_once_though_it_is_drawn_on(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
     read, passes = source_module.read_frames, []
     monkeypatch.setattr(source_module, "read_frames", lambda path: passes.append(path) or read(path))
     monkeypatch.setattr(source_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
-    prediction = predict(clip / "cam1.mp4", model, batch_size=2)
-    assert len(passes) == 2
+    prediction = predict(clip / "cam1.mp4", model, tmp_path / "out", batch_size=2)
+    assert len(passes) == 1
+    assert probe(tmp_path / "out" / "overlay.mp4").frames == 5
     assert prediction.names == tuple(f"frame {index}" for index in range(5))
     assert len(prediction.poses.xyz) == 5
 

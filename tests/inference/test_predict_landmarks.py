@@ -12,13 +12,14 @@ from benchmarks.network.blazepose_speed import people
 from epipose.camera import Camera, Rig
 from epipose.detection.blazepose import packaged
 from epipose.errors import NoPersonError
-from epipose.inference import predict as predict_module
+from epipose.inference import predictor
+from epipose.inference.crop_readings import CropReadings
 from epipose.inference.predict import predict
 from epipose.io import image_source as source_module
 from epipose.io.video import write_video
 from epipose.network.landmark_posenet import LandmarkPoseNet
+from epipose.network.landmark_reader import OnnxHead
 from epipose.network.posenet import TrainedPoseNet
-from epipose.network.token_head import TokenHead
 from epipose.skeletons import H36M17
 from tests.helpers.landmark_models import landmark_model
 
@@ -52,9 +53,9 @@ def test_a_video_is_decoded_once_and_each_crop_is_read_once(model: Path, tmp_pat
     write_video(tmp_path / "clip.mp4", iter(frames), 25.0)
     read, passes, heads = source_module.read_frames, [], []
     monkeypatch.setattr(source_module, "read_frames", lambda path: passes.append(path) or read(path))
-    forward = TokenHead.forward
+    forward = OnnxHead.__call__
     monkeypatch.setattr(
-        TokenHead, "forward", lambda self, reading: heads.append(len(reading.world)) or forward(self, reading)
+        OnnxHead, "__call__", lambda self, reading: heads.append(len(reading.world)) or forward(self, reading)
     )
     prediction = predict(tmp_path / "clip.mp4", model)
     assert len(passes) == 1
@@ -97,10 +98,10 @@ def test_nobody_is_an_error(model: Path, photos: Path) -> None:
         predict(photos / "b_empty.png", model)
 
 
-def test_flips_and_other_detectors_take_a_second_pass(model: Path, photos: Path, monkeypatch) -> None:
+def test_flips_and_other_detectors_read_crops(model: Path, photos: Path, monkeypatch) -> None:
     """What the detector read is then not used: crops are cut out of the images."""
-    seen, images = [], predict_module.predict_images
-    monkeypatch.setattr(predict_module, "predict_images", lambda *given: seen.append(given) or images(*given))
+    seen, add = [], CropReadings.add
+    monkeypatch.setattr(CropReadings, "add", lambda *given: seen.append(given) or add(*given))
     plain = predict(photos / "a.png", model)
     assert not seen
     flipped = predict(photos / "a.png", model, detector="pretrained", flip_test=True)
@@ -123,6 +124,6 @@ def test_a_landmark_network_of_its_own_finds_the_person_but_is_not_the_detector_
     assert other.made_with["boxes"] == "blazepose-full"
     assert float((own.uv - other.uv).norm(dim=-1).median()) > 0.05
     named: list[str] = []
-    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: named.append(name) or packaged())
+    monkeypatch.setattr(predictor, "detector_named", lambda name, *_: named.append(name) or packaged())
     asked = predict(photos / "a.png", tmp_path / "own", detector="blazepose-full")
     assert named == [asked.made_with["boxes"]] == ["blazepose-full"]

@@ -7,9 +7,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.network.blazepose import CROP_SIDE, load_landmarks
 from epipose.network.crop_network import OnnxCrops, TorchCrops, crop_network
 from epipose.network.graph_net import Graph, GraphNet
-from epipose.network.graph_onnx import onnx_model
+from epipose.network.graph_onnx import feature_sides, onnx_model
 from epipose.network.graph_ops import (
     KINDS,
     Add,
@@ -141,3 +142,14 @@ def test_both_programs_read_the_same_in_one_crop_and_in_many(net):
 def test_pytorch_stands_in_for_onnx_runtime(net, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert isinstance(crop_network(net, 16, scale=1.0), TorchCrops)
+
+
+def test_sides_of_features_are_known_without_running_the_network(net):
+    """Of the steps above, and of a whole network with strides, paddings and resizes."""
+    for whole, size in ((net, 16), (load_landmarks("full").network, CROP_SIDE)):
+        names = [op.output for op in whole.graph.ops]
+        with torch.inference_mode():
+            features = whole.pruned(names)(torch.zeros(1, 3, size, size))
+        sides = feature_sides(whole, size)
+        for name, feature in zip(names, features, strict=True):
+            assert sides[name] == (tuple(feature.shape[2:]) if feature.ndim == 4 else ()), name

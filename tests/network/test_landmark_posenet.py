@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.network.blazepose_speed import people
-from epipose.detection.blazepose import pose_detector
+from epipose.detection.blazepose import landmark_crops, pose_detector
 from epipose.errors import DamagedFileError
 from epipose.network.crops import pixels_from_crop
 from epipose.network.landmark_posenet import LandmarkPoseNet
@@ -98,7 +98,8 @@ def test_tensors_of_another_landmark_network_are_refused(tmp_path: Path) -> None
 
 def test_its_own_answer_is_what_the_detector_says() -> None:
     """Keypoints of the reading, in pixels, are the detection's in the joints of Human3.6M; so is the confidence."""
-    detector, compared = pose_detector(landmark_net()), 0
+    net, compared = landmark_net(), 0
+    detector = pose_detector(landmark_crops(net.backbone.network), net.head)
     for image in people(400)[:6]:
         detector.reset()
         for found in detector(image):

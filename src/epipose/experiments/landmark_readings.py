@@ -20,7 +20,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from epipose.clip import Clip
-from epipose.inference.main_person import PersonKeypoints, person_of
+from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.io.files import write_tensors
 from epipose.io.progress import progress
 from epipose.network.blazepose import BlazePoseLandmarks, load_landmarks

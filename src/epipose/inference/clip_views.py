@@ -15,8 +15,8 @@ from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.registry import detector_used
 from epipose.errors import DamagedFileError, InputError
-from epipose.inference.main_person import person_of
 from epipose.inference.options import PredictOptions
+from epipose.inference.person_keypoints import person_of
 from epipose.inference.predict import predict_images
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_object

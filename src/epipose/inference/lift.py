@@ -10,7 +10,7 @@ from torch import Tensor
 
 from epipose.camera import Camera
 from epipose.errors import InputError
-from epipose.inference.main_person import PersonKeypoints
+from epipose.inference.person_keypoints import PersonKeypoints
 from epipose.network.backends import PoseReader
 from epipose.network.crops import crop_from_pixels, pixels_from_crop, pose_from_crop
 from epipose.network.reading import PoseReading

@@ -223,9 +223,12 @@ def _images(path: Path, numbers: Sequence[int] | None, threads: int) -> Iterator
         yield from (VideoImage(before, lost=True) for _ in wanted[place:])
 
 
-def write_video(path: AnyPath, images: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
+def write_video(
+    path: AnyPath, images: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float, preset: str = "medium"
+) -> None:
     """Write RGB images of one size, in even numbers of pixels, as mp4 (H.264 where there is an encoder).
 
+    ``preset``: how much work that encoder does for a small file, in its own words ("veryfast", "medium", "slow", ...).
     The file is written whole or not at all.
     """
     import av
@@ -235,7 +238,7 @@ def write_video(path: AnyPath, images: Iterable[UInt8[np.ndarray, "height width 
         stream = container.add_stream(codec, rate=Fraction(fps).limit_denominator(1001))
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":  # whose macroblock tree gives other bytes for the same images now and then
-            stream.options = {"mbtree": "0"}
+            stream.options = {"mbtree": "0", "preset": preset}
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]
