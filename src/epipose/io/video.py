@@ -66,9 +66,14 @@ class _Frame(NamedTuple):
 
     def upright(self) -> UInt8[np.ndarray, "height width 3"]:
         """The image in square pixels, turned as the container asks."""
-        width, height = square_size(self.image.width, self.image.height, self.aspect)
-        pixels = self.image.to_ndarray(format="rgb24", width=width, height=height)
-        return np.ascontiguousarray(np.rot90(pixels, self.turns))
+        return upright(self.image, self.aspect)
+
+
+def upright(image: av.VideoFrame, aspect: float) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image of a decoded frame in square pixels, turned as the container asks; ``aspect``: see `pixel_aspect`."""
+    width, height = square_size(image.width, image.height, aspect)
+    pixels = image.to_ndarray(format="rgb24", width=width, height=height)
+    return np.ascontiguousarray(np.rot90(pixels, round(image.rotation / 90)))
 
 
 def square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
