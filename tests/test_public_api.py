@@ -10,7 +10,7 @@ import epipose
 
 PUBLIC = """
     CalibrateOptions DetectOptions LabelOptions RefineOptions TrainOptions PredictOptions EvaluateOptions Evaluation
-    ExportOptions COCO_WHOLEBODY133 HALPE26 OPENPOSE18
+    ExportOptions FramePose PoseStream COCO_WHOLEBODY133 HALPE26 OPENPOSE18
     BLAZEPOSE33 BODY25 COCO17 Calibration CalibrationError Camera Clip DamagedFileError DetectedClip EpiposeError H36M17
     InputError MPII16 MissingExtraError NoPersonError PANOPTIC19 PoseNet Poses2D Poses3D Prediction RejectedError Rig
     Skeleton TrainedPoseNet Verdict View __version__ calibrate detect evaluate export label load_clip mpjpe_mm nmpjpe_mm

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from epipose.inference.options import PredictOptions
     from epipose.inference.predict import predict
     from epipose.inference.prediction import Prediction
+    from epipose.inference.stream import FramePose, PoseStream
     from epipose.network.posenet import PoseNet, TrainedPoseNet
     from epipose.pipeline.calibrate import calibrate
     from epipose.pipeline.detect import DetectedClip, detect, synchronise
@@ -76,6 +77,7 @@ _HOME = {
     "epipose.exporters.options": ("ExportOptions",),
     "epipose.inference.predict": ("predict",),
     "epipose.inference.prediction": ("Prediction",),
+    "epipose.inference.stream": ("FramePose", "PoseStream"),
     "epipose.network.posenet": ("PoseNet", "TrainedPoseNet"),
     "epipose.pipeline.calibrate": ("calibrate",),
     "epipose.pipeline.detect": ("DetectedClip", "detect", "synchronise"),
@@ -118,11 +120,13 @@ __all__ = [
     "EvaluateOptions",
     "Evaluation",
     "ExportOptions",
+    "FramePose",
     "InputError",
     "LabelOptions",
     "MissingExtraError",
     "NoPersonError",
     "PoseNet",
+    "PoseStream",
     "Poses2D",
     "Poses3D",
     "PredictOptions",

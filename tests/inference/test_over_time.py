@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from epipose.inference import predict as predict_module
+from epipose.inference import predictor
 from epipose.inference.main_person import PersonKeypoints
 from epipose.inference.over_time import refined_over_time, temporal_refiner
 from epipose.inference.predict import predict
@@ -79,7 +79,7 @@ def test_nobody_at_all():
 
 @pytest.fixture
 def model(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: Finder())
+    monkeypatch.setattr(predictor, "detector_named", lambda name, *_: Finder())
     torch.manual_seed(0)
     net = PoseNet("resnet18", 17, input_size=64, depth_bins=8, channels=16, deconvs=1)
     TrainedPoseNet(net, H36M17, torch.full((16,), 0.25), True, 1.25).save(tmp_path / "model")

@@ -14,6 +14,7 @@ from PIL import Image
 from epipose.camera import Camera, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.inference import predict as predict_module
+from epipose.inference import predictor
 from epipose.inference.clip_views import predict_clip
 from epipose.inference.lift import LiftedPoses, lift, read_flipped
 from epipose.inference.main_person import PersonKeypoints
@@ -36,7 +37,7 @@ from tests.helpers.fixed_detector import JOINTS, Finder
 @pytest.fixture(autouse=True)
 def finder(monkeypatch) -> Finder:
     made = Finder()
-    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: made)
+    monkeypatch.setattr(predictor, "detector_named", lambda name, *_: made)
     return made
 
 

@@ -13,6 +13,7 @@ from epipose.camera import Camera, Rig
 from epipose.detection.blazepose import packaged
 from epipose.errors import NoPersonError
 from epipose.inference import predict as predict_module
+from epipose.inference import predictor
 from epipose.inference.predict import predict
 from epipose.io import image_source as source_module
 from epipose.io.video import write_video
@@ -123,6 +124,6 @@ def test_a_landmark_network_of_its_own_finds_the_person_but_is_not_the_detector_
     assert other.made_with["boxes"] == "blazepose-full"
     assert float((own.uv - other.uv).norm(dim=-1).median()) > 0.05
     named: list[str] = []
-    monkeypatch.setattr(predict_module, "detector_named", lambda name, *_: named.append(name) or packaged())
+    monkeypatch.setattr(predictor, "detector_named", lambda name, *_: named.append(name) or packaged())
     asked = predict(photos / "a.png", tmp_path / "own", detector="blazepose-full")
     assert named == [asked.made_with["boxes"]] == ["blazepose-full"]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.network.pose_stream import PoseStream
 from epipose.network.pose_track import TrackInputs, filled, keypoints_in_metres
+from epipose.network.refiner_stream import RefinerStream
 from epipose.network.temporal import TemporalRefiner, load_temporal, step_of
 from epipose.skeletons import H36M17
 
@@ -65,7 +65,7 @@ def test_centred_output_depends_on_as_many_frames_before_as_after():
 def test_frame_by_frame_is_all_at_once(fps):
     refiner, inputs = random_refiner(True), random_inputs()
     inputs = inputs._replace(seen=torch.ones(1, FRAMES).index_fill(1, torch.tensor([7, 8, 9, 20]), 0))
-    stream = PoseStream(refiner, fps)
+    stream = RefinerStream(refiner, fps)
     assert stream.push(None) is None, "nobody yet"
     live = []
     for frame in range(FRAMES):
@@ -160,6 +160,6 @@ def test_what_is_no_temporal_refiner(tmp_path):
     with pytest.raises(DamagedFileError, match="no temporal refiner"):
         load_temporal(tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="causal"):
-        PoseStream(random_refiner(False), 25.0)
+        RefinerStream(random_refiner(False), 25.0)
     with pytest.raises(InputError, match="over 0"):
-        PoseStream(random_refiner(True), 0.0)
+        RefinerStream(random_refiner(True), 0.0)

@@ -86,7 +86,7 @@ def link_detections(frames: Sequence[Sequence[Detection]]) -> list[list[Detectio
     for people in frames:
         before = result[-1] if result else []
         costs = {
-            (new, old): _distance(other.xy, other.conf, person.xy, person.conf)
+            (new, old): keypoint_distance(other.xy, other.conf, person.xy, person.conf)
             for new, person in enumerate(people)
             for old, other in enumerate(before)
         }
@@ -174,10 +174,10 @@ def _gap_cost(before: Tracklet, after: Tracklet, fps: float) -> float:
     if not 0 < first - last <= max(1, round(MAX_GAP_SECONDS * fps)):
         return float("inf")
     allowed = MAX_JUMP + MAX_SPEED * (first - last) / fps
-    return _distance(before.xy[last], before.conf[last], after.xy[first], after.conf[first]) / allowed
+    return keypoint_distance(before.xy[last], before.conf[last], after.xy[first], after.conf[first]) / allowed
 
 
-def _distance(xy_a: np.ndarray, conf_a: np.ndarray, xy_b: np.ndarray, conf_b: np.ndarray) -> float:
+def keypoint_distance(xy_a: np.ndarray, conf_a: np.ndarray, xy_b: np.ndarray, conf_b: np.ndarray) -> float:
     """Mean distance of the joints that both poses have, in sizes of the smaller body; inf where they share none."""
     weight = conf_a * conf_b
     size = min(body_size(xy_a, conf_a), body_size(xy_b, conf_b))

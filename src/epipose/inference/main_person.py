@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import tracklets_from_detections
+from epipose.inference.followed_person import prominence
 from epipose.io.image_source import ImageSource
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_boxes
@@ -101,7 +102,7 @@ def _largest(frames: list[list[Detection]], joints: int) -> tuple[np.ndarray, np
     xy, conf = np.zeros((len(frames), joints, 2)), np.zeros((len(frames), joints))
     for row, people in enumerate(frames):
         if people := [person for person in people if person.conf.any()]:
-            main = max(people, key=lambda person: person.score * np.ptp(person.xy[person.conf > 0], axis=0).max())
+            main = max(people, key=prominence)
             xy[row], conf[row] = main.xy, main.conf
     return xy, conf
 

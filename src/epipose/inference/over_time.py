@@ -17,7 +17,7 @@ from epipose.network.temporal import WEIGHTS, TemporalRefiner, load_temporal
 from epipose.skeleton import Skeleton
 
 MAX_GAP_S = 0.5  # who was out of sight for longer begins a new track
-_USUAL_BONES = 4.13  # metres, all bones of a person together: the size of the people of the refiner's training
+USUAL_BONES = 4.13  # metres, all bones of a person together: the size of the people of the refiner's training
 
 
 def temporal_refiner(model: AnyPath, skeleton: Skeleton, *, causal: bool = False) -> TemporalRefiner | None:
@@ -49,7 +49,7 @@ def refined_over_time(
     inputs = TrackInputs(*(part[None].float() for part in (xyz, keypoints, person.conf, judged, found)))
     for first, last in _tracks(found, MAX_GAP_S * fps):
         own = TrackInputs(*(field[:, first : last + 1] for field in inputs))
-        unit = _USUAL_BONES / refiner.skeleton.bone_lengths(own.xyz[own.seen > 0]).sum(-1).median().clamp(min=1e-9)
+        unit = USUAL_BONES / refiner.skeleton.bone_lengths(own.xyz[own.seen > 0]).sum(-1).median().clamp(min=1e-9)
         scaled = own._replace(xyz=unit * own.xyz, keypoints=unit * own.keypoints, error=unit * own.error)
         with torch.inference_mode():
             poses = refiner(filled(scaled, causal=refiner.causal), torch.tensor([fps]))[0] / unit

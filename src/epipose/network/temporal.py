@@ -8,7 +8,7 @@ weights of a filter over the neighbouring frames, for every joint and frame its 
 weights add up to 1, so a pose that is right and still passes unchanged; the correction has to carry only what the
 neighbours do not know.
 
-Causal, it reads the frames up to the present one (live use, `PoseStream`); centred, as many before as after. At rates
+Causal, it reads the frames up to the present one (live use, `RefinerStream`); centred, as many before as after. At rates
 above `RATE` the input is a running mean and the steps in time are longer, so that both reach equally far in seconds.
 """
 

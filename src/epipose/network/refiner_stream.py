@@ -21,7 +21,7 @@ from epipose.network.temporal import TemporalRefiner, calmed, features_of, step_
 _T = TypeVar("_T")
 
 
-class PoseStream:
+class RefinerStream:
     """State of one person's live track; a new person, or one who was away for long, needs `reset`."""
 
     def __init__(self, refiner: TemporalRefiner, fps: float) -> None:
