@@ -11,7 +11,7 @@ from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.io.live_clock import Pace, Timing
-from epipose.io.live_moments import ROOM
+from epipose.io.live_moments import WAIT
 from epipose.io.live_source import LiveSource, live_source
 
 
@@ -24,10 +24,11 @@ class RigSources:
     timings: tuple[Timing, ...]
 
     def room(self, view: int) -> int:
-        """Frames that wait for those of the other sources: more where these arrive later."""
+        """Frames that wait for those of the other sources, once these are open: more where those arrive later."""
         source, own = self.sources[view], self.timings[view].offset
-        latest = min(t.offset for s, t in zip(self.sources, self.timings, strict=True) if _is_live(s) == _is_live(source))
-        return ROOM + (math.ceil((own - latest) * source.fps) if _is_live(source) else 0)
+        offsets = [timing.offset for each, timing in zip(self.sources, self.timings, strict=True) if not each.paced]
+        ahead = 0.0 if source.paced else own - min(offsets)
+        return math.ceil((WAIT + ahead) * source.fps)
 
 
 def rig_sources(texts: Sequence[str], rig: Rig, folder: Path, offsets: Sequence[float] = ()) -> RigSources:
@@ -42,12 +43,12 @@ def rig_sources(texts: Sequence[str], rig: Rig, folder: Path, offsets: Sequence[
     if offsets and len(offsets) != len(pairs):
         raise InputError(f"Got {len(offsets)} offsets for {len(pairs)} sources; give one for each, in their order.")
     rig = rig.select(tuple(name for name, _ in pairs))
-    kinds = [_is_live(live_source(text, Pace())) for _, text in pairs]
+    kinds = [not live_source(text, Pace(), (0, 0)).paced for _, text in pairs]
     timings = _timings(rig, folder, kinds, offsets)
     first = max((t.offset for t, live in zip(timings, kinds, strict=True) if not live), default=0.0)
     pace, sizes = Pace(first), rig.camera.size.tolist()
     sources = [
-        live_source(text, pace, timing, (size[0], size[1]), name)
+        live_source(text, pace, (size[0], size[1]), timing, name)
         for (name, text), timing, size in zip(pairs, timings, sizes, strict=True)
     ]
     return RigSources(rig, tuple(sources), tuple(timings))
@@ -69,19 +70,12 @@ def named_sources(texts: Sequence[str], names: Sequence[str]) -> list[tuple[str,
         pairs = list(zip(names, texts, strict=True))
     else:
         raise InputError(
-            f"Which source is which camera? The rig has {', '.join(names)}. Give {len(names)} sources in this order, or say "
-            f"it: {names[0]}=SOURCE"
+            f"Which source is which camera? The rig has {', '.join(names)}. Give {len(names)} sources in this order, "
+            f"or say it: {names[0]}=SOURCE"
         )
     if len({name for name, _ in pairs}) < len(pairs):
         raise InputError(f"Two sources are of one camera: {', '.join(name for name, _ in pairs)}. Give each its own.")
     return pairs
-
-
-def _is_live(source: LiveSource) -> bool:
-    """Whether it sends when it likes; a file is played by our own clock."""
-    from epipose.io.live_source import PacedFile
-
-    return not isinstance(source, PacedFile)
 
 
 def _timings(rig: Rig, folder: Path, live: Sequence[bool], offsets: Sequence[float]) -> list[Timing]:

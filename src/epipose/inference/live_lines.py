@@ -21,8 +21,11 @@ FORMAT = "epipose-live-1"
 class _Pose(Protocol):
     """What poses of one camera and of a rig have in common."""
 
-    xyz: Float[np.ndarray, "joint 3"]
-    conf: Float[np.ndarray, " joint"]
+    @property
+    def xyz(self) -> Float[np.ndarray, "joint 3"]: ...
+
+    @property
+    def conf(self) -> Float[np.ndarray, " joint"]: ...
 
 
 class LiveLines:
@@ -36,12 +39,18 @@ class LiveLines:
         """The first line: names of the sources and joints, the tree of the joints, unit and axes."""
         about = {"joints": skeleton.joints, "parents": skeleton.parents, "root": skeleton.root}
         unit = "metre" if metric else "unknown"
-        self._write({"format": FORMAT, "sources": list(sources), "skeleton": skeleton.name, **about, "unit": unit, "axes": axes})
+        self._write(
+            {"format": FORMAT, "sources": list(sources), "skeleton": skeleton.name, **about, "unit": unit, "axes": axes}
+        )
 
     def pose(self, pose: _Pose | None, captured: float, seconds: float, about: Mapping[str, object]) -> None:
         """A line for a frame; ``pose`` None where nobody was seen. ``captured``: when, of `time.monotonic`."""
         when = {"time": round(self._clock + captured, 4), "t": round(seconds, 6), **about}
-        joints = {"xyz": None, "conf": None} if pose is None else {"xyz": _list(pose.xyz, 5), "conf": _list(pose.conf, 4)}
+        joints = (
+            {"xyz": None, "conf": None}
+            if pose is None
+            else {"xyz": rounded(pose.xyz, 5), "conf": rounded(pose.conf, 4)}
+        )
         late = {"latency_ms": round(1000 * (time.monotonic() - captured), 1)}
         self._write({**when, **joints, **late})
 
@@ -53,6 +62,3 @@ class LiveLines:
 def rounded(values: Float[np.ndarray, "..."], digits: int) -> list[object]:
     """Numbers as nested lists, with so many digits after the point."""
     return np.round(values.astype(np.float64), digits).tolist()
-
-
-_list = rounded

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from epipose.io.live_moments import MAX_SPREAD
-from epipose.io.live_source import WEBCAM_SIZE
-
 LiveSkeleton = Literal["native", "h36m17", "body25", "coco17", "halpe26", "blazepose33"]
 
 
@@ -29,7 +26,7 @@ class LiveOptions:
     offsets: tuple[float, ...] = ()
     """A rig: seconds to add to the times of each source, in their order. Of a file the moment it starts, by default as in
     the clip.json beside the rig. Of a camera minus the time by which its images arrive later than the others'."""
-    max_spread: float = MAX_SPREAD
+    max_spread: float = 0.05
     """A rig: seconds by which images of one moment may be apart; a source that is farther off is left out of it."""
     skeleton: LiveSkeleton = "h36m17"
     """A rig: joints of the poses. native: those of the detector, hands and feet included where it has them."""
@@ -37,7 +34,7 @@ class LiveOptions:
     """Detector of the person: as for predict."""
     detector_option: tuple[str, ...] = ()
     """A rig: option of the detector, KEY=VALUE, such as device=cuda; may be repeated."""
-    webcam_size: tuple[int, int] = WEBCAM_SIZE
+    webcam_size: tuple[int, int] = (1280, 720)
     """Width and height that webcams are asked for; cameras of a rig are asked for theirs."""
     report_every: float = 5.0
     """Seconds between two reports of rate, latency and dropped frames on standard error."""

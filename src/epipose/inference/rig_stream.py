@@ -72,7 +72,9 @@ class RigStream:
             raise InputError(f"The rig has {len(rig.names)} camera; two or more are needed to triangulate.")
         if isinstance(detector, str):
             detector = detector_named(detector, _with_threads(detector, detector_option, len(rig.names)))
-        self.rig = replace(rig, lag=torch.zeros_like(rig.lag))  # the moments are put together by whoever reads the clocks
+        self.rig = replace(
+            rig, lag=torch.zeros_like(rig.lag)
+        )  # the moments are put together by whoever reads the clocks
         self._detectors = _one_each(detector, rig.names)
         self._found = detector.skeleton
         self.skeleton = skeleton or detector.skeleton
@@ -153,8 +155,8 @@ def _one_each(detector: Detector, views: Sequence[str]) -> list[Detector]:
     """A detector for each view; InputError for one of which there cannot be several."""
     if not isinstance(detector, ParallelDetector):
         raise InputError(
-            f"Detector {type(detector).__name__} cannot follow people in {len(views)} views at once. Take blazepose, or give "
-            "it a method another() (docs/detectors.md)."
+            f"Detector {type(detector).__name__} cannot follow people in {len(views)} views at once. Take blazepose, "
+            "or give it a method another() (docs/detectors.md)."
         )
     return [detector, *(detector.another() for _ in views[1:])]
 
@@ -171,7 +173,7 @@ def _resized(camera: Camera, size: tuple[int, int], name: str) -> Camera:
     width, height = camera.size.tolist()
     if abs(width * size[1] / (height * size[0]) - 1) > _SAME_SHAPE:
         raise InputError(
-            f"Camera '{name}' of the rig has images of {width} x {height}, its source sends {size[0]} x {size[1]}, which is "
-            "another shape. Let it send what it was calibrated with."
+            f"Camera '{name}' of the rig has images of {width} x {height}, its source sends {size[0]} x {size[1]}, "
+            "which is another shape. Let it send what it was calibrated with."
         )
     return camera.resized(*size)

@@ -6,6 +6,7 @@ the slowest of them has reached; of the others the frame nearest to it is taken.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ from typing import NamedTuple
 from epipose.io.live_reader import GLANCE, LiveReader
 from epipose.io.live_source import LiveFrame
 
-MAX_SPREAD = 0.05  # seconds by which frames of one moment may be apart
-PATIENCE = 0.5  # seconds without a frame after which a source is not waited for
-ROOM = 8  # frames of each source that wait for those of the others
+PATIENCE = 0.5  # seconds without a frame after which a camera is not waited for
+_LONG = 5.0  # seconds without a moment after which the user is told
+_LOG = logging.getLogger("epipose")
+WAIT = 0.25  # seconds for which frames wait for those of other sources
 
 
 class Moment(NamedTuple):
@@ -50,14 +52,16 @@ def next_moment(
     readers: Sequence[LiveReader],
     news: threading.Condition,
     *,
-    max_spread: float = MAX_SPREAD,
+    max_spread: float,
     every_frame: bool = False,
     deadline: float = float("inf"),
 ) -> Moment | None:
     """Wait for the newest moment and take its frames out; with ``every_frame`` the next one of the slowest source.
 
-    None when fewer than two sources are left, and at ``deadline`` (of `time.monotonic`). Raises the failure of a source.
+    ``max_spread``: seconds by which frames of one moment may be apart. None when fewer than two sources are left, and at
+    ``deadline`` (of `time.monotonic`). Raises the failure of a source.
     """
+    begun, told = time.monotonic(), False
     with news:
         while True:
             for reader in readers:
@@ -66,46 +70,75 @@ def next_moment(
             now = time.monotonic()
             if now >= deadline or sum(bool(reader.waiting) or not reader.ended for reader in readers) < 2:
                 return None
-            patience = float("inf") if every_frame else PATIENCE
-            awaited = [r for r in readers if not r.waiting and not r.ended and now - r.last < patience]
-            if not awaited and sum(bool(reader.waiting) for reader in readers) >= 2:
-                moment = _taken(readers, max_spread, every_frame)
-                if moment is not None:
-                    return moment
+            there = [reader for reader in readers if reader.waiting]
+            if len(there) >= 2 and not any(_awaited(reader, now) for reader in readers):
+                chosen = _in_order(there, max_spread) if every_frame else _newest(there, max_spread)
+                if len(chosen) >= 2:
+                    return _taken(readers, chosen)
+                if not told and now - begun > _LONG:
+                    _LOG.warning("%s", _how_far_apart(there))
+                    told = True
             news.wait(min(GLANCE, deadline - now))
 
 
-def _taken(readers: Sequence[LiveReader], max_spread: float, every_frame: bool) -> Moment | None:
-    """The moment that the waiting frames have in common; None where one source has to go on first."""
-    times = [[frame.seconds for frame in reader.waiting] for reader in readers]
-    if every_frame:
-        moment = max(own[0] for own in times if own)
-        if any(own and own[-1] < moment and not reader.ended for own, reader in zip(times, readers, strict=True)):
-            _pass_over(readers, moment)
-            return None
-    else:
-        moment = min(own[-1] for own in times if own)
-    chosen = [None if k is None else r.waiting[k] for r, k in zip(readers, nearest(times, moment, max_spread), strict=True)]
-    if sum(frame is not None for frame in chosen) < 2:
-        _pass_over(readers, max(own[-1] for own in times if own) - max_spread)
-        return None
-    for reader, frame in zip(readers, chosen, strict=True):
-        if frame is not None:
-            reader.use(frame)
-    return Moment(tuple(chosen))
+Chosen = dict[int, LiveFrame]  # by the reader's identity
 
 
-def nearest(times: Sequence[Sequence[float]], moment: float, max_spread: float) -> list[int | None]:
-    """For each source the index of its time nearest to a moment; None without any within ``max_spread`` seconds."""
-    best = [min(range(len(own)), key=lambda k, own=own: abs(own[k] - moment), default=None) for own in times]
-    return [
-        None if k is None or abs(own[k] - moment) > max_spread else k for own, k in zip(times, best, strict=True)
-    ]
+def _awaited(reader: LiveReader, now: float) -> bool:
+    """Whether a source has nothing to give yet, but will have soon."""
+    return not (reader.waiting or reader.ended) and (reader.source.paced or now - reader.last < PATIENCE)
 
 
-def _pass_over(readers: Sequence[LiveReader], moment: float) -> None:
-    """Drop frames that a later one of the same source, before or at the moment, replaces: they can have no part in it."""
-    for reader in readers:
+def _newest(readers: Sequence[LiveReader], max_spread: float) -> Chosen:
+    """The frames nearest to the latest moment that all sources have reached, or, where that is none, most of them."""
+    for moment in sorted(reader.waiting[-1].seconds for reader in readers):
+        chosen = _nearest(readers, moment, max_spread)
+        if len(chosen) >= 2:
+            return chosen
+    _drop_hopeless(readers, max_spread)
+    return {}
+
+
+def _in_order(readers: Sequence[LiveReader], max_spread: float) -> Chosen:
+    """The frames nearest to the first moment that all sources have; none where one has to go on first."""
+    moment = max(reader.waiting[0].seconds for reader in readers)
+    chosen: Chosen = {}
+    if all(reader.ended or reader.waiting[-1].seconds >= moment for reader in readers):
+        chosen = _nearest(readers, moment, max_spread)
+    for reader in readers if len(chosen) < 2 else ():
         while len(reader.waiting) > 1 and reader.waiting[1].seconds <= moment:
-            reader.use(reader.waiting[0])
-            reader.dropped += 1
+            reader.drop()
+    if len(chosen) < 2:
+        _drop_hopeless(readers, max_spread)
+    return chosen
+
+
+def _nearest(readers: Sequence[LiveReader], moment: float, max_spread: float) -> Chosen:
+    """Of each source the frame nearest to a moment, if it is within ``max_spread`` seconds."""
+    best = {id(reader): min(reader.waiting, key=lambda frame: abs(frame.seconds - moment)) for reader in readers}
+    return {key: frame for key, frame in best.items() if abs(frame.seconds - moment) <= max_spread}
+
+
+def _drop_hopeless(readers: Sequence[LiveReader], max_spread: float) -> None:
+    """Drop frames that are older than whatever the other sources still have."""
+    oldest = {id(reader): reader.waiting[0].seconds for reader in readers}
+    for reader in readers:
+        others = min((seconds for key, seconds in oldest.items() if key != id(reader)), default=float("-inf"))
+        while reader.waiting and reader.waiting[0].seconds < others - max_spread:
+            reader.drop()
+
+
+def _taken(readers: Sequence[LiveReader], chosen: Chosen) -> Moment:
+    for reader in readers:
+        if id(reader) in chosen:
+            reader.use(chosen[id(reader)])
+    return Moment(tuple(chosen.get(id(reader)) for reader in readers))
+
+
+def _how_far_apart(readers: Sequence[LiveReader]) -> str:
+    last = {reader.name: reader.waiting[-1].seconds for reader in readers}
+    ahead, behind = max(last, key=last.__getitem__), min(last, key=last.__getitem__)
+    return (
+        f"No two sources have had images of the same moment for {_LONG:.0f} s; {ahead} is {last[ahead] - last[behind]:.2f} s "
+        f"ahead of {behind}. Give the difference with --offsets, or allow more with --max-spread."
+    )

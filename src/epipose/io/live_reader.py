@@ -55,10 +55,15 @@ class LiveReader:
 
     def use(self, frame: LiveFrame) -> None:
         """Take a frame out, and drop those before it; ``news`` must be held."""
-        while self.waiting and self.waiting[0].number < frame.number:
-            self.waiting.popleft()
-            self.dropped += 1
+        while self.waiting[0].number < frame.number:
+            self.drop()
         self.waiting.popleft()
+        self._news.notify_all()
+
+    def drop(self) -> None:
+        """Drop the oldest frame that waits; ``news`` must be held."""
+        self.waiting.popleft()
+        self.dropped += 1
         self._news.notify_all()
 
     def newest(self, deadline: float = float("inf")) -> LiveFrame | None:
@@ -120,8 +125,7 @@ class LiveReader:
             while self._every_frame and len(self.waiting) >= self._room and not self._stop.is_set():
                 self._news.wait(GLANCE)
             if len(self.waiting) >= self._room:
-                self.waiting.popleft()
-                self.dropped += 1
+                self.drop()
             self.waiting.append(frame)
             self._count, self._seconds = frame.number + 1, frame.seconds
             self.last = time.monotonic()

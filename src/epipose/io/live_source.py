@@ -22,7 +22,6 @@ from epipose.io.live_clock import MAX_LATE, Pace, StreamClock, Timing
 from epipose.io.video import pixel_aspect, upright
 
 NETWORK_TIMEOUT = 5.0  # seconds without a packet after which a stream counts as lost
-WEBCAM_SIZE = (1280, 720)
 USUAL_FPS = 30.0  # of a source that does not say
 _AT_ONCE = Timing()
 _WITHOUT_TIMES = {"mjpeg", "mpjpeg", "h264", "hevc", "m4v", "image2pipe"}  # formats whose stamps are made up
@@ -44,12 +43,13 @@ class LiveFrame(NamedTuple):
 class LiveSource(Protocol):
     """What `LiveReader` reads.
 
-    ``name``: what to call it. ``returns``: whether it may come back after it was lost. ``fps``: frames a second, as far
-    as the source says, once it is open.
+    ``name``: what to call it. ``returns``: whether it may come back after it was lost. ``paced``: whether it is played by
+    the common clock, so that it never falls silent. ``fps``: frames a second, as far as it says, once it is open.
     """
 
     name: str
     returns: bool
+    paced: bool
     fps: float
 
     def open(self) -> None:
@@ -62,11 +62,7 @@ class LiveSource(Protocol):
 
 
 def live_source(
-    text: str,
-    pace: Pace,
-    timing: Timing = _AT_ONCE,
-    size: tuple[int, int] = WEBCAM_SIZE,
-    name: str | None = None,
+    text: str, pace: Pace, size: tuple[int, int], timing: Timing = _AT_ONCE, name: str | None = None
 ) -> LiveSource:
     """The source that a text means: a webcam's number or device, a URL, a video file, a named pipe, or - for stdin.
 
@@ -74,7 +70,7 @@ def live_source(
     is opened yet. Raises InputError for a text that means none of these.
     """
     if text.isdecimal():
-        return Webcam(int(text), pace, timing, size, name)
+        return Webcam(int(text), pace, size, timing, name)
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", text):
         return VideoStream(text, pace, timing, name, returns=True)
     if text == "-":
@@ -86,7 +82,7 @@ def live_source(
             "for a video on standard input."
         )
     if stat.S_ISCHR(path.stat().st_mode):
-        return Webcam(text, pace, timing, size, name)
+        return Webcam(text, pace, size, timing, name)
     if stat.S_ISFIFO(path.stat().st_mode):
         return VideoStream(f"file:{text}", pace, timing, name or path.name)
     if path.is_dir():
@@ -96,6 +92,8 @@ def live_source(
 
 class VideoStream:
     """A video that comes over a network or through a pipe, frame by frame as it is sent."""
+
+    paced = False
 
     def __init__(
         self, url: str, pace: Pace, timing: Timing = _AT_ONCE, name: str | None = None, *, returns: bool = False
@@ -134,7 +132,7 @@ class PacedFile:
     Packets are given to the decoder when they are due, so that decoding counts as it does for a camera.
     """
 
-    returns = False
+    returns, paced = False, True
 
     def __init__(self, path: Path, pace: Pace, timing: Timing = _AT_ONCE, name: str | None = None) -> None:
         """``name``: by default the file's, without its ending."""
@@ -174,14 +172,14 @@ class PacedFile:
 class Webcam:
     """A camera at this computer, read by OpenCV."""
 
-    returns = True
+    returns, paced = True, False
 
     def __init__(
         self,
         device: int | str,
         pace: Pace,
+        size: tuple[int, int],
         timing: Timing = _AT_ONCE,
-        size: tuple[int, int] = WEBCAM_SIZE,
         name: str | None = None,
     ) -> None:
         """``size``: width and height to ask for; the camera takes the nearest that it has."""
