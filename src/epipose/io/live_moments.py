@@ -136,9 +136,9 @@ def _taken(readers: Sequence[LiveReader], chosen: Chosen) -> Moment:
 
 
 def _how_far_apart(readers: Sequence[LiveReader]) -> str:
-    last = {reader.name: reader.waiting[-1].seconds for reader in readers}
-    ahead, behind = max(last, key=last.__getitem__), min(last, key=last.__getitem__)
+    behind, *_, ahead = sorted(readers, key=lambda reader: reader.waiting[-1].seconds)
+    apart = ahead.waiting[-1].seconds - behind.waiting[-1].seconds
     return (
-        f"No two sources have had images of the same moment for {_LONG:.0f} s; {ahead} is {last[ahead] - last[behind]:.2f} s "
-        f"ahead of {behind}. Give the difference with --offsets, or allow more with --max-spread."
+        f"No two sources have had images of the same moment for {_LONG:.0f} s; {ahead.name} is {apart:.2f} s ahead of "
+        f"{behind.name}. Give the difference with --offsets, or allow more with --max-spread."
     )
