@@ -238,13 +238,8 @@ def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
 
 
 def _check(options: RefineOptions) -> None:
-    if min(options.people, options.steps) < 1 or options.batch_size < 2 or options.seed < 0:
-        raise InputError(
-            f"Got {options.people} people, {options.steps} steps of {options.batch_size} poses, seed {options.seed}; at "
-            "least one person, one step of two poses and a seed from 0 on are needed."
-        )
     frames = options.frames
-    if frames is not None and not 0 <= frames[0] <= frames[1]:
+    if frames is not None and frames[0] > frames[1]:
         raise InputError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
 
 
