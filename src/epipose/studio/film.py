@@ -19,13 +19,13 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, read_object, write_record
 from epipose.io.processes import worker_pool
+from epipose.io.progress import progress
 from epipose.io.ranges import Count, FrameRate, FromZero, NotNegative, OptionRecord, Range, Seed, check_value
 from epipose.io.video import write_video
 from epipose.poses import Poses2D, Poses3D
@@ -73,7 +73,7 @@ def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Pat
     _record_spec(out, spec)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
     workers = min(workers or os.cpu_count() or 1, len(missing))
-    with tqdm(total=len(missing), desc="filming", unit="clip", delay=2, disable=None) as bar:
+    with progress(total=len(missing), desc="filming", unit="clip") as bar:
         if workers <= 1:
             with Renderer() as renderer:
                 for number in missing:
