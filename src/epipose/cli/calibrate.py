@@ -10,11 +10,12 @@ import tyro
 
 from epipose.cli.messages import say
 from epipose.errors import InputError
+from epipose.io.ranges import OptionRecord
 from epipose.pipeline.options import CalibrateOptions
 
 
 @dataclass(frozen=True)
-class Calibrate:
+class Calibrate(OptionRecord):
     """Recover the cameras' extrinsics from the subject's motion, and their intrinsics where none are given.
 
     Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from epipose.cli.arguments import Sources
 from epipose.cli.messages import say
+from epipose.io.ranges import OptionRecord
 from epipose.pipeline.options import DetectOptions
 
 
 @dataclass(frozen=True)
-class Detect:
+class Detect(OptionRecord):
     """Find keypoints of people in every frame of every video, the time offsets, and the person whom all views follow.
 
     The videos are views of one scene. They may start up to ten seconds apart (more with --max-offset)

@@ -10,10 +10,11 @@ import tyro
 
 from epipose.errors import InputError
 from epipose.evaluation.options import EvaluateOptions
+from epipose.io.ranges import OptionRecord
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OptionRecord):
     """Compare poses with the ground truth, by a protocol of the field.
 
     Prints the numbers with the frames, the alignment and the averaging behind them; writes JSON, CSV and rows of LaTeX.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from epipose.cli.arguments import Folder
 from epipose.cli.messages import say
+from epipose.io.ranges import OptionRecord
 from epipose.pipeline.options import LabelMode, LabelOptions
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(OptionRecord):
     """Triangulate 3D labels, each joint with a confidence. Writes poses3d.npz and label.json."""
 
     folder: Folder

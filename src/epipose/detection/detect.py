@@ -10,7 +10,6 @@ from itertools import islice
 from threading import Event
 
 import numpy as np
-from tqdm import tqdm
 
 from epipose.clip import Clip, View
 from epipose.detection.base import BatchDetector, Detection, Detector, ParallelDetector
@@ -18,6 +17,7 @@ from epipose.detection.check import check_detections, check_detector
 from epipose.detection.registry import DETECTORS, GIVEN, detector_named, detector_used, resolved_name
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
 from epipose.errors import DamagedFileError, NoPersonError
+from epipose.io.progress import Progress, progress
 from epipose.poses import Poses2D
 
 __all__ = [
@@ -57,18 +57,16 @@ def detect_keypoints(clip: Clip, detector: Detector) -> Poses2D:
 
 def _detections(clip: Clip, detector: Detector) -> Generator[list[list[Detection]], None, None]:
     """The detections in the frames of each view; the views at the same time where the detector can do that."""
-    with tqdm(
-        total=sum(view.frames for view in clip.views), desc="people in images", unit="frame", delay=2, disable=None
-    ) as progress:
+    with progress(total=sum(view.frames for view in clip.views), desc="people in images", unit="frame") as bar:
         if not isinstance(detector, ParallelDetector):
             for view in clip.views:
-                yield _detections_in(view, detector, progress, Event())
+                yield _detections_in(view, detector, bar, Event())
             return
         detectors = [detector, *(detector.another() for _ in clip.views[1:])]
         stop = Event()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [
-                pool.submit(_detections_in, view, one, progress, stop)
+                pool.submit(_detections_in, view, one, bar, stop)
                 for view, one in zip(clip.views, detectors, strict=True)
             ]
             try:
@@ -78,7 +76,7 @@ def _detections(clip: Clip, detector: Detector) -> Generator[list[list[Detection
                 stop.set()
 
 
-def _detections_in(view: View, detector: Detector, progress: tqdm, stop: Event) -> list[list[Detection]]:
+def _detections_in(view: View, detector: Detector, bar: Progress, stop: Event) -> list[list[Detection]]:
     detector.reset()
     frames: list[list[Detection]] = []
     for images in _batches(view.read(range(view.frames)), batch_size(detector)):
@@ -87,8 +85,8 @@ def _detections_in(view: View, detector: Detector, progress: tqdm, stop: Event) 
         found = detector.batch(images) if isinstance(detector, BatchDetector) else [detector(images[0])]
         check_detections(found, len(images), detector)
         frames += found
-        with progress.get_lock():
-            progress.update(len(images))
+        with bar.get_lock():
+            bar.update(len(images))
     if len(frames) < view.frames:
         raise DamagedFileError(
             f"{view.video} ends after {len(frames)} frames, but it promises {view.frames}. Copy or re-encode the file."

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.clip import Clip
 from epipose.inference.main_person import PersonKeypoints, person_of
 from epipose.io.files import replacing
+from epipose.io.progress import progress
 from epipose.network.blazepose import BlazePoseLandmarks, load_landmarks
 from epipose.network.crops import crop_image
 from epipose.network.landmark_posenet import variant_of
@@ -98,7 +98,7 @@ class LandmarkReadings:
         rows = np.flatnonzero(box[:, 2] > 0)
         parts: list[LandmarkTokens] = []
         crops: list[UInt8[np.ndarray, "256 256 3"]] = []
-        images = tqdm(_images(clip), total=len(box), desc=f"crops of {clip.name}", unit="crop", delay=2, disable=None)
+        images = progress(_images(clip), total=len(box), desc=f"crops of {clip.name}", unit="crop")
         for row, image in enumerate(images):
             if box[row, 2] > 0:
                 crops.append(self._crop(image, box[row], number, row))

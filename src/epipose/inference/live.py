@@ -28,6 +28,7 @@ from epipose.io.live_clock import Pace
 from epipose.io.live_moments import next_moment
 from epipose.io.live_reader import LiveReader
 from epipose.io.live_source import LiveSource, live_source
+from epipose.network.pretrained import pretrained_model
 from epipose.skeletons import SKELETONS
 
 Tell = Callable[[str], object]
@@ -43,6 +44,8 @@ def live_camera(
     ``source``: see `live_source`. ``tell`` is given the reports. Raises InputError for a source or a model that is not
     there, DamagedFileError for a file that is no video.
     """
+    if model is None and options.variant != "auto":
+        model = pretrained_model(options.variant)
     camera = live_source(source, Pace(), options.webcam_size)
     camera.open()
     stream = PoseStream(
@@ -66,7 +69,10 @@ def live_rig(
     """
     cameras = rig_sources(sources, Rig.load(rig), Path(rig).parent, options.offsets)
     skeleton = None if options.skeleton == "native" else SKELETONS[options.skeleton]
-    stream = RigStream(cameras.rig, options.detector, options.detector_option, skeleton)
+    detector = options.detector
+    if detector == "auto" and options.variant != "auto":
+        detector = f"blazepose-{options.variant}"
+    stream = RigStream(cameras.rig, detector, options.detector_option, skeleton)
     _open_all(cameras.sources)
     lines, news = LiveLines(out), threading.Condition()
     axes = "world: z up, floor at 0" if cameras.rig.upright else "world: those of the rig's first camera"

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.detection.base import Detection, Detector
 from epipose.detection.tracklets import tracklets_from_detections
 from epipose.inference.followed_person import prominence
 from epipose.io.image_source import ImageSource
+from epipose.io.progress import progress
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_boxes
 from epipose.network.reading import OwnAnswer, PoseReading, cat_readings
@@ -50,7 +50,7 @@ def main_person(
     that were read, and rows without a person hold zeros.
     """
     frames, sizes = [], []
-    for image in tqdm(images.read(), total=images.total, desc="people in images", unit="frame", delay=2, disable=None):
+    for image in progress(images.read(), total=images.total, desc="people in images", unit="frame"):
         if images.fps is None:
             detector.reset()
         frames.append(detector(image))

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Camera, stack_cameras
 from epipose.errors import NoPersonError
@@ -29,6 +28,7 @@ from epipose.inference.predictor import load_predictor
 from epipose.io.files import AnyPath
 from epipose.io.image_source import ImageSource, image_source
 from epipose.io.options import with_changes
+from epipose.io.progress import progress
 from epipose.network.backends import PoseReader
 from epipose.network.crops import crop_image
 from epipose.poses import Poses3D
@@ -88,7 +88,7 @@ def _lifted(
     if found.reading is not None:
         cameras = stack_cameras([camera_of(size, given) for size in found.sizes])
         return lift(trained, found.reading, found.person.box, cameras)
-    stream = tqdm(images.read(), total=len(found.sizes), desc="poses from images", unit="frame", delay=2, disable=None)
+    stream = progress(images.read(), total=len(found.sizes), desc="poses from images", unit="frame")
     return predict_images(
         trained, iter(stream), found.person, given, options.batch_size, device, options.flip_test
     )  # fmt: skip

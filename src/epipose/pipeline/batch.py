@@ -18,6 +18,7 @@ from typing import Any
 
 from epipose.errors import InputError, optional
 from epipose.io.options import with_changes
+from epipose.io.ranges import Count, check_value
 from epipose.pipeline.batch_summary import in_words, write_summary
 from epipose.pipeline.calibrate import check_sources
 from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_apart, run_clip
@@ -48,8 +49,7 @@ def batch(
     """
     options = with_changes(options, changes)
     folder, out = Path(folder).resolve(), Path(out).resolve()
-    if jobs < 1:
-        raise InputError(f"--jobs is {jobs}; give one process or more.")
+    check_value("jobs", jobs, Count)
     lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
     check_sources(lengths, options.intrinsics, options.known_rig)
     if out == folder:

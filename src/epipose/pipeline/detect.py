@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -148,8 +147,6 @@ def clip_for(sources: Sequence[AnyPath], options: DetectOptions) -> Clip:
         return Clip.from_videos(sources)
     if options.poses is None:
         raise InputError("No video was given. Give two or more, or a folder of them, or 2D poses alone with --poses.")
-    if options.fps is not None and not 0 < options.fps < math.inf:
-        raise InputError(f"--fps is {options.fps:g}; give frames per second above 0.")
     return clip_of_poses(options.poses, [_size(text) for text in options.size], options.fps)
 
 
@@ -170,14 +167,10 @@ def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     """The options, after a check that there is one finite offset for each view, or none, and a range to search."""
     offsets = options.offsets
-    if not 0 < options.max_offset < math.inf:
-        raise InputError(f"--max-offset is {options.max_offset:g}; give seconds above 0, 10 are usual.")
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
-    if not all(math.isfinite(offset) for offset in offsets):
-        raise InputError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
     return options
 
 

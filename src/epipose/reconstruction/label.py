@@ -14,7 +14,6 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
@@ -22,6 +21,7 @@ from epipose.geometry.left_right import correct_swaps, maybe_swapped
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.reprojection import perspective
 from epipose.geometry.triangulate import Gated, gated, point_covariance
+from epipose.io.progress import progress
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.paths import smooth_paths
 from epipose.skeleton import Skeleton
@@ -56,9 +56,7 @@ def label_poses(
     frames = poses.xy.shape[1]
     blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
     everybody = list[Joints]()
-    with tqdm(
-        total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK_FRAMES} frames", delay=2, disable=None
-    ) as bar:
+    with progress(total=len(blocks) * len(persons), desc="label", unit="block") as bar:
         for person in persons:
             observed, parts = observe(poses, rig, person=person), list[Joints]()
             for block in blocks:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.errors import InputError
+from epipose.io.progress import progress
 from epipose.network.posenet import Net, to_input
 from epipose.training.batches import Source, epoch_steps
 from epipose.training.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
@@ -47,8 +47,7 @@ def fit(net: Net, source: Source, options: TrainOptions, out: Path, processes: P
     run.start(options.compile)
     total = options.epochs * steps
     batches = _batches(source, first, options, processes)
-    silent = None if processes.first else True
-    bar = tqdm(total=total, initial=first, desc="train", unit="step", delay=2, disable=silent)
+    bar = progress(total=total, initial=first, desc="train", unit="step", quiet=not processes.first)
     with closing(batches), bar:
         clock, since, saved = WaitClock(processes.device, waited), time.perf_counter() - seconds, time.monotonic()
         for step in range(first, total):

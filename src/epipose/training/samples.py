@@ -20,6 +20,7 @@ from torch import Tensor
 from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.errors import InputError
+from epipose.io.progress import progress
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_image
 from epipose.poses import Poses2D, Poses3D
@@ -189,12 +190,10 @@ def _stored(
     clip: Clip, views: tuple[str, ...], targets: CropTargets, frames: tuple[int, int], late: list[int], side: int
 ) -> tuple[list[bytes], list[tuple[int, int, int]]]:
     """Crops of all samples as JPEG, and (view, frame, person) of each; every image is read once."""
-    from tqdm import tqdm
-
     jpegs: list[bytes] = []
     kept: list[tuple[int, int, int]] = []
     wanted = [view for view in clip.views if view.name in views]
-    with tqdm(total=len(wanted), desc="crops", unit="video", delay=2, disable=None) as bar:
+    with progress(total=len(wanted), desc="crops", unit="video") as bar:
         for view in wanted:
             row = views.index(view.name)
             usable = [f for f in range(frames[0], frames[1] + 1) if targets.weight[row, f].any()]

@@ -24,6 +24,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from epipose.errors import EpiposeError, InputError
+from epipose.io.processes import worker_lost
 from epipose.skeletons import H36M17
 from epipose.training.batches import StoredBatch
 from epipose.training.drawing_process import DrawingProcess, DrawnScene, Job, Message
@@ -120,7 +121,7 @@ class ScenePool:
         if self._error is not None:
             raise self._error
         if not any(drawing.process.is_alive() for drawing in self._drawing):
-            raise EpiposeError("All processes that draw have ended; memory may have run out. Use fewer workers.")
+            raise worker_lost(self._drawing[0].process.exitcode if self._drawing else None)
 
     def _collect(self) -> None:
         """The thread: what was drawn to where it belongs, until the pool is left."""

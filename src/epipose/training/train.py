@@ -100,26 +100,20 @@ def _plain(value: Any) -> Any:
 
 
 def _check(folders: Sequence[Path], stream: Source | None, options: TrainOptions) -> None:
-    if options.seed < 0:
-        raise InputError(f"Got seed {options.seed}; seeds are whole numbers from 0 on.")
-    if options.batch_size < 1:
-        raise InputError(f"Got batch size {options.batch_size}; a step needs at least one image, better several.")
-    if options.keep_initial and not (0 < options.keep_initial <= 1 and on_landmarks(options.backbone) and options.init):
+    if options.keep_initial and not (on_landmarks(options.backbone) and options.init):
         raise InputError(
-            f"Got {options.keep_initial} of the initial weights to keep; it is a share up to 1, for a network that goes on "
-            "from another --init on a landmark network (blazepose_full, blazepose_heavy)."
+            f"Got {options.keep_initial} of the initial weights to keep, which is for a network that goes on from another "
+            "--init on a landmark network (blazepose_full, blazepose_heavy)."
         )
-    if not 0 <= options.ema < 1:
-        raise InputError(f"Got an average that keeps {options.ema} per step; it must be 0 (off) to less than 1.")
+    for name, (low, high) in {"scale": options.scale, "colour": options.colour}.items():
+        if low > high:
+            raise InputError(f"The option '{name}' is {low:g} to {high:g}; expected the smaller factor first.")
+    if options.frames is not None and options.frames[0] > options.frames[1]:
+        raise InputError(f"Got frames {options.frames[0]} to {options.frames[1]}; give the first and the last.")
     if options.unfrozen and (options.images_2d or stream is not None or options.batch_size % 2):
         raise InputError(
             "The mode 'unfrozen' needs pairs of views: give clip folders alone, and an even batch size "
             f"(got {options.batch_size})."
-        )
-    if not 0 <= options.drawn < 1 or not 0 <= options.distil <= 1:
-        raise InputError(
-            f"Got {options.drawn} of every batch to draw, and a weight of {options.distil} for detected keypoints; "
-            "expected 0 to less than 1, and 0 to 1."
         )
     if options.drawn and (options.unfrozen or stream is not None or options.batch_size < 2):
         raise InputError(
