@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from epipose.skeleton import Skeleton
 FORMAT = "epipose-live-1"
 
 
+@runtime_checkable
 class _Pose(Protocol):
     """What poses of one camera and of a rig have in common."""
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -40,6 +40,7 @@ class LiveFrame(NamedTuple):
     image: Callable[[], UInt8[np.ndarray, "height width 3"]]
 
 
+@runtime_checkable
 class LiveSource(Protocol):
     """What `LiveReader` reads.
 
@@ -106,7 +107,7 @@ class VideoStream:
 
     def open(self) -> None:
         """Connect; raises InputError where nobody answers, or sends something else than video."""
-        options = {"fflags": "nobuffer", "flags": "low_delay", "analyzeduration": "1000000"}
+        options = {"flags": "low_delay", "analyzeduration": "1000000"}
         if self._url.startswith(("rtsp://", "rtsps://")):
             options["rtsp_transport"] = "tcp"  # loses nothing, and passes where routers let no datagram through
         try:
@@ -192,7 +193,9 @@ class Webcam:
         """Open the device; raises InputError where there is none, or another program has it."""
         import cv2
 
+        logged = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it tried in vain
         self._camera = camera = cv2.VideoCapture(self._device)
+        cv2.utils.logging.setLogLevel(logged)
         # Compressed, and said before the size: uncompressed, most cameras send ten images of 720p a second at most.
         camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
         camera.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
@@ -223,7 +226,7 @@ class Webcam:
 
 def without_password(url: str) -> str:
     """A URL as it may be shown: without the user's name and password in it."""
-    return re.sub(r"//[^/@]*@", "//", url)
+    return re.sub(r"//[^/]*@", "//", url)
 
 
 def _opened(url: str, options: dict[str, str], timeout: float | None) -> Any:
