@@ -8,7 +8,7 @@ at once: the subject is chosen by agreement of the views (see `epipose.people.su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,13 +33,12 @@ from epipose.network.blazepose import (
 from epipose.network.blazepose_weights import DETECTION
 from epipose.network.crop_network import CropNetwork, crop_network
 from epipose.network.graph_net import GraphNet
-from epipose.network.landmark_posenet import LandmarkPoseNet
 from epipose.network.reading import PoseReading
-from epipose.network.token_head import TokenHead
 from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33
 
 POSE_SCORE = 0.5  # the least score of a person
+Head = Callable[[LandmarkReading], PoseReading]  # a `TokenHead`, or one that another program runs
 
 
 @dataclass
@@ -57,7 +56,7 @@ class BlazePose:
         self,
         finder: PersonFinder,
         landmarks: CropNetwork,
-        head: TokenHead | None = None,
+        head: Head | None = None,
         *,
         search_every: int = 10,
         max_people: int = 4,
@@ -117,7 +116,7 @@ class BlazePose:
         return any(roi.same_person(track.roi) for track in self._tracks)
 
     def _poses(
-        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked], head: TokenHead | None = None
+        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked], head: Head | None = None
     ) -> list[tuple[Detection, Roi]]:
         """The pose of each person as read in their square, with the head's reading, and the square round the pose."""
         if not people:
@@ -134,7 +133,7 @@ class BlazePose:
         ]
 
 
-def _readings(read: LandmarkReading, head: TokenHead | None) -> Sequence[PoseReading | None]:
+def _readings(read: LandmarkReading, head: Head | None) -> Sequence[PoseReading | None]:
     """The head's reading of every crop, each a batch of one; None without a head."""
     if head is None:
         return [None] * len(read.score)
@@ -177,14 +176,14 @@ def blazepose(
     return BlazePose(finder, landmarks, search_every=search_every, max_people=max_people, pose_score=pose_score)
 
 
-def pose_detector(net: LandmarkPoseNet, threads: int = 2) -> BlazePose:
-    """BlazePose whose detections carry the reading of a network on its landmark network: each crop is read once.
+def pose_detector(landmarks: CropNetwork, head: Head, threads: int = 2) -> BlazePose:
+    """BlazePose whose detections carry the reading of a head on its landmark network: each crop is read once.
 
-    People are found by BlazePose's person detector where the cache has it, else by the landmark network itself.
+    ``landmarks`` gives its taps, too. People are found by BlazePose's person detector where the cache has it, else by
+    the landmark network itself.
     """
-    landmarks = landmark_crops(net.backbone.network, threads)
     finder = person_detector(threads) if DETECTION.cached else LandmarkFinder(landmarks)
-    return BlazePose(finder, landmarks, net.head.eval())
+    return BlazePose(finder, landmarks, head)
 
 
 def person_detector(threads: int = 2, device: str = "cpu") -> PersonDetector:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from epipose.detection.base import Detector
-from epipose.detection.blazepose import pose_detector
+from epipose.detection.blazepose import Head, landmark_crops, pose_detector
 from epipose.detection.registry import detector_named, resolved_name
 from epipose.errors import InputError
 from epipose.inference.options import PredictOptions
 from epipose.io.files import AnyPath
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.choices import Runtime
+from epipose.network.crop_network import CropNetwork
 from epipose.network.devices import device_named
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
+from epipose.network.landmark_reader import LandmarkReader
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 
@@ -51,17 +54,26 @@ def load_predictor(model: AnyPath | None, options: PredictOptions) -> Predictor:
 def _detector(trained: PoseReader, options: PredictOptions, device: torch.device) -> tuple[Detector, str]:
     """The detector and its name: the network's own landmark network where it has one, so that a crop is read once."""
     name = resolved_name(options.detector)
-    net = trained.net if isinstance(trained, TrainedPoseNet) else None
-    if (
-        isinstance(net, LandmarkPoseNet)
-        and device.type == "cpu"
-        and not options.flip_test
-        and not options.detector_option
-    ):
-        own = "pretrained" if net.own_trunk else f"blazepose-{variant_of(net.sizes.backbone)}"
-        if options.detector == "auto" or name in ("pretrained", own):
-            return pose_detector(net), own
+    own = _own_detector(trained) if device.type == "cpu" and not options.flip_test else None
+    if own is None or options.detector_option:
+        return detector_named(options.detector, options.detector_option), name
+    net, landmarks, head = own
+    called = "pretrained" if net.own_trunk else f"blazepose-{variant_of(net.sizes.backbone)}"
+    if options.detector == "auto" or name in ("pretrained", called):
+        return pose_detector(landmarks(), head), called
     return detector_named(options.detector, options.detector_option), name
+
+
+def _own_detector(trained: PoseReader) -> tuple[LandmarkPoseNet, Callable[[], CropNetwork], Head] | None:
+    """The network, its landmark network and its head, where it stands on one."""
+    if isinstance(trained, LandmarkReader):
+        net = trained.trained.net
+        assert isinstance(net, LandmarkPoseNet)
+        return net, lambda: trained.landmarks, trained.head
+    net = trained.net if isinstance(trained, TrainedPoseNet) else None
+    if not isinstance(net, LandmarkPoseNet):
+        return None
+    return net, lambda: landmark_crops(net.backbone.network), net.head.eval()
 
 
 def _pretrained_for(runtime: Runtime) -> Path:

@@ -15,12 +15,22 @@ from epipose.errors import DamagedFileError, InputError, optional
 from epipose.io.files import AnyPath
 from epipose.network.choices import CropKind, Runtime, crop_kind
 from epipose.network.config import PoseNetConfig
+from epipose.network.landmark_reader import on_onnx_runtime
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.reading import OwnAnswer, PoseReading
-from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.network.refiner import WEIGHTS, Evidence, Refiner, load_refiner
 from epipose.skeleton import Skeleton
 
 OWN_OUTPUTS = ("keypoints", "keypoint_confidence", "own_depth")  # of a network on a landmark network
+
+
+@runtime_checkable
+class PoseRefiner(Protocol):
+    """Corrects readings by what else is known: a `Refiner`, or one that another program runs."""
+
+    def __call__(self, evidence: Evidence) -> PoseReading:
+        """The corrected poses."""
+        ...
 
 
 @runtime_checkable
@@ -53,7 +63,7 @@ class PoseReader(Protocol):
         ...
 
     @property
-    def refiner(self) -> Refiner | None:
+    def refiner(self) -> PoseRefiner | None:
         """The network that corrects its predictions, where the model has one."""
         ...
 
@@ -110,6 +120,7 @@ class OnnxPoseNet:
 def load_reader(model: AnyPath, runtime: Runtime = "auto") -> PoseReader:
     """The network of a model folder or an ONNX file; "onnx" takes ``model.onnx`` from the folder.
 
+    "auto" takes the fastest there is: ONNX Runtime for a network on a landmark network, which needs no file for that.
     A folder's refiner comes along, whichever program computes the network; an ONNX file alone has none.
     """
     model = Path(model)
@@ -118,6 +129,7 @@ def load_reader(model: AnyPath, runtime: Runtime = "auto") -> PoseReader:
             raise InputError(f"{model} is an ONNX file, which PyTorch does not run. Give the model folder.")
         return OnnxPoseNet.load(model)
     if runtime != "onnx":
-        return TrainedPoseNet.load(model)
+        trained = TrainedPoseNet.load(model)
+        return (on_onnx_runtime(trained) if runtime == "auto" else None) or trained
     network = OnnxPoseNet.load(model / "model.onnx")
     return replace(network, refiner=load_refiner(model / WEIGHTS, network.skeleton))

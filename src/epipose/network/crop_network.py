@@ -42,14 +42,7 @@ class OnnxCrops:
 
     def __init__(self, net: GraphNet, size: int, scale: float, offset: float, threads: int) -> None:
         """Crops have ``size`` x ``size`` pixels, and the graph reads pixel * scale + offset."""
-        import onnxruntime as runtime
-
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3  # errors: the rest is about its own workings
-        model = onnx_model(net, size, scale, offset)
-        self._session: Any = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session: Any = onnx_session(onnx_model(net, size, scale, offset), threads)
         self._pool = ThreadPoolExecutor(threads)
 
     def __call__(self, crops: UInt8[np.ndarray, "crop size size 3"]) -> Sequence[Float[np.ndarray, "crop ..."]]:
@@ -58,6 +51,17 @@ class OnnxCrops:
             return self._session.run(None, {INPUT: crops})
         outputs = self._pool.map(lambda crop: self._session.run(None, {INPUT: crop[None]}), crops)
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
+
+
+def onnx_session(model: bytes, threads: int) -> Any:
+    """ONNX Runtime's session of a model on the processor; ImportError where that is not installed."""
+    import onnxruntime as runtime
+
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors: the rest is about its own workings
+    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class TorchCrops:

@@ -85,13 +85,30 @@ class Refiner(nn.Module):
 
     def forward(self, evidence: Evidence) -> PoseReading:
         """The pose, its root at depth 0, and the expected absolute error along each axis, in crop widths."""
+        guess, origin = self.beginning(evidence)
+        return self.reading_of(guess, origin, self.answered(joint_inputs(evidence, origin, self.skeleton.root)))
+
+    def beginning(self, evidence: Evidence) -> tuple[Float[Tensor, "batch joint 3"], Float[Tensor, "batch 1 3"]]:
+        """The `first_guess`, and its root in the image, to which everything is relative."""
         root = self.skeleton.root
         guess = first_guess(evidence, root)
-        origin = torch.cat([guess[:, root, None, :2], torch.zeros_like(guess[:, root, None, 2:])], -1)
-        hidden = self.enter(_inputs(evidence, origin, root)) + self.place
+        return guess, torch.cat([guess[:, root, None, :2], torch.zeros_like(guess[:, root, None, 2:])], -1)
+
+    def answered(self, inputs: Float[Tensor, "batch joint 13"]) -> Float[Tensor, "batch joint 6"]:
+        """What the transformer says of every joint: the correction of its place, and the expected error."""
+        hidden = self.enter(inputs) + self.place
         for layer in self.layers:
             hidden = layer(hidden)
-        answer = self.answer(self.norm(hidden)).float()
+        return self.answer(self.norm(hidden)).float()
+
+    def reading_of(
+        self,
+        guess: Float[Tensor, "batch joint 3"],
+        origin: Float[Tensor, "batch 1 3"],
+        answer: Float[Tensor, "batch joint 6"],
+    ) -> PoseReading:
+        """The pose from the transformer's answer."""
+        root = self.skeleton.root
         pose = guess - origin + _STEP * answer[..., :3]
         pose = torch.cat([pose[..., :2], pose[..., 2:] - pose[:, root, None, 2:]], -1)
         return PoseReading(pose + origin, positive_scale(answer[..., 3:]))
@@ -114,7 +131,7 @@ def first_guess(evidence: Evidence, root: int) -> Float[Tensor, "batch joint 3"]
     return torch.cat([uv, d[..., None]], -1)
 
 
-def _inputs(evidence: Evidence, origin: Tensor, root: int) -> Float[Tensor, "batch joint 13"]:
+def joint_inputs(evidence: Evidence, origin: Tensor, root: int) -> Float[Tensor, "batch joint 13"]:
     """Each joint's inputs relative to the origin, 0 where they are missing."""
     seen, own, known = (weight[..., None] > 0 for weight in (evidence.conf, evidence.own_known, evidence.reading_known))
     reading = evidence.reading - torch.cat([origin[..., :2], evidence.reading[:, root, None, 2:]], -1)

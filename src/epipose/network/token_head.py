@@ -115,11 +115,19 @@ class TokenHead(nn.Module):
 
     def read(self, tokens: LandmarkTokens) -> PoseReading:
         """As `forward`, from what was taken out of the landmark network's reading before."""
+        return self.reading_of(tokens, self.answered(tokens))
+
+    def answered(self, tokens: LandmarkTokens) -> Float[Tensor, "batch joint 6"]:
+        """What the transformer says of every joint: the correction of its place, and the expected error."""
         own = tokens.own
         hidden = torch.cat([self.query.expand(own.shape[0], -1, -1).to(own), *self._entered(tokens)], 1)
         for layer in self.layers:
             hidden = layer(hidden)
-        answer = self.answer(self.norm(hidden[:, : self.joints])).float()
+        return self.answer(self.norm(hidden[:, : self.joints])).float()
+
+    def reading_of(self, tokens: LandmarkTokens, answer: Float[Tensor, "batch joint 6"]) -> PoseReading:
+        """The reading from the transformer's answer."""
+        own = tokens.own
         base = self.base.weight.float() @ own.float()
         return PoseReading(base + _STEP * answer[..., :3], positive_scale(answer[..., 3:]), self._own_answer(tokens))
 
