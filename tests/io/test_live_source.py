@@ -93,12 +93,12 @@ def test_a_damaged_packet_is_passed_over(tmp_path):
 def test_what_is_no_video_says_so(tmp_path, content):
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match="a.mp4 cannot be read as a video"):
+    with pytest.raises(DamagedFileError, match=r"a\.mp4 cannot be read as a video"):
         live_source(str(path), Pace(), SIZE).open()
 
 
 def test_what_is_no_source_says_what_one_is(tmp_path):
-    with pytest.raises(InputError, match="There is no source nowhere.mp4"):
+    with pytest.raises(InputError, match=r"There is no source nowhere\.mp4"):
         live_source("nowhere.mp4", Pace(), SIZE)
     with pytest.raises(InputError, match="is a folder"):
         live_source(str(tmp_path), Pace(), SIZE)

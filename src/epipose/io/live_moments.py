@@ -136,8 +136,8 @@ def _taken(readers: Sequence[LiveReader], chosen: Chosen) -> Moment:
 
 
 def _how_far_apart(readers: Sequence[LiveReader]) -> str:
-    behind, *_, ahead = sorted(readers, key=lambda reader: reader.waiting[-1].seconds)
-    apart = ahead.waiting[-1].seconds - behind.waiting[-1].seconds
+    behind, *_, ahead = sorted(readers, key=lambda reader: reader.seconds)
+    apart = ahead.seconds - behind.seconds
     return (
         f"No two sources have had images of the same moment for {_LONG:.0f} s; {ahead.name} is {apart:.2f} s ahead of "
         f"{behind.name}. Give the difference with --offsets, or allow more with --max-spread."

@@ -33,10 +33,10 @@ class LiveReader:
         self.ended = False
         self.failure: Exception | None = None
         self.dropped = 0
-        self.last = time.monotonic()  # when the last frame came
+        self.last, self.seconds = time.monotonic(), float("-inf")  # when the last frame came, and its time
         self._news, self._room, self._every_frame = news, room, every_frame
         self._stop = threading.Event()
-        self._count, self._seconds = 0, float("-inf")  # frames so far, and the time of the last one
+        self._count = 0  # frames so far
         self._thread = threading.Thread(target=self._run, name=f"live {source.name}", daemon=True)
 
     def __enter__(self) -> LiveReader:
@@ -115,7 +115,7 @@ class LiveReader:
         first = self._count
         try:
             for frame in self.source.frames(self._stop):
-                self._put(frame._replace(number=first + frame.number, seconds=max(frame.seconds, self._seconds)))
+                self._put(frame._replace(number=first + frame.number, seconds=max(frame.seconds, self.seconds)))
         except (av.error.FFmpegError, OSError):  # of a stream; a file passes over what it cannot decode
             if not self.source.returns:
                 return
@@ -127,6 +127,6 @@ class LiveReader:
             if len(self.waiting) >= self._room:
                 self.drop()
             self.waiting.append(frame)
-            self._count, self._seconds = frame.number + 1, frame.seconds
+            self._count, self.seconds = frame.number + 1, frame.seconds
             self.last = time.monotonic()
             self._news.notify_all()
