@@ -44,10 +44,7 @@ class LiveSubject:
         if self._xyz is not None and seconds - self._seconds <= PATIENCE_S:
             reach = _MAX_APART + _MAX_SPEED * (seconds - self._seconds)
             chosen = _at_place(people, rig, self._xyz, self._seen, reach)
-            if sum(one is not None for one in chosen) >= 2:
-                return chosen
-            if self._missed(people):
-                return [None] * len(people)
+            return chosen if sum(one is not None for one in chosen) >= 2 else [None] * len(people)
         if all(len(view) < 2 for view in people):
             return [view[0] if view else None for view in people]
         return _most_seen(people, rig, skeleton)
@@ -56,10 +53,6 @@ class LiveSubject:
         """Keep where the person was; a pose of which no joint is confident leaves things as they were."""
         if bool((conf > 0).any()):
             self._xyz, self._seen, self._seconds = xyz, conf > 0, seconds
-
-    def _missed(self, people: People) -> bool:
-        """Whether others are there, who must not be taken for the person at once."""
-        return any(len(view) > 1 for view in people)
 
 
 def _at_place(

@@ -32,7 +32,7 @@ _MIN_PARALLAX = math.radians(5.0)
 _GATE = 2.5  # expected errors
 _SAME_SHAPE = 0.01  # relative difference of two images' aspect ratios up to which one is the other resized
 
-Image = UInt8[np.ndarray, "height width 3"]
+Image = UInt8[np.ndarray, "_ _ 3"]  # each view has a size of its own
 
 
 @dataclass(frozen=True)
