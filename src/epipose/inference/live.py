@@ -14,11 +14,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from epipose.camera import Rig
 from epipose.inference.live_cameras import rig_sources
-from epipose.inference.live_lines import LiveLines, rounded
+from epipose.inference.live_lines import LiveLines, TextSink, rounded
 from epipose.inference.live_options import LiveOptions
 from epipose.inference.live_report import LiveReport
 from epipose.inference.rig_stream import RigStream
@@ -37,7 +36,7 @@ _DEFAULTS = LiveOptions()
 
 
 def live_camera(
-    source: str, out: TextIO, model: AnyPath | None = None, options: LiveOptions = _DEFAULTS, tell: Tell = print
+    source: str, out: TextSink, model: AnyPath | None = None, options: LiveOptions = _DEFAULTS, tell: Tell = print
 ) -> LiveReport:
     """Poses of the main person before one camera, a line for each image that there was time for, until the source ends.
 
@@ -60,7 +59,7 @@ def live_camera(
 
 
 def live_rig(
-    sources: Sequence[str], rig: AnyPath, out: TextIO, options: LiveOptions = _DEFAULTS, tell: Tell = print
+    sources: Sequence[str], rig: AnyPath, out: TextSink, options: LiveOptions = _DEFAULTS, tell: Tell = print
 ) -> LiveReport:
     """Poses of the main person before several calibrated cameras, a line for each moment that there was time for.
 

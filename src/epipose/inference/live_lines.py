@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TextIO, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -29,10 +29,23 @@ class _Pose(Protocol):
     def conf(self) -> Float[np.ndarray, " joint"]: ...
 
 
+@runtime_checkable
+class TextSink(Protocol):
+    """What lines are written to: an open text file, a pipe, `sys.stdout`."""
+
+    def write(self, text: str, /) -> object:
+        """Write, perhaps into a buffer."""
+        ...
+
+    def flush(self) -> object:
+        """Write what is in the buffer."""
+        ...
+
+
 class LiveLines:
     """Writes lines to a text file or pipe; errors of writing, such as a reader who went away, pass through."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextSink) -> None:
         self._out = out
         self._clock = time.time() - time.monotonic()
 

@@ -67,7 +67,7 @@ def tensor_value(name: str, kind: type[np.generic], shape: Sequence[int | str]) 
     return _text(1, name) + _message(2, _message(1, tensor))
 
 
-def _attribute(name: str, value: float | str | Sequence[int]) -> bytes:
+def _attribute(name: str, value: int | float | str | Sequence[int]) -> bytes:
     if isinstance(value, str):
         return _text(1, name) + _text(4, value) + _integer(20, 3)
     if isinstance(value, int):
