@@ -61,6 +61,8 @@ class Live:
             raise InputError(
                 "Give either --rig or --model: with a rig poses are triangulated, and no network predicts them."
             )
+        if self.model is not None and self.options.variant != "auto":
+            raise InputError("Give either --model or --variant: the latter chooses among the pretrained networks.")
 
 
 def _tell(text: str) -> None:
