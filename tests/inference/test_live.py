@@ -244,3 +244,20 @@ def test_threads_are_shared_among_the_views():
     assert rig_stream._with_threads("pretrained", ("threads=3",), 4) == ("threads=3",)
     assert rig_stream._with_threads("rtmpose", (), 4) == ()
     assert int(rig_stream._with_threads("pretrained", (), 1)[-1].partition("=")[2]) == (os.cpu_count() or 1)
+
+
+def test_a_rig_that_was_rejected_is_not_used_without_force(footage, monkeypatch):
+    from types import SimpleNamespace
+
+    from epipose.errors import RejectedError
+    from epipose.inference import live_cameras
+
+    folder, _ = footage
+    verdict = SimpleNamespace(word="reject", reasons=("Two views disagree.",))
+    monkeypatch.setattr(live_cameras.Calibration, "load", staticmethod(lambda folder: SimpleNamespace(verdict=verdict)))
+    assert live_cameras.trusted_rig(folder / "rig.json").names == small_rig().names  # no calibration beside it
+    (folder / "calibration.json").write_text("{}")
+    with pytest.raises(RejectedError, match="Two views disagree"):
+        rig_lines(footage, monkeypatch)
+    assert live_cameras.trusted_rig(folder / "rig.json", force=True).names == small_rig().names
+    (folder / "calibration.json").unlink()

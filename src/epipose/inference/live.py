@@ -15,8 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from epipose.camera import Rig
-from epipose.inference.live_cameras import rig_sources
+from epipose.inference.live_cameras import rig_sources, trusted_rig
 from epipose.inference.live_lines import LiveLines, TextSink, rounded
 from epipose.inference.live_options import LiveOptions
 from epipose.inference.live_report import LiveReport
@@ -64,9 +63,10 @@ def live_rig(
     """Poses of the main person before several calibrated cameras, a line for each moment that there was time for.
 
     ``rig``: cameras as `epipose calibrate` writes them; ``sources``: see `rig_sources`. Raises InputError for sources
-    that are not there or no cameras of the rig, DamagedFileError for a file that is no video.
+    that are not there or no cameras of the rig, DamagedFileError for a file that is no video, RejectedError for cameras
+    that were rejected.
     """
-    cameras = rig_sources(sources, Rig.load(rig), Path(rig).parent, options.offsets)
+    cameras = rig_sources(sources, trusted_rig(rig, options.force), Path(rig).parent, options.offsets)
     skeleton = None if options.skeleton == "native" else SKELETONS[options.skeleton]
     detector = options.detector
     if detector == "auto" and options.variant != "auto":

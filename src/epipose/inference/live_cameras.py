@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from epipose.calibration.result import Calibration
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import InputError
+from epipose.errors import InputError, RejectedError
+from epipose.io.files import AnyPath
 from epipose.io.live_clock import Pace, Timing
 from epipose.io.live_moments import WAIT
 from epipose.io.live_source import LiveSource, live_source
@@ -52,6 +54,21 @@ def rig_sources(texts: Sequence[str], rig: Rig, folder: Path, offsets: Sequence[
         for (name, text), timing, size in zip(pairs, timings, sizes, strict=True)
     ]
     return RigSources(rig, tuple(sources), tuple(timings))
+
+
+def trusted_rig(path: AnyPath, force: bool = False) -> Rig:
+    """A rig; RejectedError where the calibration beside it says "reject", unless ``force``."""
+    path = Path(path)
+    rig = Rig.load(path)
+    if force or path.name != "rig.json" or not (path.parent / "calibration.json").exists():
+        return rig
+    verdict = Calibration.load(path.parent).verdict
+    if verdict.word == "reject":
+        raise RejectedError(
+            f"The cameras of {path} are rejected: {' '.join(verdict.reasons)} Put that right and calibrate again, or give "
+            "--force to use them as they are."
+        )
+    return rig
 
 
 def named_sources(texts: Sequence[str], names: Sequence[str]) -> list[tuple[str, str]]:

@@ -35,6 +35,8 @@ class LiveOptions(OptionRecord):
     the clip.json beside the rig. Of a camera minus the time by which its images arrive later than the others'."""
     max_spread: Positive = 0.05
     """A rig: seconds by which images of one moment may be apart; a source that is farther off is left out of it."""
+    force: bool = False
+    """A rig: use its cameras although calibrate has rejected them."""
     skeleton: LiveSkeleton = "h36m17"
     """A rig: joints of the poses. native: those of the detector, hands and feet included where it has them."""
     detector: str = "auto"
