@@ -8,7 +8,7 @@ import socketserver
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -43,9 +43,14 @@ def transport_stream(images: list[np.ndarray], fps: int = FPS) -> bytes:
 
 
 @contextmanager
-def jpeg_server(images: int, connections: int, fps: int = FPS) -> Iterator[str]:
-    """A camera that sends so many JPEG images to each of so many callers (multipart/x-mixed-replace); its URL."""
-    left = [connections]
+def jpeg_server(
+    images: int, connections: int, fps: float = FPS, image_of: Callable[[int], np.ndarray] = numbered
+) -> Iterator[str]:
+    """A camera that sends JPEG images to each of so many callers (multipart/x-mixed-replace); its URL.
+
+    Image k is sent k / fps seconds after the call; with an ``image_of``, which shows a scene, after the server's start.
+    """
+    left, begun = [connections], time.monotonic()
 
     class Camera(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -55,19 +60,27 @@ def jpeg_server(images: int, connections: int, fps: int = FPS) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
+            called = time.monotonic()
             for number in range(images):
-                _, data = cv2.imencode(".jpg", numbered(number))
+                begin = begun if image_of is not numbered else called
+                time.sleep(max(0.0, begin + number / fps - time.monotonic()))
+                full = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+                _, data = cv2.imencode(".jpg", image_of(number)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 98, *full])
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data.tobytes() + b"\r\n")
                 self.wfile.flush()
-                time.sleep(1 / fps)
             return None
 
         def log_message(self, format: str, *args: object) -> None:
             """Be silent."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Camera) as server:
-        server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Be silent: clients go away in the middle."""
+
+    with Server(("127.0.0.1", 0), Camera) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/camera.mjpg"
         server.shutdown()

@@ -1,5 +1,6 @@
 """Live prediction from end to end: lines of JSON of one camera and of a rig, the same poses as predict and as the truth."""
 
+import contextlib
 import io
 import json
 import os
@@ -20,8 +21,9 @@ from epipose.inference.stream import FramePose, PoseStream
 from epipose.io.live_source import PacedFile
 from epipose.io.video import probe, write_video
 from epipose.skeletons import H36M17
-from tests.helpers.dot_videos import Dots, small_rig, videos
+from tests.helpers.dot_videos import Dots, draw, small_rig, videos
 from tests.helpers.landmark_models import landmark_model
+from tests.helpers.live_streams import jpeg_server
 from tests.helpers.synthetic import moving_skeleton
 from tests.helpers.videos import moving_square_video
 
@@ -244,6 +246,28 @@ def test_threads_are_shared_among_the_views():
     assert rig_stream._with_threads("pretrained", ("threads=3",), 4) == ("threads=3",)
     assert rig_stream._with_threads("rtmpose", (), 4) == ()
     assert int(rig_stream._with_threads("pretrained", (), 1)[-1].partition("=")[2]) == (os.cpu_count() or 1)
+
+
+@pytest.mark.slow
+def test_a_rig_of_real_streams_that_are_called_one_after_the_other(footage, monkeypatch):
+    cameras, xyz = small_rig(), moving_skeleton(40)
+    uv = cameras.camera.spread(2).project(xyz).numpy()
+    with contextlib.ExitStack() as stack:
+        urls = [
+            stack.enter_context(jpeg_server(40, 1, fps=5, image_of=lambda k, view=view: draw(uv[view, k])))
+            for view in range(3)
+        ]
+        sources = [f"{name}={url}" for name, url in zip(cameras.names, urls, strict=False)]
+        _, lines, _ = rig_lines(footage, monkeypatch, sources, frames=8, max_spread=0.1)
+    assert len(lines) == 8
+    seen = [line for line in lines[2:] if line["xyz"]]  # the first come from the streams' beginnings, all at once
+    apart = [
+        min(float(np.abs(np.array(line["xyz"]) - true).max()) for true in xyz.numpy())
+        for line in seen
+        if line["views"] == 3
+    ]
+    assert np.median(apart) < 0.05  # three images of one moment, not of neighbouring ones
+    assert all(line["spread_ms"] <= 100 for line in lines)
 
 
 def test_a_rig_that_was_rejected_is_not_used_without_force(footage, monkeypatch):
