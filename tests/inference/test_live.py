@@ -250,7 +250,7 @@ def test_threads_are_shared_among_the_views():
 
 @pytest.mark.slow
 def test_a_rig_of_real_streams_that_are_called_one_after_the_other(footage, monkeypatch):
-    cameras, xyz = small_rig(), moving_skeleton(40)
+    cameras, xyz = small_rig(), moving_skeleton(40 * 8)[::8]  # quick: neighbouring images differ clearly
     uv = cameras.camera.spread(2).project(xyz).numpy()
     with contextlib.ExitStack() as stack:
         urls = [
@@ -260,13 +260,8 @@ def test_a_rig_of_real_streams_that_are_called_one_after_the_other(footage, monk
         sources = [f"{name}={url}" for name, url in zip(cameras.names, urls, strict=False)]
         _, lines, _ = rig_lines(footage, monkeypatch, sources, frames=8, max_spread=0.1)
     assert len(lines) == 8
-    seen = [line for line in lines[2:] if line["xyz"]]  # the first come from the streams' beginnings, all at once
-    apart = [
-        min(float(np.abs(np.array(line["xyz"]) - true).max()) for true in xyz.numpy())
-        for line in seen
-        if line["views"] == 3
-    ]
-    assert np.median(apart) < 0.05  # three images of one moment, not of neighbouring ones
+    agreeing = [np.mean(np.array(line["joint_views"]) == 3) for line in lines[2:] if line["views"] == 3]
+    assert np.median(agreeing) > 0.7  # three images of one moment, not of neighbouring ones
     assert all(line["spread_ms"] <= 100 for line in lines)
 
 
