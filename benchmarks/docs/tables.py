@@ -23,6 +23,7 @@ from benchmarks.docs import (
     geometry_tables,
     gpu_tables,
     house,
+    live_tables,
     modules,
     network_tables,
     oracle_tables,
@@ -48,6 +49,7 @@ _PAGES = (
     "docs/datasets.md",
     "docs/detectors.md",
     "docs/formats.md",
+    "docs/live.md",
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
@@ -207,6 +209,7 @@ def _verdict_rules() -> str:
 
 
 _TABLES: dict[str, Callable[[], str]] = {
+    "live": _of("scale", live_tables.live),
     "verdict_rules": _verdict_rules,
     "demo_cameras": _of("demo", demo_tables.cameras),
     "demo_network": _of("demo", demo_tables.network),
