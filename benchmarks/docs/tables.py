@@ -28,6 +28,7 @@ from benchmarks.docs import (
     network_tables,
     oracle_tables,
     rig_tables,
+    scale_tables,
     studio_tables,
     thaw_tables,
 )
@@ -53,6 +54,7 @@ _PAGES = (
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
+    "docs/scale.md",
     "docs/verdict.md",
 )
 
@@ -238,6 +240,13 @@ _TABLES: dict[str, Callable[[], str]] = {
     "bench_collapse": _experiment("collapse", table),
     "bench_collapse_landmarks": _experiment("collapse_landmarks", table),
     "bench_cameras": _experiment("cameras", table),
+    "scale_memory": _of("scale", scale_tables.memory),
+    "scale_frames": _of("scale", scale_tables.frames),
+    "scale_cameras": _of("scale", scale_tables.cameras),
+    "scale_people": _of("scale", scale_tables.people),
+    "scale_clips": _of("scale", scale_tables.clips),
+    "scale_viewer": _of("scale", scale_tables.viewer),
+    "scale_million": _of("scale", scale_tables.million),
     "structure": _structure,
     "metrics": _metrics,
     "blazepose": _blazepose,
