@@ -27,6 +27,7 @@ from epipose.io.yuv_image import YuvImage, yuv_image
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
 MAX_JITTER_FRAMES = 0.25  # by which a frame may come early or late in a video of constant rate
+_ENCODER_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,7 @@ def write_video(path: AnyPath, images: Iterable[UInt8[np.ndarray, "height width 
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":  # whose macroblock tree gives other bytes for the same images now and then
             stream.options = {"mbtree": "0"}
+            stream.thread_count = _ENCODER_THREADS  # or bytes and pixels follow from the number of cores
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]
