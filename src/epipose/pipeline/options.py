@@ -138,8 +138,8 @@ class RunOptions(OptionRecord):
     """As for detect."""
     every: Annotated[int, Range(least=0, most=10**9)] = 1
     """As for detect."""
-    jobs: Annotated[int, Range(least=0, most=1024)] = 0
-    """As for detect."""
+    detect_jobs: Annotated[int, Range(least=0, most=1024)] = 0
+    """Views that are read at the same time, as --jobs of detect; of a batch, --jobs are clips."""
     skeleton: LabelSkeleton = "native"
     """As for label."""
     people: People = "all"
