@@ -99,7 +99,7 @@ class _Reader:
         found: list[ViewKeypoints] = []
         read = self.read([[own.tolist()] for own in numbers])
         for view, own, (frames, _) in zip(self.clip.views, numbers, read, strict=True):
-            seconds = view.moments[own[-1]] - view.moments[own[0]]
+            seconds = float(view.moments[own[-1]] - view.moments[own[0]])
             people = people_in(frames, skeleton, (len(own) - 1) / seconds if seconds > 0 else view.taken_fps)
             check_seen(view, people)
             found.append(people)
