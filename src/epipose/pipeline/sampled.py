@@ -32,6 +32,7 @@ from epipose.sync.result import TimeOffsets
 
 BURSTS, BURST = 160, 3  # moments at full rate, the middle ones evenly spread; three show how fast a joint moves
 COMMON_SECONDS = 6.0  # of a stretch that all views show, however far their starts are apart
+STRETCH_FPS = 25.0  # at least, in which movements are compared, as `epipose.sync.from_motion` does
 _PLACES = (0.5, 0.25, 0.75)  # of the stretch in the recording; the next is tried where one does not tell
 
 
@@ -136,7 +137,10 @@ def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[
     best: tuple[TimeOffsets, _Stretch] | None = None
     failed: NoPersonError | None = None
     for place in _PLACES:
-        numbers = [_part(view.moments, place, seconds) for view in clip.views]
+        strides = [stride_for(view.taken_fps, STRETCH_FPS) for view in clip.views]
+        numbers = [
+            _part(view.moments, place, seconds)[::stride] for view, stride in zip(clip.views, strides, strict=True)
+        ]
         try:
             stretch = reader.people(numbers)
         except NoPersonError as error:
@@ -151,6 +155,11 @@ def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[
     if best is None:
         raise failed or NoPersonError("Nobody was found. Give videos in which a whole person is seen.")
     return best
+
+
+def stride_for(fps: float, wanted: float) -> int:
+    """The stride that leaves at least ``wanted`` frames a second, or all."""
+    return max(1, int(fps / wanted + 1e-6))
 
 
 def _part(moments: Float[np.ndarray, " frame"], place: float, seconds: float) -> Int[np.ndarray, " _"]:
