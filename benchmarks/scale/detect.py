@@ -165,7 +165,7 @@ def saving(frames: int, fps: float, seed: int) -> dict[str, object]:
     clip = simulate(seed, frames=frames + max(late), fps=fps)
     sizes = clip.rig.camera.size.tolist()
     views = tuple(
-        NumberedView(name, None, *size, frames + max(late) - first, fps, number=number, late=first)
+        NumberedView(name, None, size[0], size[1], frames + max(late) - first, fps, number=number, late=first)
         for number, (name, size, first) in enumerate(zip(clip.rig.names, sizes, late, strict=True))
     )
     filmed = Clip(views, 0, 0.0).synchronised([0.0] * len(views))

@@ -114,6 +114,13 @@ def test_the_stage_records_what_was_looked_at_and_labels_refuse_too_little(foota
     assert detect_clip(footage, out, replace(asked, every=1))
 
 
+def test_all_of_a_short_clip_is_detected_where_few_frames_are_enough(clip, monkeypatch):
+    monkeypatch.setattr(sampled, "BURST_MOMENTS", 80)
+    found = detect(clip, detector="dots", every=0, max_offset=0.5)
+    assert found.options.every == 1
+    assert CountingDots.images == sum(view.frames for view in clip.views)
+
+
 def test_nonsense_is_refused_before_any_work(clip):
     for asked in ({"every": -1}, {"jobs": -2}, {"every": 3, "poses": "x.npz"}):
         with pytest.raises(EpiposeError, match=r"every|jobs"):

@@ -130,6 +130,11 @@ def sample_clip(clip: Clip, options: DetectOptions, detector: Detector) -> Sampl
     return _for_cameras(whole, sync, stretch, reader)
 
 
+def few_are_all(clip: Clip) -> bool:
+    """Whether a clip is so short that as many frames as cameras need are nearly all of it."""
+    return max(view.frames for view in clip.views) <= 2 * BURST_MOMENTS
+
+
 def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[TimeOffsets, _Stretch | None]:
     """The time offsets, and the stretch from which they were estimated; None where they were known without."""
     known = offsets_without_motion(options.sync, options.offsets, clip, options.max_offset)
