@@ -58,7 +58,7 @@ def test_a_wrong_hash_is_named_and_nothing_is_kept(tmp_path, make):
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "x.whl").write_bytes(b"half a download")
-    with pytest.raises(EpiposeError, match="cannot be unpacked"):
+    with pytest.raises(EpiposeError, match="cannot be read as an archive"):
         extract(tmp_path / "x.whl", "net", tmp_path / "net", SHA256)
 
 
@@ -67,7 +67,7 @@ def test_a_truncated_or_damaged_tgz_is_named(tmp_path):
     damaged = whole[:200_000] + bytes(140_000) + whole[340_000:]  # longer than a block of the compression
     for content in (whole[:200_000], damaged):
         (tmp_path / "net.tgz").write_bytes(content)
-        with pytest.raises(EpiposeError, match=r"net\.tgz cannot be unpacked .* Delete it and try again"):
+        with pytest.raises(EpiposeError, match=r"net\.tgz cannot be read as an archive .* Delete it and try again"):
             extract(tmp_path / "net.tgz", "inside/net.bin", tmp_path / "net.bin", SHA256)
     assert not (tmp_path / "net.bin").exists()
 

@@ -71,7 +71,7 @@ def read_keypoint_file(path: Path, listed: Listing | None = None) -> KeypointFil
 
     Raises DamagedFileError for a file of one of these formats that cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path, _EXPECTED), path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(b"\x89HDF"):
         with open_hdf5(path, _EXPECTED) as file:
@@ -122,7 +122,8 @@ def keypoint_series(path: Path) -> list[Series]:
         )
         if content is not None:
             recognised = True
-            _add(found, content, file, path)
+            with reading(file, _EXPECTED):
+                _add(found, content, file, path)
     # a view without anybody is one, too; images that are only listed are none
     series = [one for one in found.values() if one.joints or one.images[min(one.images)].image is None]
     if not any(one.joints for one in series):
@@ -163,7 +164,8 @@ def _listed(files: Iterable[Path]) -> dict[Path, Listing]:
             if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(
                 key in start for key in (b'"images"', b'"licenses"', b'"info"')
             ):
-                lists[file.parent].append(listed_images(read_json(file)))
+                with reading(file, "images that COCO annotations list"):
+                    lists[file.parent].append(listed_images(read_json(file)))
     return {folder: _agreed(each) for folder, each in lists.items()}
 
 
@@ -213,4 +215,4 @@ def series_label(series: list[Series]) -> list[str]:
         names = [view_label(one.labels[level]) if level < len(one.labels) else "" for one in series]
         if all(names) and len(set(names)) == len(names):
             return names
-    return ["/".join(reversed(one.labels)) for one in series]
+    return ["_".join(reversed(one.labels)) for one in series]
