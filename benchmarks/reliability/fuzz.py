@@ -18,7 +18,6 @@ import signal
 import tempfile
 import time
 import warnings
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +25,7 @@ from pathlib import Path
 from tests.helpers.fuzzed import FuzzedReader, Outcome, Sample, all_readers
 
 RESULT = Path(__file__).resolve().parents[1] / "results" / "reliability.json"
+KINDS = ("read", "refused", "foreign", "slow")
 SECONDS = 10.0  # that a reader may take for one file
 MEMORY = 2 * 1024**3  # bytes that it may ask for beyond what the process has
 _SILENCE = 3 * SECONDS  # without a word from the process it is ended: code that is not Python's does not stop itself
@@ -128,8 +128,8 @@ def main() -> None:
     begun, counts, wanted = time.perf_counter(), {}, shares(readers, given.mutations)
     for reader in readers:
         counts[reader.name] = found = fuzz(reader, range(given.seed, given.seed + wanted[reader.name]))
-        line = Counter({kind: getattr(found, kind) for kind in ("read", "refused", "foreign", "slow")})
-        print(f"{reader.name:32s} {dict(line)} {found.seconds_at_most} s, {found.megabytes_at_most} MB", flush=True)
+        line = {kind: getattr(found, kind) for kind in KINDS}
+        print(f"{reader.name:32s} {line} {found.seconds_at_most} s, {found.megabytes_at_most} MB", flush=True)
         for example in found.examples:
             print(f"    {example}", flush=True)
     totals = {

@@ -12,6 +12,7 @@ from PIL import Image
 from epipose.camera import Rig
 from epipose.clip import Clip, View
 from epipose.evaluation.bare_arrays import BareArrays, poses_in
+from epipose.evaluation.pairs import _made_with
 from epipose.evaluation.structure_score import PoseStructureScore
 from epipose.inference.prediction import Prediction
 from epipose.io.files import already_done, read_npz, write_json, write_record
@@ -130,6 +131,7 @@ READERS = [
     FuzzedReader("record", _record, lambda path: already_done(path, {"size": [1, 2]}, "abc", [])),
     FuzzedReader("npz", _bare("a.npz"), lambda path: read_npz(path, ("xyz",), "a verb", optional=("conf",))),
     FuzzedReader("predictions.npz", _prediction, Prediction.load),
+    FuzzedReader("what predictions were made with", _prediction, lambda folder: _made_with(folder / "predictions.npz")),
     FuzzedReader("centres of poses", _score, PoseStructureScore.load),
     FuzzedReader("bare npz", _bare("a.npz"), lambda path: poses_in(path, BareArrays("h36m17"))),
     FuzzedReader("bare npy", _bare("a.npy"), lambda path: poses_in(path, BareArrays("h36m17"))),
