@@ -20,6 +20,7 @@ from epipose.errors import DamagedFileError, optional
 from epipose.io.files import AnyPath
 from epipose.io.guard import check_size, reading
 
+_MOST_READS = 100_000  # of a small CDF file
 _COMPRESSED = 15  # the type of a compressed variable in a MATLAB file
 
 
@@ -54,21 +55,43 @@ def open_hdf5(path: AnyPath, expected: str) -> Iterator[Any]:
 
 def read_cdf(path: AnyPath, variable: str, expected: str) -> np.ndarray:
     """One variable of a CDF file."""
-    cdflib = optional("cdflib", "datasets")
     with reading(path, expected):
         check_size(path, variable, 8 * math.prod(cdf_sizes(path, variable, expected)))
-        return np.asarray(cdflib.CDF(str(path)).varget(variable))
+        return np.asarray(_cdf(path).varget(variable))
 
 
 def cdf_sizes(path: AnyPath, variable: str, expected: str) -> tuple[int, ...]:
     """The sizes of one variable of a CDF file, records first; its values are not read."""
-    cdflib = optional("cdflib", "datasets")
     with reading(path, expected):
-        info = cdflib.CDF(str(path)).varinq(variable)
+        info = _cdf(path).varinq(variable)
         sizes = (int(info.Last_Rec) + 1, *map(int, info.Dim_Sizes))
         if min(sizes) < 0:
             raise ValueError(f"{variable} has the sizes {sizes}")
         return sizes
+
+
+class _Bounded:
+    """A file that ends to be read: the records of a CDF point to one another, when damaged without end."""
+
+    def __init__(self, file: Any, reads: int) -> None:
+        self._file, self._left = file, reads
+
+    def read(self, size: int = -1) -> bytes:
+        """As a file's; ValueError after so many reads."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("its records point to one another without end")
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _cdf(path: AnyPath) -> Any:
+    """An open CDF file, in which nothing is read but its head; its reads are as many as its length can need."""
+    file = optional("cdflib", "datasets").CDF(str(path))
+    file._f = _Bounded(file._f, _MOST_READS + Path(path).stat().st_size // 16)
+    return file
 
 
 def _announced_by_mat(path: Path) -> int:

@@ -45,6 +45,7 @@ READ = (
 )
 _EXPECTED = f"2D poses. These formats are read: {READ}"
 Listing = Mapping[int | str, ListedImage]  # images by id
+_MOST_FRAMES = 10_000_000  # from the first number to the last
 _SUFFIXES = frozenset({".json", ".csv", ".h5", ".hdf5", ".trc"})
 
 
@@ -124,6 +125,12 @@ def keypoint_series(path: Path) -> list[Series]:
             recognised = True
             with reading(file, _EXPECTED):
                 _add(found, content, file, path)
+    numbers = [number for one in found.values() for number in (min(one.images), max(one.images))]
+    if numbers and max(numbers) - min(numbers) > _MOST_FRAMES:
+        raise DamagedFileError(
+            f"{path} numbers its frames from {str(min(numbers))[:30]} to {str(max(numbers))[:30]}; at most "
+            f"{_MOST_FRAMES:,} are read. Number the images one by one."
+        )
     # a view without anybody is one, too; images that are only listed are none
     series = [one for one in found.values() if one.joints or one.images[min(one.images)].image is None]
     if not any(one.joints for one in series):
