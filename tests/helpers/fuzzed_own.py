@@ -18,11 +18,15 @@ from epipose.inference.prediction import Prediction
 from epipose.io.files import already_done, read_npz, write_json, write_record
 from epipose.io.images import read_image
 from epipose.io.lens_metadata import focal_from
+from epipose.io.records import as_json
+from epipose.io.video import probe, read_frames
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import BLAZEPOSE33, H36M17
+from epipose.sync.result import TimeOffsets
 from tests.helpers.camera_files import lab_rig
 from tests.helpers.fuzzed import FuzzedReader
 from tests.helpers.h36m_files import write_video
+from tests.helpers.synthetic import rig as rig_of_s1
 
 
 def views() -> tuple[View, ...]:
@@ -109,6 +113,28 @@ def _frames(folder: Path) -> Path:
     return folder / "a.mp4"
 
 
+def _calibrated(folder: Path) -> Path:
+    """A calibrated clip folder, the page on which is made of all of its files."""
+    from epipose.calibration.calibrate import check_rig
+    from tests.viz.test_calibration_report import page_of, seen
+
+    choice = {"candidates": 2, "chosen": 0, "reason": "x"}
+    sync = TimeOffsets((0.0,) * 4, "motion", (1.0,) * 4, True, ("a warning",), ("a note",), 2.0, ())
+    detected = {"sync": as_json(sync), "warnings": [], "options": {}, "notes": [str(choice)]}
+    page_of(folder, check_rig(seen(rig_of_s1()), rig_of_s1()), detected)
+    return folder
+
+
+def _page(folder: Path) -> Any:
+    from epipose.viz.calibration_report import calibration_page
+
+    return calibration_page(folder).html()
+
+
+def _video(path: Path) -> Any:
+    return probe(path), [image.shape for image in read_frames(path)]
+
+
 def _header(path: Path) -> Any:
     from epipose.datasets.image_index import read_header
 
@@ -140,5 +166,7 @@ READERS = [
     FuzzedReader("16-bit image", _gray, read_image),
     FuzzedReader("EXIF", _photo(".jpg"), lambda path: focal_from(path, 640, 480)),
     FuzzedReader("metadata of a video", _frames, lambda path: focal_from(path, 640, 480), cost=3),
+    FuzzedReader("video", _frames, _video, cost=8),
+    FuzzedReader("calibration page", _calibrated, _page, ("*.json", "*.npz"), cost=30),
     FuzzedReader("header of a video", _frames, _header, cost=5),
 ]

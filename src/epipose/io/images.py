@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LARGEST_SIDE = 100_000  # pixels: no image or camera is wider or higher
-_MOST_PIXELS = 200_000_000  # of an image: 600 MB as RGB
+MOST_PIXELS = 200_000_000  # of an image: 600 MB as RGB
 
 
 def frame_files(folder: AnyPath) -> list[str]:
@@ -52,9 +52,9 @@ def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
 
     path = Path(path)
     with reading(path, f"an image ({', '.join(sorted(IMAGE_SUFFIXES))})"), Image.open(path) as image:
-        if image.width * image.height > _MOST_PIXELS:
+        if image.width * image.height > MOST_PIXELS:
             raise InputError(
-                f"{path} has {image.width}x{image.height} pixels; at most {_MOST_PIXELS:,} are read. Scale it down."
+                f"{path} has {image.width}x{image.height} pixels; at most {MOST_PIXELS:,} are read. Scale it down."
             )
         image.load()
         upright = _turned(image)
