@@ -31,13 +31,14 @@ _TOKENS = (
     "null", "0x10", "1_0",
 )  # fmt: skip
 _WORDS = struct.pack("<I", 2**32 - 1), struct.pack("<I", 2**31 - 1), struct.pack("<Q", 2**63), b"\0" * 8, b"\xff" * 8
+_LONG = 1_000_000  # bytes from which on a file, by mutations before, is not taken apart any more
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\w+")
 
 
 def mutated(content: bytes, seed: random.Random) -> bytes:
     """A file's bytes, changed once or a few times."""
     for _ in range(seed.choice((1, 1, 1, 2, 3))):
-        structured = _of(content)
+        structured = _of(content) if len(content) < _LONG else []
         mutate = seed.choice(structured) if structured and seed.random() < 0.65 else raw
         try:
             content = mutate(content, seed)

