@@ -27,6 +27,8 @@ from epipose.io.version import installed_version
 from epipose.io.write_errors import writing_to
 
 AnyPath = str | os.PathLike[str]
+_TEXTS = ("notes", "warnings")  # parts of records that are lists of texts
+_RECORD: Mapping[str, type] = {"options": dict, **dict.fromkeys(_TEXTS, list)}
 
 
 def as_paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
@@ -89,12 +91,19 @@ def read_json(path: AnyPath) -> Any:
 
 
 def read_object(path: AnyPath) -> Mapping[str, Any]:
-    """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else."""
+    """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else.
+
+    Options and notes, where it has any, are of their kind.
+    """
     content = read_json(path)
     if not isinstance(content, dict):
         raise DamagedFileError(
             f"{path} holds {str(content)[:60]}, expected a JSON object. Remove it or give another file."
         )
+    wrong = [key for key, kind in _RECORD.items() if key in content and not isinstance(content[key], kind)]
+    wrong += [key for key in _TEXTS if not all(isinstance(text, str) for text in content.get(key, ()))]
+    if wrong:
+        raise DamagedFileError(f"{path} has no {' and no '.join(wrong)} as records have them. Remove it.")
     return content
 
 

@@ -9,6 +9,7 @@ in which that is longer, as players show them: a person must not be squeezed for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ from jaxtyping import Float, UInt8
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.decoding import DecodedFrame, decoded_frames, video_index
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reads
 from epipose.io.images import frame_files, holds_images, read_image
 from epipose.io.yuv_image import YuvImage, yuv_image
 
@@ -135,6 +137,7 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."
 
 
+@reads("a video", "Copy or re-encode the file.")
 def probe(path: AnyPath) -> VideoInfo:
     """Size (as shown), frames, rate and times from the packets; raises InputError for what is no video."""
     path = Path(path)
@@ -152,6 +155,8 @@ def probe(path: AnyPath) -> VideoInfo:
         return VideoInfo(width, height, index.frames, index.rate, None, aspect)
     times = np.sort(index.stamps - index.stamps.min()) * index.tick
     fps, even = _rate(times, index.rate)
+    if not 0 < fps < math.inf:
+        raise DamagedFileError(f"{path} states times of frames that give {fps} frames a second. Re-encode it.")
     return VideoInfo(width, height, len(times), fps, None if even else tuple(times.tolist()), aspect)
 
 
