@@ -68,7 +68,7 @@ def test_selecting_cameras_by_name_reorders_them():
     ("content", "message"),
     [
         ({"cameras": {}}, "holds no cameras"),
-        ([1, 2], "is no camera file"),
+        ([1, 2], "cannot be read as a camera file"),
         ({"cameras": {"a": {"size": [10, 10]}}}, "has no 'K'"),
         ({"cameras": {"a": {"K": [[1, 2], [3, 4]], "size": [10, 10]}}}, "must be finite of shape"),
         ({"cameras": {"a": {"K": "wide", "size": [10, 10]}}}, "'K'"),

@@ -2,7 +2,7 @@
 
 import sys
 
-from epipose.cli.main import main
+from epipose.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,9 +18,15 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.guard import checked_names, reads
+from epipose.io.images import LARGEST_SIDE
 from epipose.io.summary import html_table, one_line
 from epipose.lens.distortion import NUMBERS, distort, expansion, padded, undistort
 from epipose.lens.file_entry import lens_entry, numbers, read_lens
+
+_CAMERA_FILE = (
+    'a camera file, {"cameras": {"NAME": {"K": 3x3, "size": [width, height], "distortion": [k1, k2, p1, p2, k3]}}}'
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,9 @@ class Camera:
 
     def to_pixels(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Normalised (distorted) image coordinates to pixels: K times (x, y, 1)."""
-        return (self.K[..., :2, :2] @ xy[..., None])[..., 0] + self.K[..., :2, 2]
+        (x, y), K = xy.unbind(-1), self.K
+        rows = (K[..., row, 0] * x + K[..., row, 1] * y + K[..., row, 2] for row in (0, 1))
+        return torch.stack(tuple(rows), -1)
 
     def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to undistorted coordinates on the plane z = 1.
@@ -254,24 +262,25 @@ class Rig:
         write_json(path, content)
 
     @staticmethod
+    @reads(_CAMERA_FILE, "Write it again or give another file.")
     def load(path: AnyPath, intrinsics_only: bool = False) -> Rig:
-        """Read JSON written by `save`, or by hand: R and t may be absent where ``intrinsics_only``."""
+        """Read JSON written by `save`, or by hand: R and t may be absent where ``intrinsics_only``.
+
+        Raises InputError for a missing file, DamagedFileError for a damaged one and for names that cannot be parts of
+        paths.
+        """
         content = read_json(path)
-        try:
-            entries: dict[str, dict[str, Any]] = content["cameras"]
-            cameras = [_camera_from(name, entry, path, intrinsics_only) for name, entry in entries.items()]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise DamagedFileError(
-                f'{path} is no camera file: expected {{"cameras": {{"NAME": {{"K": 3x3, "size": [width, height], '
-                f'"distortion": [k1, k2, p1, p2, k3]}}}}}}, but {error} went wrong.'
-            ) from error
+        entries: dict[str, dict[str, Any]] = content["cameras"]
+        names = checked_names(tuple(entries), f"A camera of {path}")
+        cameras = [_camera_from(name, entry, path, intrinsics_only) for name, entry in entries.items()]
         if not cameras:
             raise DamagedFileError(f"{path} holds no cameras.")
         lag = torch.zeros(len(cameras), dtype=torch.float64)
         if not intrinsics_only:
-            lag = torch.tensor([float(entry.get("lag_frames", 0)) for entry in entries.values()], dtype=torch.float64)
+            given = [entry.get("lag_frames", 0) for entry in entries.values()]
+            lag = numbers(f"{path}: 'lag_frames' of the cameras", given, (len(cameras),))
         metric, upright = (bool(content.get(key, False)) for key in ("metric", "upright"))
-        return Rig(tuple(entries), stack_cameras(cameras), metric, upright, lag)
+        return Rig(names, stack_cameras(cameras), metric, upright, lag)
 
 
 def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_only: bool) -> Camera:
@@ -292,4 +301,9 @@ def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_onl
         if float((R @ R.mT - torch.eye(3)).abs().max()) > 1e-3 or torch.linalg.det(R) < 0:
             raise DamagedFileError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
     distortion, fisheye = read_lens(f"{path}: camera '{name}'", entry)
-    return Camera(K, distortion, R, t, number("size", (2,)).round().long(), torch.tensor(fisheye))
+    size = number("size", (2,))
+    if bool((size < 0).any()) or bool((size > LARGEST_SIDE).any()):
+        raise DamagedFileError(
+            f"{path}: camera '{name}', 'size' is {size.tolist()}; expected width and height in pixels."
+        )
+    return Camera(K, distortion, R, t, size.round().long(), torch.tensor(fisheye))

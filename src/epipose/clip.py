@@ -18,12 +18,18 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
+from epipose.io.guard import checked_names, reads
+from epipose.io.images import LARGEST_SIDE
+from epipose.io.records import from_json
+from epipose.io.staged import Staged, settle
 from epipose.io.summary import html_table, one_line
-from epipose.io.video import probe, read_frames, stored_size, videos_in
+from epipose.io.video import Photo, VideoImage, probe, read_frames, read_images, stored_size, videos_in
 
-_FORMAT = "epipose-clip-3"
+_FILE, _FORMAT = "clip.json", "epipose-clip-3"
 _MIN_MOMENTS = 20  # moments that all views must share, or a second where that is less
 _TOLERANCE_FRAMES = 1e-3  # rounding of clocks
+_MOST_FRAMES = 10_000_000  # of a view in a file, and seconds of its start: four days at 25 frames a second
+_MOST_FPS = 1e6  # of a view in a file
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,10 @@ class View:
     def read(self, numbers: Sequence[int]) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
         """RGB images of the view's frames with these numbers (ascending), as many as the file has."""
         return read_frames(self.images(), [self.stride * number for number in numbers])
+
+    def images_of(self, numbers: Sequence[int], threads: int = 0) -> Iterator[VideoImage] | Iterator[Photo]:
+        """`read` before conversion to RGB, which says of each frame whether it was lost; ``threads``: of the decoder."""
+        return read_images(self.images(), [self.stride * number for number in numbers], threads)
 
     def images(self) -> Path:
         """The video; InputError for a view that has none."""
@@ -204,31 +214,27 @@ class Clip:
 
     def save(self, folder: AnyPath) -> None:
         """Write ``folder/clip.json``. Video paths are stored relative to the folder, so that both move together."""
-        folder = Path(folder)
-        views = [{**asdict(view), "video": view.video and _stored(view.video, folder.resolve())} for view in self.views]
-        write_json(folder / "clip.json", {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
+        self.write_into(Staged(Path(folder), Path(folder)))
+
+    def write_into(self, stage: Staged) -> None:
+        """Write ``clip.json`` into a set of files."""
+        to = stage.target.resolve()
+        views = [{**asdict(view), "video": view.video and _stored(view.video, to)} for view in self.views]
+        write_json(stage.path(_FILE), {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
     def load(folder: AnyPath, *, with_videos: bool = True) -> Clip:
         """Read ``folder/clip.json``; raises InputError when it is no clip folder, or a video has gone.
 
-        ``with_videos`` False: it does not matter whether the videos are there.
+        DamagedFileError for one that is damaged or contradicts itself. ``with_videos`` False: it does not matter
+        whether the videos are there.
         """
-        folder = Path(folder)
-        path = folder / "clip.json"
+        settle(folder := Path(folder))
+        path = folder / _FILE
+        make = f"epipose detect VIDEOS --out {folder}"
         if not path.exists():
-            raise InputError(
-                f"{folder} is no clip folder (it has no clip.json). Make one: epipose detect VIDEOS --out {folder}"
-            )
-        content = read_object(path)
-        again = f"Make it again: epipose detect VIDEOS --out {folder}"
-        if content.get("format") != _FORMAT:
-            raise DamagedFileError(f"{path} has the format {content.get('format')}, expected {_FORMAT}. {again}")
-        try:
-            views = tuple(_view(fields, folder) for fields in content["views"])
-            clip = Clip(views, content["frames"], content["fps"])
-        except (KeyError, TypeError) as error:
-            raise DamagedFileError(f"{path} is damaged ({error}). {again}") from error
+            raise InputError(f"{folder} is no clip folder (it has no clip.json). Make one: {make}")
+        clip = _read_clip(path)
         for view in clip.views:
             if with_videos and view.video is not None and not view.video.exists():
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
@@ -262,14 +268,41 @@ def _folder_above(view: View, level: int) -> str:
     return view.video.parents[level].name if view.video and level < len(view.video.parents) else ""
 
 
-def _view(fields: dict, folder: Path) -> View:
-    times = fields["frame_times"]
-    whole = {
-        **fields,
-        "video": None if fields["video"] is None else (folder.resolve() / fields["video"]).resolve(),
-        "frame_times": None if times is None else tuple(times),
-    }
-    return View(**whole)
+@reads("the description of a clip", "Make it again: epipose detect VIDEOS --out FOLDER")
+def _read_clip(path: Path) -> Clip:
+    """The clip that a clip.json describes, its videos by absolute paths."""
+    content = read_object(path)
+    again = f"Make it again: epipose detect VIDEOS --out {path.parent}"
+    if content.get("format") != _FORMAT:
+        raise DamagedFileError(f"{path} has the format {str(content.get('format'))[:60]}, expected {_FORMAT}. {again}")
+    clip = from_json(Clip, content, path)
+    checked_names(clip.names, f"A view of {path}")
+    fault = next(filter(None, map(_fault, clip.views)), None)
+    if not (clip.views and 1 <= clip.frames <= _MOST_FRAMES and 0 < clip.fps <= _MOST_FPS):
+        fault = f"it has {len(clip.views)} views of {clip.frames} frames at {clip.fps} fps"
+    if fault is not None:
+        raise DamagedFileError(f"{path} describes no clip: {fault}. {again}")
+    folder = path.parent.resolve()
+    return replace(clip, views=tuple(replace(v, video=v.video and (folder / v.video).resolve()) for v in clip.views))
+
+
+def _fault(view: View) -> str | None:
+    """What cannot be true of a view in a file; None where all can."""
+    sides = (
+        0 < view.width <= LARGEST_SIDE and 0 < view.height <= LARGEST_SIDE and 0.01 <= view.sample_aspect_ratio <= 100
+    )
+    if not sides:
+        return (
+            f"view '{view.name}' has images of {view.width}x{view.height} with pixels {view.sample_aspect_ratio} wide"
+        )
+    if not (1 <= view.frames <= _MOST_FRAMES and 1 <= view.stride <= _MOST_FRAMES):
+        return f"view '{view.name}' has {view.frames} frames, every {view.stride}th of its video"
+    if not (0 < view.fps <= _MOST_FPS and 0 < view.rate <= _MOST_FPS and abs(view.start) <= _MOST_FRAMES):
+        return f"view '{view.name}' starts at {view.start} s with {view.fps} fps at the rate {view.rate}"
+    times = np.array(view.frame_times if view.frame_times is not None else ())
+    if view.frame_times is not None and (len(times) != view.frames or bool((np.diff(times) < 0).any())):
+        return f"view '{view.name}' has {view.frames} frames and {len(times)} times of frames, not one after the other"
+    return None
 
 
 def _views_in(source: Path) -> list[View]:

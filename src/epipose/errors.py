@@ -33,11 +33,25 @@ class DamagedFileError(InputError):
     remedy = "Copy or download the file again, or make it again with the command that the message names."
 
 
+class BusyError(InputError):
+    """Another run writes into the same folder."""
+
+    code = "busy"
+    remedy = "Wait until the run that the message names has ended, or give another folder."
+
+
 class NoPersonError(InputError):
     """No person was found in a video or image, or too little of one."""
 
     code = "no-person"
     remedy = "Give footage that shows a whole person, upright and at least 100 pixels tall, or leave the view out."
+
+
+class WriteError(EpiposeError):
+    """The system refused to write: the disk is full, or the place is read-only. What was there before is kept."""
+
+    code = "not-written"
+    remedy = "Make room, or give a place that can be written, and give the same command again."
 
 
 class MissingExtraError(EpiposeError):

@@ -16,10 +16,11 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_npz, write_npz
+from epipose.io.guard import checked_names, reads
 from epipose.io.summary import html_table, one_line
 from epipose.io.tables import labelled_arrays, long_table
 from epipose.skeleton import Skeleton
-from epipose.skeletons import skeleton_arrays, skeleton_from
+from epipose.skeletons import SKELETON_KEYS, skeleton_arrays, skeleton_from
 
 if TYPE_CHECKING:
     import pandas
@@ -66,12 +67,15 @@ class Poses2D:
         write_npz(path, **arrays, **skeleton_arrays(self.skeleton), views=np.array(self.views))
 
     @staticmethod
+    @reads("2D poses (npz)", "Make it again with: epipose detect")
     def load(path: AnyPath) -> Poses2D:
-        """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
-        file = read_npz(path, ("xy", "conf", "skeleton", "views"), "epipose detect")
+        """Read what `save` wrote; raises DamagedFileError for missing keys, wrong shapes, or impossible names of views."""
+        file = read_npz(
+            path, ("xy", "conf", "skeleton", "views"), "epipose detect", optional=("xyz", *SKELETON_KEYS[1:])
+        )
         skeleton = skeleton_from(file, path)
         xy, conf = torch.from_numpy(file["xy"]).float(), torch.from_numpy(file["conf"]).float()
-        views = tuple(str(view) for view in file["views"])
+        views = checked_names([str(view) for view in file["views"]], f"A view of {path}")
         if xy.ndim != 5 or xy.shape[0] != len(views) or xy.shape[3:] != (len(skeleton.joints), 2):
             raise DamagedFileError(
                 f"{path}: xy has shape {tuple(xy.shape)}, expected ({len(views)} views, frames, persons, "
@@ -160,9 +164,11 @@ class Poses3D:
         return {**arrays, **skeleton_arrays(self.skeleton), **about}
 
     @staticmethod
+    @reads("3D poses (npz)", "Make it again with: epipose label")
     def load(path: AnyPath) -> Poses3D:
         """Read what `save` wrote; raises DamagedFileError for missing keys or wrong shapes."""
-        file = read_npz(path, ("xyz", "conf", "skeleton", "space", "metric"), "epipose label")
+        keys = ("xyz", "conf", "skeleton", "space", "metric")
+        file = read_npz(path, keys, "epipose label", optional=("times", *SKELETON_KEYS[1:]))
         skeleton = skeleton_from(file, path)
         xyz, conf = torch.from_numpy(file["xyz"]).float(), torch.from_numpy(file["conf"]).float()
         if xyz.ndim != 4 or xyz.shape[2:] != (len(skeleton.joints), 3):

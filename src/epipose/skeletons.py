@@ -169,6 +169,10 @@ def skeleton_named(name: str) -> Skeleton:
     return SKELETONS[name]
 
 
+SKELETON_KEYS = ("skeleton", "joints", "parents", "flip")  # those of `skeleton_arrays`, of which the first is needed
+_MOST_JOINTS = 10_000  # of a skeleton in a file
+
+
 def skeleton_arrays(skeleton: Skeleton) -> dict[str, np.ndarray]:
     """A skeleton as arrays of an npz, so that files of joints that epipose does not know need no registration."""
     return {
@@ -193,9 +197,11 @@ def skeleton_from(arrays: Mapping[str, np.ndarray], path: AnyPath) -> Skeleton:
             )
         return SKELETONS[name]
     try:
+        if any(arrays[key].shape[1:] or arrays[key].size > _MOST_JOINTS for key in SKELETON_KEYS[1:] if key in arrays):
+            raise InputError(f"expected one list of each, of at most {_MOST_JOINTS} joints.")
         joints = tuple(str(joint) for joint in arrays["joints"])
         parents, flip = (tuple(int(i) for i in arrays[key]) if key in arrays else () for key in ("parents", "flip"))
         found = Skeleton(name, joints, parents, flip)
-    except (TypeError, ValueError, InputError) as error:
+    except Exception as error:
         raise DamagedFileError(f"{path} holds no skeleton in joints, parents and flip: {error}") from error
     return next((known for known in _KNOWN if known == found), found)

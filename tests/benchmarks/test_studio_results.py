@@ -21,7 +21,7 @@ def test_what_others_wrote_stays(tmp_path: Path) -> None:
     assert read_json(path)["b"] == 3
     assert [file.name for file in path.parent.iterdir()] == ["studio.json"], "nothing half written is left"
     path.write_text("{")
-    with pytest.raises(EpiposeError, match="not valid JSON"):
+    with pytest.raises(EpiposeError, match="cannot be read as JSON"):
         merge_results(path, {"a": 1})
 
 

@@ -97,7 +97,7 @@ def test_images_may_lie_in_images(root: Path) -> None:
         ("[3, 4, 2, ", "[3, 4, ", "cannot be read as COCO's person keypoints"),
         ("[3, 4, 2, ", "[3, 4, 9, ", "should be 0, 1 or 2"),
         ('"image_id": 9', '"image_id": 77', "cannot be read as COCO's person keypoints"),
-        ("]}", "", "not valid JSON"),
+        ("]}", "", "cannot be read as JSON"),
     ],
 )
 def test_what_is_no_such_file_is_named(root: Path, old: str, new: str, message: str) -> None:

@@ -144,7 +144,7 @@ def test_a_cameras_json_of_something_else_is_named_and_one_above_is_left_alone(r
     try:
         assert find_rigs(release) is None
         (release / "cameras.json").write_text('[{"name": "left"}]')
-        with pytest.raises(EpiposeError, match=r"cameras\.json is no file of rigs"):
+        with pytest.raises(EpiposeError, match=r"cameras\.json cannot be read as a file of rigs"):
             find_rigs(release)
     finally:
         (release.parent / "cameras.json").unlink()

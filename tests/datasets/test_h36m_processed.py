@@ -122,7 +122,7 @@ def test_json_damage_shows_in_the_truth_and_in_the_check(parsed):
     path = parsed / "annotations" / "Human36M_subject1_joint_3d.json"
     whole = path.read_text()
     for text, words in (
-        (whole[: len(whole) // 2], "not valid JSON"),
+        (whole[: len(whole) // 2], "cannot be read as JSON"),
         ('{"2": {"1": {"0": [1]}}}', "no poses"),
         ("[]", "no poses"),
     ):

@@ -175,7 +175,7 @@ def test_damage_is_named(root: Path) -> None:
     as_json(root)
     path = root / "annot" / "train.json"
     for text, message in (
-        (path.read_text()[:200], "not valid JSON"),
+        (path.read_text()[:200], "cannot be read as JSON"),
         ('[{"image": "a.jpg"}]', "cannot be read as a list"),
         ("5", "cannot be read as a list"),
         ('{"a": 1}', "cannot be read as a list"),

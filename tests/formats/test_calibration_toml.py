@@ -148,7 +148,7 @@ def test_a_caliscope_file_as_older_versions_write_it(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("matrix = [", "matrix = [["), "no valid TOML"),
+        (("matrix = [", "matrix = [["), "cannot be read as TOML"),
         (("rotation =", "turned ="), r"does not say where its cameras stand \(cam01: .*--intrinsics"),
         (("translation = [", "translation = [1.0, "), r"camera 'cam01', translation must be finite of shape \(3,\)"),
         (("distortions = [", "distortions = [1.0, "), r"camera 'cam01', distortion has 6 numbers"),

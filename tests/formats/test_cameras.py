@@ -108,7 +108,7 @@ def test_nothing_there(tmp_path):
     with pytest.raises(EpiposeError, match="no camera file that is read"):
         read_cameras(tmp_path)
     (tmp_path / "x.xml").write_text("<a>")
-    with pytest.raises(EpiposeError, match="not valid XML"):
+    with pytest.raises(EpiposeError, match="cannot be read as XML"):
         read_cameras(tmp_path / "x.xml")
 
 

@@ -60,7 +60,7 @@ def test_a_known_skeleton_by_name():
         ("[joints]\nhand = 3", r"a \[joints\] that is no table of texts"),
         ("name = 'a'", r"no table \[joints\]"),
         ("[joint]\n", "unknown key 'joint'"),
-        ("[joints", "no valid TOML"),
+        ("[joints", "cannot be read as TOML"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, message):

@@ -35,7 +35,7 @@ def test_units_axes_and_order(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nothing of the kind", "not valid XML"),
+        ("nothing of the kind", "cannot be read as"),
         ("<calibration/>", "no <cameras>"),
         (qualisys_text("a").replace('x="1460.2323709"', 'x="left"'), "camera 'a': <transform>.*x=left"),
         (qualisys_text("a").replace("focalLengthU", "fu"), "focalLengthU=None"),

@@ -139,7 +139,7 @@ def test_what_other_readers_of_xcp_need_is_there(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("</Cameras>", ""), "not valid XML"),
+        (("</Cameras>", ""), "cannot be read as"),
         (("<KeyFrame ", "<Frame "), "no calibrated <Camera>"),
         (('FOCAL_LENGTH="1650.5"', ""), "camera '2119571': FOCAL_LENGTH must be 1 numbers, got 'None'"),
         (("Vicon3Parameter", "Vicon3Parameter x"), "VICON_RADIAL2 must be a name, two numbers"),

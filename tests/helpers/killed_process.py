@@ -42,11 +42,12 @@ def main() -> None:
     else:
         save = torch.save
 
-        def torn(state, path):
+        def torn(state, file):
             if last():
-                Path(path).write_bytes(b"half a file")
+                file.write(b"half a file")
+                file.flush()
                 _die()
-            save(state, path)
+            save(state, file)
 
         torch.save = torn
     train_network([Path(clip)], Path(out), **options)

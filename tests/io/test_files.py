@@ -82,7 +82,7 @@ def test_a_record_states_the_version_that_the_package_states(tmp_path):
 def test_damaged_files_are_named(tmp_path):
     (tmp_path / "x.json").write_text("{")
     (tmp_path / "x.npz").write_bytes(b"PK no")
-    with pytest.raises(EpiposeError, match=r"x\.json is not valid JSON"):
+    with pytest.raises(EpiposeError, match=r"x\.json cannot be read as JSON"):
         read_json(tmp_path / "x.json")
     with pytest.raises(EpiposeError, match=r"x\.npz cannot be read"):
         read_npz(tmp_path / "x.npz", ("a",), "epipose detect")

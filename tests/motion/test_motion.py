@@ -134,7 +134,7 @@ def test_broken_deepmimic_files_are_errors(tmp_path):
     with pytest.raises(EpiposeError, match=r"expected \(frames, 44\)"):
         read_motion(deepmimic_file(tmp_path, columns=43))
     (tmp_path / "humanoid3d_x.txt").write_text('{"Frames": 3')
-    with pytest.raises(EpiposeError, match="no DeepMimic motion"):
+    with pytest.raises(EpiposeError, match="a DeepMimic motion"):
         read_motion(tmp_path / "humanoid3d_x.txt")
 
 

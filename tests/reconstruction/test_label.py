@@ -25,7 +25,7 @@ def test_exact_without_noise():
 
 def test_confidence_tells_good_joints_from_bad():
     true = moving_skeleton(100)
-    labels = label_poses(clip(100, pixels=6, outliers=0.2), rig())
+    labels = label_poses(clip(100, pixels=6, outliers=0.2), rig(), smooth=False)  # smoothing mends bad ones most
     error = (labels.xyz[:, 0].double() - true).norm(dim=-1)
     conf = labels.conf[:, 0]
     assert float(error[conf > 0.9].mean()) < 0.06

@@ -17,6 +17,7 @@ from epipose.poses import Poses2D, Poses3D
 from epipose.studio.film import ClipSpec, film, image_size, rig_named
 from epipose.studio.renderer import Renderer
 from tests.helpers.capsule_people import capsule_actor
+from tests.helpers.dead_process import dead_process
 
 pytest.importorskip("moderngl")
 pytestmark = pytest.mark.gl
@@ -94,7 +95,7 @@ def test_what_is_whole_is_kept_and_what_is_not_is_made_again(clips, tmp_path):
     spec = replace(SPEC, frames=3, views=2)
     film(tmp_path, 1, spec)
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "clip0000").iterdir()}
-    half = tmp_path / ".clip0001.part"
+    half = tmp_path / f".clip0001.{dead_process()}.part"
     half.mkdir()
     (half / "cam1.mp4").write_bytes(b"half a video")
     folders = film(tmp_path, 2, spec, workers=1)

@@ -34,7 +34,7 @@ def renderer():
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch) -> Path:
-    monkeypatch.setattr(scene_pool, "_roomy_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(scene_pool, "_roomy_folder", lambda: tmp_path)
     return tmp_path
 
 

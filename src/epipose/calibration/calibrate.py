@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.calibration.assess import assess, given_rig
 from epipose.calibration.initial_rig import InitialRig, initial_rig, with_likely_focal
@@ -27,6 +26,7 @@ from epipose.errors import CalibrationError, InputError
 from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.observations import Observations, observe, same_rays
 from epipose.geometry.sampling import evenly
+from epipose.io.progress import progress
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import triangulated
 from epipose.reconstruction.scale import Scale
@@ -73,13 +73,13 @@ def estimate_rig(poses: Poses2D, intrinsics: Rig, options: RigOptions = RigOptio
     """The cameras before a world frame and a scale are chosen; for arguments and errors see `calibrate_rig`."""
     observed = observe(poses, intrinsics)
     frames = chosen_frames(observed, poses.views, options.max_frames)
-    with tqdm(total=3, desc="calibrate", unit="step", delay=2, disable=None) as progress:
+    with progress(total=3, desc="calibrate", unit="step") as bar:
         few = frames[evenly(len(frames), _INITIAL_FRAMES)]
         if options.focal != "known":
             sigma = options.focal_sigma or [None] * len(poses.views)
             intrinsics = with_likely_focal(poses, intrinsics, few, sigma, options.seed)
             observed = observe(poses, intrinsics)
-        progress.update()
+        bar.update()
         first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
         repairs: dict[str, tuple[SubjectRepair, ...]] = {}
         if poses.xy.shape[2] > 1:
@@ -87,11 +87,11 @@ def estimate_rig(poses: Poses2D, intrinsics: Rig, options: RigOptions = RigOptio
         if repairs:
             observed = observe(poses, intrinsics)
             first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
-        progress.update()
+        bar.update()
         poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
         options = in_units_of(options, first.rig, observed.frames(frames), poses.skeleton)
         found = refine_rig(poses, first.rig, frames, options, observed=observed)
-        progress.update()
+        bar.update()
     if not same_rays(found.rig, first.rig):
         observed = observe(poses, found.rig)
     return RigEstimate(poses, frames, first, found, observed, repairs)

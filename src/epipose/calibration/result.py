@@ -14,6 +14,7 @@ from epipose.calibration.verdict import Verdict
 from epipose.camera import Rig
 from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.records import as_json, from_json
+from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
 from epipose.reconstruction.scale import Scale
 
@@ -140,16 +141,19 @@ class Calibration(CalibrationReport):
         )
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``calibration.json`` and then ``rig.json``: the cameras never stand without the verdict on them.
+        """Write ``calibration.json`` and ``rig.json`` as one set: the cameras never stand without the verdict on them.
 
         The record and the page of a calibration that was there before are removed, because they are of other cameras.
         """
-        for name in ("calibrate.json", "rig.json", "calibration.html"):
-            (Path(folder) / name).unlink(missing_ok=True)
+        with staged(folder, removes=("calibrate.json", "calibration.html")) as stage:
+            self.write_into(stage)
+
+    def write_into(self, stage: Staged) -> None:
+        """Write ``calibration.json`` and ``rig.json`` into a set of files."""
         content = as_json(self)
         del content["rig"]
-        write_json(Path(folder) / "calibration.json", {**content, "notes": list(self.notes())})
-        self.rig.save(Path(folder) / "rig.json")
+        write_json(stage.path("calibration.json"), {**content, "notes": list(self.notes())})
+        self.rig.save(stage.path("rig.json"))
 
     @staticmethod
     def load(folder: AnyPath) -> Calibration:

@@ -9,11 +9,12 @@ from typing import Annotated
 import tyro
 
 from epipose.errors import BatchError
+from epipose.io.ranges import OptionRecord, Range
 from epipose.pipeline.options import RunOptions
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(OptionRecord):
     """Run the whole pipeline on every clip of a folder; one that fails stops none of the others.
 
     A clip is a folder with two or more videos, with two or more folders of one video or of images each, or with
@@ -25,7 +26,7 @@ class Batch:
     """Folder of clips."""
     out: Path
     """Folder to write; every clip gets a folder under the path that it has below FOLDER."""
-    jobs: int = 1
+    jobs: Annotated[int, Range(least=1, most=10_000)] = 1
     """Clips at a time, each in a process of its own; the processor's cores are divided among them."""
     scheduler: str | None = None
     """Address of a dask.distributed scheduler, such as tcp://10.0.0.1:8786, to use a cluster instead (extra cluster). Its

@@ -9,10 +9,11 @@ from typing import Annotated
 import tyro
 
 from epipose.experiments.options import BenchOptions, Experiment
+from epipose.io.ranges import OptionRecord
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(OptionRecord):
     """The paper's experiments: labels, self, collapse, cameras. On synthetic clips of the studio, or on a dataset.
 
     labels: label quality by 2D source and cameras. self: the same network from labels of every kind. collapse: the 2D

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,11 +10,13 @@ import tyro
 
 from epipose.cli.messages import say
 from epipose.errors import InputError
+from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import CalibrateOptions
 
 
 @dataclass(frozen=True)
-class Calibrate:
+class Calibrate(OptionRecord):
     """Recover the cameras' extrinsics from the subject's motion, and their intrinsics where none are given.
 
     Writes rig.json (cameras, z up, floor at 0) and how far to trust them: calibration.html to read, calibration.json
@@ -34,15 +36,26 @@ class Calibrate:
     known_rig: Path | None = None
     """Cameras that are known already, extrinsics too, from any such file or folder: they are taken and checked. --height,
     --bone and --camera-distance scale them where they are not metric."""
+    auto: bool = False
+    """Give videos instead of clip folders, and --out: the time offsets are found and people are detected in as many
+    frames as cameras need, some hundreds however long the videos are. With other options: epipose detect --every 0."""
+    out: Path | None = None
+    """For --auto: the clip folder to write."""
     estimation: CalibrateOptions = CalibrateOptions()
 
     def run(self) -> None:
         """Carry the command out."""
         from epipose.calibration.result import Calibration
+        from epipose.pipeline.calibrate import check_sources
         from epipose.pipeline.label import check_not_rejected
-        from epipose.pipeline.stages import calibrate_clip, calibrate_clips
+        from epipose.pipeline.stages import calibrate_clip, calibrate_clips, detect_clip
 
         self._check()
+        if self.auto and self.out is not None:
+            check_sources(self.estimation, self.intrinsics, self.known_rig)  # before any work
+            detect_clip(self.folders, self.out, every=0)
+            replace(self, folders=(self.out,), auto=False, out=None).run()
+            return
         together = self.same_cameras and len(self.folders) > 1
         worked = together and calibrate_clips(self.folders, self.estimation, intrinsics=self.intrinsics)
         for folder in self.folders:
@@ -62,6 +75,15 @@ class Calibrate:
         """Raise InputError for what does not go together."""
         if not self.folders:
             raise InputError("No clip folder was given; give one or more: epipose calibrate CLIP ...")
+        if self.auto != (self.out is not None) or (self.auto and self.same_cameras):
+            raise InputError(
+                "--auto takes videos of one scene and the folder to write: epipose calibrate --auto VIDEOS --out CLIP; "
+                "without --auto give clip folders, and no --out."
+            )
+        for folder in () if self.auto else self.folders:
+            if not (folder / "poses2d.npz").exists():  # of the last one, too, before the first is calibrated
+                raise InputError(f"{folder} has no poses2d.npz. Make it with: epipose detect VIDEOS --out {folder}")
+            check_folder(folder, "the clip folder")
         if self.same_cameras and self.known_rig is not None:
             raise InputError(
                 "Give either --same-cameras or --known-rig: cameras that are known are checked against each clip, and "

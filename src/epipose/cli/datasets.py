@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 import tyro
 
 from epipose.errors import InputError
+from epipose.io.ranges import Count, OptionRecord
 
 
 @dataclass(frozen=True)
-class Datasets:
+class Datasets(OptionRecord):
     """List the supported datasets, check a downloaded one, and import its takes as clip folders.
 
     list: every dataset with its licence, what to download and the expected folder tree. check PATH: opens everything
@@ -32,7 +33,7 @@ class Datasets:
     """For import: these actions, or takes by their name."""
     views: tuple[str, ...] = ()
     """For import: these cameras. Default: those of the dataset's protocol."""
-    every: int = 1
+    every: Count = 1
     """For import: one frame in so many of the recording. Where the dataset has only every n-th as an image, a multiple
     of n, or less for all there are; where it has frames in uneven steps, images are counted."""
     universal: bool = False

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from epipose.cli.arguments import Sources
 from epipose.cli.messages import say
+from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import DetectOptions
 
 
 @dataclass(frozen=True)
-class Detect:
+class Detect(OptionRecord):
     """Find keypoints of people in every frame of every video, the time offsets, and the person whom all views follow.
 
     The videos are views of one scene. They may start up to ten seconds apart (more with --max-offset)
@@ -32,6 +34,7 @@ class Detect:
         from epipose.pipeline.detect import DetectedClip
         from epipose.pipeline.stages import detect_clip
 
+        check_folder(self.out)
         worked = detect_clip(self.sources, self.out, self.detection, overwrite=self.overwrite)
         found = DetectedClip.load(self.out)
         for view in found.clip.views:

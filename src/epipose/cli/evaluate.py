@@ -10,10 +10,12 @@ import tyro
 
 from epipose.errors import InputError
 from epipose.evaluation.options import EvaluateOptions
+from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_file
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(OptionRecord):
     """Compare poses with the ground truth, by a protocol of the field.
 
     Prints the numbers with the frames, the alignment and the averaging behind them; writes JSON, CSV and rows of LaTeX.
@@ -35,6 +37,7 @@ class Evaluate:
 
         if not self.out.name:
             raise InputError(f"--out {self.out} is no name of a file; give one such as evaluation.json.")
+        check_file(self.out)
         result = evaluate(self.predicted, self.ground_truth, self.evaluation)
         print(as_text(result))
         print("written: " + ", ".join(str(path) for path in write_evaluation(result, self.out)))

@@ -10,10 +10,11 @@ import tyro
 
 from epipose.exporters import formats_by_ending
 from epipose.exporters.options import ExportOptions
+from epipose.io.ranges import OptionRecord
 
 
 @dataclass(frozen=True)
-class Export:
+class Export(OptionRecord):
     """Write 3D poses, cameras or a trained network as a file for other programs; its ending says in which format."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CLIP|FILE|MODEL")]

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from epipose.cli.arguments import Folder
 from epipose.cli.messages import say
+from epipose.io.ranges import OptionRecord
+from epipose.io.writable import check_folder
 from epipose.pipeline.options import LabelMode, LabelOptions
 
 
 @dataclass(frozen=True)
-class Label:
+class Label(OptionRecord):
     """Triangulate 3D labels, each joint with a confidence. Writes poses3d.npz and label.json."""
 
     folder: Folder
@@ -28,6 +30,7 @@ class Label:
         from epipose.pipeline.stages import label_clip
         from epipose.training.supervision import supervision
 
+        check_folder(self.folder, "the clip folder")
         worked = label_clip(self.folder, self.triangulation, mode=self.mode, force=self.force)
         labels = supervision(self.folder, self.mode).labels
         record = read_json(labels / "label.json")

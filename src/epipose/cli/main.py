@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -22,6 +22,7 @@ from epipose.cli.export import Export
 from epipose.cli.label import Label
 from epipose.cli.messages import show_log
 from epipose.cli.predict import Predict
+from epipose.cli.process import carry_out
 from epipose.cli.refine import Refine
 from epipose.cli.run import Run
 from epipose.cli.sample import Sample
@@ -29,7 +30,6 @@ from epipose.cli.studio import Studio
 from epipose.cli.train import Train
 from epipose.cli.view import ViewClip
 from epipose.cli.weights import Weights
-from epipose.errors import EpiposeError
 from epipose.io.version import installed_version
 
 _Verb = (
@@ -53,30 +53,21 @@ _Verb = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; returns the exit code: 0 done, 2 bad input, 3 cameras rejected, 4 clips failed, 130 interrupted."""
+    """Run one verb; returns its exit code (see `epipose.cli.process.EXIT_CODES`)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if list(arguments) == ["--version"]:
         print(f"epipose {installed_version()}")
         return 0
     show_log()
-    verb = tyro.cli(
+    return carry_out(lambda: _verb_of(arguments).run())
+
+
+def _verb_of(arguments: Sequence[str]) -> Any:
+    """The verb with its options. Raises InputError for an option outside its range, SystemExit for what is no option."""
+    return tyro.cli(
         _Verb,  # type: ignore[arg-type]
         prog="epipose",
         description="3D human pose from uncalibrated cameras. `epipose --version` prints the version.",
         args=gathered(arguments, "--detector-option"),
         config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
     )
-    try:
-        verb.run()
-    except EpiposeError as error:
-        print(f"epipose: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"epipose: cannot read or write: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "epipose: interrupted; what was finished is kept, and the same command goes on from there.", file=sys.stderr
-        )
-        return 130
-    return 0

@@ -10,10 +10,11 @@ import tyro
 
 from epipose.cli.messages import say
 from epipose.inference.options import PredictOptions
+from epipose.io.ranges import OptionRecord
 
 
 @dataclass(frozen=True)
-class Predict:
+class Predict(OptionRecord):
     """Predict 3D pose from an image, a folder of images or a video. Writes npz, JSON and images to look at."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE|FOLDER|VIDEO|CLIP")]

@@ -9,11 +9,12 @@ from typing import Annotated
 import tyro
 
 from epipose.cli.messages import motions_in, say
+from epipose.io.ranges import OptionRecord
 from epipose.training.options import RefineOptions
 
 
 @dataclass(frozen=True)
-class Refine:
+class Refine(OptionRecord):
     """Train a model's refiner, which corrects the network's predictions. Needs poses alone, no images.
 
     The poses are those of labelled clips, of motion capture or of both, seen by random virtual cameras; epipose predict

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from epipose.cli.arguments import Sources
 from epipose.cli.messages import print_verdict, say
+from epipose.io.ranges import OptionRecord
 from epipose.pipeline.options import RunOptions
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(OptionRecord):
     """The whole pipeline: detect, calibrate, label, train, and a report in plain words. What is done is not redone."""
 
     sources: Sources

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from epipose.io.ranges import OptionRecord
+
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(OptionRecord):
     """Download the sample clip: four synchronised videos of a man on a beam, with the laboratory's own calibration.
 
     The videos are part of the package pose2sim (BSD-3); pip downloads it (51 MB), or --wheel names a downloaded one.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from epipose.cli.messages import motions_and_photos
+from epipose.io.ranges import Count, FrameRate, OptionRecord, Range, Seed
 
 
 @dataclass(frozen=True)
-class Studio:
+class Studio(OptionRecord):
     """Make synthetic clips of random people filmed by random cameras, with ground truth.
 
     Every clip is a folder that the other verbs accept; its truth/ has the ground-truth cameras and joints. Needs the
@@ -18,13 +20,13 @@ class Studio:
 
     out: Path
     """Folder to write clip0000, clip0001, ... into."""
-    clips: int = 8
+    clips: Count = 8
     """Number of clips, each with a random person, clothes, room, light, motion and cameras."""
-    frames: int = 100
+    frames: Annotated[int, Range(least=2, most=10**7)] = 100
     """Frames per clip."""
-    views: int = 4
+    views: Annotated[int, Range(least=2, most=1000)] = 4
     """Cameras per clip."""
-    fps: float = 25.0
+    fps: FrameRate = 25.0
     """Frames per second."""
     size: str | None = None
     """Image size, WIDTHxHEIGHT; phones: upright or not. Default: 640x640 for rings, 720x1280 for phones, or the rig's."""
@@ -35,9 +37,9 @@ class Studio:
     """Folder of motion capture to use: ASF/AMC, BVH, DeepMimic. Default: random motion."""
     backgrounds: Path | None = None
     """Folder of photos to put behind people; default: random rooms."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of everything that is random; the same seed gives the same clips."""
-    workers: int = 0
+    workers: Annotated[int, Range(least=0, most=10_000)] = 0
     """Processes; default: one for each core."""
 
     def run(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from epipose.cli.messages import motions_and_photos, say
+from epipose.io.ranges import Count, OptionRecord, Range
 from epipose.training.options import TrainOptions
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(OptionRecord):
     """Train a network that predicts 3D pose from a single image, on the labels of clip folders.
 
     A run that was cut off resumes when the same command is given again.
@@ -32,9 +33,9 @@ class Train:
     """With --studio: folder of motion capture to play; default: random motion."""
     backgrounds: Path | None = None
     """With --studio: folder of photos to put behind people; default: random rooms."""
-    images: int = 50_000
+    images: Count = 50_000
     """With --studio: images per epoch."""
-    workers: int = 1
+    workers: Annotated[int, Range(least=0, most=10_000)] = 1
     """With --studio: rendering processes."""
     options: Annotated[TrainOptions, tyro.conf.arg(name="training")] = field(default_factory=TrainOptions)
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epipose.cli.arguments import Folder
+from epipose.io.ranges import OptionRecord, Port
 
 
 @dataclass(frozen=True)
-class ViewClip:
+class ViewClip(OptionRecord):
     """Look at cameras and poses in the browser, in 3D and in motion."""
 
     folder: Folder
     """Clip folder with cameras, and labels if there are any."""
     html: Path | None = None
     """Write one self-contained HTML file instead of serving."""
-    port: int = 8080
+    port: Port = 8080
     """Port of the local server."""
 
     def run(self) -> None:

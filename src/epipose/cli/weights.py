@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from epipose.io.ranges import OptionRecord
+
 
 @dataclass(frozen=True)
-class Weights:
+class Weights(OptionRecord):
     """Download the weights of the 2D detector, once; they are kept in the user's cache and verified by hash.
 
     The first detection converts them for PyTorch and keeps the result beside them.

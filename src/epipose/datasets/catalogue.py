@@ -12,6 +12,9 @@ from epipose.datasets.selection import check_unique
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError, InputError
 from epipose.io.files import AnyPath
+from epipose.io.lock import folder_lock
+from epipose.io.ranges import Count, check_value
+from epipose.io.writable import check_folder
 
 # The datasets that have annotations known to be wrong, and those with a universal skeleton beside measured
 # sizes.
@@ -51,6 +54,8 @@ def import_takes(path: AnyPath, out: AnyPath, selection: Selection, every: int) 
     ``every`` counts frames of the recordings. A take that fails does not stop the others; the InputError at the end
     says which, and why. Raises InputError at once for a selection that means nothing in this dataset.
     """
+    check_value("every", every, Count)
+    check_folder(out)
     path = Path(path).resolve()
     name, reader = reader_for(path)
     if not isinstance(reader, TakeReader):
@@ -65,11 +70,12 @@ def import_takes(path: AnyPath, out: AnyPath, selection: Selection, every: int) 
     check_unique([take.name for take in takes], [_place_of(path, take) for take in takes])
     options = {"dataset": name, "true_scale": selection.true_scale, "known_bad": selection.known_bad}
     failed = []
-    for take in takes:
-        try:
-            yield import_take(take, Path(out) / take.name, every=every, options=options)
-        except (EpiposeError, OSError) as error:
-            failed.append(f"{take.name}: {error}")
+    with folder_lock(out):
+        for take in takes:
+            try:
+                yield import_take(take, Path(out) / take.name, every=every, options=options)
+            except (EpiposeError, OSError) as error:
+                failed.append(f"{take.name}: {error}")
     if failed:
         raise InputError(f"{len(failed)} of {len(takes)} takes could not be imported:\n" + "\n".join(failed))
 

@@ -26,9 +26,9 @@ import torch
 from epipose.datasets.base import CheckResult, DatasetInfo, People2D, Selection
 from epipose.datasets.image_index import count_missing
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.formats.containers import reading
 from epipose.formats.joint_names import skeleton_of_names
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 from epipose.skeleton import Skeleton
 from epipose.skeletons import COCO17
 

@@ -1,8 +1,8 @@
 """Human3.6M, poses alone: data_3d_h36m.npz as VideoPose3D's data/prepare_data_h36m.py writes it.
 
 The array ``positions_3d`` is one Python dict, subject -> action ("Directions 1") -> (frames, 32, 3) float32, metres,
-world. NumPy stores such a thing as a pickle, and a pickle from the internet can run any code. So it is read here by an
-unpickler that knows NumPy's arrays, dicts and plain values, and refuses everything else.
+world. NumPy stores such a thing as a pickle, and a pickle from the internet can run any code. So it is read here without
+Python's unpickler (see `epipose.formats.plain_pickle`): nothing that it names is called.
 
 There are no cameras inside. Where metadata.xml or cameras.json lies beside the file, the rigs come from there.
 """
@@ -10,7 +10,6 @@ There are no cameras inside. Where metadata.xml or cameras.json lies beside the 
 from __future__ import annotations
 
 import io
-import pickle
 import zipfile
 from functools import lru_cache, partial
 from pathlib import Path
@@ -31,7 +30,8 @@ from epipose.datasets.h36m_common import (
     take_of_file,
 )
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.formats.containers import reading
+from epipose.formats.plain_pickle import PickledArray, plain_pickle
+from epipose.io.guard import check_size, reading
 
 _NAME = "data_3d_h36m.npz"
 _EXPECTED = (
@@ -40,14 +40,6 @@ _EXPECTED = (
 _REMEDY = (
     "Make it with prepare_data_h36m.py of VideoPose3D from the official files, or give the folder of these instead"
 )
-# What the pickle of a dict of arrays needs; NumPy 1 calls _core core, and either version knows both names.
-_ALLOWED = {
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-}
 
 
 class Human36MPoses:
@@ -104,15 +96,6 @@ class Human36MPoses:
         ]
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Admits arrays, dicts and plain values; anything else in the pickle is refused before it is made."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module.replace("numpy.core", "numpy._core"), name) not in _ALLOWED:
-            raise DamagedFileError(f"it asks for {module}.{name}, which poses do not need and which could run any code")
-        return super().find_class(module, name)
-
-
 def _file(root: Path) -> Path:
     return root / _NAME if root.is_dir() else root
 
@@ -126,12 +109,9 @@ def _stamp(path: Path) -> int:
 @lru_cache(maxsize=1)
 def _arrays(path: Path, stamp: int) -> dict[TakeName, np.ndarray]:
     """All poses of the file by take, (frames, 32, 3) metres; kept while the file stays as it is."""
-    with reading(path, _EXPECTED):
+    with reading(path, _EXPECTED, f"{_REMEDY}."):
         subjects = _object(path)
-    try:
-        found = {(s, a): np.asarray(array) for s, actions in subjects.items() for a, array in actions.items()}
-    except AttributeError as error:
-        raise DamagedFileError(f"{path} is not {_EXPECTED} ({error}). {_REMEDY}.") from error
+        found = {(s, a): _numbers(array) for s, actions in subjects.items() for a, array in actions.items()}
     arrays = {}
     for (subject, action), array in found.items():
         if array.ndim != 3 or array.shape[1:] != (32, 3) or array.dtype.kind != "f":
@@ -150,6 +130,7 @@ def _arrays(path: Path, stamp: int) -> dict[TakeName, np.ndarray]:
 def _object(path: Path) -> Any:
     """The one Python object in the array positions_3d."""
     with zipfile.ZipFile(path) as archive, archive.open("positions_3d.npy") as member:
+        check_size(path, "positions_3d", archive.getinfo("positions_3d.npy").file_size)
         stream = io.BytesIO(member.read())
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -158,10 +139,14 @@ def _object(path: Path) -> Any:
         raise DamagedFileError(
             f"{path} is not {_EXPECTED}: positions_3d is an array of shape {shape} of {dtype}. {_REMEDY}."
         )
-    try:
-        return _PlainUnpickler(stream, encoding="latin1").load().item()
-    except EpiposeError as error:
-        raise DamagedFileError(f"{path} is not {_EXPECTED}: {error}. Do not trust it. {_REMEDY}.") from error
+    array = plain_pickle(stream.read())
+    (found,) = array.values() if isinstance(array, PickledArray) else [array]
+    return found
+
+
+def _numbers(array: object) -> np.ndarray:
+    """An array of the file; what is none as the one thing that it is, whose shape the error then states."""
+    return array.numbers() if isinstance(array, PickledArray) else np.array(str(array)[:60])
 
 
 def _ground_truth(path: Path, name: TakeName) -> GroundTruth:

@@ -22,8 +22,9 @@ from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.io.decoding import pixel_aspect
 from epipose.io.images import frame_files, holds_images
-from epipose.io.video import FOLDER_FPS, pixel_aspect, probe, square_size
+from epipose.io.video import FOLDER_FPS, probe, square_size
 
 MAX_END_DIFFERENCE_S = (
     1.0  # between the ends of two views, or of a view and the poses: encoders drop a video's last frames

@@ -38,8 +38,9 @@ from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selecti
 from epipose.datasets.image_index import check_numbering, find_images, try_header
 from epipose.datasets.selection import selected
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.formats.containers import read_mat, reading
+from epipose.formats.containers import read_mat
 from epipose.formats.skeletool import read_skeletool
+from epipose.io.guard import reading
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 

@@ -29,8 +29,9 @@ import torch
 from epipose.datasets.base import CheckResult, DatasetInfo, People2D, Selection
 from epipose.datasets.image_index import count_missing
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.formats.containers import read_mat, reading
+from epipose.formats.containers import read_mat
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 from epipose.skeletons import MPII16
 
 MAT = "mpii_human_pose_v1_u12_1.mat"

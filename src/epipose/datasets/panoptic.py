@@ -35,8 +35,8 @@ from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selecti
 from epipose.datasets.image_index import frame_numbers, frame_step, image_rate, read_header
 from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import DamagedFileError, EpiposeError, InputError
-from epipose.formats.containers import reading
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 from epipose.io.images import holds_images
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19

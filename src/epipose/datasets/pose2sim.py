@@ -38,10 +38,10 @@ from epipose.datasets.base import CheckResult, DatasetInfo, GroundTruth, Selecti
 from epipose.datasets.image_index import MAX_END_DIFFERENCE_S, frame_numbers, last_number, read_header
 from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import EpiposeError, InputError
-from epipose.formats.containers import reading
 from epipose.formats.marker_names import joint_of_marker
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import WORLD_FROM_TRC, Markers, read_trc
+from epipose.io.guard import reading
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import VIDEO_SUFFIXES
 from epipose.lens.file_entry import read_lens

@@ -22,6 +22,8 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.formats.qualisys import read_qualisys
 from epipose.io.fetch import archive_of, extract, has_hash, pip_wheel
 from epipose.io.files import AnyPath, read_object
+from epipose.io.lock import folder_lock
+from epipose.io.staged import staged
 
 WHEEL = pip_wheel("pose2sim", "0.10.49")
 WHEEL_SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"
@@ -63,7 +65,12 @@ def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
     (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
     it pip downloads it into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
     """
-    out = Path(out)
+    with folder_lock(out) as locked:
+        return _sample(locked, wheel)
+
+
+def _sample(out: Path, wheel: AnyPath | None) -> Clip:
+    """`sample` with the folder's lock."""
     views = read_object(out / "clip.json").get("views", []) if (out / "clip.json").exists() else []
     if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
         raise InputError(f"{out} holds another clip. Give an empty or new folder for the sample.")
@@ -75,9 +82,10 @@ def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
             extract(archive, member, out / name, sha256)
     clip = Clip.from_videos([out / "videos"])
     rig = reference_rig(out / "reference" / "Calib.qca.txt")
-    rig.save(out / "intrinsics.json", intrinsics_only=True)
-    rig.save(out / "reference" / "rig.json")
-    clip.save(out)
+    with staged(out) as stage:
+        rig.save(stage.path("intrinsics.json"), intrinsics_only=True)
+        rig.save(stage.path("reference/rig.json"))
+        clip.write_into(stage)
     return clip
 
 

@@ -6,9 +6,6 @@ when it is whole; one that is there from the same take and options is left, one 
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +19,7 @@ from epipose.datasets.base import GroundTruth, Take
 from epipose.datasets.image_index import MAX_END_DIFFERENCE_S
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, read_object, write_record
+from epipose.io.staged import Staged, new_folder
 from epipose.io.video import probe
 from epipose.poses import Poses2D, Poses3D
 
@@ -52,17 +50,12 @@ def import_take(take: Take, out: AnyPath, *, every: int = 1, options: Mapping[st
         raise InputError(f"The take {take.name} has no frame with both images and poses. Run epipose datasets check.")
     count = (frames - 1) // stride + 1
     clip = Clip(tuple(replace(view, frames=count) for view in views), count, take.fps / stride)
-    _remove_stale(out)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    part.mkdir(parents=True)
-    try:
-        clip.save(part)
+    with new_folder(out) as part:
+        clip.write_into(Staged(part, out))
         rig.save(part / "intrinsics.json", intrinsics_only=True)
         _write_ground_truth(part / "truth", rig, ground_truth, slice(0, frames, stride))
         write_record(part / "take.json", requested, "", frame_actions=list(ground_truth.actions[0:frames:stride]))
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    _already_imported(out, requested)  # another process may have been first
     return out
 
 
@@ -77,26 +70,6 @@ def _thinning(take: Take, every: int) -> tuple[int, int]:
             f"which counts these frames: give a multiple, such as {take.step} (all there are) or {2 * take.step}."
         )
     return every, every // take.step
-
-
-def _remove_stale(out: Path) -> None:
-    """Remove what imports into the same folder left when they were killed; one that still runs keeps its own."""
-    for path in out.parent.glob(".*.part"):
-        process = re.fullmatch(rf"\.{re.escape(out.name)}\.(\d+)\.part", path.name)
-        if process is not None and (int(process[1]) == os.getpid() or not _runs(int(process[1]))):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name != "posix":  # elsewhere a signal, even none, may end it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's process, or a number that is none
-        pass
-    return True
 
 
 def _already_imported(out: Path, requested: Mapping[str, Any]) -> bool:

@@ -70,3 +70,13 @@ class BatchDetector(Detector, Protocol):
     def batch(self, images: Sequence[UInt8[np.ndarray, "height width 3"]]) -> list[list[Detection]]:
         """The people in each of at most ``batch_size`` images of one video, in order; all images have one size."""
         ...
+
+
+@runtime_checkable
+class PlanarDetector(Detector, Protocol):
+    """A detector that takes a `YuvImage` in place of an RGB array, too: it looks at parts of images, made small.
+
+    Detection gives it images of videos as their decoder stores them, which spares most of the conversion to RGB.
+    """
+
+    takes_planes: bool

@@ -2,7 +2,8 @@
 
 A person finder (see `person_finder`) looks for people in the whole image. The landmark network locates 33 keypoints in
 a rotated square round one person (see `roi`), and two more points that place the square in the next frame. So people
-are tracked without the finder, which runs only every few frames and when someone was lost. Several people are tracked
+are tracked without the finder, which runs only every few frames, more rarely while it finds nobody new, and when
+someone was lost. Several people are tracked
 at once: the subject is chosen by agreement of the views (see `epipose.people.subject`), not in one image.
 """
 
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int64, UInt8
+from jaxtyping import Int64
 
 from epipose.detection.base import Detection
 from epipose.detection.person_finder import DETECTOR_SIZE, LandmarkFinder, PersonDetector, PersonFinder
-from epipose.detection.roi import Roi
+from epipose.detection.roi import Pixels, Roi
 from epipose.network.blazepose import (
     CROP_SIDE,
     HIPS,
@@ -39,6 +40,7 @@ from epipose.skeletons import BLAZEPOSE33
 
 POSE_SCORE = 0.5  # the least score of a person
 Head = Callable[[LandmarkReading], PoseReading]  # a `TokenHead`, or one that another program runs
+RARER = 3  # times as many frames lie between two searches, at most, while nobody new is found
 
 
 @dataclass
@@ -48,9 +50,13 @@ class _Tracked:
 
 
 class BlazePose:
-    """Tracks up to ``max_people``; searches for new ones every ``search_every`` frames. Call `reset` between videos."""
+    """Tracks up to ``max_people``; searches for new ones every ``search_every`` frames. Call `reset` between videos.
+
+    While nobody new is found, the next search comes later each time, after up to `RARER` times as many frames.
+    """
 
     skeleton: Skeleton = BLAZEPOSE33
+    takes_planes: bool = True
 
     def __init__(
         self,
@@ -84,25 +90,28 @@ class BlazePose:
     def reset(self) -> None:
         """Forget everyone: the next image belongs to another video."""
         self._tracks: list[_Tracked] = []
-        self._frame = 0
         self._next_id = 0
-        self._search = True
+        self._wait, self._until_search = self._search_every, 0  # frames
 
-    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Detection]:
+    def __call__(self, image: Pixels) -> list[Detection]:
         """The people in the next frame of a video, or in one image after `reset`."""
-        if self._search or self._frame % self._search_every == 0:
+        if self._until_search <= 0:
+            before = self._next_id
             self._add_new_people(image)
+            rarer = min(self._wait + self._search_every, RARER * self._search_every)
+            self._wait = self._until_search = rarer if self._next_id == before else self._search_every
         found: list[tuple[_Tracked, Detection]] = []
         for track, (detection, roi) in zip(self._tracks, self._poses(image, self._tracks, self._head), strict=True):
             if detection.score >= self._pose_score and not any(roi.same_person(other.roi) for other, _ in found):
                 track.roi = roi
                 found.append((track, detection))
-        self._search = len(found) < len(self._tracks) or not found
+        self._until_search -= 1
+        if len(found) < len(self._tracks) or not found:
+            self._wait, self._until_search = self._search_every, 0
         self._tracks = [track for track, _ in found]
-        self._frame += 1
         return [detection for _, detection in found]
 
-    def _add_new_people(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
+    def _add_new_people(self, image: Pixels) -> None:
         candidates = self._finder(image) if len(self._tracks) < self._max_people else []
         while candidates and (free := self._max_people - len(self._tracks)):
             new = [_Tracked(-1, roi) for roi in candidates[:free] if not self._tracked(roi)]
@@ -116,7 +125,7 @@ class BlazePose:
         return any(roi.same_person(track.roi) for track in self._tracks)
 
     def _poses(
-        self, image: UInt8[np.ndarray, "height width 3"], people: Sequence[_Tracked], head: Head | None = None
+        self, image: Pixels, people: Sequence[_Tracked], head: Head | None = None
     ) -> list[tuple[Detection, Roi]]:
         """The pose of each person as read in their square, with the head's reading, and the square round the pose."""
         if not people:
@@ -124,8 +133,9 @@ class BlazePose:
         outputs = self._landmarks(np.stack([person.roi.crop(image, CROP_SIDE) for person in people]))
         read = landmark_reading([torch.from_numpy(output) for output in outputs])
         readings = _readings(read, head)
-        exact = read._replace(landmarks=read.landmarks.double(), world=read.world.double())
-        numbers = refined_points(exact), exact.landmarks[..., 3:].sigmoid().prod(-1), exact.world, exact.score
+        with torch.inference_mode():
+            exact = read._replace(landmarks=read.landmarks.double(), world=read.world.double())
+            numbers = refined_points(exact), exact.landmarks[..., 3:].sigmoid().prod(-1), exact.world, exact.score
         size = np.array(image.shape[1::-1])
         return [
             _pose(person, tuple(part.numpy() for part in parts), size, reading)

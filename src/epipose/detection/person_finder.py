@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
-from epipose.detection.roi import Roi
+from epipose.detection.roi import Pixels, Roi
 from epipose.network.blazepose import CROP_SIDE, HIPS, LANDMARKS, RIM
 from epipose.network.crop_network import CropNetwork
 from epipose.skeletons import BLAZEPOSE33
@@ -36,7 +36,7 @@ _TRUNK = [[BLAZEPOSE33.index(f"{side}_{end}") for side in ("left", "right")] for
 class PersonFinder(Protocol):
     """Finds the squares of the people in an image, the most certain first."""
 
-    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
+    def __call__(self, image: Pixels) -> list[Roi]:
         """The people in one image."""
         ...
 
@@ -48,7 +48,7 @@ class PersonDetector:
         """``min_score`` in [0, 1] is the least for a person."""
         self._network, self._min_score = network, min_score
 
-    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
+    def __call__(self, image: Pixels) -> list[Roi]:
         """See `PersonFinder`."""
         whole = Roi.whole(image.shape[1], image.shape[0])
         boxes, logits = self._network(whole.crop(image, DETECTOR_SIZE)[None])
@@ -66,7 +66,7 @@ class LandmarkFinder:
         """``landmarks`` gives landmarks and score first; ``min_score`` in [0, 1] is the least for a person."""
         self._landmarks, self._min_score = landmarks, min_score
 
-    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
+    def __call__(self, image: Pixels) -> list[Roi]:
         """See `PersonFinder`."""
         looks = self._look(image, windows(image.shape[1], image.shape[0]))
         looks = sorted(looks, key=lambda look: -look.score)[:CANDIDATES]
@@ -78,7 +78,7 @@ class LandmarkFinder:
                 found.append(look)
         return [look.wanted for look in found]
 
-    def _look(self, image: np.ndarray, squares: list[Roi]) -> list[_Look]:
+    def _look(self, image: Pixels, squares: list[Roi]) -> list[_Look]:
         """What the network sees in each square."""
         landmarks, scores, *_ = self._landmarks(np.stack([square.crop(image, CROP_SIDE) for square in squares]))
         points = landmarks.reshape(len(squares), -1, 5)[..., :2].astype(np.float64) / CROP_SIDE

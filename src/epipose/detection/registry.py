@@ -8,9 +8,11 @@ called with the user's options as keywords; its signature says which there are, 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import MappingProxyType
 
 from epipose.detection.base import Detector
 from epipose.detection.check import check_detector
@@ -34,11 +36,14 @@ DETECTORS = {
 GIVEN = "given joints"  # stands for the detector where keypoints are not ours
 
 
-def detector_named(name: str, options: Sequence[str] = ()) -> Detector:
+def detector_named(
+    name: str, options: Sequence[str] = (), defaults: Mapping[str, str] = MappingProxyType({})
+) -> Detector:
     """Build a detector by name, or NAME:WEIGHTS, with options KEY=VALUE for its factory.
 
-    Raises InputError that lists the names there are, or what the factory takes; and for a detector whose skeleton cannot
-    be used.
+    ``defaults``: options that are given to factories that take them, where the user does not say otherwise. Raises
+    InputError that lists the names there are, or what the factory takes; and for a detector whose skeleton cannot be
+    used.
     """
     kind, weights = split_name(resolved_name(name))
     given = parsed_options(options)
@@ -46,7 +51,9 @@ def detector_named(name: str, options: Sequence[str] = ()) -> Detector:
         raise InputError(
             f"The weights are given twice: in --detector {name}, and as {given['weights']}. Give them once."
         )
-    detector = built(kind, _factory(kind), {**given, **({"weights": weights} if weights else {})})
+    factory = _factory(kind)
+    taken = {key: value for key, value in defaults.items() if key in inspect.signature(factory).parameters}
+    detector = built(kind, factory, {**taken, **given, **({"weights": weights} if weights else {})})
     check_detector(detector, kind)
     return detector
 

@@ -7,14 +7,17 @@ built in pixels of the image; built in coordinates normalised by width and heigh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from epipose.io.yuv_image import YuvImage
 from epipose.network.crops import ROI_MARGIN
 
+Pixels = UInt8[np.ndarray, "height width 3"] | YuvImage  # an RGB image, or one that is made RGB where it is read
 SAME_PERSON = 0.15  # centres closer than this share of the larger side belong to one person (about 35 cm)
 
 
@@ -48,18 +51,30 @@ class Roi:
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
 
-    def crop(self, image: UInt8[np.ndarray, "height width 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
+    def crop(self, image: Pixels, size: int) -> UInt8[np.ndarray, "size size 3"]:
         """The square, upright, sampled at ``size`` x ``size`` pixels; black outside the image."""
-        shrink = min(int(self.side / size), *image.shape[:2])  # a thin image keeps a pixel of its short side
-        if shrink >= 2:  # average first: bilinear sampling alone would skip pixels
-            image = cv2.resize(image, None, fx=1 / shrink, fy=1 / shrink, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        height, width = image.shape[:2]
+        shrink = max(1, min(int(self.side / size), width, height))  # a thin image keeps a pixel of its short side
+        rows, columns = self._within(height, shrink), self._within(width, shrink, axis=0)
+        if shrink >= 2 or not isinstance(image, np.ndarray):
+            part = shrunk(image, shrink, rows, columns)  # averaged: bilinear sampling alone would skip pixels
         else:
-            shrink = 1
-        center = (self.center + 0.5) / shrink - 0.5
+            part = image[rows, columns]
+        center = (self.center - [columns.start, rows.start] + 0.5) / shrink - 0.5
         linear = self.axes * (self.side / shrink / size)
         matrix = np.column_stack([linear, center - linear @ np.full(2, (size - 1) / 2)])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return cv2.warpAffine(image, matrix, (size, size), flags=flags).astype(np.uint8, copy=False)
+        return cv2.warpAffine(part, matrix, (size, size), flags=flags).astype(np.uint8, copy=False)
+
+    def _within(self, extent: int, shrink: int, axis: int = 1) -> slice:
+        """The rows (or columns, ``axis`` 0) of an image that the square covers, in whole blocks, at least one."""
+        block = 2 * shrink  # of pixels of luma, a whole number of those of chroma
+        reach = self.side * (abs(math.sin(self.angle)) + abs(math.cos(self.angle))) / 2 + block
+        middle = float(self.center[axis])
+        last = max(0, (extent - 1) // block)
+        first = block * min(max(math.floor((middle - reach) / block), 0), last)
+        stop = block * math.ceil((middle + reach + 1) / block)
+        return slice(first, min(max(stop, first + block), extent))
 
     def to_image(self, points: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
         """Points of the square, (0, 0) its upper left and (1, 1) its lower right corner, in pixels of the image."""
@@ -69,3 +84,11 @@ class Roi:
         """Whether two squares lie about the same hips."""
         apart = float(np.hypot(*(self.center - other.center)))
         return apart < SAME_PERSON * max(self.side, other.side)
+
+
+def shrunk(image: Pixels, factor: int, rows: slice, columns: slice) -> UInt8[np.ndarray, "rows columns 3"]:
+    """A part of an image, averaged over blocks of ``factor`` x ``factor`` pixels."""
+    if isinstance(image, YuvImage):
+        return image.shrunk(factor, rows, columns)
+    part = image[rows, columns]
+    return cv2.resize(part, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA).astype(np.uint8)

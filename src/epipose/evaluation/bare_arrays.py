@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import is_zipfile
 
 import numpy as np
 import torch
 from jaxtyping import Shaped
 
-from epipose.errors import DamagedFileError, InputError
+from epipose.errors import InputError
 from epipose.evaluation.options import LengthUnit
+from epipose.io.guard import reading
+from epipose.io.npz import npy_array, npz_arrays
 from epipose.poses import Poses3D
 from epipose.skeleton import Skeleton
 from epipose.skeletons import SKELETONS, skeleton_named
 
 _METRES: dict[LengthUnit, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "none": 1.0}
+_EXPECTED = "plain numbers (npy or npz): epipose's poses, or an array (frame, joint, 3) of numpy.save or numpy.savez"
+_REMEDY = "A list, dict or other Python object has to be made such an array first."
 _OURS = {"xyz", "skeleton"}  # keys by which epipose's files are known
 UNSTATED = "unstated"  # the axes of a bare array, taken for those that it is compared in
 
@@ -57,19 +62,8 @@ def poses_in(path: Path, bare: BareArrays) -> Poses3D:
 
 def _arrays_in(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an npz, by name; that of an npy, under the name "array"."""
-    try:
-        with path.open("rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return {"array": content}
-            return {name: content[name] for name in content.files}
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
-    except Exception as error:  # numpy raises half a dozen unrelated types
-        raise DamagedFileError(
-            f"{path} holds no plain numbers as npy or npz. Expected epipose's poses, or an array (frame, joint, 3) written "
-            "by numpy.save or numpy.savez; a list, dict or other Python object has to be made such an array first."
-        ) from error
+    with reading(path, _EXPECTED, _REMEDY):
+        return npz_arrays(path) if is_zipfile(path) else {"array": npy_array(path)}
 
 
 def _xyz(path: Path, arrays: dict[str, np.ndarray], skeleton: Skeleton) -> Shaped[np.ndarray, "frame person joint 3"]:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from epipose.io.ranges import OptionRecord
+
 Group = Literal["take", "subject"]
 LengthUnit = Literal["m", "cm", "mm", "none"]
 
 
 @dataclass(frozen=True)
-class EvaluateOptions:
+class EvaluateOptions(OptionRecord):
     """Protocol and extras of a comparison of predictions with the ground truth."""
 
     protocol: Literal["h36m-p1", "h36m-p2", "3dhp", "mpii", "free"] = "free"

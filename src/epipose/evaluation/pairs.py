@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -21,6 +21,8 @@ from epipose.camera import Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.evaluation.bare_arrays import UNSTATED, BareArrays, poses_in
 from epipose.io.files import read_json
+from epipose.io.guard import reading
+from epipose.io.npz import npz_arrays
 from epipose.poses import Poses3D, in_camera_frames
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
@@ -219,11 +221,7 @@ def _check_frames(predicted: Path, found: _Predicted, ground_truth: Path, wanted
 
 def _made_with(path: Path) -> dict[str, str]:
     """Statements of a file of predictions: the model, the source of the boxes, the source of the intrinsics."""
-    with path.open("rb") as file:
-        arrays = np.load(file, allow_pickle=False)
-        bare = isinstance(arrays, np.ndarray) or "made_with" not in arrays.files
-        text = "{}" if bare else str(arrays["made_with"])
-    try:
+    with reading(path, "predictions whose made_with is a JSON object of texts"):
+        found = npz_arrays(path, ("made_with",)) if is_zipfile(path) else {}
+        text = str(found.get("made_with", "{}"))
         return {str(key): str(value) for key, value in json.loads(text).items()}
-    except (json.JSONDecodeError, AttributeError) as error:
-        raise DamagedFileError(f"{path}: made_with must be a JSON object of texts, got '{text[:60]}'.") from error

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError, optional
 from epipose.io.files import AnyPath, read_npz, write_npz
+from epipose.io.guard import reads
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 
@@ -65,6 +66,7 @@ class PoseStructureScore:
         )
 
     @staticmethod
+    @reads("centres of poses (npz)", "Fit again.")
     def load(path: AnyPath) -> PoseStructureScore:
         """Read what `save` wrote. Raises DamagedFileError for another file, and for centres of another definition."""
         keys = ("centres", "skeleton", "definition", "seed", "starts", "poses")

@@ -9,20 +9,23 @@ from pathlib import Path
 
 from epipose.evaluation.protocols import formatted, metric_label
 from epipose.evaluation.result import Evaluation, MetricMeans
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath
 from epipose.io.records import without_absent
+from epipose.io.staged import staged
+
+_PATIENCE_S = 60.0  # while another evaluation writes into the same folder
 
 
 def write_evaluation(result: Evaluation, out: AnyPath) -> list[Path]:
     """Write ``out`` with the endings .json (all of it), .csv (a line per action and joint) and .tex (rows)."""
     out = Path(out)
     stem = out.name.removesuffix(".json")
-    paths = [out.with_name(f"{stem}{suffix}") for suffix in (".json", ".csv", ".tex")]
-    result.save(paths[0])
-    for path, text in zip(paths[1:], (as_csv(result), as_latex(result)), strict=True):
-        with replacing(path) as part:
-            part.write_text(text, encoding="utf-8")
-    return paths
+    names = [f"{stem}{suffix}" for suffix in (".json", ".csv", ".tex")]
+    with staged(out.parent, wait_s=_PATIENCE_S) as stage:
+        result.save(stage.path(names[0]))
+        for name, text in zip(names[1:], (as_csv(result), as_latex(result)), strict=True):
+            stage.path(name).write_text(text, encoding="utf-8")
+    return [out.with_name(name) for name in names]
 
 
 def as_text(result: Evaluation) -> str:

@@ -6,7 +6,6 @@ In every epoch each image appears in one of its variations, in turn. Targets are
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -29,10 +28,12 @@ from epipose.inference.lift import lift
 from epipose.io.files import already_done, fingerprint, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
+from epipose.io.staged import staged
 from epipose.network.config import HeadSizes
 from epipose.network.crops import pose_to_crop
 from epipose.network.landmark_posenet import LandmarkPoseNet
 from epipose.network.posenet import TrainedPoseNet, build_posenet
+from epipose.network.refiner import REFINED
 from epipose.network.token_head import LandmarkTokens, TokenHead
 from epipose.pipeline.train import labelled
 from epipose.poses import Poses3D
@@ -90,7 +91,6 @@ class HeadTrainer(Trainer):
         record = {name: str(value) for name, value in asdict(options).items()} | {"variations": variations}
         if already_done(out / "train.json", record, inputs, (out / "model.safetensors",)):
             return TrainedPoseNet.load(out)
-        shutil.rmtree(out, ignore_errors=True)
         of_clips = [clip_labels(clip, where, options.label_weight) for clip, where in zip(clips, labels, strict=True)]
         samples = [
             _samples(self.readings, clips, of_clips, number) for number in range(1 if options.unfrozen else variations)
@@ -98,10 +98,12 @@ class HeadTrainer(Trainer):
         net = _new(options)
         log = fit_head(net.head, samples, options)
         metric = all(one.metric for one in of_clips)
-        TrainedPoseNet(net.eval(), H36M17, _bone_lengths(of_clips, metric), metric, options.margin).save(out)
+        trained = TrainedPoseNet(net.eval(), H36M17, _bone_lengths(of_clips, metric), metric, options.margin)
         lines = [json.dumps({"epoch": epoch, **as_json(line)}) + "\n" for epoch, line in enumerate(log)]
-        (out / "log.jsonl").write_text("".join(lines), encoding="utf-8")
-        write_record(out / "train.json", record, inputs)
+        with staged(out, removes=REFINED) as stage:
+            trained.write_into(stage)
+            stage.path("log.jsonl").write_text("".join(lines), encoding="utf-8")
+            write_record(stage.path("train.json"), record, inputs)
         return TrainedPoseNet.load(out)
 
 

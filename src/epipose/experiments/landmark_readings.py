@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.clip import Clip
 from epipose.inference.person_keypoints import PersonKeypoints, person_of
-from epipose.io.files import replacing
+from epipose.io.files import write_tensors
+from epipose.io.progress import progress
 from epipose.network.blazepose import BlazePoseLandmarks, load_landmarks
 from epipose.network.crops import crop_image
 from epipose.network.landmark_posenet import variant_of
@@ -57,14 +57,13 @@ class LandmarkReadings:
 
     def tokens(self, clip: Path, number: int = 0) -> LandmarkTokens:
         """What heads take from variation ``number`` of every image, view after view; zeros where nobody was detected."""
-        from safetensors.torch import load_file, save_file
+        from safetensors.torch import load_file
 
         person = subject_of(clip)
         path = self.folder / f"{self._key(clip, person, number)}.safetensors"
         if not path.exists():
             names = {name: part.contiguous() for name, part in _named(self._read(clip, person, number)).items()}
-            with replacing(path) as part:
-                save_file(names, part)
+            write_tensors(path, names)
         return _unnamed(load_file(path))
 
     def variation(self, number: int, row: int) -> Variation:
@@ -98,7 +97,7 @@ class LandmarkReadings:
         rows = np.flatnonzero(box[:, 2] > 0)
         parts: list[LandmarkTokens] = []
         crops: list[UInt8[np.ndarray, "256 256 3"]] = []
-        images = tqdm(_images(clip), total=len(box), desc=f"crops of {clip.name}", unit="crop", delay=2, disable=None)
+        images = progress(_images(clip), total=len(box), desc=f"crops of {clip.name}", unit="crop")
         for row, image in enumerate(images):
             if box[row, 2] > 0:
                 crops.append(self._crop(image, box[row], number, row))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from epipose.io.ranges import Count, OptionRecord, Range
 
 Experiment = Literal["labels", "self", "collapse", "cameras"]
 Size = Literal["small", "paper", "landmarks"]
 
 
 @dataclass(frozen=True)
-class BenchOptions:
+class BenchOptions(OptionRecord):
     """Footage, network and detector of an experiment."""
 
     data: Path | None = None
     """A dataset with 3D ground truth and images (see epipose datasets); default: clips of the studio, which needs
     epipose[studio]."""
-    every: int = 10
+    every: Count = 10
     """With --data: one frame in so many of the recording is trained on."""
     mocap: Path | None = None
     """Folder of motion capture for the refiner, and for the studio, which keeps a fifth of the files for the test."""
@@ -31,5 +33,5 @@ class BenchOptions:
     """As for detect."""
     quick: bool = False
     """A smoke run on a few short clips; its results mean nothing."""
-    seed: int = 0
+    seed: Annotated[int, Range(least=0, most=10**15)] = 0
     """Seed of footage and training."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from epipose.detection.registry import resolved_name
-from epipose.errors import InputError
+from epipose.errors import InputError, optional
 from epipose.experiments import published
 from epipose.experiments.cameras import camera_rows
 from epipose.experiments.clips import ExperimentClips, dataset_clips, detected, studio_clips, usable, with_views
@@ -24,6 +24,7 @@ from epipose.experiments.trainer import RUNS, SETTINGS, Trainer
 from epipose.io.files import AnyPath, fingerprint, installed_version
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
+from epipose.io.writable import check_file, check_folder
 from epipose.network.choices import on_landmarks
 
 _TRAINED = ("self", "collapse")
@@ -45,6 +46,11 @@ def bench(
     """
     options, work = with_changes(options or BenchOptions(), changes), Path(work)
     _check(options)
+    check_folder(work, "--work")
+    if out is not None:
+        check_file(out)
+    if name in _TRAINED:
+        optional("sklearn.cluster", "metrics")  # for the table at the end
     folder = work / "quick" if options.quick else work
     folder = folder / f"seed{options.seed}" if options.seed else folder
     clips = _clips(name, folder, options)

@@ -20,6 +20,7 @@ from epipose.experiments.paper_recipe import paper_recipe
 from epipose.experiments.rows import EpochLog
 from epipose.io.files import already_done, fingerprint, read_json, write_record
 from epipose.io.records import from_json
+from epipose.io.staged import staged
 from epipose.network.choices import on_landmarks
 from epipose.network.posenet import TrainedPoseNet
 from epipose.pipeline.train import train
@@ -137,10 +138,11 @@ def label_as_paper(clip: Path) -> Path | None:
     rig = paper_recipe(poses, intrinsics_of(clip, poses.views))
     if rig is None:
         return None
-    (out / "paper.json").unlink(missing_ok=True)
-    Clip.load(clip).save(out)
-    poses.save(out / "poses2d.npz")
-    rig.save(out / "rig.json")
-    label_poses(poses, rig, gate=NO_GATE, smooth=False).save(out / "poses3d.npz")
-    write_record(out / "paper.json", {}, inputs)
+    labels = label_poses(poses, rig, gate=NO_GATE, smooth=False)
+    with staged(out) as stage:
+        Clip.load(clip).write_into(stage)
+        poses.save(stage.path("poses2d.npz"))
+        rig.save(stage.path("rig.json"))
+        labels.save(stage.path("poses3d.npz"))
+        write_record(stage.path("paper.json"), {}, inputs)
     return out

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from epipose.io.ranges import FromZero, OptionRecord
+
 Markers = Literal["native", "pose2sim"]
 Unit = Literal["m", "mm"]
 TomlStyle = Literal["pose2sim", "anipose", "caliscope"]
 
 
 @dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(OptionRecord):
     """Choices within a format; each counts for the formats that have it."""
 
     markers: Markers = "native"
@@ -28,5 +30,5 @@ class ExportOptions:
     filter: str | None = None
     """Filter of 3D paths, without delay: butterworth:HZ[:ORDER], savgol:FRAMES:DEGREE, gaussian:SIGMA_FRAMES or
     median:FRAMES; a name alone takes butterworth:6:4, savgol:9:3, gaussian:1.5 or median:5. Labels stay as they are."""
-    fill: int = 0
+    fill: FromZero = 0
     """Fill gaps of up to so many frames in 3D paths, before they are filtered."""

@@ -26,6 +26,7 @@ from epipose.errors import DamagedFileError
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, missing_poses
 from epipose.formats.rotations import matrix_from_rotation_vector, rotation_vector_from_matrix
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reads
 from epipose.lens.file_entry import numbers
 
 Style = Literal["pose2sim", "anipose", "caliscope"]
@@ -37,20 +38,18 @@ def is_calibration_toml(text: str) -> bool:
     """Whether a text is TOML with at least one table that has a camera's ``matrix``, or Caliscope's ``cameras``."""
     try:
         return bool(_tables(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError:
+    except Exception:  # for text that is no TOML, tomllib raises more than its own error
         return False
 
 
+@reads("TOML", "Write it again or give another file.")
 def read_calibration_toml(path: AnyPath, poses: bool = False) -> CameraFile:
     """The cameras of a file, with their poses if ``poses``, in metres where the unit is stated or can be told.
 
     Raises DamagedFileError for what is no such file, InputError where poses are asked for and a camera has none.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is no valid TOML ({error}). Write it again or give another file.") from error
+    content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     tables = _tables(content)
     known = {name: table for name, table in tables.items() if _given(table, "matrix")}
     if not known:

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.guard import checked_name
+from epipose.io.images import LARGEST_SIDE
 from epipose.lens.file_entry import coefficients, numbers
 
 Unit = Literal["m", "mm", "nominal"]  # nominal: right up to one common factor
@@ -23,7 +25,6 @@ UNKNOWN_SIZE = (0, 0)
 _METRES_UP_TO, _FROM = 100.0, 0.1  # the largest distance between two cameras that is taken as metres, and the smallest
 _MILLIMETRES_UP_TO = 1000 * _METRES_UP_TO
 _ROTATION_TOLERANCE = 1e-3  # of R R^T, for files with few digits
-_LARGEST_SIDE = 100_000  # pixels
 _GRID = 33  # points along each side of an image
 
 
@@ -71,7 +72,7 @@ def camera_of(
     if float((R @ R.mT - torch.eye(3)).abs().max()) > _ROTATION_TOLERANCE or torch.linalg.det(R) < 0:
         raise DamagedFileError(f"{where}: the rotation is no rotation matrix: {R.tolist()}.")
     sides = numbers(f"{where}, image size", list(size or UNKNOWN_SIZE), (2,))
-    if bool((sides < 0).any()) or bool((sides > _LARGEST_SIDE).any()):
+    if bool((sides < 0).any()) or bool((sides > LARGEST_SIDE).any()):
         raise DamagedFileError(f"{where}: the image size is {sides.tolist()}; expected width and height in pixels.")
     shown = sides.round().long()
     return Camera(matrix, coefficients(f"{where}, distortion", distortion, fisheye), R, t, shown, torch.tensor(fisheye))
@@ -80,11 +81,12 @@ def camera_of(
 def file_of(format: str, cameras: Mapping[str, Camera], world: World | None, notes: Sequence[str] = ()) -> CameraFile:
     """The cameras of a file by name; poses are made metres and a note says how, unless ``world`` is None: no poses.
 
-    Raises DamagedFileError where there are no cameras.
+    Raises DamagedFileError where there are no cameras, and for names that cannot be parts of paths.
     """
     if not cameras:
         raise DamagedFileError(f"A file was taken for {format}, and it names no cameras. Write it again.")
-    rig = Rig(tuple(cameras), stack_cameras(list(cameras.values())))
+    names = tuple(checked_name(name, f"A camera of {format}") for name in cameras)
+    rig = Rig(names, stack_cameras(list(cameras.values())))
     if world is None:
         return CameraFile(rig, format, tuple(notes))
     scale, metric, words = _in_metres(rig, world.unit)

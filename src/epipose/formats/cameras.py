@@ -24,6 +24,7 @@ from epipose.formats.qualisys import read_qualisys
 from epipose.formats.vicon import ROOT as VICON_ROOT
 from epipose.formats.vicon import read_vicon
 from epipose.io.files import AnyPath
+from epipose.io.guard import reading, reads
 
 _LONGEST_START = 4096  # bytes that tell binary files from text
 _OPENCV_ROOT, _QUALISYS_ROOT = "opencv_storage", "calibration"
@@ -126,7 +127,7 @@ def _kinds_in(folder: Path) -> dict[Path, str]:
 
 def _is_record(file: Path, kind: str) -> bool:
     """Whether a JSON file of a folder is something else than cameras: only what has "cameras" is looked at."""
-    return kind == "json" and '"cameras"' not in file.read_text(encoding="utf-8-sig")[:_LONGEST_START]
+    return kind == "json" and b'"cameras"' not in _start(file)
 
 
 def _inner(path: Path) -> Path:
@@ -139,18 +140,14 @@ def _opencv_files(path: Path) -> list[Path]:
 
 
 def _format_of_file(path: Path) -> str | None:
-    with path.open("rb") as file:
-        start = file.read(_LONGEST_START).lstrip(b"\xef\xbb\xbf \r\n\t")
+    start = _start(path)
     if b"\0" in start:
         return None
     if start.startswith(b"{"):
         return "opencv" if b"opencv-matrix" in start else "json"
     if start.startswith(b"<"):
         return _format_of_xml(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return None
+    text = path.read_bytes().decode("utf-8-sig", errors="replace")
     if is_calibration_toml(text):
         return "toml"
     if text.startswith("%YAML") or "opencv-matrix" in text or "camera_matrix" in text:
@@ -159,11 +156,14 @@ def _format_of_file(path: Path) -> str | None:
     return None
 
 
+def _start(path: Path) -> bytes:
+    with reading(path, "a camera file"), path.open("rb") as file:
+        return file.read(_LONGEST_START).lstrip(b"\xef\xbb\xbf \r\n\t")
+
+
+@reads("XML", "Export it again.")
 def _format_of_xml(path: Path) -> str | None:
-    try:
-        root = ElementTree.parse(path).getroot().tag
-    except (ElementTree.ParseError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is not valid XML ({error}). Export it again.") from error
+    root = ElementTree.parse(path).getroot().tag
     return {_QUALISYS_ROOT: "qualisys", VICON_ROOT: "vicon", _OPENCV_ROOT: "opencv"}.get(root)
 
 

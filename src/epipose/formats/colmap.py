@@ -23,6 +23,7 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.formats.camera_file import CameraFile, Unit, World, camera_of, file_of, missing_poses
 from epipose.formats.rotations import matrix_from_quaternion, quaternion_from_matrix
 from epipose.io.files import AnyPath, replacing_folder
+from epipose.io.guard import reads
 
 CAMERAS, IMAGES, POINTS = "cameras.txt", "images.txt", "points3D.txt"
 _HALF = 0.5  # from a pixel's corner to its centre
@@ -62,6 +63,7 @@ def model_folder(path: AnyPath) -> Path | None:
     return next((folder for folder in folders if (folder / CAMERAS).is_file()), None)
 
 
+@reads("a COLMAP model as text", "Write the model again.")
 def read_colmap(path: AnyPath, poses: bool = False) -> CameraFile:
     """A camera per image of a model (per lens, where there is no ``images.txt``), with its pose if ``poses``.
 
@@ -189,7 +191,7 @@ def _are_points(line: str) -> bool:
 def _names(images: Sequence[str]) -> list[str]:
     """A name for each image's camera; InputError where neither files nor folders tell them apart."""
     paths = [PurePosixPath(image.strip()) for image in images]
-    for names in ([path.stem for path in paths], [path.parent.as_posix() for path in paths]):
+    for names in ([path.stem for path in paths], ["_".join(path.parent.parts) for path in paths]):
         if len(set(names)) == len(names):
             return names
     raise InputError(
@@ -205,11 +207,9 @@ def _world(path: Path) -> World:
     return World(unit, stated.get("upright") == "1")
 
 
+@reads("text", "Export the model as text.")
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DamagedFileError(f"{path} is no text ({error}). Export the model as text.") from error
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _floats(where: str, words: Sequence[str]) -> list[float]:

@@ -7,33 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from epipose.errors import DamagedFileError, EpiposeError, InputError, optional
+from epipose.errors import DamagedFileError, optional
 from epipose.io.files import AnyPath
-
-
-@contextmanager
-def reading(path: AnyPath, expected: str) -> Iterator[None]:
-    """Turn any exception inside into a DamagedFileError that names the file and says what it should have been.
-
-    Raises InputError where there is no file.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}; expected {expected}.")
-    try:
-        yield
-    except EpiposeError:
-        raise
-    except Exception as error:  # readers of binary formats raise anything at all for a damaged file
-        raise DamagedFileError(
-            f"{path} cannot be read as {expected} ({type(error).__name__}: {error}). It may be damaged or cut off: "
-            "download or extract it again."
-        ) from error
+from epipose.io.guard import reading
 
 
 def read_mat(path: AnyPath, expected: str, variables: tuple[str, ...] | None = None) -> Mapping[str, object]:

@@ -2,23 +2,23 @@
 
 The head of the table names each column: scorer, (individual,) body part, and x, y or likelihood. One row per frame of
 the video; in labelled data the row's name is an image. The HDF5 file is a pandas table (PyTables); it is read without
-either package. The names of its columns are pickled there: they are read by an unpickler that makes lists, tuples and
-texts and refuses everything else.
+either package. The names of its columns are pickled there: they are read without Python's unpickler, which would call
+whatever it finds (see `plain_pickle`).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from epipose.errors import DamagedFileError
 from epipose.formats.keypoints import ImageKeypoints, KeypointFile, person_of
+from epipose.formats.plain_pickle import plain_pickle
+from epipose.io.guard import reading
 
 PROGRAM = "DeepLabCut"
 _LEVELS = ("scorer", "individuals", "bodyparts", "coords")
@@ -103,18 +103,7 @@ def _text(value: object) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-class _TextsOnly(pickle.Unpickler):
-    """Unpickles lists, tuples, texts and numbers, which need no class; refuses all that could run code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"{module}.{name} is no name of a column")
-
-
 def _unpickled(content: Any, path: Path) -> Any:
     raw = bytes(content) if not isinstance(content, str) else content.encode("latin-1")
-    try:
-        return _TextsOnly(io.BytesIO(raw)).load()
-    except (pickle.UnpicklingError, EOFError, UnicodeDecodeError) as error:
-        raise DamagedFileError(
-            f"{path}: the names of the columns cannot be read ({error}). Give the CSV that DeepLabCut writes beside it."
-        ) from error
+    with reading(path, "the names of DeepLabCut's columns", "Give the CSV that DeepLabCut writes beside it."):
+        return plain_pickle(raw)

@@ -18,6 +18,7 @@ from epipose.formats.file_storage import read_storage
 from epipose.formats.opencv_storage import flat, matrix_lines, rotation_of, vector_of
 from epipose.formats.rotations import rotation_vector_from_matrix
 from epipose.io.files import AnyPath, replacing_folder
+from epipose.io.guard import reads
 
 INTRINSICS, EXTRINSICS = "intri.yml", "extri.yml"
 
@@ -28,6 +29,7 @@ def is_easymocap(content: Mapping[str, object]) -> bool:
     return isinstance(names, list) and bool(names) and all(_has(content, str(name)) for name in names)
 
 
+@reads("an EasyMocap calibration", "Write it again.")
 def read_easymocap(path: AnyPath, poses: bool = False) -> CameraFile:
     """All cameras of a folder, or of either of its files, with their poses if ``poses``.
 

@@ -13,8 +13,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath
+from epipose.io.guard import reads
 
 _SPECIAL = {".nan": "nan", ".inf": "inf", "-.inf": "-inf", "+.inf": "inf"}
 _TOKEN = re.compile(r'"[^"]*"|[^\s,\[\]{}:][^,\[\]{}]*|[\[\]{},:]')
@@ -37,23 +37,17 @@ class Number(float):
     text: str
 
 
+@reads("a file of OpenCV's FileStorage", "Write it again or give another file.")
 def read_storage(path: AnyPath) -> Mapping[str, object]:
     """What a file holds by name; raises DamagedFileError for what is no FileStorage.
 
     Values are `Number`, str, lists and maps; a matrix is a list of rows.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        start = text.lstrip()[:1]
-        content = _of_xml(text) if start == "<" else _of_json(text) if start == "{" else _of_yaml(text)
-        if not isinstance(content, dict):
-            raise ValueError("it has no names at its outermost level")
-    except (ValueError, ArithmeticError, LookupError, RecursionError, ElementTree.ParseError) as error:
-        raise DamagedFileError(
-            f"{path} cannot be read as a file of OpenCV's FileStorage ({str(error)[:120]}). Write it again or give another "
-            "file."
-        ) from error
+    text = Path(path).read_text(encoding="utf-8-sig")
+    start = text.lstrip()[:1]
+    content = _of_xml(text) if start == "<" else _of_json(text) if start == "{" else _of_yaml(text)
+    if not isinstance(content, dict):
+        raise ValueError("it has no names at its outermost level")
     return content
 
 

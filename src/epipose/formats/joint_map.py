@@ -25,6 +25,7 @@ from pathlib import Path
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.joint_names import joint_named, skeleton_of_names
+from epipose.io.guard import reading
 from epipose.skeleton import Skeleton
 from epipose.skeletons import SKELETONS
 
@@ -97,10 +98,8 @@ def read_joint_map(source: str) -> JointMap:
         raise InputError(
             f"--joints {source}: there is no such file, and no skeleton of that name: {', '.join(SKELETONS)}."
         )
-    try:
+    with reading(path, "TOML", "See the joint maps in docs/formats.md."):
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is no valid TOML ({error}). See the joint maps in docs/formats.md.") from error
     unknown = [key for key in content if key not in ("name", *_TABLES)]
     tables = {key: content.get(key, {}) for key in _TABLES}
     wrong = [key for key, table in tables.items() if not _is_table_of_texts(table)]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.coco_keypoints import ListedImage, listed_images, parse_coco
-from epipose.formats.containers import open_hdf5, reading
+from epipose.formats.containers import open_hdf5
 from epipose.formats.deeplabcut import parse_deeplabcut_csv, parse_deeplabcut_h5
 from epipose.formats.image_names import image_name, view_label
 from epipose.formats.keypoints import ImageKeypoints, KeypointFile
@@ -25,6 +25,7 @@ from epipose.formats.sleap import parse_sleap
 from epipose.formats.sports2d import PROGRAM as SPORTS2D
 from epipose.formats.sports2d import parse_sports2d
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 
 # What is read, as messages and the help list it; of several files for one view the first of these is taken.
 FORMATS = (

@@ -23,6 +23,7 @@ from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, m
 from epipose.formats.file_storage import read_storage
 from epipose.formats.rotations import matrix_from_rotation_vector
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import checked_name, reading
 
 MATRIX = ("camera_matrix", "cameraMatrix", "Camera_Matrix", "intrinsic_matrix", "intrinsics", "mtx", "K", "M")
 DISTORTION = (
@@ -52,12 +53,13 @@ def read_opencv(paths: Sequence[AnyPath], poses: bool = False) -> CameraFile:
     world, unposed = World(), []
     for path in map(Path, paths):
         content = read_storage(path)
-        name = str(content.get("camera_name", path.stem))
+        name = checked_name(str(content.get("camera_name", path.stem)), f"The camera of {path}")
         if name in cameras:
             raise InputError(f"{path}: there are two cameras called '{name}'. Rename the file or its camera_name.")
         posed = _first(content, ROTATION) is not None and _first(content, TRANSLATION) is not None
         unposed += [] if posed else [name]
-        cameras[name] = camera_from(str(path), content, poses and posed)
+        with reading(path, "a camera in OpenCV's FileStorage", "Write it again."):
+            cameras[name] = camera_from(str(path), content, poses and posed)
         unit = content.get("unit")
         world = World(unit if unit in _UNITS else None, content.get("upright") == 1)  # type: ignore[arg-type]
     if poses and unposed:

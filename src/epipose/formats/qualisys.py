@@ -19,6 +19,7 @@ from epipose.camera import Camera, Rig
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.camera_file import image_grid
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import checked_names, reads
 from epipose.lens.fit import fitted_distortion
 
 UNITS_PER_PIXEL = 64.0  # of focal lengths and principal points
@@ -27,25 +28,20 @@ _SAID_PX, _TAKEN_PX = 0.05, 2.0  # of a lens that five coefficients miss: said, 
 _FLIP = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64))  # Qualisys' axes of a camera to OpenCV's
 
 
+@reads("a Qualisys calibration (XML)", "Export it again.")
 def read_qualisys(path: AnyPath) -> Rig:
     """Every camera of the file, named by its serial, in metres.
 
     Raises InputError where there is no file, DamagedFileError for what is no such file.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    try:
-        nodes = ElementTree.parse(path).getroot().findall("cameras/camera")
-    except (ElementTree.ParseError, UnicodeDecodeError) as error:
-        raise DamagedFileError(
-            f"{path} is no Qualisys calibration: it is not valid XML ({error}). Export it again."
-        ) from error
+    nodes = ElementTree.parse(path).getroot().findall("cameras/camera")
     if not nodes:
         raise DamagedFileError(
             f"{path} is no Qualisys calibration: it has no <cameras><camera> element. Export it again."
         )
-    names = tuple(node.get("serial", f"camera{index}") for index, node in enumerate(nodes))
+    serials = [node.get("serial", f"camera{index}") for index, node in enumerate(nodes)]
+    names = checked_names(serials, f"A camera of {path}")
     cameras = [_camera(node, f"{path}, camera '{name}'") for node, name in zip(nodes, names, strict=True)]
     batch = Camera(*(torch.stack(field) for field in zip(*cameras, strict=True)))
     return Rig(names, batch, metric=True)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import torch
 
 from epipose.camera import Camera, Rig, nearest_rotation
-from epipose.errors import DamagedFileError, InputError
+from epipose.errors import InputError
 from epipose.io.files import AnyPath, read_json
+from epipose.io.guard import checked_name, reads
 
+_EXPECTED = (
+    'a file of rigs: epipose\'s rig.json, or {"cameras": {"S1/54138969": {"K": 3x3, "dist": 5, "R": 3x3, '
+    '"t": 3 (millimetres)}}}'
+)
 # Subject S1 of Human3.6M (published cameras, to a tenth of a millimetre and 1e-6).
 _H36M_S1 = {
     "cam54138969": {
@@ -46,6 +51,7 @@ def h36m_rig() -> Rig:
     return _rig_of(_H36M_S1, millimetres=False)
 
 
+@reads(_EXPECTED, "Write it again or give another file.")
 def read_rigs(path: AnyPath) -> list[Rig]:
     """The rigs of a file: one of epipose's own, or many, as Human3.6M's cameras are published.
 
@@ -63,17 +69,12 @@ def read_rigs(path: AnyPath) -> list[Rig]:
             )
         return _drawable([rig], path)
     groups: dict[str, dict] = {}
-    try:
-        for name, entry in content["cameras"].items():
-            group, _, camera = name.partition("/")
-            size = [10 * round(entry["K"][axis][2] / 5) for axis in (0, 1)]
-            groups.setdefault(group, {})[f"cam{camera}"] = {**entry, "distortion": entry["dist"], "size": size}
-        return _drawable([_rig_of(cameras, millimetres=True) for cameras in groups.values()], path)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise DamagedFileError(
-            f'{path} is no file of rigs ({error}): expected epipose\'s rig.json, or {{"cameras": {{"S1/54138969": '
-            '{"K": 3x3, "dist": 5, "R": 3x3, "t": 3 (millimetres)}}}.'
-        ) from error
+    for name, entry in content["cameras"].items():
+        group, _, camera = name.partition("/")
+        size = [10 * round(entry["K"][axis][2] / 5) for axis in (0, 1)]
+        called = checked_name(f"cam{camera}", f"A camera of {path}")
+        groups.setdefault(group, {})[called] = {**entry, "distortion": entry["dist"], "size": size}
+    return _drawable([_rig_of(cameras, millimetres=True) for cameras in groups.values()], path)
 
 
 def _drawable(rigs: list[Rig], path: AnyPath) -> list[Rig]:

@@ -19,20 +19,21 @@ from torch import Tensor
 
 from epipose.camera import Camera
 from epipose.errors import DamagedFileError
-from epipose.formats.containers import reading
 from epipose.io.files import AnyPath
+from epipose.io.guard import checked_name, reading, reads
 
 SKELETOOL = "Skeletool Camera Calibration File"
 CAPTURY = "tc camera calibration"
 
 
+@reads("a Skeletool camera file", "Download it again.")
 def read_skeletool(path: AnyPath, advice: str = "") -> dict[str, Camera]:
     """The cameras of a Skeletool file by name, in its own world and unit; else DamagedFileError."""
     path = Path(path)
     cameras: dict[str, dict[str, Tensor]] = {}
     for key, *values in _lines(path, SKELETOOL, advice):
         if key == "name" and values:
-            cameras[values[0]] = {}
+            cameras[checked_name(values[0], f"A camera of {path}")] = {}
         elif key in ("size", "intrinsic", "extrinsic", "radial") and cameras:
             cameras[list(cameras)[-1]][key] = _numbers(path, key, values)
     if not cameras:
@@ -40,6 +41,7 @@ def read_skeletool(path: AnyPath, advice: str = "") -> dict[str, Camera]:
     return {name: _skeletool(f"{path}, camera {name}", entries, advice) for name, entries in cameras.items()}
 
 
+@reads("a camera file of the Captury", "Download it again.")
 def read_captury(path: AnyPath, width: int, height: int) -> Camera:
     """The first camera of a Captury file, at the origin, for images of this size; else DamagedFileError."""
     path = Path(path)

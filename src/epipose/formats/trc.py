@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.formats.containers import reading
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reads
 
 _METRES = {"m": 1.0, "mm": 0.001, "cm": 0.01}
 _DIGITS = {"m": 7, "mm": 4}  # a tenth of a micrometre
@@ -34,28 +34,27 @@ class Markers(NamedTuple):
     xyz: Float[np.ndarray, "frame marker 3"]
 
 
+@reads("marker trajectories (TRC)")
 def read_trc(path: AnyPath) -> Markers:
     """Read a file; raises DamagedFileError for one that is damaged, cut off, or in an unknown unit."""
     path = Path(path)
-    with reading(path, "marker trajectories (TRC)"):
-        text = path.read_text(encoding="utf-8")
-        lines = text.splitlines()
-        header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
-        names = tuple(name.strip() for name in lines[3].split("\t")[2::3] if name.strip())
-        if header["Units"] not in _METRES:
-            raise DamagedFileError(
-                f"{path} is in '{header['Units']}'; expected the units {', '.join(_METRES)}. "
-                "Export it again in one of these."
-            )
-        rows = [line for line in lines[5:] if line.strip()]
-        if len(rows) < int(header["NumFrames"]) and not (rows and text.endswith("\n")):
-            raise DamagedFileError(
-                f"{path} breaks off after {len(rows)} of the {header['NumFrames']} frames of its header. "
-                "Write it again."
-            )
-        table = np.array([[_number(cell) for cell in _cells(line, 2 + 3 * len(names))] for line in rows])
-        table = table.reshape(len(rows), 2 + 3 * len(names))
-        xyz = _METRES[header["Units"]] * table[:, 2:].reshape(len(rows), len(names), 3)
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=False))
+    names = tuple(name.strip() for name in lines[3].split("\t")[2::3] if name.strip())
+    if header["Units"] not in _METRES:
+        raise DamagedFileError(
+            f"{path} is in '{header['Units']}'; expected the units {', '.join(_METRES)}. "
+            "Export it again in one of these."
+        )
+    rows = [line for line in lines[5:] if line.strip()]
+    if len(rows) < int(header["NumFrames"]) and not (rows and text.endswith("\n")):
+        raise DamagedFileError(
+            f"{path} breaks off after {len(rows)} of the {header['NumFrames']} frames of its header. Write it again."
+        )
+    table = np.array([[_number(cell) for cell in _cells(line, 2 + 3 * len(names))] for line in rows])
+    table = table.reshape(len(rows), 2 + 3 * len(names))
+    xyz = _METRES[header["Units"]] * table[:, 2:].reshape(len(rows), len(names), 3)
     return Markers(names, table[:, 0].astype(np.int64), xyz)
 
 

@@ -28,6 +28,7 @@ from epipose.formats.calibration_toml import camera_numbers
 from epipose.formats.camera_file import CameraFile, World, camera_of, file_of, image_grid
 from epipose.formats.rotations import matrix_from_quaternion, quaternion_from_matrix
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reads
 from epipose.lens.fit import fitted_distortion
 
 ROOT = "Cameras"
@@ -40,16 +41,14 @@ _TAKEN_PX = 2.0  # beyond it another lens would be written, not this one
 _ROUNDS, _LONGEST_STEP = 10, 100.0  # of the search for the centre; pixels
 
 
+@reads("a Vicon calibration (XML)", "Export it again.")
 def read_vicon(path: AnyPath, poses: bool = False) -> CameraFile:
     """The video cameras of a file (all of them where none is called so), with their poses if ``poses``, in metres.
 
     Raises DamagedFileError for what is no such file, or has no calibrated camera.
     """
     path = Path(path)
-    try:
-        nodes = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is no Vicon calibration: it is not valid XML ({error}).") from error
+    nodes = ElementTree.parse(path).getroot()
     every = [node for node in nodes.iter("Camera") if node.find("KeyFrames/KeyFrame") is not None]
     video = [node for node in every if "video" in f"{node.get('TYPE')} {node.get('DISPLAY_TYPE')}".lower()] or every
     if not video:

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from epipose.geometry.observations import Observations
-from epipose.geometry.reprojection import perspective
+from epipose.geometry.reprojection import into_views, perspective
 from epipose.geometry.robust import mean_robust_cost, robust_cost
 from epipose.geometry.triangulate import triangulate_from, triangulate_robust, vector_median_of_pairs
 
@@ -35,20 +35,22 @@ def correct_swaps(
     t: Float[Tensor, "view 3"],
     flip: Sequence[int],
     rounds: int = 3,
+    maybe: Bool[Tensor, "view frame"] | None = None,
 ) -> tuple[Observations, Bool[Tensor, "view frame"]]:
     """Observations with swapped frames corrected, and which views and frames those are.
 
-    ``flip``: index of every joint's mirror partner. In each round every view of a frame is compared with the points
-    that the OTHER views give, and the one view whose swap explains the frame best is swapped. With two views
-    nothing is changed.
+    ``flip``: index of every joint's mirror partner. In each round every view of a frame, or those that `maybe_swapped`
+    names, is compared with the points that the OTHER views give, and the one view whose swap explains the frame best is
+    swapped. With two views nothing is changed.
     """
     views, frames = observed.weight.shape[:2]
     swapped = torch.zeros(views, frames, dtype=torch.bool)
-    if views < 3:
+    maybe = torch.ones_like(swapped) if maybe is None else maybe
+    if views < 3 or not bool(maybe.any()):
         return observed, swapped
-    left = torch.arange(frames)  # frames that the last round changed: the others would come out as before
+    left = maybe.any(0).nonzero()[:, 0]  # frames that the last round changed: the others would come out as before
     for _ in range(rounds):
-        as_is, as_swapped = _costs(observed.frames(left), R, t, list(flip))
+        as_is, as_swapped = _costs(observed.frames(left), R, t, list(flip), maybe[:, left])
         gain = torch.where(as_swapped < _MAX_COST_RATIO * as_is, as_is - as_swapped, torch.zeros_like(as_is))
         change = torch.zeros_like(swapped)
         change[:, left] = (torch.arange(views)[:, None] == gain.argmax(0)) & (gain > 0)
@@ -68,18 +70,18 @@ def maybe_swapped(
     t: Float[Tensor, "view 3"],
     xyz: Float[Tensor, "frame joint 3"],
     flip: Sequence[int],
-) -> Bool[Tensor, " frame"]:
-    """Frames in which some view fits the points about as well with its sides swapped: those to give `correct_swaps`.
+) -> Bool[Tensor, "view frame"]:
+    """Views that fit a frame's points about as well with their sides swapped: those to give `correct_swaps`.
 
     ``xyz``: points triangulated from all views. A swapped view pulls them towards itself, but not past the middle.
     """
-    u, order = perspective(xyz @ R.mT[:, None] + t[:, None, None]), list(flip)
+    u, order = perspective(into_views(R, t, xyz)), list(flip)
     weight = torch.minimum(observed.weight, observed.weight[:, :, order])
     costs = []
     for x in (observed.x, observed.x[:, :, order]):
         r = (x - u) / observed.noise[..., None]
         costs.append(robust_cost(r.square().sum(-1), weight).sum(-1))
-    return (costs[1] < _SUSPECT_RATIO * costs[0]).any(0)
+    return costs[1] < _SUSPECT_RATIO * costs[0]
 
 
 def undecided_swaps(
@@ -149,32 +151,40 @@ def _frame_costs(observed: Observations, R: Tensor, t: Tensor, counted: Tensor) 
     return mean_robust_cost(residual.square(), w, (1, 2))
 
 
-def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
-    """Robust cost of every view and frame against the points of the other views, as it is and with sides swapped."""
-    views, frames, joints = observed.weight.shape
-    at_once = max(1, _POINTS_AT_ONCE // (views * joints))
-    parts = [_costs_of_frames(observed.frames(part), R, t, flip) for part in torch.arange(frames).split(at_once)]
-    as_is, as_swapped = (torch.cat(costs, 1) for costs in zip(*parts, strict=True))
-    return as_is, as_swapped
+def _costs(observed: Observations, R: Tensor, t: Tensor, flip: list[int], tried: Tensor) -> tuple[Tensor, Tensor]:
+    """Robust cost of views and frames against the points of the other views, as it is and with sides swapped.
 
-
-def _costs_of_frames(observed: Observations, R: Tensor, t: Tensor, flip: list[int]) -> tuple[Tensor, Tensor]:
-    """The same of so many frames that every view's points without it can be found all at once."""
-    views = len(R)
-    x, weight, noise = (of.expand(views, *of.shape) for of in observed.per_point())
-    weight = weight * (1 - torch.eye(views).to(weight))[:, None, None]
-    if views > _MAX_VIEWS_IN_ALL_GROUPS:  # one view among many hardly moves the median of all
-        start = vector_median_of_pairs(R, t, *observed.per_point()[:2])
-        start = start.expand(views, *start.shape)
-        points = triangulate_from(start, R, t, x, weight, noise, steps=5)
-    else:
-        points = triangulate_robust(R, t, x, weight, noise, steps=5)
-    u = perspective(points.xyz @ R.mT[:, None] + t[:, None, None])
-    reliable = ((weight > 0) & (points.robust_weight > _MIN_ROBUST_WEIGHT)).sum(-1) >= 2
-    # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
-    w = torch.minimum(observed.weight, observed.weight[:, :, flip]) * (reliable & reliable[:, :, flip])
-    costs = []
-    for seen in (observed.x, observed.x[:, :, flip]):
-        r = (seen - u) / observed.noise[..., None]
-        costs.append(robust_cost(r.square().sum(-1), w).sum(-1))
+    Those that are not ``tried`` (view frame) have the costs 0 and 0.
+    """
+    joints, view, frame = observed.weight.shape[2], *tried.nonzero(as_tuple=True)
+    costs = observed.weight.new_zeros(2, *tried.shape)
+    if len(view):
+        at_once = max(1, _POINTS_AT_ONCE // joints)
+        parts = zip(view.split(at_once), frame.split(at_once), strict=True)
+        costs[:, view, frame] = torch.cat([_costs_of_some(observed, R, t, flip, *part) for part in parts], 1)
     return costs[0], costs[1]
+
+
+def _costs_of_some(
+    observed: Observations, R: Tensor, t: Tensor, flip: list[int], view: Tensor, frame: Tensor
+) -> Float[Tensor, "2 tried"]:
+    """Both costs of so many views, each in a frame, that the points without them can be found all at once."""
+    x, weight, noise = (of[frame] for of in observed.per_point())
+    others = weight.clone()
+    others[torch.arange(len(view)), :, view] = 0
+    if len(R) > _MAX_VIEWS_IN_ALL_GROUPS:  # one view among many hardly moves the median of all
+        frames, place = frame.unique(return_inverse=True)
+        start = vector_median_of_pairs(R, t, *observed.frames(frames).per_point()[:2])[place]
+        points = triangulate_from(start, R, t, x, others, noise, steps=5)
+    else:
+        points = triangulate_robust(R, t, x, others, noise, steps=5)
+    u = perspective(points.xyz @ R[view].mT + t[view, None])
+    reliable = ((others > 0) & (points.robust_weight > _MIN_ROBUST_WEIGHT)).sum(-1) >= 2
+    own, own_noise = observed.weight[view, frame], observed.noise[view, frame]
+    # Both costs are over the same joints, those that can be compared either way; otherwise missing ones would pay.
+    w = torch.minimum(own, own[:, flip]) * (reliable & reliable[:, flip])
+    costs = []
+    for seen in (observed.x[view, frame], observed.x[view, frame][:, flip]):
+        r = (seen - u) / own_noise[..., None]
+        costs.append(robust_cost(r.square().sum(-1), w).sum(-1))
+    return torch.stack(costs)

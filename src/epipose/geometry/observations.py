@@ -39,6 +39,10 @@ class Observations:
         """The observations of some frames."""
         return self._each(lambda field: field[:, index])
 
+    def to(self, dtype: torch.dtype) -> Observations:
+        """The observations in another precision."""
+        return self._each(lambda field: field.to(dtype))
+
     def views(self, index: list[int]) -> Observations:
         """The observations of some views."""
         return self._each(lambda field: field[index])
@@ -77,8 +81,10 @@ class Observations:
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
-def observe(poses: Poses2D, rig: Rig, min_conf: float = MIN_CONFIDENCE, person: int = 0) -> Observations:
-    """Turn one person's pixels into rays; person 0 is the subject.
+def observe(
+    poses: Poses2D, rig: Rig, min_conf: float = MIN_CONFIDENCE, person: int = 0, *, velocity: bool = True
+) -> Observations:
+    """Turn one person's pixels into rays, with their ``velocity`` where it is asked for; person 0 is the subject.
 
     Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing. A view
     that is late (``rig.lag``) is read between its frames.
@@ -92,7 +98,7 @@ def observe(poses: Poses2D, rig: Rig, min_conf: float = MIN_CONFIDENCE, person: 
     x = camera.to_normalized(xy)
     on_lens = (camera.from_normalized(x) - xy).norm(dim=-1) < 0.01
     x, weight = torch.where(on_lens[..., None], x, torch.zeros_like(x)), weight * on_lens
-    return Observations(x, weight, noise[..., None] * camera.expansion(x), _velocity(x, weight))
+    return Observations(x, weight, noise[..., None] * camera.expansion(x), _velocity(x, weight) if velocity else None)
 
 
 def same_rays(a: Rig, b: Rig) -> bool:

@@ -29,6 +29,14 @@ def reproject(
     return Reprojected(perspective(in_camera), in_camera[..., 2])
 
 
+def into_views(
+    R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], xyz: Float[Tensor, "*points 3"]
+) -> Float[Tensor, "view *points 3"]:
+    """World points in the axes of every camera: all of them by one matrix product."""
+    p = (R.flatten(0, 1) @ xyz.reshape(-1, 3).T).unflatten(0, (-1, 3)) + t[..., None]
+    return p.movedim(1, -1).unflatten(1, xyz.shape[:-1])
+
+
 def perspective(in_camera: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 2"]:
     """Points in a camera's frame divided by their depth (`MIN_DEPTH` at least)."""
     return in_camera[..., :2] / in_camera[..., 2:].clamp(min=MIN_DEPTH)

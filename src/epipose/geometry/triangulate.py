@@ -30,6 +30,7 @@ from epipose.geometry.point_solver import (
 )
 
 _MAX_VIEWS_IN_ALL_PAIRS = 7
+_MANY_VIEWS = 12  # whose votes are enough with two others each
 _MIN_VOTES = 3  # pairs of views that see a point, for their median to be a start
 
 
@@ -118,9 +119,9 @@ def vector_median_of_pairs(
     return found
 
 
-def _ring_steps(views: int) -> tuple[int, int]:
+def _ring_steps(views: int) -> tuple[int, ...]:
     """How far apart the views of a pair stand in a ring: about a quarter of it, where a baseline tells most."""
-    return views // 4, views // 4 + 1
+    return (views // 4,) if views >= _MANY_VIEWS else (views // 4, views // 4 + 1)
 
 
 def _median_of(pairs: Sequence[tuple[int, ...]], R: Tensor, t: Tensor, x: Tensor, weight: Tensor) -> Tensor:
@@ -138,7 +139,7 @@ def depth_in_views(
     R: Float[Tensor, "view 3 3"], t: Float[Tensor, "view 3"], xyz: Float[Tensor, "*points 3"]
 ) -> Float[Tensor, "*points view"]:
     """Depth of world points in every view; negative behind it."""
-    return (R[:, 2] @ xyz[..., None])[..., 0] + t[:, 2]
+    return xyz @ R[:, 2].T + t[:, 2]
 
 
 class Triangulated(NamedTuple):
@@ -252,6 +253,6 @@ def widest_parallax(
     side by side do.
     """
     ray = torch.nn.functional.normalize(center - xyz[..., None, :], dim=-1)
-    cosine = (ray @ ray.mT).abs().clamp(max=1)
-    both = inlier[..., :, None] & inlier[..., None, :]
-    return torch.where(both, cosine, torch.ones_like(cosine)).amin((-2, -1)).acos()
+    some = inlier.float().argmax(-1)[..., None, None].expand(*xyz.shape[:-1], 1, 3)
+    ray = torch.where(inlier[..., None], ray, ray.gather(-2, some))  # an outlier's ray widens nothing
+    return (ray @ ray.mT).abs().amin((-2, -1)).clamp(max=1).acos()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from epipose.inference.person_keypoints import person_of
 from epipose.inference.predict import predict_images
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_object
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
+from epipose.io.staged import staged
 from epipose.network.backends import PoseReader, load_reader
 from epipose.network.devices import device_named
 from epipose.network.pretrained import pretrained_model
@@ -41,7 +44,14 @@ def predict_views(
     ``out`` it writes ``out/VIEW/predictions.npz`` and ``.json``. ``changes`` are fields of ``options`` by name. Raises
     InputError for a folder without keypoints or intrinsics, and for options that give others.
     """
-    options, folder = with_changes(options, changes), Path(folder)
+    options = with_changes(options, changes)
+    with nullcontext() if out is None else folder_lock(out):
+        return _predict_views(Path(folder), model, out, options)
+
+
+def _predict_views(
+    folder: Path, model: AnyPath | None, out: AnyPath | None, options: PredictOptions
+) -> dict[str, Prediction]:
     if options.intrinsics is not None or options.detector != "auto":
         raise InputError(
             "A clip folder has keypoints and intrinsics of its own: leave out --intrinsics and --detector."
@@ -62,8 +72,10 @@ def predict_views(
     for row, view in enumerate(clip.names):
         poses = Poses3D(xyz[row][:, None], conf[row][:, None], trained.skeleton, "camera", trained.metric, times)
         predictions[view] = Prediction(poses, uv[row], names, made_with)
-        if out is not None:
-            predictions[view].save(Path(out) / view)
+    if out is not None:
+        with staged(out) as stage:
+            for view, prediction in predictions.items():
+                prediction.write_into(stage.within(view))
     return predictions
 
 

@@ -20,6 +20,7 @@ from epipose.inference.crop_readings import CropReadings
 from epipose.inference.followed_person import prominence
 from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.io.image_source import ImageSource
+from epipose.io.progress import progress
 from epipose.network.choices import CropKind
 from epipose.network.reading import OwnAnswer, PoseReading, cat_readings
 from epipose.skeleton import Skeleton
@@ -54,7 +55,7 @@ def main_person(
     frames: list[list[Detection]] = []
     sizes: list[tuple[int, int]] = []
     most = 1 if images.fps is None else _CANDIDATES
-    for image in images.read():
+    for image in progress(images.read(), total=images.total, desc="people in images", unit="frame"):
         if images.fps is None:
             detector.reset()
         frames.append(_candidates(detector(image), most))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from epipose.io.ranges import Count, OptionRecord
 from epipose.network.choices import Runtime
 
 
 @dataclass(frozen=True)
-class PredictOptions:
+class PredictOptions(OptionRecord):
     """Options of single-image prediction."""
 
     runtime: Runtime = "auto"
@@ -28,7 +29,7 @@ class PredictOptions:
     pretrained."""
     detector_option: tuple[str, ...] = ()
     """Option of the detector, KEY=VALUE, such as device=cuda or threads=4; may be repeated."""
-    batch_size: int | None = None
+    batch_size: Count | None = None
     """Images per batch; default: 8 on a CPU, 32 on a GPU."""
     device: str = "auto"
     """cpu, cuda, or auto."""

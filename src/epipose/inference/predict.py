@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Camera, stack_cameras
 from epipose.errors import NoPersonError
@@ -33,8 +32,10 @@ from epipose.inference.prediction import Prediction
 from epipose.inference.predictor import Predictor, load_predictor
 from epipose.io.files import AnyPath
 from epipose.io.image_source import ImageSource, image_source
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
 from epipose.io.read_ahead import read_ahead
+from epipose.io.staged import staged
 from epipose.network.backends import PoseReader
 from epipose.network.crops import crop_image
 from epipose.poses import Poses3D
@@ -57,16 +58,22 @@ def predict(
     predictions.json, overlay.jpg and, for a video, overlay.mp4. Raises InputError for what cannot be read and for
     intrinsics of another size, NoPersonError where nobody is found in any image.
     """
-    options, source = with_changes(options, changes), Path(source)
+    options = with_changes(options, changes)
+    with nullcontext() if out is None else folder_lock(out):
+        return _predict(Path(source), model, None if out is None else Path(out), options)
+
+
+def _predict(source: Path, model: AnyPath | None, out: Path | None, options: PredictOptions) -> Prediction:
     predictor, images = load_predictor(model, options), image_source(source)
     given = given_camera(options.intrinsics, source.stem)
-    with closing(KeptImages(images, Path(out))) if out is not None else nullcontext() as kept:
+    with nullcontext() if out is None else closing(KeptImages(images, out)) as kept:
         prediction, sizes = _predicted(predictor, source, images, given, options, kept)
         about = {**_made_with(model, options, predictor.boxes), **prediction.made_with}
         prediction = replace(prediction, made_with=about)
         if out is not None and kept is not None:
-            prediction.save(out)
-            draw(prediction, kept, sizes, images.fps, Path(out))
+            with staged(out, removes=("overlay.mp4",)) as stage:
+                prediction.write_into(stage)
+                draw(prediction, kept, sizes, images.fps, stage.folder)
     return prediction
 
 
@@ -86,8 +93,7 @@ def _predicted(
             trained, detector.skeleton, predictor.device, options.batch_size, options.flip_test
         )  # fmt: skip
     with closing(read_ahead(_keeping(images, given, kept))) as stream:
-        shown = tqdm(stream, total=images.total, desc="people in images", unit="frame", delay=2, disable=None)
-        once = replace(images, read=lambda: iter(shown))
+        once = replace(images, read=lambda: stream)
         found = main_person(once, detector, trained.skeleton, trained.margin, trained.crop, readings)
     person, count = found.person, len(found.person.box)
     if found.reading is None or not bool((person.box[:, 2] > 0).any()):

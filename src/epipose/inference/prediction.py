@@ -13,7 +13,9 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath, read_npz, write_json, write_npz
+from epipose.io.guard import reading, reads
 from epipose.io.records import checked
+from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
 from epipose.poses import Poses3D
 
@@ -59,6 +61,7 @@ class Prediction:
         }
 
     @staticmethod
+    @reads("predictions", "Make them again with: epipose predict")
     def load(folder: AnyPath) -> Prediction:
         """Read the ``predictions.npz`` that `save` wrote; DamagedFileError for missing keys or wrong shapes."""
         path = Path(folder) / _FILE
@@ -70,20 +73,20 @@ class Prediction:
                 f"{path}: expected one person, uv of shape {(*poses.conf[:, 0].shape, 2)} and a name for each image; got "
                 f"{poses.xyz.shape[1]} people, {tuple(uv.shape)} and {len(names)} names."
             )
-        try:
+        with reading(path, "predictions whose made_with is a JSON object of texts"):
             made_with = checked(json.loads(str(file["made_with"])), dict[str, str])
-        except Exception as error:  # json's, or what cattrs raises
-            raise DamagedFileError(
-                f"{path}: made_with must be a JSON object of texts, got '{str(file['made_with'])[:60]}'."
-            ) from error
         return Prediction(poses, uv, names, made_with)
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``predictions.npz`` (readable as Poses3D, plus ``uv`` and ``names``) and ``predictions.json``."""
-        folder = Path(folder)
+        """Write ``predictions.npz`` (readable as Poses3D, plus ``uv``, ``names``) and ``predictions.json``, as one set."""
+        with staged(folder) as stage:
+            self.write_into(stage)
+
+    def write_into(self, stage: Staged) -> None:
+        """Write what `save` writes into a set of files."""
         poses, joints = self.poses, self.poses.skeleton.joints
         about = {"names": np.array(self.names), "made_with": np.array(json.dumps(self.made_with))}
-        write_npz(folder / _FILE, **poses.arrays(), uv=self.uv.numpy(), **about)
+        write_npz(stage.path(_FILE), **poses.arrays(), uv=self.uv.numpy(), **about)
         frames = [
             {
                 "name": name,
@@ -100,4 +103,4 @@ class Prediction:
             "axes": "camera: x right, y down, z away from it; relative to the joint " + joints[poses.skeleton.root],
             "made_with": self.made_with,
         }
-        write_json(folder / "predictions.json", {**about, "frames": frames})
+        write_json(stage.path("predictions.json"), {**about, "frames": frames})

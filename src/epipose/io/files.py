@@ -1,8 +1,8 @@
 """Atomic writing of result files, and records by which a finished stage is not redone.
 
-Every file is written beside its final name and renamed when it is complete. Every verb leaves a record
-``<verb>.json`` beside its outputs: the options it ran with and a fingerprint of its inputs. A verb whose record
-still matches has nothing to do.
+Every file is written beside its final name and renamed when it is complete; several that belong together go into
+place as one set (see `epipose.io.staged`). Every verb leaves a record ``<verb>.json`` in the set of its outputs: the
+options it ran with and a fingerprint of its inputs. A verb whose record still matches has nothing to do.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,12 @@ from typing import Any
 import numpy as np
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.guard import reading
+from epipose.io.npz import npz_arrays, npz_headers
+from epipose.io.staged import settle, staged
+from epipose.io.temporary import remove, sync, temporary, tidy
 from epipose.io.version import installed_version
+from epipose.io.write_errors import writing_to
 
 AnyPath = str | os.PathLike[str]
 
@@ -32,39 +36,41 @@ def as_paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
 
 @contextmanager
 def replacing(path: AnyPath) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure."""
+    """Yield a temporary name beside ``path``; rename it to ``path`` on success, remove it on failure.
+
+    For several files that belong together see `epipose.io.staged`. Raises WriteError where the system refuses to write.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    part = temporary(path)
     try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        with writing_to(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            tidy(path.parent)
+            yield part
+            settle(path.parent)
+            sync(part)
+            part.replace(path)
+    except BaseException:
+        remove(part)
+        raise
 
 
 @contextmanager
 def replacing_folder(path: AnyPath, files: Collection[str]) -> Iterator[Path]:
-    """Yield an empty temporary folder beside ``path``; rename it to ``path`` on success, remove it on failure.
+    """Yield an empty temporary folder; its files come to the folder ``path`` together on success, else none does.
 
-    A folder that is there is replaced where it holds nothing but ``files``, which are what is about to be written;
-    InputError for one with anything else in it.
+    A folder that is there is taken where it holds nothing but ``files``, which are what is about to be written, and
+    those of them that are not written go; InputError for one with anything else in it.
     """
     path = Path(path)
+    settle(path)
     others = sorted(entry.name for entry in path.iterdir() if entry.name not in files) if path.is_dir() else []
+    others = [name for name in others if not name.startswith(".")]
     if others or path.is_file():
         got = f"holds {', '.join(others[:5])}" if others else "is a file"
         raise InputError(f"{path} {got}; expected no folder, or one with {', '.join(files)} alone. Name another one.")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        yield part
-        if path.is_dir():
-            shutil.rmtree(path)
-        part.rename(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with staged(path, removes=files) as stage:
+        yield stage.folder
 
 
 def write_json(path: AnyPath, content: Any) -> None:
@@ -76,15 +82,9 @@ def write_json(path: AnyPath, content: Any) -> None:
 
 def read_json(path: AnyPath) -> Any:
     """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
-    path = Path(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DamagedFileError(f"{path} is not valid JSON ({error}). Write it again or give another file.") from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error}). Give a file that can.") from error
+    settle(Path(path).parent)
+    with reading(path, "JSON", "Write it again or give another file."):
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
 
 
 def read_object(path: AnyPath) -> Mapping[str, Any]:
@@ -103,25 +103,35 @@ def write_npz(path: AnyPath, **arrays: Any) -> None:
         np.savez_compressed(part, **arrays)
 
 
-def read_npz(path: AnyPath, keys: Sequence[str], made_by: str) -> dict[str, np.ndarray]:
-    """Read an npz without pickles and check that it holds ``keys``; ``made_by`` says how to make the file.
+def write_tensors(path: AnyPath, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all."""
+    from safetensors.torch import save
 
-    Raises InputError for a missing file, DamagedFileError for one that cannot be read or lacks a key.
+    content = save(dict(tensors), None if metadata is None else dict(metadata))
+    with replacing(Path(path)) as part:
+        part.write_bytes(content)
+
+
+def read_npz(
+    path: AnyPath, keys: Sequence[str], made_by: str, *, optional: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
+    """Read ``keys`` of an npz, and those of ``optional`` that it holds; ``made_by`` says how to make the file.
+
+    Whatever else is in it is not read, and no array before its announced size was found possible (see `epipose.io.npz`).
+    Raises InputError for a missing file, DamagedFileError for one that cannot be read, lacks a key, or holds Python
+    objects.
     """
     path = Path(path)
+    settle(path.parent)
     if not path.exists():
         raise InputError(f"There is no file {path}. Make it with: {made_by}")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except Exception as error:  # numpy raises half a dozen unrelated types for a damaged archive
-        why = "it holds Python objects, which could run any code" if "pickle" in str(error) else error
-        raise DamagedFileError(f"{path} cannot be read as npz ({why}). Make it again with: {made_by}") from error
-    missing = [key for key in keys if key not in arrays]
-    if missing:
-        raise DamagedFileError(
-            f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}. Make it with: {made_by}"
-        )
+    with reading(path, "npz", f"Make it again with: {made_by}"):
+        arrays = npz_arrays(path, {*keys, *optional})
+        missing = [key for key in keys if key not in arrays]
+        if missing:
+            raise DamagedFileError(
+                f"{path} lacks {', '.join(missing)}; it holds {', '.join(npz_headers(path))}. Make it with: {made_by}"
+            )
     return arrays
 
 
@@ -144,6 +154,7 @@ def fingerprint(paths: Sequence[AnyPath]) -> str:
 
 def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outputs: Sequence[AnyPath]) -> bool:
     """Whether ``record`` says that these outputs were made from the same inputs with the same options."""
+    settle(Path(record).parent)
     if not Path(record).exists() or not all(Path(path).exists() for path in outputs):
         return False
     content = read_object(record)
@@ -151,9 +162,9 @@ def already_done(record: AnyPath, options: Mapping[str, Any], inputs: str, outpu
 
 
 def write_record(record: AnyPath, options: Mapping[str, Any], inputs: str, **more: Any) -> None:
-    """Write the record of a finished verb: call it last, when every output is in place.
+    """Write the record of a finished verb, into the set of its outputs or, where it is no set, after them.
 
-    Remove the old record before the first output is replaced, or a run that is cut off leaves a record of files that
-    are not there.
+    Outside of a set remove the old record before the first output is replaced, or a run that is cut off leaves a record
+    of files that are not there.
     """
     write_json(record, {"epipose": installed_version(), "options": dict(options), "inputs": inputs, **more})

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
 
-from epipose.errors import DamagedFileError, InputError
+from epipose.errors import InputError
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reading
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+LARGEST_SIDE = 100_000  # pixels: no image or camera is wider or higher
+_MOST_PIXELS = 200_000_000  # of an image: 600 MB as RGB
 
 
 def frame_files(folder: AnyPath) -> list[str]:
@@ -38,26 +45,33 @@ def holds_images(folder: AnyPath) -> bool:
 def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
     """Read one RGB image, turned upright as its EXIF asks; 16-bit gray is scaled to 8.
 
-    Raises InputError where there is no file, DamagedFileError where it is no image.
+    A damaged EXIF turns nothing. Raises InputError where there is no file and for an image of over 200 million pixels,
+    DamagedFileError where it is no image.
     """
+    from PIL import Image
+
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    with reading(path, f"an image ({', '.join(sorted(IMAGE_SUFFIXES))})"), Image.open(path) as image:
+        if image.width * image.height > _MOST_PIXELS:
+            raise InputError(
+                f"{path} has {image.width}x{image.height} pixels; at most {_MOST_PIXELS:,} are read. Scale it down."
+            )
+        image.load()
+        upright = _turned(image)
+        if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
+            gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
+            return np.repeat(gray[..., None], 3, axis=-1)
+        return np.asarray(upright.convert("RGB"))
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The image turned upright as its EXIF asks, or as it is where that cannot be read."""
+    from PIL import ImageOps
 
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
-                gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
-                return np.repeat(gray[..., None], 3, axis=-1)
-            return np.asarray(upright.convert("RGB"))
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path} is too large an image ({error}). Scale it down.") from error
-    except (UnidentifiedImageError, OSError) as error:
-        raise DamagedFileError(
-            f"{path} cannot be read as an image ({error}). Expected one of {', '.join(sorted(IMAGE_SUFFIXES))}."
-        ) from error
+        return ImageOps.exif_transpose(image)
+    except Exception:  # the pixels are whole; EXIF is a file of its own inside the file, and its parser raises anything
+        return image
 
 
 def write_image(path: AnyPath, image: UInt8[np.ndarray, "height width 3"]) -> None:

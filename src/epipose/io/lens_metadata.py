@@ -10,12 +10,16 @@ unknown (it makes the actual focal length in pixels longer). Hence every answer 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath
+from epipose.io.guard import reading
 from epipose.io.images import IMAGE_SUFFIXES, frame_files
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _FILM_DIAGONAL = math.hypot(36, 24)  # mm
 _QUICKTIME_FOCAL = (
@@ -58,14 +62,11 @@ def focal_from(path: AnyPath, width: int, height: int) -> FocalLength | None:
 def _of_image(path: Path, width: int, height: int) -> FocalLength | None:
     from PIL import Image
 
-    try:
-        with Image.open(path) as image:
-            exif = image.getexif().get_ifd(_EXIF)
-            size = image.size
-    except (OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read as an image ({error}). Copy it again.") from error
+    with reading(path, "an image"), Image.open(path) as image:
+        size = image.size
+        exif = _exif(image)
     lens, per_unit = _number(exif.get(_FOCAL)), _number(exif.get(_PLANE_X))
-    unit = _UNITS.get(exif.get(_PLANE_UNIT, 2))
+    unit = _UNITS.get(int(_number(exif.get(_PLANE_UNIT, 2))))
     if lens and per_unit and unit:
         taken = max(_number(exif.get(_EXIF_WIDTH)), _number(exif.get(_EXIF_HEIGHT))) or max(size)
         pixels = lens * per_unit / unit * max(width, height) / taken
@@ -78,15 +79,19 @@ def _of_image(path: Path, width: int, height: int) -> FocalLength | None:
     return FocalLength(pixels, 0.07, f"EXIF of {path.name}: {film:g} mm in terms of 35 mm film")
 
 
+def _exif(image: Image.Image) -> Mapping[int, Any]:
+    """The tags of the camera in an image's EXIF; none where it cannot be read, for the image may be whole."""
+    try:
+        return image.getexif().get_ifd(_EXIF)
+    except Exception:  # of the parser of a file inside the file
+        return {}
+
+
 def _of_video(path: Path, width: int, height: int) -> FocalLength | None:
     import av
-    import av.error
 
-    try:
-        with av.open(str(path)) as container:
-            tags = [container.metadata, *(stream.metadata for stream in container.streams.video)]
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read as a video ({error}). Copy or re-encode it.") from error
+    with reading(path, "a video", "Copy or re-encode it."), av.open(str(path)) as container:
+        tags = [container.metadata, *(stream.metadata for stream in container.streams.video)]
     stated = [value for tag in tags for key, value in tag.items() if key.lower().endswith(_QUICKTIME_FOCAL)]
     film = _number(stated[0]) if stated else 0.0
     if not _plausible(film):
@@ -100,7 +105,7 @@ def _number(value: object) -> float:
     """A number out of EXIF or text; 0 for what is none."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except Exception:  # EXIF may hold anything, such as a fraction over 0
         return 0.0
     return number if math.isfinite(number) else 0.0
 

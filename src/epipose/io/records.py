@@ -8,6 +8,7 @@ classmethod ``_from_json(cls, content)`` makes the record again, which may raise
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -70,7 +71,7 @@ def read_dataclass(cls: type[T], path: AnyPath) -> T:
 
 @cache
 def _converter() -> Any:
-    """The converter with strict numbers and texts: "3" is no number and 3 is no text."""
+    """The converter with strict numbers and texts: "3" and NaN are no numbers, and 3 is no text."""
     from cattrs import Converter
     from cattrs.strategies import configure_union_passthrough, use_class_methods
 
@@ -90,6 +91,11 @@ def _strict(kind: type, accepted: Any) -> Callable[[Any, Any], Any]:
     def structured(content: Any, _: Any) -> Any:
         if not isinstance(content, accepted) or (isinstance(content, bool) and kind is not bool):
             raise ValueError(f"expected {kind.__name__}, got {content!r}")
-        return cast(Any, kind)(content)
+        number = cast(Any, kind)(content)
+        if kind is float and not math.isfinite(number):
+            raise ValueError(f"expected a finite number, got {content!r}")
+        if kind is int and not -(2**63) <= number < 2**63:
+            raise ValueError(f"expected a whole number of 64 bits, got {str(content)[:30]}")
+        return number
 
     return structured

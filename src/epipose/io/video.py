@@ -9,31 +9,24 @@ in which that is longer, as players show them: a person must not be squeezed for
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.decoding import DecodedFrame, decoded_frames, video_index
 from epipose.io.files import AnyPath, replacing
 from epipose.io.images import frame_files, holds_images, read_image
-
-if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
-    import av
-    import av.container
-    import av.video.stream
+from epipose.io.yuv_image import YuvImage, yuv_image
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
 MAX_JITTER_FRAMES = 0.25  # by which a frame may come early or late in a video of constant rate
-_MAX_ASPECT = 4.0  # anamorphic lenses squeeze by up to 2
-_SQUARE = 0.005  # relative difference of a pixel's sides up to which it counts as square
 
 
 @dataclass(frozen=True)
@@ -53,22 +46,44 @@ class VideoInfo:
     sample_aspect_ratio: float = 1.0
 
 
-class _Frame(NamedTuple):
-    """A decoded frame as it is stored, and width over height of its pixels."""
+class VideoImage(NamedTuple):
+    """An image of a video before it is converted, upright and in square pixels once it is.
 
-    image: av.VideoFrame
-    aspect: float
+    ``lost``: this frame cannot be decoded, and another one, as near as there is, stands in its place.
+    """
+
+    frame: DecodedFrame
+    lost: bool = False
 
     @property
     def turns(self) -> int:
         """Quarters, counter-clockwise, by which the frame is turned upright (the display matrix, in degrees)."""
-        return round(self.image.rotation / 90) % 4
+        return round(self.frame.image.rotation / 90) % 4
 
-    def upright(self) -> UInt8[np.ndarray, "height width 3"]:
+    def rgb(self) -> UInt8[np.ndarray, "height width 3"]:
         """The image in square pixels, turned as the container asks."""
-        width, height = square_size(self.image.width, self.image.height, self.aspect)
-        pixels = self.image.to_ndarray(format="rgb24", width=width, height=height)
+        image = self.frame.image
+        width, height = square_size(image.width, image.height, self.frame.aspect)
+        pixels = image.to_ndarray(format="rgb24", width=width, height=height)
         return np.ascontiguousarray(np.rot90(pixels, self.turns))
+
+    def planes(self) -> YuvImage | UInt8[np.ndarray, "height width 3"]:
+        """The same without conversion where the format allows it, for detectors that look at parts."""
+        planar = yuv_image(self.frame.image, self.turns) if self.frame.aspect == 1 else None
+        return self.rgb() if planar is None else planar
+
+
+class Photo(NamedTuple):
+    """An image of a folder of images; ``lost``: see `VideoImage`."""
+
+    image: UInt8[np.ndarray, "height width 3"]
+    lost: bool = False
+
+    def rgb(self) -> UInt8[np.ndarray, "height width 3"]:
+        """The image."""
+        return self.image
+
+    planes = rgb
 
 
 def square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
@@ -79,20 +94,6 @@ def square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
 def stored_size(width: int, height: int, aspect: float) -> tuple[int, int]:
     """The size in stored pixels of an image with square ones: the inverse of `square_size`."""
     return (round(width / aspect), height) if aspect >= 1 else (width, round(height * aspect))
-
-
-def pixel_aspect(stream: av.video.stream.VideoStream) -> float:
-    """Width over height of a stream's pixels as they are stored; 1 where unknown or within half a percent of it.
-
-    Raises DamagedFileError for a ratio that no camera has.
-    """
-    aspect = float(stream.sample_aspect_ratio or 1)
-    if aspect > _MAX_ASPECT or 0 < aspect < 1 / _MAX_ASPECT:
-        raise DamagedFileError(
-            f"{stream.container.name} states pixels {aspect:.3g} times as wide as high, which no camera has. Write it "
-            "anew with its true sample aspect ratio."
-        )
-    return 1.0 if aspect <= 0 or abs(aspect - 1) <= _SQUARE else aspect
 
 
 def videos_in(folder: Path) -> list[Path]:
@@ -133,24 +134,25 @@ def probe(path: AnyPath) -> VideoInfo:
         names = frame_files(path)
         height, width = read_image(path / names[0]).shape[:2]
         return VideoInfo(width, height, len(names), FOLDER_FPS)
-    first = next(_decoded(path), None)
-    if first is None:
-        raise DamagedFileError(f"{path} holds no image that can be decoded. Re-encode it, for example to H.264 in mp4.")
-    width, height = square_size(first.image.width, first.image.height, first.aspect)
-    aspect = first.aspect
+    index = video_index(path)
+    first = VideoImage(_first_frame(path))
+    aspect, image = first.frame.aspect, first.frame.image
+    width, height = square_size(image.width, image.height, aspect)
     if first.turns % 2:
         width, height, aspect = height, width, 1 / aspect
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        rate = float(stream.average_rate or stream.guessed_rate or Fraction(30))
-        scale = float(stream.time_base or 0)
-        stamps = [packet.pts for packet in container.demux(stream) if packet.size and not packet.is_discard]
-    known = [stamp * scale for stamp in stamps if stamp is not None]
-    if len(known) < len(stamps) or len(set(known)) < len(known):  # a raw stream, or one without real times
-        return VideoInfo(width, height, len(stamps), rate, None, aspect)
-    times = np.sort(np.array(known)) - min(known)
-    fps, even = _rate(times, rate)
+    if index.stamps is None:
+        return VideoInfo(width, height, index.frames, index.rate, None, aspect)
+    times = np.sort(index.stamps - index.stamps.min()) * index.tick
+    fps, even = _rate(times, index.rate)
     return VideoInfo(width, height, len(times), fps, None if even else tuple(times.tolist()), aspect)
+
+
+def _first_frame(path: Path) -> DecodedFrame:
+    """The first frame that can be decoded; DamagedFileError where there is none."""
+    first = next(decoded_frames(path), None)
+    if first is None:
+        raise DamagedFileError(f"{path} holds no image that can be decoded. Re-encode it, for example to H.264 in mp4.")
+    return first
 
 
 def _rate(times: Float[np.ndarray, " frame"], stated: float) -> tuple[float, bool]:
@@ -166,59 +168,59 @@ def _rate(times: Float[np.ndarray, " frame"], stated: float) -> tuple[float, boo
 def read_frames(path: AnyPath, numbers: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """Decode RGB frames in order of display, in square pixels, turned upright as the container asks.
 
-    ``numbers`` (ascending, repeats allowed) are the frames wanted, default all; decoding stops after the last.
-    Raises InputError for what is no video, DamagedFileError where decoding breaks off.
+    ``numbers`` (ascending, repeats allowed) are the frames wanted, default all; decoding stops after the last. In place
+    of a frame that cannot be decoded comes the one before it, so that no other is shifted. Raises InputError for what is
+    no video, DamagedFileError where nothing can be decoded.
+    """
+    shown, pixels = None, None
+    for image in read_images(path, numbers):
+        if pixels is None or image[0] is not shown:
+            shown, pixels = image[0], image.rgb()
+        yield pixels
+
+
+def read_images(
+    path: AnyPath, numbers: Sequence[int] | None = None, threads: int = 0
+) -> Iterator[VideoImage] | Iterator[Photo]:
+    """`read_frames` before conversion to RGB, which says of each image whether it was lost.
+
+    ``threads``: of the decoder; 0 for its own choice.
     """
     path = Path(path)
-    if path.is_dir():
-        names = frame_files(path)
-        for number in range(len(names)) if numbers is None else numbers:
-            if number >= len(names):
-                return
-            yield read_image(path / names[number])
-        return
-    wanted = Counter(numbers)
-    last = None if numbers is None else max(wanted, default=-1)
-    for number, frame in enumerate(_decoded(path)):
-        if last is not None and number > last:
+    return _photos(path, numbers) if path.is_dir() else _images(path, numbers, threads)
+
+
+def _photos(folder: Path, numbers: Sequence[int] | None) -> Iterator[Photo]:
+    names = frame_files(folder)
+    before: Photo | None = None
+    for number in range(len(names)) if numbers is None else numbers:
+        if number >= len(names):
             return
-        if numbers is None:
-            yield frame.upright()
-        elif wanted[number]:
-            yield from itertools.repeat(frame.upright(), wanted[number])
-
-
-def _decoded(path: Path) -> Iterator[_Frame]:
-    """The frames of a video file as they are stored, in order of display."""
-    import av.error
-
-    with _opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        aspect = pixel_aspect(stream)
         try:
-            for image in container.decode(stream):
-                yield _Frame(image, aspect)
-        except av.error.FFmpegError as error:
-            raise DamagedFileError(
-                f"{path} breaks off while decoding ({error}). Copy or re-encode the file."
-            ) from error
+            before = Photo(read_image(folder / names[number]))
+        except DamagedFileError:
+            if before is None:
+                raise
+            before = Photo(before.image, lost=True)
+        yield before
 
 
-def _opened(path: Path) -> av.container.InputContainer:
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    import av
-    import av.error
-
-    try:
-        container = av.open(str(path))
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read as a video ({error}). Copy or re-encode the file.") from error
-    if not container.streams.video:
-        container.close()
-        raise DamagedFileError(f"{path} has no video stream. Give a video file.")
-    return container
+def _images(path: Path, numbers: Sequence[int] | None, threads: int) -> Iterator[VideoImage]:
+    """A `VideoImage` for each wanted frame that the file has packets of."""
+    frames = video_index(path).frames
+    wanted = [number for number in (range(frames) if numbers is None else numbers) if number < frames]
+    place, before = 0, None
+    for frame in decoded_frames(path, None if numbers is None else sorted(set(wanted)), threads):
+        while place < len(wanted) and wanted[place] <= frame.number:
+            lost = wanted[place] < frame.number
+            yield VideoImage(before if lost and before is not None else frame, lost)
+            place += 1
+        if place == len(wanted):
+            return
+        before = frame
+    if place < len(wanted):  # the end cannot be decoded
+        before = before or _first_frame(path)
+        yield from (VideoImage(before, lost=True) for _ in wanted[place:])
 
 
 def write_video(

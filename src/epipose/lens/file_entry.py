@@ -55,8 +55,8 @@ def numbers(where: str, given: object, shape: tuple[int, ...]) -> Float[Tensor, 
     """Numbers of a file as a tensor of this shape; raises DamagedFileError for what is none, or not finite."""
     try:
         value = torch.tensor(given, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DamagedFileError(f"{where}: {error}.") from error
+    except Exception as error:  # torch raises half a dozen types, by what it is given
+        raise DamagedFileError(f"{where} must be numbers of shape {shape}: {error}.") from error
     if value.shape != shape or not bool(value.isfinite().all()):
         raise DamagedFileError(f"{where} must be finite of shape {shape}, got {value.tolist()}.")
     return value

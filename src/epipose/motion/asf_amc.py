@@ -14,7 +14,8 @@ from jaxtyping import Float64
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath
-from epipose.motion.motion import Motion, stack_joints, z_up
+from epipose.io.guard import reads
+from epipose.motion.motion import Motion, sound, stack_joints, z_up
 from epipose.motion.rotations import from_euler
 
 _METRES_PER_UNIT = 2.54 / 100 / 0.45  # the unit of length is an inch divided by 0.45 (mocap.cs.cmu.edu, FAQ)
@@ -49,6 +50,7 @@ class _Bone(NamedTuple):
     dof: str
 
 
+@reads("a motion (AMC) with its skeleton (ASF)", "Download both again.")
 def read_amc(path: AnyPath) -> Motion:
     """One motion; its skeleton is the only ASF file beside it. Raises InputError when there is another number."""
     path = Path(path)
@@ -72,7 +74,7 @@ def read_amc(path: AnyPath) -> Motion:
         [position[f"{side}tibia"] + rotation[f"{side}foot"] @ _level_foot(bones[f"{side}foot"]) for side in "lr"], 1
     )
     face = np.einsum("fij,kj->fki", rotation["head"], _FACE_AXES)
-    return Motion(path.stem, z_up(xyz), _FPS, z_up(toes), z_up(face))
+    return sound(Motion(path.stem, z_up(xyz), _FPS, z_up(toes), z_up(face)), path)
 
 
 def _level_foot(foot: _Bone) -> Float64[np.ndarray, "3"]:
@@ -80,6 +82,7 @@ def _level_foot(foot: _Bone) -> Float64[np.ndarray, "3"]:
     return foot.offset * [1, 0, 1]
 
 
+@reads("a skeleton (ASF)", "Download it again.")
 def _read_asf(path: Path) -> dict[str, _Bone]:
     """The bones in hierarchical order."""
     fields: dict[str, dict[str, list[str]]] = {}

@@ -18,7 +18,8 @@ from jaxtyping import Float64
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath
-from epipose.motion.motion import Motion, stack_joints
+from epipose.io.guard import reads
+from epipose.motion.motion import Motion, sound, stack_joints
 from epipose.motion.rotations import from_euler, unit
 
 # Where a joint is the beginning of a bone with one of these names (lower case, without prefix, spaces, dots, dashes).
@@ -45,6 +46,7 @@ class _Joint:
     channels: list[str] = field(default_factory=list)
 
 
+@reads("a motion (BVH: HIERARCHY and MOTION as Biovision defined)")
 def read_bvh(path: AnyPath) -> Motion:
     """One motion; raises DamagedFileError for a broken file, InputError for one whose joints have unknown names."""
     path = Path(path)
@@ -67,7 +69,8 @@ def read_bvh(path: AnyPath) -> Motion:
     toes = _toes(at, rotation, index)
     floor = np.percentile(np.minimum(at["left_ankle"][:, 2], at["right_ankle"][:, 2]), 5) - _ANKLE_HEIGHT
     lowered = np.array([0, 0, floor])
-    return Motion(path.stem, stack_joints(at) - lowered, 1 / frame_time, None if toes is None else toes - lowered, face)
+    toes = None if toes is None else toes - lowered
+    return sound(Motion(path.stem, stack_joints(at) - lowered, 1 / frame_time, toes, face), path)
 
 
 def _parsed(path: Path) -> tuple[list[_Joint], Float64[np.ndarray, "frame channel"], float]:
@@ -75,25 +78,20 @@ def _parsed(path: Path) -> tuple[list[_Joint], Float64[np.ndarray, "frame channe
     head, _, tail = path.read_text(encoding="utf-8", errors="replace").partition("MOTION")
     joints, stack = [], []
     words = iter(head.split())
-    try:
-        for word in words:
-            if word in ("ROOT", "JOINT", "End"):
-                joints.append(_Joint(next(words), stack[-1] if stack else -1))
-            elif word == "{":
-                stack.append(len(joints) - 1)
-            elif word == "}":
-                stack.pop()
-            elif word == "OFFSET":
-                joints[-1].offset = [float(next(words)) for _ in range(3)]
-            elif word == "CHANNELS":
-                joints[-1].channels = [next(words) for _ in range(int(next(words)))]
-        frame_time = float(re.findall(r"Frame Time:\s*(\S+)", tail)[0])
-        numbers = np.array(tail.split("Frame Time:")[1].split()[1:], float)
-        values = numbers.reshape(-1, sum(len(joint.channels) for joint in joints))
-    except (ValueError, IndexError, StopIteration, RuntimeError) as error:
-        raise DamagedFileError(
-            f"{path} is no whole BVH file ({error!r}): expected HIERARCHY and MOTION as Biovision defined."
-        ) from error
+    for word in words:
+        if word in ("ROOT", "JOINT", "End"):
+            joints.append(_Joint(next(words), stack[-1] if stack else -1))
+        elif word == "{":
+            stack.append(len(joints) - 1)
+        elif word == "}":
+            stack.pop()
+        elif word == "OFFSET":
+            joints[-1].offset = [float(next(words)) for _ in range(3)]
+        elif word == "CHANNELS":
+            joints[-1].channels = [next(words) for _ in range(int(next(words)))]
+    frame_time = float(re.findall(r"Frame Time:\s*(\S+)", tail)[0])
+    numbers = np.array(tail.split("Frame Time:")[1].split()[1:], float)
+    values = numbers.reshape(-1, sum(len(joint.channels) for joint in joints))
     if not len(values) or frame_time <= 0 or not np.isfinite(values).all():
         raise DamagedFileError(f"{path} has {len(values)} frames of {frame_time} s; expected at least one, all finite.")
     return joints, values, frame_time

@@ -14,7 +14,8 @@ from jaxtyping import Float64
 
 from epipose.errors import DamagedFileError
 from epipose.io.files import AnyPath
-from epipose.motion.motion import Motion, stack_joints, z_up
+from epipose.io.guard import reads
+from epipose.motion.motion import Motion, sound, stack_joints, z_up
 from epipose.motion.rotations import from_euler, from_quaternion
 
 # Joints of the character: parent, number of values, position in the parent's frame (metres). Numbers:
@@ -43,15 +44,11 @@ _TOES_FROM_ANKLE = np.array([0.14, 0.0, 0.0])  # in the frame of the ankle: ahea
 _FACE_AXES = np.eye(3)[:2]  # forward and up of the body part that the head belongs to
 
 
+@reads("a DeepMimic motion (JSON with equally long Frames)")
 def read_deepmimic(path: AnyPath) -> Motion:
     """One motion; raises DamagedFileError when the file is no motion of the humanoid."""
     path = Path(path)
-    try:
-        frames = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], float)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(
-            f"{path} is no DeepMimic motion ({error!r}); expected JSON with equally long Frames."
-        ) from error
+    frames = np.array(json.loads(path.read_text(encoding="utf-8"))["Frames"], float)
     columns = 4 + sum(count for _, count, _ in _HUMANOID.values())
     if frames.ndim != 2 or frames.shape[1] != columns:
         raise DamagedFileError(
@@ -63,7 +60,7 @@ def read_deepmimic(path: AnyPath) -> Motion:
         [position[f"{side}_ankle"] + rotation[f"{side}_ankle"] @ _TOES_FROM_ANKLE for side in ("left", "right")], 1
     )
     face = np.einsum("fij,kj->fki", rotation["thorax"], _FACE_AXES)
-    return Motion(path.stem, z_up(stack_joints(position)), 1 / duration, z_up(toes), z_up(face))
+    return sound(Motion(path.stem, z_up(stack_joints(position)), 1 / duration, z_up(toes), z_up(face)), path)
 
 
 def _posed(

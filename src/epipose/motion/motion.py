@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float64
 
+from epipose.errors import DamagedFileError
+from epipose.io.guard import AGAIN
 from epipose.skeletons import H36M17
 
 
@@ -25,6 +28,17 @@ class Motion(NamedTuple):
     toes: Float64[np.ndarray, "frame 2 3"] | None = None
     face: Float64[np.ndarray, "frame 2 3"] | None = None
     seat: float | None = None
+
+
+def sound(motion: Motion, path: Path) -> Motion:
+    """A motion as read from a file; DamagedFileError where it has no frame, or numbers that are none, or no frame rate."""
+    parts = [part for part in (motion.xyz, motion.toes, motion.face) if part is not None]
+    numbers = [motion.fps, *(() if motion.seat is None else (motion.seat,))]
+    if not len(motion.xyz) or not all(np.isfinite(part).all() for part in (*parts, numbers)) or motion.fps <= 0:
+        raise DamagedFileError(
+            f"{path} has {len(motion.xyz)} frames at {motion.fps:g} fps; expected at least one, all numbers finite. {AGAIN}"
+        )
+    return motion
 
 
 def at_frames(motion: Motion, moment: Float[np.ndarray, " moment"]) -> Motion:

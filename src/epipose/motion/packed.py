@@ -17,7 +17,8 @@ from jaxtyping import Float64, Int16, Int32
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_npz, replacing
-from epipose.motion.motion import Motion, at_frames
+from epipose.io.guard import reads
+from epipose.motion.motion import Motion, at_frames, sound
 from epipose.motion.rotations import unit
 from epipose.skeletons import H36M17
 
@@ -55,10 +56,11 @@ def write_packed(motion: Motion, path: AnyPath, fps: float | None = None) -> Non
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue(), zipfile.ZIP_LZMA)
 
 
+@reads("a packed motion (npz)", f"Make it with {_MADE_BY}.")
 def read_packed(path: AnyPath) -> Motion:
     """One motion; raises DamagedFileError for a file that is broken or is another npz."""
     path = Path(path)
-    arrays = read_npz(path, ("fps", "root", "joints"), _MADE_BY)
+    arrays = read_npz(path, ("fps", "root", "joints"), _MADE_BY, optional=("toes", "face", "seat"))
     frames, joints = len(arrays["root"]), len(H36M17.joints)
     expected = {"root": (frames, 3), "joints": (frames, joints - 1, 3), "toes": (frames, 2, 3), "face": (frames, 2, 3)}
     wrong = [name for name, shape in expected.items() if name in arrays and arrays[name].shape != shape]
@@ -71,7 +73,7 @@ def read_packed(path: AnyPath) -> Motion:
     face = unit(_decoded(arrays["face"]) * _FACE_UNIT) if "face" in arrays else None
     xyz = np.insert(others, H36M17.root, root, axis=1)
     seat = float(arrays["seat"]) if "seat" in arrays else None
-    return Motion(path.name.removesuffix(SUFFIX), xyz, float(arrays["fps"]), toes, face, seat)
+    return sound(Motion(path.name.removesuffix(SUFFIX), xyz, float(arrays["fps"]), toes, face, seat), path)
 
 
 def _coded(

@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from epipose.errors import DamagedFileError, InputError, optional
+from epipose.errors import InputError, optional
 from epipose.io.files import AnyPath
+from epipose.io.guard import reading
 from epipose.network.choices import CropKind, Runtime, crop_kind
 from epipose.network.config import PoseNetConfig
 from epipose.network.landmark_reader import on_onnx_runtime
@@ -105,13 +106,9 @@ class OnnxPoseNet:
         if not path.exists():
             raise InputError(f"There is no file {path}. Make it: epipose export {path.parent} --out {path}")
         runtime = optional("onnxruntime", "onnx")
-        try:
+        with reading(path, "a network that epipose exported", "Write it again: epipose export"):
             session = runtime.InferenceSession(str(path), providers=runtime.get_available_providers())
             config = PoseNetConfig.from_json(json.loads(session.get_modelmeta().custom_metadata_map["epipose"]))
-        except Exception as error:  # onnxruntime raises a dozen types of its own for a damaged file
-            raise DamagedFileError(
-                f"{path} is no network that epipose exported ({str(error)[:200]}). Write it again: epipose export"
-            ) from error
         size = config.sizes.input_size
         crop = crop_kind(config.sizes.backbone)
         return OnnxPoseNet(session, size, config.skeleton, config.bone_lengths, config.metric, config.margin, crop)

@@ -11,11 +11,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.io.files import AnyPath, read_json, write_json
+from epipose.io.guard import reads
 from epipose.network.choices import on_landmarks
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 
 _FORMAT = "epipose-posenet-1"
+_LARGEST = {  # sizes of a network in a file, so that one that is damaged asks for no more memory than there is
+    "joints": 256, "input_size": 2048, "depth_bins": 256, "channels": 1024, "deconvs": 8, "width": 2048, "layers": 32,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,11 @@ class PoseNetConfig:
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> PoseNetConfig:
-        """Read what `to_json` gave; KeyError, TypeError or ValueError for what is missing or of another type."""
+        """Read what `to_json` gave; raises whatever Python does for what is no such thing: call it under `reading`."""
         kind = HeadSizes if on_landmarks(str(content["backbone"])) else PoseNetSizes
         numbers = {field.name: int(content[field.name]) for field in fields(kind) if field.name != "backbone"}
+        if not all(0 < number <= _LARGEST[name] for name, number in numbers.items()):
+            raise ValueError(f"sizes of a network from 1 to {_LARGEST} were expected, got {numbers}")
         sizes = kind(str(content["backbone"]), **numbers)
         skeleton = skeleton_named(content["skeleton"])
         lengths = torch.tensor([content["bone_lengths"][skeleton.joints[child]] for _, child in skeleton.bones])
@@ -75,6 +81,7 @@ class PoseNetConfig:
         write_json(path, self.to_json())
 
     @staticmethod
+    @reads("the configuration of a network", "Train it again, or get its folder again.")
     def load(path: AnyPath) -> PoseNetConfig:
-        """Read what `save` wrote; errors as those of `from_json`, InputError where there is no such file."""
+        """Read what `save` wrote; InputError where there is no such file, DamagedFileError for a damaged one."""
         return PoseNetConfig.from_json(read_json(path))

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from epipose.io.quiet import onnx_runtime
 from epipose.network.devices import device_named
 from epipose.network.graph_net import GraphNet
 from epipose.network.graph_onnx import INPUT, onnx_model
@@ -55,8 +56,7 @@ class OnnxCrops:
 
 def onnx_session(model: bytes, threads: int) -> Any:
     """ONNX Runtime's session of a model on the processor; ImportError where that is not installed."""
-    import onnxruntime as runtime
-
+    runtime = onnx_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -17,8 +17,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, replacing
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, write_tensors
+from epipose.io.guard import reading
 from epipose.network.graph_ops import Conv, Op, Pad, Resize, op_as_json, op_from_json
 
 METADATA, DIGEST = "graph", "sha256"  # of the safetensors file
@@ -112,16 +113,13 @@ class GraphNet(nn.Module):
 
         ``dtype`` float16 halves the file; nothing is lost where the tensors were read from such numbers.
         """
-        from safetensors.torch import save_file
-
         graph = {
             "input": self.graph.input,
             "outputs": self.graph.outputs,
             "ops": [op_as_json(op) for op in self.graph.ops],
         }
         tensors = {name: tensor.detach().cpu().to(dtype).contiguous() for name, tensor in self.tensors.items()}
-        with replacing(Path(path)) as part:
-            save_file(tensors, part, {METADATA: json.dumps(graph), DIGEST: _digest(tensors)})
+        write_tensors(path, tensors, {METADATA: json.dumps(graph), DIGEST: _digest(tensors)})
 
     @classmethod
     def load(cls, path: AnyPath) -> GraphNet:
@@ -132,9 +130,7 @@ class GraphNet(nn.Module):
         from safetensors import safe_open
 
         path = Path(path)
-        if not path.exists():
-            raise InputError(f"There is no file {path}.")
-        try:
+        with reading(path, "a network with its graph", "Make it again or remove it."):
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 # copies: tensors that stay mapped to the file change, or crash, with it
@@ -144,10 +140,6 @@ class GraphNet(nn.Module):
                 raise ValueError("the tensors are not those that were written")
             ops = tuple(op_from_json(op) for op in content["ops"])
             return cls(Graph(ops, content["input"], tuple(content["outputs"])), tensors)
-        except Exception as error:  # safetensors has its own, and JSON may hold anything
-            raise DamagedFileError(
-                f"{path} holds no network with its graph ({type(error).__name__}: {error}). Make it again or remove it."
-            ) from error
 
 
 def _digest(tensors: Mapping[str, Tensor]) -> str:

@@ -17,6 +17,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError, optional
+from epipose.io.guard import check_size, reading
 
 
 class Normalisation(NamedTuple):
@@ -97,12 +98,8 @@ def _session(path: Path, device: str, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    try:
+    with reading(path, "a network by ONNX Runtime", "Get the file again."):
         return runtime.InferenceSession(_content(path), options, providers=_providers(runtime, device))
-    except InputError:
-        raise
-    except Exception as error:  # onnxruntime raises a dozen types of its own for a damaged file
-        raise DamagedFileError(f"{path} is no network that ONNX Runtime can read ({str(error)[:200]}).") from error
 
 
 def _content(path: Path) -> str | bytes:
@@ -113,6 +110,7 @@ def _content(path: Path) -> str | bytes:
         names = [name for name in archive.namelist() if name.endswith(".onnx")]
         if len(names) != 1:
             raise InputError(f"{path} holds {len(names)} .onnx files; expected one. Unpack it, and give one of them.")
+        check_size(path, names[0], archive.getinfo(names[0]).file_size)
         return archive.read(names[0])
 
 

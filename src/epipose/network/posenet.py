@@ -17,8 +17,10 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from epipose.errors import DamagedFileError, InputError
-from epipose.io.files import AnyPath, read_json, replacing
+from epipose.errors import InputError
+from epipose.io.files import AnyPath, write_tensors
+from epipose.io.guard import reading
+from epipose.io.staged import Staged, settle, staged
 from epipose.io.summary import html_table, one_line
 from epipose.network.blazepose import load_landmarks
 from epipose.network.choices import CropKind, crop_kind
@@ -27,7 +29,7 @@ from epipose.network.efficientnet import EfficientNetLite0
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
 from epipose.network.pretrained import model_file
 from epipose.network.reading import PoseReading, scale_of
-from epipose.network.refiner import WEIGHTS, Refiner, load_refiner
+from epipose.network.refiner import REFINED, WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
 from epipose.skeleton import Skeleton
 
@@ -195,36 +197,36 @@ class TrainedPoseNet:
         }
 
     def save(self, folder: AnyPath) -> None:
-        """Write ``model.safetensors``, ``config.json`` and, where there is a refiner, its weights to the folder."""
-        from safetensors.torch import save_file
+        """Write ``model.safetensors``, ``config.json`` and, where there is a refiner, its weights, as one set.
 
-        folder = Path(folder)
+        Where there is none, the files of another network's refiner are removed.
+        """
+        with staged(folder, removes=REFINED if self.refiner is None else ()) as stage:
+            self.write_into(stage)
+
+    def write_into(self, stage: Staged) -> None:
+        """Write what `save` writes into a set of files."""
         state = {key: value.detach().cpu().contiguous() for key, value in self.net.own_state().items()}
         if isinstance(self.net, LandmarkPoseNet):
             state = {key: value.half() for key, value in state.items()}
-        with replacing(folder / "model.safetensors") as part:
-            save_file(state, part)
-        if self.refiner is None:
-            (folder / WEIGHTS).unlink(missing_ok=True)  # of another network
-        else:
-            self.refiner.save(folder / WEIGHTS)
-        self.config().save(folder / "config.json")
+        write_tensors(stage.path("model.safetensors"), state)
+        if self.refiner is not None:
+            self.refiner.save(stage.path(WEIGHTS))
+        self.config().save(stage.path("config.json"))
 
     @staticmethod
     def load(folder: AnyPath) -> TrainedPoseNet:
         """Read what `save` wrote, ready to predict on the CPU; InputError when the folder holds no such model."""
-        folder = Path(folder)
+        settle(folder := Path(folder))
         path = folder / "config.json"
         if not path.exists():
             raise InputError(
                 f"{folder} is no trained model (it has no config.json). Make one: epipose train CLIP --out {folder}"
             )
-        content = read_json(path)
-        try:
-            config = PoseNetConfig.from_json(content)
+        with reading(folder, "a trained model", "Train it again."):
+            config = PoseNetConfig.load(path)
+            state = read_state(folder / "model.safetensors")
             net = build_posenet(config.sizes)
-            net.load_own_state(read_state(folder / "model.safetensors"))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise DamagedFileError(f"{folder} holds a damaged model ({str(error)[:300]}). Train it again.") from error
+            net.load_own_state(state)
         refiner = load_refiner(model_file(folder, WEIGHTS), config.skeleton)
         return TrainedPoseNet(net.eval(), config.skeleton, config.bone_lengths, config.metric, config.margin, refiner)

@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from epipose.errors import DamagedFileError
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, write_tensors
+from epipose.io.guard import reading
 from epipose.network.reading import PoseReading
 from epipose.network.resnet import read_state
 from epipose.network.token_head import TokenLayer, positive_scale
@@ -115,11 +115,8 @@ class Refiner(nn.Module):
 
     def save(self, path: AnyPath) -> None:
         """Write the weights to a .safetensors file, in half precision."""
-        from safetensors.torch import save_file
-
         state = {key: value.detach().half().cpu().contiguous() for key, value in self.state_dict().items()}
-        with replacing(Path(path)) as part:
-            save_file(state, part, metadata={"format": "epipose-refiner-2", "skeleton": self.skeleton.name})
+        write_tensors(path, state, {"format": "epipose-refiner-2", "skeleton": self.skeleton.name})
 
 
 def first_guess(evidence: Evidence, root: int) -> Float[Tensor, "batch joint 3"]:
@@ -148,13 +145,11 @@ def load_refiner(path: AnyPath, skeleton: Skeleton) -> Refiner | None:
     path = Path(path)
     if not path.exists():
         return None
-    state = read_state(path)
-    try:
-        layers = 1 + max(int(key.split(".")[1]) for key in state if key.startswith("layers."))
-        refiner = Refiner(skeleton, len(state["enter.bias"]), layers)
+    with reading(path, f"a refiner of the joints {skeleton.name}", "Make it again: epipose refine"):
+        state = read_state(path)
+        numbers = {int(key.split(".")[1]) for key in state if key.startswith("layers.")}
+        if numbers != set(range(len(numbers))):
+            raise ValueError(f"it has the layers {sorted(numbers)[:8]}")
+        refiner = Refiner(skeleton, len(state["enter.bias"]), len(numbers))
         refiner.load_state_dict({key: value.float() for key, value in state.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError, IndexError) as error:
-        raise DamagedFileError(
-            f"{path} is no refiner of the joints {skeleton.name} ({str(error)[:200]}). Make it again: epipose refine"
-        ) from error
     return refiner.eval()

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.guard import reading
 
 
 def _conv(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -145,18 +146,17 @@ def load_without_classifier(net: nn.Module, name: str, path: Path, classifier: s
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Named tensors of a .safetensors or (weights only, no code runs) .pth file; InputError when unreadable."""
-    if not path.exists():
-        raise InputError(f"There is no weight file {path}.")
-    try:
+    """Named tensors of a .safetensors or (weights only, no code runs) .pth file.
+
+    InputError for a missing file, DamagedFileError for another one.
+    """
+    with reading(path, "weights", "Get the file again."):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the two readers raise half a dozen unrelated types for a damaged file
-        raise DamagedFileError(f"{path} cannot be read as weights ({str(error)[:200]}). Get the file again.") from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise DamagedFileError(f"{path} is no state dict (a table of named tensors). Save model.state_dict() to it.")
     return state

@@ -23,8 +23,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from epipose.errors import DamagedFileError
-from epipose.io.files import AnyPath, replacing
+from epipose.io.files import AnyPath, write_tensors
+from epipose.io.guard import reading
 from epipose.network.pose_track import TrackInputs
 from epipose.network.resnet import read_state
 from epipose.skeleton import Skeleton
@@ -32,6 +32,7 @@ from epipose.skeletons import skeleton_named
 
 WEIGHTS = {"centred": "temporal.safetensors", "causal": "temporal_causal.safetensors"}  # in a model folder
 RATE = 27.0  # frames a second; see `step_of`
+_MOST = 4096  # of a size of a refiner in a file
 FORMAT = "epipose-temporal-1"
 _UNIT, _NEAR, _ERROR, _CHANGE = 0.3, 0.1, 0.05, 0.1  # metres: poses, keypoints off the pose, their error, corrections
 
@@ -117,14 +118,11 @@ class TemporalRefiner(nn.Module):
 
     def save(self, path: AnyPath, *, half: bool = False) -> None:
         """Write weights and sizes to a .safetensors file; with ``half`` in 16 bits."""
-        from safetensors.torch import save_file
-
         kind = torch.float16 if half else torch.float32
         state = {key: value.detach().cpu().to(kind).contiguous() for key, value in self.state_dict().items()}
         sizes = {"causal": self.causal, "width": self.width, "dilations": self.dilations, "taps": self.taps}
         about = {"format": FORMAT, "skeleton": self.skeleton.name, "sizes": json.dumps(sizes)}
-        with replacing(Path(path)) as part:
-            save_file(state, part, metadata=about)
+        write_tensors(path, state, about)
 
 
 def load_temporal(path: AnyPath) -> TemporalRefiner | None:
@@ -132,18 +130,19 @@ def load_temporal(path: AnyPath) -> TemporalRefiner | None:
     path = Path(path)
     if not path.exists():
         return None
-    state = {key: value.float() for key, value in read_state(path).items()}
-    try:
-        from safetensors import safe_open
+    from safetensors import safe_open
 
+    with reading(path, "a temporal refiner", "Get the file again."):
+        state = {key: value.float() for key, value in read_state(path).items()}
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
         if about.get("format") != FORMAT:
             raise ValueError(f"its format is {about.get('format')}, not {FORMAT}")
-        refiner = TemporalRefiner(skeleton_named(about["skeleton"]), **json.loads(about["sizes"]))
+        sizes = json.loads(about["sizes"])
+        if not 0 < sizes["width"] <= _MOST or len(sizes["dilations"]) > _MOST:
+            raise ValueError(f"its sizes are {str(sizes)[:80]}")
+        refiner = TemporalRefiner(skeleton_named(about["skeleton"]), **sizes)
         refiner.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise DamagedFileError(f"{path} is no temporal refiner ({str(error)[:200]}). Get the file again.") from error
     return refiner.eval()
 
 

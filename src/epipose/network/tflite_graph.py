@@ -16,6 +16,7 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath
+from epipose.io.guard import reading
 from epipose.network.flatbuffer import Table, root
 from epipose.network.graph_net import Graph
 from epipose.network.graph_ops import (
@@ -59,17 +60,14 @@ def read_tflite(path: AnyPath) -> TfliteNetwork:
     file that is no .tflite or cut short.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There is no file {path}.")
-    content = path.read_bytes()
-    if content[4:8] != b"TFL3":
-        raise DamagedFileError(f"{path} is not a TensorFlow Lite network. Download it again.")
-    try:
-        return _Reader(root(content)).network()
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except (ValueError, LookupError, ArithmeticError, TypeError, MemoryError) as error:
-        raise DamagedFileError(f"{path} is damaged ({error}). Download it again.") from error
+    with reading(path, "a TensorFlow Lite network", "Download it again."):
+        content = path.read_bytes()
+        if content[4:8] != b"TFL3":
+            raise DamagedFileError(f"{path} is not a TensorFlow Lite network. Download it again.")
+        try:
+            return _Reader(root(content)).network()
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 class _Reader:

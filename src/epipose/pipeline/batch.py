@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from epipose.errors import InputError, optional
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
+from epipose.io.ranges import Count, check_value
+from epipose.io.writable import check_folder
 from epipose.pipeline.batch_summary import in_words, write_summary
-from epipose.pipeline.calibrate import check_sources
+from epipose.pipeline.checks import check_options
 from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_apart, run_clip
 from epipose.pipeline.clip_search import FoundClip, clips_in
-from epipose.pipeline.options import CalibrateOptions, RunOptions
+from epipose.pipeline.options import RunOptions
 
 log = logging.getLogger("epipose")
 
@@ -48,16 +51,22 @@ def batch(
     """
     options = with_changes(options, changes)
     folder, out = Path(folder).resolve(), Path(out).resolve()
-    if jobs < 1:
-        raise InputError(f"--jobs is {jobs}; give one process or more.")
-    lengths = CalibrateOptions(height=options.height, bone=options.bone, camera_distance=options.camera_distance)
-    check_sources(lengths, options.intrinsics, options.known_rig)
+    check_value("jobs", jobs, Count)
+    check_options(options)
+    check_folder(out)
     if out == folder:
         raise InputError(
             f"--out {out} is the folder of the recordings itself; give another one, such as {out / 'out'}."
         )
     found = clips_in(folder, out)
-    out.mkdir(parents=True, exist_ok=True)
+    with folder_lock(out):
+        return _batch(found, out, options, jobs, scheduler)
+
+
+def _batch(
+    found: Sequence[FoundClip], out: Path, options: RunOptions, jobs: int, scheduler: str | None
+) -> tuple[ClipOutcome, ...]:
+    """`batch` of these clips, with the lock of the folder to write."""
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]
     outcomes: dict[str, ClipOutcome] = {}
     with closing(_outcomes(work, jobs, scheduler)) as finished:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from epipose.io.files import AnyPath, replacing
+from epipose.io.staged import staged
 from epipose.io.summary import counted
 from epipose.pipeline.clip_job import ClipOutcome
 from epipose.viz.html_report import KeyNumber, Report
@@ -20,9 +21,9 @@ CSV, PAGE = "summary.csv", "summary.html"
 
 def write_summary(outcomes: Sequence[ClipOutcome], clips: int, out: AnyPath) -> None:
     """Write ``summary.csv`` and ``summary.html`` of the outcomes known so far, of so many clips altogether."""
-    out = Path(out)
-    _write_csv(outcomes, out / CSV)
-    _page(outcomes, clips, out).save(out / PAGE)
+    with staged(out) as stage:
+        _write_csv(outcomes, stage.path(CSV))
+        _page(outcomes, clips, stage.target).save(stage.path(PAGE))
 
 
 def _write_csv(outcomes: Sequence[ClipOutcome], path: Path) -> None:

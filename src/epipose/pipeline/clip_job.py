@@ -21,6 +21,7 @@ from typing import Any, Literal
 
 from epipose.errors import EpiposeError, RejectedError
 from epipose.io.files import already_done, fingerprint, read_object, write_record
+from epipose.io.lock import folder_lock
 from epipose.io.records import as_json, from_json
 from epipose.pipeline.options import RunOptions
 
@@ -69,13 +70,13 @@ def run_clip(job: ClipJob) -> ClipOutcome:
         known = None if job.options.overwrite else _recorded(job, options, inputs)
         if known is not None:
             return known
-        job.out.mkdir(parents=True, exist_ok=True)
-        (job.out / _RECORD).unlink(missing_ok=True)
-        with _printing_to(job.out / _LOG):
-            outcome = _carried_out(job)
-        outcome = replace(outcome, seconds=time.monotonic() - start)
-        write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome))
-        return outcome
+        with folder_lock(job.out):
+            with _printing_to(job.out / _LOG):
+                outcome = _carried_out(job)
+            outcome = replace(outcome, seconds=time.monotonic() - start)
+            results = fingerprint(_results(job, outcome))
+            write_record(job.out / _RECORD, options, inputs, outcome=as_json(outcome), results=results)
+            return outcome
     except EpiposeError as error:  # options that cannot be read
         return ClipOutcome(job.name, "failed", error=str(error))
     except OSError as error:
@@ -125,16 +126,24 @@ def _described(job: ClipJob, status: Status, error: str = "") -> ClipOutcome:
 def _recorded(job: ClipJob, options: dict[str, Any], inputs: str) -> ClipOutcome | None:
     """The outcome of the same job before; None where there is none, and where it failed, which may pass.
 
-    A record that is damaged is none: the clip is done again, whose stages know what they have done.
+    A record that is damaged, or whose results are no longer those in the folder, is none: the clip is done again, whose
+    stages know what they have done.
     """
     record = job.out / _RECORD
     try:
-        outcome = from_json(ClipOutcome, read_object(record).get("outcome"), record)
+        content = read_object(record)
+        outcome = from_json(ClipOutcome, content.get("outcome"), record)
+        results = _results(job, outcome)
+        same = already_done(record, options, inputs, results) and content.get("results") == fingerprint(results)
     except EpiposeError:
         return None
-    written = {"done": ("report.html", "poses3d.npz"), "rejected": ("report.html",), "failed": ()}[outcome.status]
-    same = already_done(record, options, inputs, [job.out / name for name in written])
     return outcome if same and outcome.status != "failed" else None
+
+
+def _results(job: ClipJob, outcome: ClipOutcome) -> list[Path]:
+    """The files that the record of a clip stands for."""
+    written = {"done": ("report.html", "poses3d.npz"), "rejected": ("report.html",), "failed": ()}[outcome.status]
+    return [job.out / name for name in written]
 
 
 def _inputs(job: ClipJob) -> str:

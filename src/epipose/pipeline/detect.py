@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from epipose.clip import Clip
+from epipose.detection.base import Detector
 from epipose.detection.clip_of_poses import clip_of_poses
-from epipose.detection.detect import detect_keypoints
+from epipose.detection.detect import keypoints_with_notes, usable_cores
+from epipose.detection.kept_views import KeptViews
 from epipose.detection.precomputed import GivenPoses, read_keypoints
 from epipose.detection.registry import GIVEN, detector_files, detector_named, resolved_name
 from epipose.errors import InputError
@@ -19,14 +21,18 @@ from epipose.formats.keypoint_files import candidates
 from epipose.io.files import AnyPath, fingerprint, read_object, write_record
 from epipose.io.options import with_changes
 from epipose.io.records import as_json, from_json
+from epipose.io.staged import Staged, staged
 from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
+from epipose.pipeline.sampled import sample_clip
 from epipose.poses import Poses2D
-from epipose.sync.offsets import estimate_offsets, gap_warnings
+from epipose.sync.offsets import check_offsets, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
 from epipose.sync.result import TimeOffsets
+
+FOLLOWED_FPS = 8.0  # images a second, below which people are looked for in each
 
 
 class DetectionRecord(NamedTuple):
@@ -61,21 +67,23 @@ class DetectedClip:
         return () if self.report is None else self.report.warnings
 
     def save(self, folder: AnyPath, made_from: DetectionRecord | None = None) -> None:
-        """Write ``clip.json``, ``poses2d.npz`` and, last, ``detect.json``, which says that the two belong together.
+        """Write ``clip.json``, ``poses2d.npz`` and ``detect.json``, which says that the two belong together, as one set.
 
         Without a report, as for a folder that others made, there is nothing to record, and no ``detect.json``.
         ``made_from`` spares reading the videos again where `recorded` was called already.
         """
-        folder = Path(folder)
-        record = folder / "detect.json"
-        record.unlink(missing_ok=True)
-        self.clip.save(folder)
-        self.keypoints.save(folder / "poses2d.npz")
+        with staged(folder, removes=("detect.json",)) as stage:
+            self.write_into(stage, made_from)
+
+    def write_into(self, stage: Staged, made_from: DetectionRecord | None = None) -> None:
+        """Write what `save` writes into a set of files."""
+        self.clip.write_into(stage)
+        self.keypoints.save(stage.path("poses2d.npz"))
         if self.report is None:
             return
         made_from = made_from or recorded(self.clip, self.options)
         about = {"videos": made_from.videos, "views": list(self.clip.names), **as_json(self.report)}
-        write_record(record, made_from.options, made_from.inputs, **about)
+        write_record(stage.path("detect.json"), made_from.options, made_from.inputs, **about)
 
     @staticmethod
     def load(folder: AnyPath) -> DetectedClip:
@@ -112,7 +120,14 @@ def detect(clip: Clip, options: DetectOptions = DetectOptions(), **changes: Any)
     shows nobody, InputError for offsets that do not fit the clip and for views that overlap by less than a second.
     """
     options = checked_options(clip, with_changes(options, changes))
-    return synchronised(clip, keypoints_in(clip, options), options)
+    return sampled(clip, options) if options.every != 1 else synchronised(clip, keypoints_in(clip, options), options)
+
+
+def sampled(clip: Clip, options: DetectOptions) -> DetectedClip:
+    """`detect` in some of the frames, for options that are checked and ask for that."""
+    clip, keypoints, subject, sync, notes = sample_clip(clip, options, detector_of(options, len(clip.views), clip.fps))
+    warnings = (*notes, *sync.warnings, *sync.notes, *gap_warnings(clip), *subject.warnings())
+    return DetectedClip(clip, keypoints, DetectionReport(subject, sync, warnings), options)
 
 
 def synchronise(
@@ -148,8 +163,6 @@ def clip_for(sources: Sequence[AnyPath], options: DetectOptions) -> Clip:
         return Clip.from_videos(sources)
     if options.poses is None:
         raise InputError("No video was given. Give two or more, or a folder of them, or 2D poses alone with --poses.")
-    if options.fps is not None and not 0 < options.fps < math.inf:
-        raise InputError(f"--fps is {options.fps:g}; give frames per second above 0.")
     return clip_of_poses(options.poses, [_size(text) for text in options.size], options.fps)
 
 
@@ -160,24 +173,45 @@ def _size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def keypoints_in(clip: Clip, options: DetectOptions) -> GivenPoses:
-    """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files."""
+def keypoints_in(clip: Clip, options: DetectOptions, kept: Path | None = None) -> GivenPoses:
+    """Keypoints in the videos' own frames, before any synchronisation: from the detector, or from given files.
+
+    ``kept``: a folder in which those of each view are kept until it is removed, and from which they are taken.
+    """
     if options.poses is not None:
         return read_keypoints(options.poses, clip, options.joints)
-    return GivenPoses(detect_keypoints(clip, detector_named(options.detector, options.detector_option)))
+    name, asked = resolved_name(options.detector), sorted(options.detector_option)
+    made_by = {"detector": name, "detector_option": asked, "files": fingerprint(detector_files(name, asked))}
+    detector = detector_of(options, len(clip.views))
+    return keypoints_with_notes(clip, detector, jobs=options.jobs, kept=KeptViews(kept, made_by))
+
+
+def detector_of(options: DetectOptions, views: int = 1, fps: float = math.inf) -> Detector:
+    """The detector that options name, with as many threads as leave a core to every view that is read beside.
+
+    ``fps``: of the clip whose moments are sampled. Raises EpiposeError where there is no such detector, or its weights
+    are missing.
+    """
+    cores = usable_cores()
+    threads = max(1, cores // max(1, min(options.jobs or cores, views)))
+    defaults = {"threads": str(threads)}
+    if options.every > 1 and fps / options.every < FOLLOWED_FPS:
+        defaults["search_every"] = "1"  # people are elsewhere in the next image
+    return detector_named(options.detector, options.detector_option, defaults)
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     """The options, after a check that there is one finite offset for each view, or none, and a range to search."""
     offsets = options.offsets
-    if not 0 < options.max_offset < math.inf:
-        raise InputError(f"--max-offset is {options.max_offset:g}; give seconds above 0, 10 are usual.")
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
+    if options.every < 0 or options.jobs < 0:
+        raise InputError(f"--every is {options.every} and --jobs {options.jobs}; give whole numbers of at least 0.")
+    if options.every != 1 and options.poses is not None:
+        raise InputError("--every says which frames a detector looks at; with --poses all are there. Leave one out.")
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
-    if not all(math.isfinite(offset) for offset in offsets):
-        raise InputError(f"--offsets are {' '.join(map(str, offsets))}; give finite seconds.")
+    check_offsets(options.sync, offsets, clip)
     return options
 
 
@@ -198,7 +232,7 @@ def recorded(clip: Clip, options: DetectOptions) -> DetectionRecord:
     joints = [Path(options.joints)] if options.joints and Path(options.joints).is_file() else []
     videos = fingerprint([view.video for view in clip.views if view.video is not None] or read)
     named = "" if options.poses is None else _names_of(read, Path(options.poses))
-    changed = replace(options, detector=name, detector_option=asked)
+    changed = replace(options, detector=name, detector_option=asked, jobs=0)  # the result is the same for any
     return DetectionRecord(as_json(changed), fingerprint([*read, *joints]) + videos + named, videos)
 
 

@@ -15,6 +15,7 @@ from epipose.exporters.registry import exporter_for
 from epipose.formats.cameras import format_of, read_cameras
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
+from epipose.io.writable import check_folder
 from epipose.poses import Poses3D
 from epipose.reconstruction.fill import FILLED_CONFIDENCE, fill_gaps
 from epipose.reconstruction.trajectory_filter import filtered, parse_filter
@@ -32,6 +33,9 @@ def export(
     """
     options, out = with_changes(options, changes), Path(out)
     write = exporter_for(out)
+    check_folder(out.parent)
+    if options.filter is not None:
+        parse_filter(options.filter)
     recording, notes = smoothed(recording_of(source), options)
     files, warnings = write(recording, out, options)
     return Written(files, (*recording.notes, *notes, *warnings))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from epipose.io.ranges import Count, Finite, FrameRate, Height, OptionRecord, Positive, Range, Seed
 
 SyncMethod = Literal["auto", "motion", "audio", "none"]
 FocalChoice = Literal["auto", "known", "shared", "each"]
@@ -18,7 +20,7 @@ LabelSkeleton = Literal["native", "h36m17", "body25", "coco17", "halpe26", "blaz
 
 
 @dataclass(frozen=True)
-class DetectOptions:
+class DetectOptions(OptionRecord):
     """Source of the keypoints, and synchronisation of the videos."""
 
     detector: str = "blazepose"
@@ -36,20 +38,25 @@ class DetectOptions:
     """For --poses: a TOML file that says which joints they are (docs/formats.md), or the name of a skeleton."""
     size: tuple[str, ...] = ()
     """For --poses without videos: WIDTHxHEIGHT of the images, one for all views or one for each by name."""
-    fps: float | None = None
+    fps: FrameRate | None = None
     """For --poses without videos: their frame rate."""
     sync: SyncMethod = "auto"
     """Method for the time offsets of the videos. auto: from motion, checked against sound where all have it, or
     from sound where motion gives no clear result. none: the videos start together."""
-    offsets: tuple[float, ...] = ()
+    offsets: tuple[Finite, ...] = ()
     """Time offsets given by hand: the moment each video starts, in seconds; one number per video, instead of --sync."""
-    max_offset: float = 10.0
+    max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
     """Seconds between the starts of any two videos that are searched. More hardly takes longer, but finds chance
     agreement more often where the motion tells little."""
+    every: int = 1
+    """Detect in every N-th moment only; the clip then has that many moments fewer. 0: only in as many frames as cameras
+    need, some hundreds however long the videos are; such a clip can be calibrated, not labelled."""
+    jobs: int = 0
+    """Views that are read at the same time; 0: as many as there are cores. The result is the same for any."""
 
 
 @dataclass(frozen=True)
-class CalibrateOptions:
+class CalibrateOptions(OptionRecord):
     """Known and estimated parameters of cameras and subject."""
 
     focal: FocalChoice = "auto"
@@ -58,7 +65,7 @@ class CalibrateOptions:
     each."""
     clocks: bool = True
     """Estimate the lag of each view, a fraction of a frame, and compensate it."""
-    height: float | None = None
+    height: Height | None = None
     """The subject's standing height in metres; makes the result metric, a known rig that is not, too."""
     bone: tuple[str, ...] = ()
     """A known length, NAME=METRES, such as thigh=0.42 or left_knee-left_ankle=0.41; makes the result metric."""
@@ -69,16 +76,16 @@ class CalibrateOptions:
     cameras surer."""
     symmetric: bool = True
     """Left and right bones are equally long."""
-    smoothness: float | None = None
+    smoothness: Positive | None = None
     """Expected second difference of a joint's path from frame to frame, in metres; for short clips only."""
-    max_frames: int = 500
+    max_frames: Annotated[int, Range(least=10, most=10**9)] = 500
     """Frames to use, evenly spread; more change little."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the random draws; the same seed gives the same cameras."""
 
 
 @dataclass(frozen=True)
-class LabelOptions:
+class LabelOptions(OptionRecord):
     """Persons to triangulate, and limits below which joints are left out."""
 
     skeleton: LabelSkeleton = "native"
@@ -86,11 +93,11 @@ class LabelOptions:
     are made of these by name; joints that they cannot be made of are left out."""
     people: People = "subject"
     """subject: the one person whom all views follow. all: everybody whom two views see; the subject stays the first."""
-    min_parallax_deg: float = 5.0
+    min_parallax_deg: Annotated[float, Range(least=0, below=90)] = 5.0
     """Joints seen only from directions closer together than this are left out."""
-    gate: float = 2.5
+    gate: Positive = 2.5
     """A view that misses a joint by more than this many expected errors does not support it."""
-    smoothness: float | None = None
+    smoothness: Positive | None = None
     """Expected second difference of a joint's path from frame to frame, in metres (or units of the rig)."""
     smooth: bool = True
     """Smooth the joints' paths as far as the views' disagreement shows that they err; without it every frame stands for
@@ -98,14 +105,14 @@ class LabelOptions:
 
 
 @dataclass(frozen=True)
-class RunOptions:
+class RunOptions(OptionRecord):
     """Options of the whole pipeline: detection, calibration, labelling, and the network to train."""
 
     intrinsics: Path | None = None
     """As for calibrate."""
     known_rig: Path | None = None
     """As for calibrate: cameras that were calibrated before and not touched since; they are taken and checked."""
-    height: float | None = None
+    height: Height | None = None
     """As for calibrate."""
     bone: tuple[str, ...] = ()
     """As for calibrate."""
@@ -121,13 +128,17 @@ class RunOptions:
     """As for detect."""
     size: tuple[str, ...] = ()
     """As for detect."""
-    fps: float | None = None
+    fps: FrameRate | None = None
     """As for detect."""
     sync: SyncMethod = "auto"
     """As for detect."""
-    offsets: tuple[float, ...] = ()
+    offsets: tuple[Finite, ...] = ()
     """As for detect."""
-    max_offset: float = 10.0
+    max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
+    """As for detect."""
+    every: int = 1
+    """As for detect."""
+    jobs: int = 0
     """As for detect."""
     skeleton: LabelSkeleton = "native"
     """As for label."""
@@ -136,6 +147,9 @@ class RunOptions:
     network: Network = "auto"
     """small: the pretrained network, adapted to this footage in minutes on a processor. full: ResNet-50, hours on a
     GPU. auto: full where there is a GPU. none: stop after the labels."""
+    train_frames: Count = 3000
+    """Images that the network learns from, of all views together, chosen for variety of pose; more take longer and add
+    little. The labels are of all frames."""
     force: bool = False
     """Go on with cameras that calibration rejected."""
     overwrite: bool = False

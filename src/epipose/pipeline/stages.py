@@ -1,13 +1,16 @@
 """Pipeline stages on a clip folder: detection, calibration and labelling with their files and records.
 
 The work is in detect.py, calibrate.py and label.py; here is only what belongs to files. Every stage reads what is
-there, does the work unless it is done, writes the outcome and, last, its record, and returns whether it had work to do.
+there, does the work unless it is done, writes the outcome with its record as one set of files, and returns whether it
+had work to do. It holds the folder's lock meanwhile.
 ``changes`` are fields of the options by name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from epipose.detection.precomputed import GivenPoses
 from epipose.errors import CalibrationError, InputError
 from epipose.formats.cameras import files_of
 from epipose.io.files import already_done, fingerprint, read_object, write_record
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
 from epipose.io.records import as_json
+from epipose.io.staged import Staged, staged
 from epipose.pipeline.calibrate import calibrate, calibrate_together, check_sources
 from epipose.pipeline.detect import (
     DetectedClip,
@@ -29,6 +34,7 @@ from epipose.pipeline.detect import (
     clip_for,
     keypoints_in,
     recorded,
+    sampled,
     synchronised,
 )
 from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
@@ -61,6 +67,12 @@ def detect_clip(
         raise InputError(f"--out {out} is a file; give a folder to write into.")
     clip = clip_for(sources, options)
     checked_options(clip, options)
+    with folder_lock(out):
+        return _detect_clip(clip, out, options, overwrite=overwrite)
+
+
+def _detect_clip(clip: Clip, out: Path, options: DetectOptions, *, overwrite: bool) -> bool:
+    """`detect_clip` for options that are checked, with the folder's lock."""
     record, outputs = out / "detect.json", (out / "clip.json", out / "poses2d.npz")
     made_from = recorded(clip, options)
     if record.exists() and not overwrite:
@@ -73,10 +85,12 @@ def detect_clip(
     done = already_done(record, made_from.options, made_from.inputs, outputs) and _has_views_of(out, clip)
     if done and not overwrite:
         return False
-    found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
-    record.unlink(missing_ok=True)  # from here on the outputs may contradict each other until the record is back
-    _remove(out, *_FROM_POSES, *_FROM_CAMERAS)
-    found.save(out, made_from)
+    if options.every != 1:
+        found = sampled(clip, options)
+    else:
+        found = synchronised(clip, _detections(clip, out, options, made_from, anew=overwrite), options)
+    with staged(out, removes=(record.name, *_FROM_POSES, *_FROM_CAMERAS)) as stage:
+        found.write_into(stage, made_from)
     return True
 
 
@@ -94,10 +108,12 @@ def _detections(clip: Clip, out: Path, options: DetectOptions, made_from: Detect
         poses = Poses2D.load(output)
         if poses.views == clip.names:
             return GivenPoses(poses, tuple(read_object(record).get("notes", ())))
-    seen = keypoints_in(clip, options)
-    record.unlink(missing_ok=True)
-    seen.poses.save(output)
-    write_record(record, asked, made_from.inputs, notes=list(seen.notes))
+    kept = out / "detections"
+    seen = keypoints_in(clip, options, kept)
+    with staged(out) as stage:
+        seen.poses.save(stage.path(output.name))
+        write_record(stage.path(record.name), asked, made_from.inputs, notes=list(seen.notes))
+    shutil.rmtree(kept, ignore_errors=True)
     return seen
 
 
@@ -111,8 +127,15 @@ def calibrate_clip(
 ) -> bool:
     """``poses2d.npz`` to ``rig.json`` and the report on it (JSON and a page); for what is given see `calibrate`."""
     options = with_changes(options, changes)
-    clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
     check_sources(options, intrinsics, known_rig)
+    Clip.load(folder)  # a folder that is none is not locked
+    with folder_lock(folder):
+        return _calibrate_clip(folder, options, intrinsics, known_rig)
+
+
+def _calibrate_clip(folder: Path, options: CalibrateOptions, intrinsics: Path | None, known_rig: Path | None) -> bool:
+    """`calibrate_clip` with the folder's lock."""
+    clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
     # lengths are checked before any work
@@ -124,11 +147,15 @@ def calibrate_clip(
     if already_done(record, asked, inputs, outputs):
         return False
     result = calibrate(DetectedClip.load(folder), options, intrinsics=intrinsics, known_rig=known_rig)
-    _remove(folder, *_FROM_POSES, *_FROM_CAMERAS)
-    result.save(folder)
-    calibration_page(folder).save(folder / "calibration.html")
-    write_record(record, asked, inputs)
+    with staged(folder, removes=(*_FROM_POSES, *_FROM_CAMERAS)) as stage:
+        _write_calibration(stage, result, asked, inputs)
     return True
+
+
+def _write_calibration(stage: Staged, result: Calibration, asked: Mapping[str, Any], inputs: str) -> None:
+    result.write_into(stage)
+    calibration_page(stage.target, result).save(stage.path("calibration.html"))
+    write_record(stage.path("calibrate.json"), asked, inputs)
 
 
 def calibrate_clips(
@@ -140,10 +167,22 @@ def calibrate_clips(
 ) -> bool:
     """`calibrate_clip` for clips of the same cameras together: one rig in all folders, a report in each.
 
-    Every record lists all clips: when one changes, all are calibrated anew. Nothing is written before all is computed.
+    Every record lists all clips: when one changes, all are calibrated anew. Nothing is put in place before everything
+    is computed and written; a folder whose set of files is not in place after a failure has the old one, whole.
     """
     options = with_changes(options, changes)
     names = _clip_names(folders)
+    for folder in folders:
+        Clip.load(folder)  # a folder that is none is not locked
+    with ExitStack() as locks:
+        for folder in folders:
+            locks.enter_context(folder_lock(folder))
+        return _calibrate_clips(names, options, intrinsics)
+
+
+def _calibrate_clips(names: Mapping[str, Path], options: CalibrateOptions, intrinsics: Path | None) -> bool:
+    """`calibrate_clips` for folders by name, with their locks."""
+    folders = list(names.values())
     intrinsics = intrinsics or _same_intrinsics(folders)
     given = () if intrinsics is None else files_of(intrinsics)
     seen = [{"clip": name, "poses2d": fingerprint([folder / "poses2d.npz"])} for name, folder in names.items()]
@@ -152,13 +191,10 @@ def calibrate_clips(
         return False
     clips = {name: DetectedClip.load(folder) for name, folder in names.items()}
     results = calibrate_together(clips, options, intrinsics=intrinsics)
-    for folder in folders:
-        _remove(folder, *_FROM_POSES, *_FROM_CAMERAS)
-    for folder, result in zip(folders, results, strict=True):
-        result.save(folder)
-        calibration_page(folder).save(folder / "calibration.html")
-    for folder in folders:
-        write_record(folder / "calibrate.json", asked, inputs)
+    with ExitStack() as sets:  # all are written, then one after the other is put in place
+        for folder, result in zip(folders, results, strict=True):
+            stage = sets.enter_context(staged(folder, removes=(*_FROM_POSES, *_FROM_CAMERAS)))
+            _write_calibration(stage, result, asked, inputs)
     return True
 
 
@@ -195,6 +231,15 @@ def label_clip(
     RejectedError for cameras that calibration rejected, unless ``force``.
     """
     options = with_changes(options, changes)
+    if not folder.is_dir():
+        raise InputError(f"There is no clip folder {folder}. Make one: epipose detect VIDEOS --out {folder}")
+    _check_detected_throughout(folder)
+    with folder_lock(folder):
+        return _label_clip(folder, options, mode, force)
+
+
+def _label_clip(folder: Path, options: LabelOptions, mode: Mode, force: bool) -> bool:
+    """`label_clip` with the folder's lock."""
     judged = (folder / "calibration.json").exists()
     if mode == "self" and judged:
         check_not_rejected(Calibration.load(folder), force, folder)
@@ -215,12 +260,22 @@ def label_clip(
             clip, poses, rig, Calibration.load(folder).swapped_throughout if swaps_count else (), options
         )
     measures = _measures(labels, folder)
-    record.unlink(missing_ok=True)
-    labels.poses.save(output)
-    if found.labels != folder:
-        rig.select(clip.names).save(found.labels / "rig.json")
-    write_record(record, asdict(options), inputs, **measures)
+    with staged(found.labels) as stage:
+        labels.poses.save(stage.path(output.name))
+        if found.labels != folder:
+            rig.select(clip.names).save(stage.path("rig.json"))
+        write_record(stage.path(record.name), asdict(options), inputs, **measures)
     return True
+
+
+def _check_detected_throughout(folder: Path) -> None:
+    """Raise InputError for a clip in which only as many frames were looked at as cameras need."""
+    record = folder / "detect.json"
+    if record.exists() and read_object(record).get("options", {}).get("every") == 0:
+        raise InputError(
+            f"{folder} has keypoints in as few frames as cameras need (detect --every 0, calibrate --auto), too few for "
+            f"labels. Detect the videos into another folder, and calibrate that with --known-rig {folder / 'rig.json'}."
+        )
 
 
 def _measures(labels: Labels, folder: Path) -> dict[str, Any]:
@@ -233,8 +288,3 @@ def _measures(labels: Labels, folder: Path) -> dict[str, Any]:
         )
     people = {"persons": list(labels.persons), "people_found": list(labels.people_found)}
     return {"labelled_share": share, "mean_confidence": float(labels.poses.conf[:, 0].mean()), **people}
-
-
-def _remove(folder: Path, *names: str) -> None:
-    for name in names:
-        (folder / name).unlink(missing_ok=True)

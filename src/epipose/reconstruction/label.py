@@ -14,14 +14,14 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
 from epipose.geometry.left_right import correct_swaps, maybe_swapped
 from epipose.geometry.observations import Observations, observe
-from epipose.geometry.reprojection import perspective
+from epipose.geometry.reprojection import into_views, perspective
 from epipose.geometry.triangulate import Gated, gated, point_covariance
+from epipose.io.progress import progress
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.paths import smooth_paths
 from epipose.skeleton import Skeleton
@@ -56,11 +56,9 @@ def label_poses(
     frames = poses.xy.shape[1]
     blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
     everybody = list[Joints]()
-    with tqdm(
-        total=len(blocks) * len(persons), desc="label", unit=f"{_BLOCK_FRAMES} frames", delay=2, disable=None
-    ) as bar:
+    with progress(total=len(blocks) * len(persons), desc="label", unit="block") as bar:
         for person in persons:
-            observed, parts = observe(poses, rig, person=person), list[Joints]()
+            observed, parts = observe(poses, rig, person=person, velocity=False).to(torch.float32), list[Joints]()
             for block in blocks:
                 seen = observed.frames(block)
                 parts.append(adjusted(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
@@ -129,8 +127,8 @@ def adjusted(
     are adjusted once more, cameras held, with bones that keep their length as far as they are seen to
     (``constant_bones``).
     """
-    camera = rig.camera.to(torch.float64)
-    R, t = camera.R, camera.t
+    camera, middle = rig.camera.to(torch.float64), rig.camera.center.double().mean(0)
+    R, t = (of.to(observed.x) for of in (camera.R, camera.t + camera.R @ middle))
     observed, points = _gated(observed, R, t, skeleton.flip, gate, math.radians(min_parallax_deg))
     conf, xyz = points.confidence, points.xyz
     weight = observed.weight * (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
@@ -140,10 +138,10 @@ def adjusted(
         xyz = bundle_adjust(problem, R, t, xyz, steps=15, min_gain=_MIN_GAIN).xyz
     xyz = torch.where((conf > 0)[..., None], xyz, torch.zeros_like(xyz))
     seen = (weight > 0)[..., None]
-    residual = (perspective(xyz @ R.mT[:, None] + t[:, None, None]) - observed.x) / observed.noise[..., None]
+    residual = (perspective(into_views(R, t, xyz)) - observed.x) / observed.noise[..., None]
     covariance = point_covariance(R, t, xyz, weight.movedim(0, -1), observed.noise.movedim(0, -1))
     return Joints(
-        xyz, conf, torch.where(seen, residual, torch.zeros_like(residual)),
+        xyz + middle * (conf > 0)[..., None], conf, torch.where(seen, residual, torch.zeros_like(residual)),
         covariance.diagonal(dim1=-2, dim2=-1).mean(-1), (2.0 * seen.sum((0, -1)) - 3).clamp(min=0).to(xyz),
     )  # fmt: skip
 
@@ -156,16 +154,13 @@ def _gated(
 ) -> tuple[Observations, Gated]:
     """Every joint for itself, and the observations with swapped sides put right.
 
-    Looking for swaps costs more than the joints do, so it is done in the frames alone where there may be any.
+    Looking for swaps costs more than the joints do, so it is done in the views and frames alone that may have any.
     """
     points = gated(R, t, *observed.per_point(), gate, min_parallax)
-    frames = maybe_swapped(observed, R, t, points.xyz, flip).nonzero()[:, 0]
-    if not len(frames):
+    maybe = maybe_swapped(observed, R, t, points.xyz, flip)
+    observed, swapped = correct_swaps(observed, R, t, flip, maybe=maybe)
+    changed = swapped.any(0).nonzero()[:, 0]
+    if not len(changed):
         return observed, points
-    _, swapped = correct_swaps(observed.frames(frames), R, t, flip)
-    where = torch.zeros(observed.weight.shape[:2], dtype=torch.bool)
-    where[:, frames] = swapped
-    changed = where.any(0).nonzero()[:, 0]
-    observed = observed.swapped(where, flip)
     anew = gated(R, t, *observed.frames(changed).per_point(), gate, min_parallax)
     return observed, Gated(*(old.index_copy(0, changed, new) for old, new in zip(points, anew, strict=True)))

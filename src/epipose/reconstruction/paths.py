@@ -22,6 +22,8 @@ _HIGH_BAND = 0.6  # share of the spectrum above which it is error alone
 _SHAPE_WIDTH = 9  # frequencies over which the error's spectrum is averaged
 _ACCELERATIONS = torch.logspace(-6, 6, 73, dtype=torch.float64)  # tried: motion over error, at the highest frequency
 _PAD, _END = 24, 7  # frames by which a window is extended at either end, and those that say how it goes on
+_WRONG = 3.5  # expected errors off its smooth path, beyond which a place is bridged like a missing one
+_LEAST_ERROR = 0.01  # of the joints' distance from the middle of the body: places surer than that are not judged surer
 _BODY_JOINTS = 4  # that tell of a jump
 _JUMP = 4.0  # times the frames before and after that the middle joint moves where one stretch ends
 
@@ -38,13 +40,24 @@ def smooth_paths(
     ``residual``: of the joints in the views, 0 where there is none, in any unit: only the shape of its spectrum counts.
     ``variance``: of a joint's error per axis, at most; the filter takes no more for error than that.
     """
-    result = xyz.clone()
+    result, least = xyz.clone(), (_LEAST_ERROR * _spread(xyz, known)) ** 2
     for begin, end in pairwise([0, *jumps(xyz, known), len(xyz)]):
         stretch = slice(begin, end)
         if end - begin >= MIN_FRAMES:
-            smooth = _smooth_stretch(xyz[stretch], known[stretch], residual[:, stretch], variance)
-            result[stretch] = torch.where(known[stretch][..., None], smooth, xyz[stretch])
+            here, views = known[stretch], residual[:, stretch]
+            smooth = _smooth_stretch(xyz[stretch], here, views, variance)
+            off = (xyz[stretch] - smooth).square().sum(-1) > _WRONG**2 * variance.clamp(min=least)
+            if bool((off & here).any()):  # a filter smears a wrong place over its neighbours
+                smooth = _smooth_stretch(xyz[stretch], here & ~off, views, variance)
+            result[stretch] = torch.where(here[..., None], smooth, xyz[stretch])
     return result
+
+
+def _spread(xyz: Tensor, known: Tensor) -> float:
+    """Median distance of the joints from the middle of their frame; 0 where there are none."""
+    middle = (xyz * known[..., None]).sum(1, keepdim=True) / known.sum(1).clamp(min=1)[:, None, None]
+    apart = (xyz - middle).norm(dim=-1)[known]
+    return float(apart.median()) if len(apart) else 0.0
 
 
 def jumps(xyz: Float[Tensor, "frame joint 3"], known: Bool[Tensor, "frame joint"]) -> list[int]:
@@ -114,10 +127,11 @@ def _passed(power: Float[Tensor, "frequency joint"], residual: Tensor, variance:
     level = (power[high:] / shape[high:]).mean(0)
     error = shape * torch.minimum(level, 2 * frames * variance)
     omega = (torch.arange(1, frames + 1).to(power) * (torch.pi / (2 * frames))).sin()
-    unit = omega[:, None] ** -4.0 * error[-1].clamp(min=1e-300)  # second differences that are white
-    tried = _ACCELERATIONS[:, None, None].to(power) * unit + error
+    unit, last = omega[:, None] ** -4.0, error[-1].clamp(min=1e-300)  # second differences that are white
+    power, own = ((of / last).float() for of in (power, error))
+    tried = _ACCELERATIONS[:, None, None].float() * unit.float() + own
     likely = (tried.log() + power / tried).sum(1).argmin(0)
-    motion = _ACCELERATIONS.to(power)[likely] * unit
+    motion = _ACCELERATIONS.to(error)[likely] * unit * last
     return torch.where(error > 0, motion / (motion + error).clamp(min=1e-300), torch.ones_like(motion))
 
 

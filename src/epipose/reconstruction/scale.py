@@ -118,6 +118,18 @@ def parse_camera_distance(text: str, names: Sequence[str]) -> tuple[str, str, fl
     return *found[0], metres
 
 
+def check_bones(bones: Sequence[str], skeleton: Skeleton | None = None) -> list[tuple[str, float]]:
+    """Bones as written on the command line, with their lengths; their names checked against a skeleton, if there is one.
+
+    Raises InputError.
+    """
+    known = [parse_bone(text) for text in bones]
+    for name, _ in known:
+        if skeleton is not None:
+            _joint_pairs(name, skeleton)
+    return known
+
+
 def _split(option: str, text: str, example: str) -> tuple[str, float]:
     name, equals, number = text.rpartition("=")
     try:
@@ -199,7 +211,7 @@ def scale_estimator(
     """`metric_scale` for lengths as written on the command line, which are checked now. Raises InputError."""
     if height is not None:
         check_height(height)
-    known_bones = [parse_bone(text) for text in bones]
+    known_bones = check_bones(bones, skeleton)
     distances = [parse_camera_distance(text, names) for text in camera_distances]
 
     def measure(xyz: Tensor, conf: Tensor, rig: Rig) -> Scale | None:

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32, Float64
 
 from epipose.camera import Rig
 from epipose.errors import InputError
+from epipose.io.progress import progress
 from epipose.motion import Motion, read_motion
 from epipose.motion.motion import at_frames
 from epipose.motion.postures import posture_motion
@@ -111,11 +112,9 @@ def _drawn_motion(
 
 def posed_joints(motions: Sequence[Path], people: int, poses: int, seed: int) -> Float32[np.ndarray, "pose joint 3"]:
     """Joints of H36M17 (metres, z up) of random bodies, ``poses`` of each; three in ten have random motion."""
-    from tqdm import tqdm
-
     rng = np.random.default_rng(seed)
     xyz = []
-    for _ in tqdm(range(people), desc="poses", unit="person", delay=2, disable=None):
+    for _ in progress(range(people), total=people, desc="poses", unit="person"):
         body = random_body(rng)
         files = () if rng.random() < _RANDOM_MOTION_SHARE else motions
         motion = random_stretch(rng, files, poses, _POSES_PER_S)

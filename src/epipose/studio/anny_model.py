@@ -28,6 +28,7 @@ from jaxtyping import Float32, Float64, Int16, Int32, UInt8
 from epipose.errors import DamagedFileError, MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
+from epipose.io.progress import progress
 from epipose.studio.body_regions import region_of_points
 
 UNIT = 1e-4  # metres: what a displacement of 1 in the file means
@@ -259,12 +260,10 @@ def _read_targets(
     folder: Path, vertices: int, used: np.ndarray, cubes: list[list[int]]
 ) -> tuple[tuple[tuple[str, ...], ...], np.ndarray, np.ndarray]:
     """Words, displacements of the used vertices (in UNIT) and of the joints (metres) of all targets."""
-    from tqdm import tqdm
-
     files = _target_files(folder)
     displacement = np.zeros((len(files), len(used), 3), np.int16)
     moves = np.zeros((len(files), len(cubes), 3), np.float32)
-    for row, path in enumerate(tqdm(files.values(), desc="body model (once)", delay=1, disable=None)):
+    for row, path in enumerate(progress(files.values(), total=len(files), desc="body model (once)", unit="shape")):
         with gzip.open(path.with_name(f"{path.name}.target.gz"), "rt") as file:
             entries = np.array(file.read().split(), float).reshape(-1, 4)
         whole = np.zeros((vertices, 3))

@@ -7,26 +7,29 @@ another name and renamed when it is whole; what is there is skipped when the sam
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import shutil
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast, get_args
+from typing import Annotated, cast, get_args
 
 import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
-from tqdm import tqdm
 
 from epipose.camera import Camera, Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, already_done, read_object, write_record
+from epipose.io.lock import folder_lock
+from epipose.io.processes import worker_pool
+from epipose.io.progress import progress
+from epipose.io.ranges import Count, FrameRate, FromZero, NotNegative, OptionRecord, Range, Seed, check_value
+from epipose.io.staged import new_folder
 from epipose.io.video import write_video
+from epipose.io.writable import check_folder
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
 from epipose.studio.actor import CAPTURED_ALONE, FULL_CHANCE_S, Actor, Cast, random_actor, within_view
@@ -40,22 +43,22 @@ _SHUTTER_SAMPLES = 3  # images that are averaged where the shutter is open for l
 
 
 @dataclass(frozen=True)
-class ClipSpec:
+class ClipSpec(OptionRecord):
     """Specification of the clips to make; ``size`` is (width, height), None for the rig's own.
 
     ``cast`` makes the person to film, with motions as `random_stretch`.
     """
 
-    frames: int
-    views: int
-    fps: float
+    frames: Annotated[int, Range(least=2, most=10**7)]
+    views: Annotated[int, Range(least=2, most=1000)]
+    fps: FrameRate
     size: tuple[int, int] | None
     rig: RigKind | Path
     motions: tuple[Path, ...]
     photos: tuple[Path, ...]
-    seed: int
+    seed: Seed
     cast: Cast = random_actor
-    full_chance_s: float = FULL_CHANCE_S
+    full_chance_s: NotNegative = FULL_CHANCE_S
 
 
 def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Path]:
@@ -66,21 +69,27 @@ def film(out: AnyPath, clips: int, spec: ClipSpec, workers: int = 0) -> list[Pat
     """
     out = Path(out)
     _check(spec)
-    if clips < 1:
-        raise InputError(f"Got {clips} clips; ask for at least one.")
+    check_folder(out)
+    check_value("clips", clips, Count)
+    check_value("workers", workers, FromZero)
+    with folder_lock(out):
+        return _film(out, clips, spec, workers)
+
+
+def _film(out: Path, clips: int, spec: ClipSpec, workers: int) -> list[Path]:
+    """`film` with the folder's lock."""
     folders = [out / f"clip{number:04d}" for number in range(clips)]
     _record_spec(out, spec)
     missing = [number for number, folder in enumerate(folders) if not folder.exists()]
     workers = min(workers or os.cpu_count() or 1, len(missing))
-    with tqdm(total=len(missing), desc="filming", unit="clip", delay=2, disable=None) as bar:
+    with progress(total=len(missing), desc="filming", unit="clip") as bar:
         if workers <= 1:
             with Renderer() as renderer:
                 for number in missing:
                     _film_one(renderer, folders[number], number, spec)
                     bar.update()
         else:
-            spawn = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
-            with ProcessPoolExecutor(workers, spawn, _open_renderer) as pool:
+            with worker_pool(workers, _open_renderer) as pool:
                 for done in as_completed(pool.submit(_film_in_worker, folders[n], n, spec) for n in missing):
                     done.result()
                     bar.update()
@@ -107,11 +116,6 @@ def rig_named(text: str) -> RigKind | Path:
 
 
 def _check(spec: ClipSpec) -> None:
-    if spec.views < 2 or spec.frames < 2 or spec.fps <= 0 or spec.seed < 0:
-        raise InputError(
-            f"Got {spec.views} views, {spec.frames} frames at {spec.fps:g} fps, seed {spec.seed}: a clip has two "
-            "or more views and frames, a positive frame rate and a seed from 0 on."
-        )
     if spec.size is not None and (min(spec.size) < 64 or spec.size[0] % 2 or spec.size[1] % 2):
         raise InputError(f"Got images of {spec.size[0]}x{spec.size[1]}: videos want even sizes from 64 on.")
 
@@ -157,22 +161,19 @@ def _film_one(renderer: Renderer, folder: Path, number: int, spec: ClipSpec) -> 
     renderer.place(actor.seat)
     renderer.furnish(random_room(rng, reach, spec.photos))
     light = random_light(rng)
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     xy = rig.camera.spread(2).project(torch.from_numpy(actor.xyz))
     conf = torch.zeros(xy.shape[:-1])
-    for view, name in enumerate(rig.names):
-        camera = rig.camera[view]
-        width, height = (int(length) for length in camera.size)
-        occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
-        imaging = random_imaging(rng, height)
-        noise = np.random.default_rng((spec.seed, number, view))
-        images = _images(renderer, actor, camera, light, spec.fps, imaging, occluder, noise)
-        write_video(part / f"{name}.mp4", images, spec.fps)
-        conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
-    _write_ground_truth(part, rig, xy, conf, actor)
-    part.rename(folder)
+    with new_folder(folder) as part:
+        for view, name in enumerate(rig.names):
+            camera = rig.camera[view]
+            width, height = (int(length) for length in camera.size)
+            occluder = random_occluder(rng, (width, height), _box(xy[view].numpy()))
+            imaging = random_imaging(rng, height)
+            noise = np.random.default_rng((spec.seed, number, view))
+            images = _images(renderer, actor, camera, light, spec.fps, imaging, occluder, noise)
+            write_video(part / f"{name}.mp4", images, spec.fps)
+            conf[view] = torch.from_numpy(_visible(xy[view].numpy(), (width, height), occluder)).float()
+        _write_ground_truth(part, rig, xy, conf, actor)
 
 
 def _write_ground_truth(

@@ -51,6 +51,14 @@ def read_sound(path: Path) -> Float[np.ndarray, " sample"] | None:
     return samples if samples.any() else None
 
 
+def has_sound(path: Path) -> bool:
+    """Whether a video states an audio track; nothing is decoded."""
+    if path.is_dir():  # of images
+        return False
+    with av.open(str(path)) as container:
+        return bool(container.streams.audio)
+
+
 def offsets_from_audio(sounds: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0) -> TimeOffsets:
     """Time offsets of videos from their sounds (`read_sound`), up to ``max_offset`` seconds between any two.
 

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
+from jaxtyping import Float
+
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.poses import Poses2D
@@ -29,16 +32,66 @@ def estimate_offsets(
     InputError when sound is asked for and a video has none.
     """
     if offsets or method == "none":
-        starts = tuple(float(start) - min(offsets) for start in offsets) or (0.0,) * len(clip.views)
-        return TimeOffsets(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
+        return _by_hand(offsets, len(clip.views))
     if method == "motion":
         return _by_motion(clip, seen, max_offset)
     sounds = _by_sound(clip, max_offset)
     if method == "auto":
         return combine_offsets(_by_motion(clip, seen, max_offset), sounds)
-    if isinstance(sounds, TimeOffsets):
-        return sounds
-    raise InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+    return _certain(sounds)
+
+
+def check_offsets(method: SyncMethod, offsets: Sequence[float], clip: Clip) -> None:
+    """Raise InputError where time offsets cannot be, as far as that is known before anything is decoded.
+
+    Offsets by hand, one for each view, leave the views in common what a clip needs; sound is in every video.
+    """
+    if offsets or method == "none":
+        clip.synchronised([start - min(offsets) for start in offsets] or [0.0] * len(clip.views))
+    elif method == "audio":
+        from epipose.sync.from_audio import has_sound
+
+        if not all(view.video is not None and has_sound(view.video) for view in clip.views):
+            raise _no_sound()
+
+
+def _no_sound() -> InputError:
+    return InputError("--sync audio needs sound in every video, and at least one has none. Use --sync motion.")
+
+
+def offsets_without_motion(
+    method: SyncMethod, offsets: Sequence[float], clip: Clip, max_offset: float = 10.0
+) -> TimeOffsets | None:
+    """The time offsets as far as they need no keypoints: by hand, none, or from sound that gives a clear result."""
+    if offsets or method == "none":
+        return _by_hand(offsets, len(clip.views))
+    if method == "motion":
+        return None
+    sounds = _by_sound(clip, max_offset)
+    if method == "audio":
+        return _certain(sounds)
+    return sounds if sounds is not None and sounds.sure else None
+
+
+def offsets_in_stretch(
+    seen: Poses2D, times: Sequence[Float[np.ndarray, " _"]], max_offset: float = 10.0
+) -> TimeOffsets:
+    """Time offsets of videos from detections in some successive frames of each, at ``times`` (seconds in the video)."""
+    found = offsets_from_motion(seen, times, max_offset)
+    rates = found.rates or (1.0,) * len(times)
+    starts = [start - own[0] / rate for start, own, rate in zip(found.starts, times, rates, strict=True)]
+    return replace(found, starts=tuple(round(float(start - min(starts)), 6) for start in starts))
+
+
+def _by_hand(offsets: Sequence[float], views: int) -> TimeOffsets:
+    starts = tuple(float(start) - min(offsets) for start in offsets) or (0.0,) * views
+    return TimeOffsets(starts, "by hand" if offsets else "none", (0.0,) * len(starts), True)
+
+
+def _certain(sounds: TimeOffsets | None) -> TimeOffsets:
+    if sounds is None:
+        raise _no_sound()
+    return sounds
 
 
 def gap_warnings(clip: Clip) -> list[str]:

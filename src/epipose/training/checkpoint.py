@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from epipose.errors import DamagedFileError
 from epipose.io.files import replacing
+from epipose.io.guard import reading
 
-_NAME = "checkpoint.pt"
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint in place of the one before."""
     clock = {"step": checkpoint.step, "seconds": checkpoint.seconds, "waited": checkpoint.waited}
     states = {name: value for name, value in vars(checkpoint.state).items() if value is not None}
-    with replacing(folder / _NAME) as part:
-        torch.save(clock | states, part)
+    with replacing(folder / CHECKPOINT) as part, part.open("wb") as file:  # Python's file: its errors say what is wrong
+        torch.save(clock | states, file)
 
 
 def load_checkpoint(folder: Path, epoch_steps: int) -> Checkpoint | None:
@@ -52,9 +52,9 @@ def load_checkpoint(folder: Path, epoch_steps: int) -> Checkpoint | None:
 
     A process that was killed while it wrote leaves half a file beside the checkpoint: that is removed.
     """
-    for part in folder.glob(f".{Path(_NAME).stem}.*.part*"):
+    for part in folder.glob(f".{Path(CHECKPOINT).stem}.*.part*"):
         part.unlink()
-    path, log = folder / _NAME, folder / "log.jsonl"
+    path, log = folder / CHECKPOINT, folder / "log.jsonl"
     checkpoint = _read(path) if path.exists() else None
     if log.exists():
         epochs = 0 if checkpoint is None else checkpoint.step // epoch_steps
@@ -65,14 +65,13 @@ def load_checkpoint(folder: Path, epoch_steps: int) -> Checkpoint | None:
 
 
 def _read(path: Path) -> Checkpoint:
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    try:
+    with reading(path, "a checkpoint", "Remove it to begin again."):
+        content = torch.load(path, map_location="cpu", weights_only=True)
         state = TrainingState(content["net"], content["optimizer"], content["sums"], content.get("average"))
-        return Checkpoint(int(content["step"]), float(content["seconds"]), float(content["waited"]), state)
-    except (KeyError, TypeError) as error:
-        raise DamagedFileError(f"{path} is no checkpoint ({error}). Remove it to begin again.") from error
-
-
-def remove_checkpoint(folder: Path) -> None:
-    """Remove the checkpoint, which is of no use once the model is written."""
-    (folder / _NAME).unlink(missing_ok=True)
+        checkpoint = Checkpoint(int(content["step"]), float(content["seconds"]), float(content["waited"]), state)
+        tables = [state.net, state.optimizer, *([] if state.average is None else [state.average])]
+        if not all(isinstance(table, dict) for table in tables) or not isinstance(state.sums, Tensor):
+            raise ValueError("net, optimizer, sums or average is of another type")
+        if checkpoint.step < 0:
+            raise ValueError(f"its step is {checkpoint.step}")
+        return checkpoint

@@ -36,6 +36,8 @@ def clips_source(folders: Sequence[Path], labels: Sequence[Path], options: Train
             min_confidence=options.min_confidence,
             margin=options.margin,
             frames=options.frames,
+            max_frames=options.max_frames,
+            seed=options.seed,
             views=options.views,
             crop=crop_kind(options.backbone),
             distil=options.distil,

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.errors import InputError
+from epipose.io.progress import progress
+from epipose.io.write_errors import writing_to
 from epipose.network.posenet import Net, to_input
 from epipose.training.batches import Source, epoch_steps
 from epipose.training.checkpoint import Checkpoint, TrainingState, load_checkpoint, save_checkpoint
@@ -47,8 +48,7 @@ def fit(net: Net, source: Source, options: TrainOptions, out: Path, processes: P
     run.start(options.compile)
     total = options.epochs * steps
     batches = _batches(source, first, options, processes)
-    silent = None if processes.first else True
-    bar = tqdm(total=total, initial=first, desc="train", unit="step", delay=2, disable=silent)
+    bar = progress(total=total, initial=first, desc="train", unit="step", quiet=not processes.first)
     with closing(batches), bar:
         clock, since, saved = WaitClock(processes.device, waited), time.perf_counter() - seconds, time.monotonic()
         for step in range(first, total):
@@ -187,5 +187,5 @@ def _log(out: Path, run: _TrainingRun, step: int, images: int, seconds: float, w
     }  # fmt: skip
     rounded = {key: float(f"{value:.6g}") for key, value in values.items()}
     if run.processes.first:
-        with (out / "log.jsonl").open("a", encoding="utf-8") as file:
+        with writing_to(out / "log.jsonl"), (out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": step // run.epoch_steps, **rounded}) + "\n")

@@ -20,13 +20,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError, InputError
 from epipose.geometry.rotation import rotation_to_z
 from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, write_record
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
+from epipose.io.progress import progress
+from epipose.io.staged import staged
 from epipose.motion.sampler import random_motion
 from epipose.network.config import PoseNetConfig
 from epipose.network.posenet import TrainedPoseNet
@@ -75,6 +77,13 @@ def refine(
     if not folders and not mocap:
         raise InputError("There is nothing to refine with. Give labelled clip folders, motion capture, or both.")
     _check(options)
+    _skeleton_of(model)  # a folder that is no model's is not locked
+    with folder_lock(model):
+        return _refine(folders, model, options, mocap)
+
+
+def _refine(folders: Sequence[Path], model: Path, options: RefineOptions, mocap: Sequence[Path]) -> Refiner:
+    """`refine` with the lock of the model folder."""
     skeleton, start = _skeleton_of(model), _start(options, model)
     first = None if start is None else _initial(start, skeleton)
     needed = [path for folder in folders for path in _needed(folder)] + list(mocap)
@@ -87,9 +96,9 @@ def refine(
             if (done := load_refiner(model / WEIGHTS, skeleton)) is not None:
                 return done
     refiner, measured = _fitted(folders, mocap, skeleton, first, options)
-    record.unlink(missing_ok=True)
-    refiner.save(model / WEIGHTS)
-    write_record(record, recorded, inputs, **measured)
+    with staged(model) as stage:
+        refiner.save(stage.path(WEIGHTS))
+        write_record(stage.path(record.name), recorded, inputs, **measured)
     return refiner
 
 
@@ -135,7 +144,7 @@ def fit_refiner(
         refiner = (Refiner(skeleton) if start is None else copy.deepcopy(start)).train()
         optimiser = torch.optim.AdamW(refiner.parameters(), lr, weight_decay=_WEIGHT_DECAY)
         rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps)
-        for _ in tqdm(range(steps), desc="refiner", unit="step", delay=2, disable=None):
+        for _ in progress(range(steps), total=steps, desc="refiner", unit="step"):
             xyz, conf = _drawn(sets, batch_size, random)
             uvd, conf = virtual_views(xyz, conf, skeleton, random)
             evidence = with_gaps(simulated_evidence(uvd, bank, random), uvd, random)
@@ -238,13 +247,8 @@ def _upright(rig: Rig) -> Float[Tensor, "3 3"]:
 
 
 def _check(options: RefineOptions) -> None:
-    if min(options.people, options.steps) < 1 or options.batch_size < 2 or options.seed < 0:
-        raise InputError(
-            f"Got {options.people} people, {options.steps} steps of {options.batch_size} poses, seed {options.seed}; at "
-            "least one person, one step of two poses and a seed from 0 on are needed."
-        )
     frames = options.frames
-    if frames is not None and not 0 <= frames[0] <= frames[1]:
+    if frames is not None and frames[0] > frames[1]:
         raise InputError(f"Got frames {frames[0]} to {frames[1]}; give the first and the last, counted from 0.")
 
 

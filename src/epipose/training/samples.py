@@ -7,6 +7,7 @@ augmentation can turn and shift it.
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from epipose.camera import Camera, Rig, cat_cameras
 from epipose.clip import Clip
 from epipose.errors import InputError
+from epipose.io.progress import progress
 from epipose.network.choices import CropKind
 from epipose.network.crops import crop_image
 from epipose.poses import Poses2D, Poses3D
@@ -27,6 +29,9 @@ from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.training.clip_targets import CropTargets, Keypoints, crop_targets, subject_keypoints
 from epipose.training.options import LabelWeight
+from epipose.training.varied_frames import varied_frames
+
+_LOG = logging.getLogger(__name__)
 
 WINDOW = 1.5  # side of a stored crop over the side of its box
 
@@ -129,6 +134,8 @@ def clip_samples(
     min_confidence: float = 0.0,
     margin: float = 1.25,
     frames: tuple[int, int] | None = None,
+    max_frames: int | None = None,
+    seed: int = 0,
     views: Sequence[str] | None = None,
     min_joints: float = 0.7,
     crop: CropKind = "upright",
@@ -141,9 +148,10 @@ def clip_samples(
 
     ``labels_in``: another folder to read rig.json and poses3d.npz from. ``label_weight``: a joint counts by its
     confidence, or all that have a label alike; those below ``min_confidence`` have none. ``frames`` are the first and
-    last frame to use. A sample needs the root, and ``min_joints`` of the joints that the clip ever shows labelled and
-    inside the image (`crop_targets`, as for ``distil``); ``crop`` is the kind that the network reads. Raises InputError
-    for missing files, views or frames, and when no sample is left.
+    last frame to use; at most ``max_frames`` images of all views with varied poses (`varied_frames`), by the seed. A
+    sample needs the root, and ``min_joints`` of the joints that the clip ever shows labelled and inside the image
+    (`crop_targets`, as for ``distil``); ``crop`` is the kind that the network reads. Raises InputError for missing
+    files, views or frames, and when no sample is left.
     """
     labels_in = labels_in or folder
     clip, labels = Clip.load(folder), Poses3D.load(labels_in / "poses3d.npz").mapped_to(skeleton)
@@ -163,7 +171,12 @@ def clip_samples(
     seen = _keypoints(folder, clip, chosen.names, late, labels.skeleton) if distil > 0 else None
     camera = chosen.camera.to(torch.float32)
     targets = crop_targets(labels, camera, crop, margin, min_joints, seen, distil, rig.upright)
-    jpegs, kept = _stored(clip, chosen.names, targets, (first, last), late, round(WINDOW * input_size))
+    usable = np.asarray(targets.weight.any((2, 3, 4)))
+    usable[:, :first] = usable[:, last + 1 :] = False
+    if max_frames is not None and (images := int(usable.sum())) > max_frames:
+        _LOG.info("%s: %d of %d images are learned, chosen for variety of pose.", folder, max_frames, images)
+        usable = varied_frames(labels, usable, max_frames, seed)
+    jpegs, kept = _stored(clip, chosen.names, targets, usable, late, round(WINDOW * input_size))
     if not jpegs:
         raise InputError(
             f"{folder}: no frame from {first} to {last} has {min_joints:.0%} of the joints that it shows labelled and in "
@@ -186,18 +199,21 @@ def _keypoints(folder: Path, clip: Clip, views: tuple[str, ...], late: list[int]
 
 
 def _stored(
-    clip: Clip, views: tuple[str, ...], targets: CropTargets, frames: tuple[int, int], late: list[int], side: int
+    clip: Clip,
+    views: tuple[str, ...],
+    targets: CropTargets,
+    wanted_in: Bool[np.ndarray, "view frame"],
+    late: list[int],
+    side: int,
 ) -> tuple[list[bytes], list[tuple[int, int, int]]]:
     """Crops of all samples as JPEG, and (view, frame, person) of each; every image is read once."""
-    from tqdm import tqdm
-
     jpegs: list[bytes] = []
     kept: list[tuple[int, int, int]] = []
     wanted = [view for view in clip.views if view.name in views]
-    with tqdm(total=len(wanted), desc="crops", unit="video", delay=2, disable=None) as bar:
+    with progress(total=len(wanted), desc="crops", unit="video") as bar:
         for view in wanted:
             row = views.index(view.name)
-            usable = [f for f in range(frames[0], frames[1] + 1) if targets.weight[row, f].any()]
+            usable = np.flatnonzero(wanted_in[row]).tolist()
             shown = [min(max(frame + late[row], 0), clip.frames - 1) for frame in usable]
             for frame, image in zip(usable, clip.read(view, shown), strict=True):
                 for person in targets.weight[row, frame].any((1, 2)).nonzero()[0].tolist():

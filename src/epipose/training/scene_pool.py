@@ -24,6 +24,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from epipose.errors import EpiposeError, InputError
+from epipose.io.processes import worker_lost
+from epipose.io.temporary import remove_litter, temporary
 from epipose.skeletons import H36M17
 from epipose.training.batches import StoredBatch
 from epipose.training.drawing_process import DrawingProcess, DrawnScene, Job, Message
@@ -84,7 +86,7 @@ class ScenePool:
 
     def __enter__(self) -> ScenePool:
         spawn: SpawnContext = multiprocessing.get_context("spawn")  # neither OpenGL nor torch survives a fork
-        self._folder = Path(tempfile.mkdtemp(dir=_roomy_folder()))
+        self._folder = _scene_folder()
         self._full: Queue[Message] = spawn.Queue()
         self._drawing = [DrawingProcess(job, self._folder, spawn, self._full) for job in self._jobs]
         for drawing in self._drawing:
@@ -120,7 +122,7 @@ class ScenePool:
         if self._error is not None:
             raise self._error
         if not any(drawing.process.is_alive() for drawing in self._drawing):
-            raise EpiposeError("All processes that draw have ended; memory may have run out. Use fewer workers.")
+            raise worker_lost(self._drawing[0].process.exitcode if self._drawing else None)
 
     def _collect(self) -> None:
         """The thread: what was drawn to where it belongs, until the pool is left."""
@@ -183,9 +185,18 @@ class _Store:
             return self._images[rows], self._uvd[rows], self._weight[rows]
 
 
-def _roomy_folder() -> str | None:
+def _scene_folder() -> Path:
+    """A new temporary folder for scenes; those that dead processes left, which may be large, are removed."""
+    place = _roomy_folder()
+    remove_litter(place)
+    folder = temporary(place / "epipose-scenes")
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _roomy_folder() -> Path:
     """The folder in memory where there is one with room, else that of temporary files."""
     shared = Path("/dev/shm")
     if shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > _ROOMY_BYTES:
-        return str(shared)
-    return None
+        return shared
+    return Path(tempfile.gettempdir())

@@ -26,6 +26,7 @@ import torch
 from jaxtyping import Float32
 
 from epipose.errors import EpiposeError, InputError
+from epipose.io.processes import leave_interrupts, worker_lost
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import random_body
@@ -143,14 +144,12 @@ def _received(out: Queue[StoredBatch | EpiposeError], process: BaseProcess) -> S
             return out.get(timeout=5)
         except queue.Empty:
             if not process.is_alive():
-                raise InputError(
-                    f"A process that draws images ended (exit code {process.exitcode}); memory may have run out. Use "
-                    "fewer workers."
-                ) from None
+                raise worker_lost(process.exitcode) from None
 
 
 def _work(options: StreamOptions, first: int, step: int, out: Queue[StoredBatch | EpiposeError]) -> None:
     """A worker process: scenes ``first``, ``first + step``, ... into the queue."""
+    leave_interrupts()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:

@@ -1,6 +1,6 @@
 """Training of the single-image network: labelled clip folders in, a trained PoseNet out.
 
-Here is what belongs to files: which labels are used, which folder is whose, what was trained before. The loop itself is
+Here is which labels are used and where the network starts. Which folder is whose is in model_folder.py, the loop itself
 in loop.py. The model folder holds train.json (options), log.jsonl (one line per epoch), checkpoint.pt (while running),
 and in the end model.safetensors and config.json.
 """
@@ -8,6 +8,7 @@ and in the end model.safetensors and config.json.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import torch
 
 from epipose.errors import InputError
-from epipose.io.files import AnyPath, already_done, as_paths, fingerprint, read_object, write_record
+from epipose.io.files import AnyPath, as_paths, fingerprint
+from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
 from epipose.network.choices import on_landmarks
 from epipose.network.config import HeadSizes, PoseNetSizes
@@ -24,12 +26,11 @@ from epipose.network.imagenet import imagenet_weights
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
 from epipose.network.posenet import Net, TrainedPoseNet, build_posenet
 from epipose.network.pretrained import pretrained_model
-from epipose.network.refiner import REFINED
 from epipose.training.batches import Source
-from epipose.training.checkpoint import remove_checkpoint
 from epipose.training.clip_source import clips_source
-from epipose.training.distributed import ProcessGroup, process_group
+from epipose.training.distributed import process_group
 from epipose.training.loop import fit
+from epipose.training.model_folder import check_options, claimed, finish, finished
 from epipose.training.options import Mode, TrainOptions
 from epipose.training.supervision import label_folders
 
@@ -62,20 +63,25 @@ def train_network(
     target = device_named(options.device)
     _check(folders, stream, options)
     record = _record(options, stream)
-    with process_group(target) as processes:
+    if not options.overwrite:
+        check_options(out, record)
+    with process_group(target) as processes, folder_lock(out) if processes.first else nullcontext():
         labels = processes.broadcast(prepare(folders, options.mode) if processes.first else None)
         inputs = fingerprint(_inputs(folders, labels, options.images_2d, start)) if processes.first else ""
-        done = processes.first and not options.overwrite and _finished(out, record, inputs)
+        done = processes.first and not options.overwrite and finished(out, record, inputs)
         if processes.broadcast(done):
             return TrainedPoseNet.load(out)
         source = clips_source(folders, labels, options) if stream is None else stream
         net = _network(len(source.skeleton.joints), start, options)
         initial = {key: value.clone() for key, value in net.own_state().items()} if options.keep_initial else {}
-        if processes.first:  # not before everything that can be wrong with the call was tried
-            _claim(out, record, inputs, options.overwrite)
-        net = fit(net, source, options, out, processes)
+        # not before everything that can be wrong with the call was tried
+        work = processes.broadcast(claimed(out, record, inputs, options.overwrite) if processes.first else None)
+        net = fit(net, source, options, work, processes)
         keep_share(net, initial, options.keep_initial)
-        return _trained(net, source, options.margin, out, processes)
+        trained = _trained(net, source, options.margin)
+        if processes.first:
+            finish(trained, out, work)
+        return trained
 
 
 def _pretrained(options: TrainOptions) -> Path:
@@ -100,26 +106,20 @@ def _plain(value: Any) -> Any:
 
 
 def _check(folders: Sequence[Path], stream: Source | None, options: TrainOptions) -> None:
-    if options.seed < 0:
-        raise InputError(f"Got seed {options.seed}; seeds are whole numbers from 0 on.")
-    if options.batch_size < 1:
-        raise InputError(f"Got batch size {options.batch_size}; a step needs at least one image, better several.")
-    if options.keep_initial and not (0 < options.keep_initial <= 1 and on_landmarks(options.backbone) and options.init):
+    if options.keep_initial and not (on_landmarks(options.backbone) and options.init):
         raise InputError(
-            f"Got {options.keep_initial} of the initial weights to keep; it is a share up to 1, for a network that goes on "
-            "from another --init on a landmark network (blazepose_full, blazepose_heavy)."
+            f"Got {options.keep_initial} of the initial weights to keep, which is for a network that goes on from another "
+            "--init on a landmark network (blazepose_full, blazepose_heavy)."
         )
-    if not 0 <= options.ema < 1:
-        raise InputError(f"Got an average that keeps {options.ema} per step; it must be 0 (off) to less than 1.")
+    for name, (low, high) in {"scale": options.scale, "colour": options.colour}.items():
+        if low > high:
+            raise InputError(f"The option '{name}' is {low:g} to {high:g}; expected the smaller factor first.")
+    if options.frames is not None and options.frames[0] > options.frames[1]:
+        raise InputError(f"Got frames {options.frames[0]} to {options.frames[1]}; give the first and the last.")
     if options.unfrozen and (options.images_2d or stream is not None or options.batch_size % 2):
         raise InputError(
             "The mode 'unfrozen' needs pairs of views: give clip folders alone, and an even batch size "
             f"(got {options.batch_size})."
-        )
-    if not 0 <= options.drawn < 1 or not 0 <= options.distil <= 1:
-        raise InputError(
-            f"Got {options.drawn} of every batch to draw, and a weight of {options.distil} for detected keypoints; "
-            "expected 0 to less than 1, and 0 to 1."
         )
     if options.drawn and (options.unfrozen or stream is not None or options.batch_size < 2):
         raise InputError(
@@ -171,16 +171,11 @@ def keep_share(net: Net, initial: Mapping[str, torch.Tensor], share: float) -> N
         net.load_own_state({key: value.lerp(initial[key].to(value), share) for key, value in state.items()})
 
 
-def _trained(net: Net, source: Source, margin: float, out: Path, processes: ProcessGroup) -> TrainedPoseNet:
-    """The outcome, written by the first process."""
+def _trained(net: Net, source: Source, margin: float) -> TrainedPoseNet:
     plain = build_posenet(net.sizes)  # without what training with several processes changed
     plain.load_own_state({key: value.cpu() for key, value in net.own_state().items()})
     lengths = torch.from_numpy(source.bone_lengths)
-    trained = TrainedPoseNet(plain.eval(), source.skeleton, lengths, source.metric, margin)
-    if processes.first:
-        trained.save(out)
-        remove_checkpoint(out)
-    return trained
+    return TrainedPoseNet(plain.eval(), source.skeleton, lengths, source.metric, margin)
 
 
 def _inputs(
@@ -213,31 +208,7 @@ def _needed(folder: Path, labels: Path) -> list[Path]:
     return paths
 
 
-def _finished(out: Path, options: dict[str, Any], inputs: str) -> bool:
-    """Whether ``out`` holds this very run, finished (the model is written last); another run is refused."""
-    record, outputs = out / "train.json", (out / "model.safetensors", out / "config.json")
-    if already_done(record, options, inputs, outputs):
-        return True
-    if record.exists():
-        before = read_object(record)
-        old = before.get("options", {})
-        differing = [f"{key} {old.get(key)} (now {value})" for key, value in options.items() if old.get(key) != value]
-        if before.get("inputs") != inputs:
-            differing.append("the labels or the initial weights it was trained from")
-        if differing:
-            raise InputError(
-                f"{out} holds a run with other options: {', '.join(differing)}. Give another --out, the same options "
-                "to resume it, or --overwrite to replace it."
-            )
-    elif any(path.exists() for path in outputs):
-        raise InputError(f"{out} holds a model whose options are unknown (it has no train.json). Give another --out.")
-    return False
-
-
-def _claim(out: Path, options: dict[str, Any], inputs: str, overwrite: bool) -> None:
-    """Make ``out`` this run's folder: the record comes before the first epoch, so that a cut-off run is known again."""
-    if overwrite:
-        for name in ("model.safetensors", "config.json", "checkpoint.pt", "log.jsonl", "train.json", *REFINED):
-            (out / name).unlink(missing_ok=True)
-    if not (out / "train.json").exists():
-        write_record(out / "train.json", options, inputs)
+def check_folder_of_run(out: AnyPath, options: TrainOptions) -> None:
+    """Raise InputError where a model folder holds another run, as far as options tell; no label is read."""
+    if not options.overwrite:
+        check_options(Path(out), _record(options, None))

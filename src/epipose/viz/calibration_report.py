@@ -71,19 +71,27 @@ _TERMS = {
 }
 
 
-def calibration_page(folder: AnyPath) -> Report:
-    """The page on a calibrated clip folder. Raises InputError where files are missing."""
+def calibration_page(folder: AnyPath, calibration: Calibration | None = None) -> Report:
+    """The page on a calibrated clip folder. Raises InputError where files are missing.
+
+    ``calibration`` is one that is yet to be written there; without it the folder's own.
+    """
     views = len(Clip.load(folder).views)
     lead = f"{views} cameras and the motion of one person. The numbers are in calibration.json beside this page."
     report = Report("Calibration report", lead)
-    calibration_sections(report, folder)
+    calibration_sections(report, folder, calibration=calibration)
     return report
 
 
-def calibration_sections(report: Report, folder: AnyPath, reference: Rig | None = None) -> None:
-    """All sections on a folder's cameras; ``reference`` (aligned to them) is drawn on the map."""
+def calibration_sections(
+    report: Report, folder: AnyPath, reference: Rig | None = None, *, calibration: Calibration | None = None
+) -> None:
+    """All sections on a folder's cameras; ``reference`` (aligned to them) is drawn on the map.
+
+    ``calibration``: see `calibration_page`.
+    """
     folder = Path(folder)
-    calibration, clip = Calibration.load(folder), Clip.load(folder)
+    calibration, clip = calibration or Calibration.load(folder), Clip.load(folder)
     poses = Poses2D.load(folder / "poses2d.npz")
     subject, offsets = _detection(folder / "detect.json")
     _verdict_section(report, calibration)

@@ -20,6 +20,7 @@ from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.geometry.align import Similarity
 from epipose.io.files import AnyPath
+from epipose.io.progress import progress
 from epipose.poses import Poses3D
 from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
@@ -120,10 +121,9 @@ def thumbnails(clip: Clip, moments: list[int], width: int) -> list[UInt8[np.ndar
     Moments after the end repeat the last image.
     """
     import cv2
-    from tqdm import tqdm
 
     views = []
-    with tqdm(total=len(clip.views) * len(moments), desc="images", unit="image", delay=2, disable=None) as bar:
+    with progress(total=len(clip.views) * len(moments), desc="images", unit="image") as bar:
         for view in clip.views:
             shrink = width / max(view.width, view.height)
             size = (max(1, round(view.width * shrink)), max(1, round(view.height * shrink)))

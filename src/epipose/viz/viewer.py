@@ -25,6 +25,8 @@ from torch import Tensor
 
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, replacing
+from epipose.io.ranges import Port, check_value
+from epipose.io.writable import check_file
 from epipose.poses import Poses3D
 from epipose.viz.plots import SIDE_COLORS, drawn_bones
 from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
@@ -50,6 +52,9 @@ def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080) -> N
     Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises InputError when there is
     nothing to show or the port is taken.
     """
+    check_value("port", port, Port)
+    if html is not None:
+        check_file(html, "--html")
     scene = load_scene(folder)
     if scene.clip is not None and not scene.clip.has_images:
         log.info("%s was made from 2D poses alone: cameras and people are shown without images.", folder)
