@@ -102,7 +102,7 @@ def _predicted(
             "at least 100 pixels tall."
         )
     xyz, conf, uv = _lifted(trained, found, given, None if predictor.reads else person)
-    made_with = {}
+    made_with = {"frames": f"{count - len(images.lost)} of {count} could be decoded"} if images.lost else {}
     if options.temporal and images.fps and (refiner := temporal_refiner(predictor.folder, trained.skeleton)):
         xyz = refined_over_time(refiner, xyz, uv, person, images.fps)
         made_with["over time"] = "centred"
