@@ -23,10 +23,12 @@ from benchmarks.docs import (
     geometry_tables,
     gpu_tables,
     house,
+    live_tables,
     modules,
     network_tables,
     oracle_tables,
     rig_tables,
+    scale_tables,
     studio_tables,
     thaw_tables,
 )
@@ -48,9 +50,11 @@ _PAGES = (
     "docs/datasets.md",
     "docs/detectors.md",
     "docs/formats.md",
+    "docs/live.md",
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
+    "docs/scale.md",
     "docs/verdict.md",
 )
 
@@ -207,6 +211,7 @@ def _verdict_rules() -> str:
 
 
 _TABLES: dict[str, Callable[[], str]] = {
+    "live": _of("scale", live_tables.live),
     "verdict_rules": _verdict_rules,
     "demo_cameras": _of("demo", demo_tables.cameras),
     "demo_network": _of("demo", demo_tables.network),
@@ -235,6 +240,13 @@ _TABLES: dict[str, Callable[[], str]] = {
     "bench_collapse": _experiment("collapse", table),
     "bench_collapse_landmarks": _experiment("collapse_landmarks", table),
     "bench_cameras": _experiment("cameras", table),
+    "scale_memory": _of("scale", scale_tables.memory),
+    "scale_frames": _of("scale", scale_tables.frames),
+    "scale_cameras": _of("scale", scale_tables.cameras),
+    "scale_people": _of("scale", scale_tables.people),
+    "scale_clips": _of("scale", scale_tables.clips),
+    "scale_viewer": _of("scale", scale_tables.viewer),
+    "scale_million": _of("scale", scale_tables.million),
     "structure": _structure,
     "metrics": _metrics,
     "blazepose": _blazepose,

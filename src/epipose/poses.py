@@ -89,6 +89,8 @@ class Poses2D:
 
     def with_sides_swapped(self, views: Bool[Tensor, " view"]) -> Poses2D:
         """The same poses with left and right swapped in some views, for everybody and in every frame."""
+        if not bool(views.any()):
+            return self
         flip = list(self.skeleton.flip)
 
         def swapped(of: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from epipose.calibration.initial_rig import initial_rig, relative_poses, with_li
 from epipose.camera import Rig, assumed_camera, stack_cameras
 from epipose.errors import EpiposeError
 from epipose.geometry.mirror_ambiguity import mirrored_world
+from epipose.geometry.observation_source import ObservationSource
 from epipose.geometry.observations import Observations, observe
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.sampling import evenly, stretches
@@ -159,7 +160,7 @@ def test_of_several_lenses_the_likeliest_is_taken():
     true = some(3)
     K = true.camera.K * torch.tensor([[0.8], [0.8], [1.0]], dtype=torch.float64)
     stated = dataclasses.replace(true, camera=dataclasses.replace(true.camera, K=K))
-    found = with_likely_focal(clip(true), stated, ALL, [0.2, 0.1, 0.2])
+    found = with_likely_focal(ObservationSource.of(clip(true), stated), ALL, [0.2, 0.1, 0.2])
     ratio = found.camera.focal / true.camera.focal
     assert torch.allclose(ratio, torch.full((3,), 0.8 * math.exp(0.3), dtype=torch.float64), rtol=1e-3)
     assert torch.equal(found.camera.K[:, :2, 2], stated.camera.K[:, :2, 2])
@@ -178,7 +179,7 @@ def test_lenses_that_were_guessed_are_searched_widely_and_stated_ones_kept(sigma
         return abs(float(tried[-1][0]) - 1.1)
 
     monkeypatch.setattr(epipose.calibration.initial_rig, "_cost_with", cost)
-    found = with_likely_focal(clip(some(2)), some(2), ALL, sigma)
+    found = with_likely_focal(ObservationSource.of(clip(some(2)), some(2)), ALL, sigma)
     guessed, other = torch.stack(tried).mT.tolist()
     assert guessed == pytest.approx(epipose.calibration.initial_rig.FOCAL_RATIOS)
     own = [float(some(2).camera.focal[1] / 1000)] * len(other)
@@ -196,7 +197,8 @@ def test_of_lenses_that_explain_the_images_alike_the_usual_one_is_taken(least, e
         return least if float(intrinsics.camera.focal[0]) > 1.5 * 1002 else 1.0
 
     monkeypatch.setattr(epipose.calibration.initial_rig, "_cost_with", cost)
-    found = with_likely_focal(clip(true), dataclasses.replace(true, camera=assumed), ALL, [None, None])
+    source = ObservationSource.of(clip(true), dataclasses.replace(true, camera=assumed))
+    found = with_likely_focal(source, ALL, [None, None])
     assert float(found.camera.focal[0]) == pytest.approx(expected * 1002)
 
 
@@ -214,7 +216,7 @@ def test_a_clip_no_lens_explains_is_an_error_in_plain_words():
     poses = clip(some(2))
     poses.xy[:] = 500.0
     with pytest.raises(EpiposeError, match="No focal length makes the views agree"):
-        with_likely_focal(poses, some(2), ALL, [None, None])
+        with_likely_focal(ObservationSource.of(poses, some(2)), ALL, [None, None])
 
 
 def test_pairs_with_too_few_joints_in_common_are_left_out():

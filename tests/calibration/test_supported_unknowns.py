@@ -11,13 +11,13 @@ from epipose.calibration.refine_rig import refine_rig
 from epipose.calibration.rig_options import RigOptions
 from epipose.calibration.supported_unknowns import with_assumed_lens
 from epipose.geometry.bundle import Free, Priors
-from epipose.geometry.observations import observe
+from epipose.geometry.observation_source import ObservationSource, SampledObservations
 from tests.calibration.test_refine_rig import ALL, FOCAL_SHARED, clip, start, through, worst_degrees
 
 
 def round_of(true, first, free, lag=(0.0, 0.0, 0.0, 0.0)):
     poses = clip(true, lag)
-    task = Task(poses, first, observe(poses, first), Priors())
+    task = Task(SampledObservations.of(ObservationSource.of(poses, first), ALL), Priors())
     return task, adjusted(task, first, Setting(ALL, free, steps=15), None)
 
 

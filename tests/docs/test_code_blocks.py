@@ -104,7 +104,7 @@ def commands(program: str) -> list[tuple[str, list[str]]]:
     found = []
     for block in all_blocks("sh"):
         for line in block.text.replace("\\\n", " ").splitlines():
-            for command in re.split(r"&&|;", line):
+            for command in re.split(r"&&|[;|>]", line):
                 words = shlex.split(command, comments=True)
                 if words[: len(program.split())] == program.split():
                     found.append((str(block), words[len(program.split()) :]))

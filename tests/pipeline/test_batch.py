@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from epipose.io.files import read_json
 from epipose.pipeline import clip_job
 from epipose.pipeline.batch import batch
 from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_apart
+from epipose.pipeline.clip_search import FoundClip
 from epipose.pipeline.options import RunOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
@@ -203,3 +205,42 @@ def test_options_that_cannot_be_are_named(footage: Path, tmp_path: Path, monkeyp
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"epipose\[cluster\]"):
         batch(clips, out, scheduler="tcp://127.0.0.1:1")
+
+
+def test_the_summary_of_very_many_clips_takes_little_of_their_time(tmp_path: Path, monkeypatch) -> None:
+    written: list[int] = []
+
+    def slow(outcomes, clips, out) -> None:
+        written.append(len(outcomes))
+        time.sleep(0.01)
+
+    jobs = [FoundClip(f"{number:03d}", ()) for number in range(300)]
+    monkeypatch.setattr("epipose.pipeline.batch.write_summary", slow)
+    monkeypatch.setattr("epipose.pipeline.batch.clips_in", lambda folder, out: jobs)
+    monkeypatch.setattr("epipose.pipeline.batch.run_clip", lambda job: ClipOutcome(job.name, "done"))
+    outcomes = batch(tmp_path / "clips", tmp_path / "out")
+    assert len(outcomes) == 300
+    assert written[0] == 1
+    assert written[-1] == 300
+    assert len(written) < 30
+
+
+def test_an_interrupt_leaves_the_summary_of_what_was_done(tmp_path: Path, monkeypatch) -> None:
+    written: list[int] = []
+
+    def interrupted(job):
+        if job.name == "5":
+            raise KeyboardInterrupt
+        return ClipOutcome(job.name, "done")
+
+    monkeypatch.setattr("epipose.pipeline.batch._SUMMARY_REST", 1e9)
+    monkeypatch.setattr(
+        "epipose.pipeline.batch.write_summary", lambda outcomes, clips, out: written.append(len(outcomes))
+    )
+    monkeypatch.setattr(
+        "epipose.pipeline.batch.clips_in", lambda folder, out: [FoundClip(str(n), ()) for n in range(9)]
+    )
+    monkeypatch.setattr("epipose.pipeline.batch.run_clip", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        batch(tmp_path / "clips", tmp_path / "out")
+    assert written == [1, 5]

@@ -9,7 +9,7 @@ from epipose.geometry.left_right import correct_swaps, maybe_swapped
 from epipose.geometry.observations import observe
 from epipose.poses import Poses2D
 from epipose.reconstruction.label import label_poses
-from epipose.reconstruction.paths import MIN_FRAMES, WINDOW, smooth_paths
+from epipose.reconstruction.paths import MIN_FRAMES, WINDOW, _filtered, _smooth_pieces, smooth_paths
 from epipose.skeletons import H36M17
 from tests.helpers.synthetic import rig as rig_of_s1
 from tests.helpers.walker import walker
@@ -118,6 +118,21 @@ def test_a_wrong_place_is_bridged_and_not_smeared_over_its_neighbours():
     near = [98, 99, 100, 101, 102]
     result, clean = smoothed(spoilt, residual), smoothed(noisy, residual)
     assert off(result[near, 4], truth[near, 4]) < 1.5 * off(clean[near, 4], truth[near, 4])
+
+
+def test_pieces_of_a_long_path_are_those_of_the_whole():
+    _, noisy, residual = seen(5, frames=3 * WINDOW + 40)
+    known = torch.ones(noisy.shape[:2], dtype=torch.bool)
+    variance, frames = torch.full((17,), 1e-4, dtype=torch.float64), len(noisy)
+    total, weights = torch.zeros_like(noisy), torch.zeros(frames, 1, 1, dtype=torch.float64)
+    fade = (torch.arange(WINDOW).double() + 0.5).mul(torch.pi / WINDOW).sin().square()[:, None, None]
+    for begin in [round(number * (frames - WINDOW) / 5) for number in range(6)]:
+        part = slice(begin, begin + WINDOW)
+        total[part] += fade * _filtered(noisy[part], known[part], residual[:, part], variance)
+        weights[part] += fade
+    pieces = list(_smooth_pieces(noisy, known, residual, variance))
+    assert [piece.start for piece, _ in pieces[1:]] == [piece.stop for piece, _ in pieces[:-1]]
+    assert torch.allclose(torch.cat([smooth for _, smooth in pieces]), total / weights, rtol=0, atol=1e-12)
 
 
 def test_labels_are_as_exact_far_from_the_origin_of_the_world():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import socket
+import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,10 @@ from epipose.errors import EpiposeError
 from epipose.geometry.rotation import exp
 from epipose.poses import Poses3D
 from epipose.skeletons import H36M17
+from epipose.viz.limbs import Limbs
 from epipose.viz.plots import draw_skeleton
-from epipose.viz.scene import load_scene, quaternion_from_z, staged, thumbnails
+from epipose.viz.scene import frame_range, load_scene, quaternion_from_z, staged
+from epipose.viz.view_images import ViewImages, image_moments
 from epipose.viz.viewer import view
 from tests.helpers import synthetic
 
@@ -125,11 +128,106 @@ def test_quaternions_turn_z_to_the_direction() -> None:
     assert torch.allclose(third_column, towards, atol=1e-6)
 
 
-def test_thumbnails_are_the_frames_asked_for(folder: Path) -> None:
-    images = thumbnails(Clip.load(folder), [0, 4, 9, 30], 50)
-    assert [p.shape for p in images] == [(4, 50, 50, 3)] * 4
-    assert not np.array_equal(images[0][0], images[0][2])
-    assert np.array_equal(images[0][2], images[0][3])
+def test_images_are_small_and_of_the_moments_asked_for(folder: Path) -> None:
+    images = ViewImages(Clip.load(folder), [0, 4, 9], 50)
+    assert images.at(9) is None
+    images.read()
+    shown = [images.at(frame) for frame in (0, 3, 4, 8, 9)]
+    assert [of[0] for of in shown if of is not None] == [0, 0, 1, 1, 2]
+    assert all([image.shape for image in of[1]] == [(50, 50, 3)] * 4 for of in shown if of is not None)
+    first, last = shown[0], shown[-1]
+    assert first is not None
+    assert last is not None
+    assert not np.array_equal(first[1][0], last[1][0])
+
+
+def test_images_are_spread_over_the_frames_that_are_shown() -> None:
+    assert image_moments(range(10), 4, 400) == list(range(10))
+    assert image_moments(range(100, 300), 4, 400) == list(range(100, 300, 2))
+    moments = image_moments(range(10_000), 4, 400)
+    assert len(moments) == 100
+    assert moments[:2] == [0, 100]
+
+
+def test_images_that_are_read_in_the_background_appear_one_after_the_other(folder: Path) -> None:
+    images = ViewImages(Clip.load(folder), range(FRAMES), 50)
+    images.read_in_background()
+    for _ in range(500):
+        if (there := images.at(FRAMES - 1)) is not None and there[0] == FRAMES - 1:
+            break
+        time.sleep(0.02)
+    else:
+        pytest.fail("the last image never came")
+    stopped = ViewImages(Clip.load(folder), range(FRAMES), 50)
+    stopped.stop()
+    stopped.read_in_background()
+    time.sleep(0.1)
+    assert stopped.at(FRAMES - 1) is None
+
+
+def test_a_video_that_breaks_off_leaves_the_viewer_running(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = Clip.load(folder)
+    images = ViewImages(replace(clip, views=tuple(replace(view, width=90) for view in clip.views)), [0], 50)
+    monkeypatch.setattr("threading.Thread.start", lambda thread: thread.run())
+    with caplog.at_level("WARNING", logger="epipose"):
+        images.read_in_background()
+    assert images.at(0) is None
+    assert "No further images are shown" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"), [(":", 0, 9), ("3:", 3, 9), (":4", 0, 3), ("2:5", 2, 4), (" 7 : 8 ", 7, 7)]
+)
+def test_a_range_of_frames(text: str, first: int, last: int) -> None:
+    chosen = frame_range(text, 10)
+    assert (chosen[0], chosen[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("text", ["", "3", "5:5", "5:4", "0:11", "-3:", "a:b", "1:2:3", "1.5:3"])
+def test_frames_that_there_are_not_are_refused(text: str) -> None:
+    with pytest.raises(EpiposeError, match=r"--frames is .*expected A:B"):
+        frame_range(text, 10)
+
+
+def test_a_part_is_shown_where_it_lies(folder: Path) -> None:
+    whole, part = load_scene(folder), load_scene(folder, "3:7")
+    assert whole.poses is not None
+    assert part.poses is not None
+    assert list(part.frames) == [3, 4, 5, 6]
+    assert torch.equal(part.poses.xyz, whole.poses.xyz[3:7])
+
+
+def test_a_file_of_a_part_holds_its_frames(folder: Path, tmp_path: Path) -> None:
+    view(folder, html=tmp_path / "out.html", frames="3:7")
+    recording = recording_in(tmp_path / "out.html")
+    assert recording["durationSeconds"] == pytest.approx(4 / 25)
+    assert len({t for t, m in recording["messages"] if "batched_wxyzs" in m.get("updates", {})}) == 3
+    assert len([m for _, m in recording["messages"] if "_image_data" in m.get("updates", {})]) == 4 * 4
+
+
+def test_long_recordings_are_thinned_and_said_to_be(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("epipose.viz.viewer.MAX_FILE_STEPS", 3)
+    with caplog.at_level("INFO", logger="epipose"):
+        view(folder, html=tmp_path / "out.html")
+    recording = recording_in(tmp_path / "out.html")
+    assert len({t for t, m in recording["messages"] if "batched_wxyzs" in m.get("updates", {})}) == 2
+    assert "every 4th of 10 frames" in caplog.text
+
+
+def test_limbs_of_a_frame_stand_where_the_joints_do() -> None:
+    poses = Poses3D(synthetic.moving_skeleton(FRAMES).float()[:, None], torch.ones(FRAMES, 1, 17), H36M17)
+    poses.conf[4, 0, 3] = 0
+    limbs = Limbs(poses)
+    placed = limbs.at(4)
+    assert np.allclose(placed.joint_positions, poses.xyz[4, 0].numpy(), atol=1e-3)
+    assert placed.joint_scales[3] == 0
+    assert (placed.joint_scales > 0).sum() == 16
+    assert (placed.bone_scales[:, 2] == 0).sum() == 1  # the bone to the missing joint
+    assert len(limbs.ground_path()) == FRAMES - 1
 
 
 def test_the_file_holds_the_cameras_the_images_and_every_frame(folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from epipose.camera import Camera, Rig
 from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors, bundle_adjust
 from epipose.geometry.left_right import correct_swaps
 from epipose.geometry.noise_components import measured_noise, part_weights
-from epipose.geometry.observations import Observations, observe, same_rays
+from epipose.geometry.observation_source import SampledObservations
+from epipose.geometry.observations import Observations
 from epipose.geometry.rotation import angle_between
 from epipose.geometry.sampling import stretches
 from epipose.geometry.uncertainty import Uncertainty, uncertainty
@@ -34,14 +35,18 @@ _LATE_STEPS = 30  # of an adjustment that starts where another ended
 class Task:
     """The inputs of a refinement, the same in every round."""
 
-    poses: Poses2D
-    given: Rig
-    observed: Observations  # of all frames, by the given intrinsics
+    sampled: SampledObservations  # by the given intrinsics
     priors: Priors
 
-    def rays(self, rig: Rig) -> Observations:
-        """The observations of all frames by a rig; those by the given intrinsics are there already."""
-        return self.observed if same_rays(rig, self.given) else observe(self.poses, rig)
+    @property
+    def poses(self) -> Poses2D:
+        """The keypoints of all frames."""
+        return self.sampled.source.poses
+
+    @property
+    def given(self) -> Rig:
+        """The given intrinsics, with the poses and lags of an initial rig."""
+        return self.sampled.source.rig
 
     def problem(self, raw: Observations, free: Free, bones: bool = False) -> BundleProblem:
         """The bundle adjustment of some observations."""
@@ -86,7 +91,7 @@ def adjusted(task: Task, rig: Rig, setting: Setting, before: Round | None) -> Ro
     observed, swapped, R_at_swaps = _with_swaps_corrected(task, rig, setting.frames, before)
     raw = observed
     if not free.lens_known:  # the adjustment takes rays by the given intrinsics, which it corrects
-        raw = task.rays(replace(task.given, lag=rig.lag)).frames(setting.frames).swapped(swapped, skeleton.flip)
+        raw = task.sampled.at(setting.frames, replace(task.given, lag=rig.lag)).swapped(swapped, skeleton.flip)
     weight = skeleton.evidence_weights.double() if before is None else before.joint_weight
     xyz, agreed = triangulate_views(observed.weighted(weight), R, t)
     if setting.measured:
@@ -112,7 +117,7 @@ def _with_swaps_corrected(
     Swaps are as wide as a body: cameras that have turned by less than `_SAME_SWAPS` see the same ones, whatever else of
     the rig has changed.
     """
-    observed, R, flip = task.rays(rig).frames(frames), rig.camera.R, task.poses.skeleton.flip
+    observed, R, flip = task.sampled.at(frames, rig), rig.camera.R, task.poses.skeleton.flip
     last = before if before is not None and torch.equal(frames, before.frames) else None
     if last is not None and float(angle_between(R, last.R_at_swaps).max()) < _SAME_SWAPS:
         return observed.swapped(last.swapped, flip), last.swapped, last.R_at_swaps

@@ -24,7 +24,8 @@ from epipose.calibration.subject_repair import SubjectRepair, repaired_subject
 from epipose.camera import Rig
 from epipose.errors import CalibrationError, InputError
 from epipose.geometry.left_right import correct_swaps
-from epipose.geometry.observations import Observations, observe, same_rays
+from epipose.geometry.observation_source import ObservationSource, SampledObservations
+from epipose.geometry.observations import Observations
 from epipose.geometry.sampling import evenly
 from epipose.io.progress import progress
 from epipose.poses import Poses2D
@@ -34,6 +35,7 @@ from epipose.reconstruction.world_frame import NOMINAL_STATURE, stature, upright
 from epipose.skeleton import Skeleton
 
 _INITIAL_FRAMES = 200  # for pairs of views; the final adjustment uses max_frames
+_MIN_KEYPOINTS = 50  # of the subject in every view
 _WORLD_FRAMES = 3000  # in a row, to see feet stand still
 _SAME_AXES, _SAME_ORIGIN = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
 Measure = Callable[[Tensor, Tensor, Rig], Scale | None]
@@ -47,7 +49,7 @@ class RigEstimate:
     frames: Int[Tensor, " chosen"]
     first: InitialRig
     found: RefinedRig
-    observed: Observations  # of all frames, as the rig sees them
+    source: ObservationSource  # the keypoints as the rig sees them
     repairs: dict[str, tuple[SubjectRepair, ...]]
 
 
@@ -71,37 +73,37 @@ def calibrate_rig(
 
 def estimate_rig(poses: Poses2D, intrinsics: Rig, options: RigOptions = RigOptions()) -> RigEstimate:
     """The cameras before a world frame and a scale are chosen; for arguments and errors see `calibrate_rig`."""
-    observed = observe(poses, intrinsics)
-    frames = chosen_frames(observed, poses.views, options.max_frames)
+    source = ObservationSource.of(poses, intrinsics)
+    frames = chosen_frames(source, options.max_frames)
     with progress(total=3, desc="calibrate", unit="step") as bar:
         few = frames[evenly(len(frames), _INITIAL_FRAMES)]
         if options.focal != "known":
             sigma = options.focal_sigma or [None] * len(poses.views)
-            intrinsics = with_likely_focal(poses, intrinsics, few, sigma, options.seed)
-            observed = observe(poses, intrinsics)
+            intrinsics = with_likely_focal(source, few, sigma, options.seed)
+            source = source.through(intrinsics)
         bar.update()
-        first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
+        first = initial_rig(source.at(few, velocity=False), intrinsics, poses.skeleton, options.seed)
         repairs: dict[str, tuple[SubjectRepair, ...]] = {}
         if poses.xy.shape[2] > 1:
             poses, repairs = repaired_subject(poses, first.rig)
         if repairs:
-            observed = observe(poses, intrinsics)
-            first = initial_rig(observed.frames(few), intrinsics, poses.skeleton, options.seed)
+            source = ObservationSource.of(poses, intrinsics)
+            first = initial_rig(source.at(few, velocity=False), intrinsics, poses.skeleton, options.seed)
         bar.update()
-        poses, observed = poses.with_sides_swapped(first.swapped), _with_sides_swapped(observed, first.swapped, poses)
-        options = in_units_of(options, first.rig, observed.frames(frames), poses.skeleton)
-        found = refine_rig(poses, first.rig, frames, options, observed=observed)
+        if bool(first.swapped.any()):
+            poses = poses.with_sides_swapped(first.swapped)
+            source = replace(source, poses=poses)
+        sampled = SampledObservations.of(source.through(first.rig), frames)
+        options = in_units_of(options, first.rig, sampled.observed, poses.skeleton)
+        found = refine_rig(poses, first.rig, frames, options, sampled=sampled)
         bar.update()
-    if not same_rays(found.rig, first.rig):
-        observed = observe(poses, found.rig)
-    return RigEstimate(poses, frames, first, found, observed, repairs)
+    return RigEstimate(poses, frames, first, found, source.through(found.rig), repairs)
 
 
 def calibration_of(estimate: RigEstimate, fps: float, measure: Measure | None = None) -> Calibration:
     """The rig of an estimate on the floor and in metres (see `calibrate_rig`), with the report on it."""
-    poses, rig = estimate.poses, estimate.found.rig
-    moved, up_sigma, scale = _set_on_the_floor(estimate.observed, poses.skeleton, rig, fps, measure)
-    result = assess(poses, estimate.found, moved, estimate.first)
+    moved, up_sigma, scale = _set_on_the_floor(estimate.source, fps, measure)
+    result = assess(estimate.poses, estimate.found, moved, estimate.first)
     return replace(result, up_sigma_deg=up_sigma, scale=scale, repairs=estimate.repairs)
 
 
@@ -111,37 +113,30 @@ def check_rig(poses: Poses2D, rig: Rig, *, max_frames: int = 500, measure: Measu
     ``measure``: as for `calibrate_rig`, for a rig that is not metric; its world is scaled about the origin, so that the
     axes and a floor at 0 stay. Raises CalibrationError as `calibrate_rig` does.
     """
-    observed = observe(poses, rig)
-    frames = chosen_frames(observed, poses.views, max_frames)
+    source = ObservationSource.of(poses, rig)
+    frames = chosen_frames(source, max_frames)
     camera = rig.camera.to(torch.float64)
     rig = replace(rig, camera=camera)
-    scale = None if measure is None else measure(*floor_points(observed, poses.skeleton, rig), rig)
+    scale = None if measure is None else measure(*floor_points(source.through(rig)), rig)
     scaled = rig if scale is None else replace(rig.moved(scale.factor, _SAME_AXES, _SAME_ORIGIN), metric=True)
-    observed, swapped = correct_swaps(observed.frames(frames), camera.R, camera.t, poses.skeleton.flip)
+    observed, swapped = correct_swaps(source.at(frames, velocity=False), camera.R, camera.t, poses.skeleton.flip)
     return replace(assess(poses, given_rig(rig, observed, swapped), scaled, None), scale=scale)
 
 
-def chosen_frames(observed: Observations, names: tuple[str, ...], max_frames: int) -> Tensor:
+def chosen_frames(source: ObservationSource, max_frames: int) -> Int[Tensor, " chosen"]:
     """At most ``max_frames`` frames, evenly drawn from those that show the subject in two views."""
     if max_frames < 10:
         raise InputError(f"max_frames is {max_frames}; at least 10 frames are needed, 500 are usual.")
-    _check_everyone_is_seen(observed, names)
-    seen = observed.seen_frames()
-    return seen[evenly(len(seen), max_frames)]
-
-
-def _check_everyone_is_seen(observed: Observations, names: tuple[str, ...]) -> None:
-    for name, seen in zip(names, (observed.weight > 0).flatten(1).sum(1).tolist(), strict=True):
-        if seen < 50:
+    seen = source.seen()
+    for name, keypoints in zip(source.poses.views, seen.keypoints.tolist(), strict=True):
+        if keypoints < _MIN_KEYPOINTS:
             raise CalibrationError(
-                f"View '{name}' shows only {seen} keypoints of the subject with confidence; at least 50 are needed. "
-                "Check that the person is in the image and large enough, or leave this view out."
+                f"View '{name}' shows only {keypoints} keypoints of the subject with confidence; at least "
+                f"{_MIN_KEYPOINTS} are needed. Check that the person is in the image and large enough, or leave this "
+                "view out."
             )
-
-
-def _with_sides_swapped(observed: Observations, views: Tensor, poses: Poses2D) -> Observations:
-    """The observations with left and right swapped throughout some views."""
-    return observed.swapped(views[:, None].expand(observed.weight.shape[:2]), poses.skeleton.flip)
+    frames = seen.indices()
+    return frames[evenly(len(frames), max_frames)]
 
 
 def in_units_of(options: RigOptions, rig: Rig, observed: Observations, skeleton: Skeleton) -> RigOptions:
@@ -153,13 +148,11 @@ def in_units_of(options: RigOptions, rig: Rig, observed: Observations, skeleton:
 
 
 def _set_on_the_floor(
-    observed: Observations, skeleton: Skeleton, rig: Rig, fps: float, measure: Measure | None
+    source: ObservationSource, fps: float, measure: Measure | None
 ) -> tuple[Rig, float, Scale | None]:
-    """The rig with z up, the floor at 0 and its scale; standard deviation of up (degrees); the scale, None if nominal.
-
-    ``observed``: all frames, as the rig sees them.
-    """
-    xyz, conf = floor_points(observed, skeleton, rig)
+    """The rig with z up, the floor at 0 and its scale; standard deviation of up (degrees); the scale, None if nominal."""
+    skeleton, rig = source.poses.skeleton, source.rig
+    xyz, conf = floor_points(source)
     scale = None if measure is None else measure(xyz, conf, rig)
     factor = NOMINAL_STATURE / stature(xyz, conf, skeleton) if scale is None else scale.factor
     world = upright(xyz, conf, skeleton, rig, fps, factor)
@@ -169,7 +162,8 @@ def _set_on_the_floor(
 
 
 def floor_points(
-    observed: Observations, skeleton: Skeleton, rig: Rig
+    source: ObservationSource,
 ) -> tuple[Float[Tensor, "frame joint 3"], Float[Tensor, "frame joint"]]:
     """Joints and confidences in successive frames that show the subject most, by which floor and scale are found."""
-    return triangulated(observed.frames(observed.busiest(_WORLD_FRAMES)), rig, skeleton, constant_bones=False)
+    observed = source.at(source.seen().busiest(_WORLD_FRAMES), velocity=False)
+    return triangulated(observed, source.rig, source.poses.skeleton, constant_bones=False)

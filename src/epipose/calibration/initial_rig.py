@@ -23,14 +23,14 @@ from epipose.errors import CalibrationError, EpiposeError
 from epipose.geometry.bundle import Bundle, BundleProblem, Priors, bundle_adjust
 from epipose.geometry.degeneracy import MIN_OFF_PLANE, off_plane
 from epipose.geometry.mirror_ambiguity import mirrored_world
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observation_source import ObservationSource
+from epipose.geometry.observations import Observations
 from epipose.geometry.relative_pose import RelativePose, relative_pose
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect
 from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.sampling import evenly, stretches
 from epipose.geometry.view_graph import MAX_VIEWS_IN_ALL_PAIRS, chosen_pairs, reconstruct, triangulate_views
-from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import handedness
 from epipose.skeleton import Skeleton
 
@@ -81,7 +81,7 @@ def initial_rig(observed: Observations, intrinsics: Rig, skeleton: Skeleton, see
 
 
 def with_likely_focal(
-    poses: Poses2D, intrinsics: Rig, frames: Tensor, focal_sigma: Sequence[float | None], seed: int = 0
+    source: ObservationSource, frames: Tensor, focal_sigma: Sequence[float | None], seed: int = 0
 ) -> Rig:
     """The intrinsics with the focal lengths that explain the images best, out of a few; of equals the most likely.
 
@@ -93,6 +93,7 @@ def with_likely_focal(
     same field of view for all that were assumed. Of many views `_FOCAL_VIEWS` that share most decide.
     """
     frames = frames[evenly(len(frames), RECONSTRUCTION_FRAMES)]
+    poses, intrinsics = source.poses, source.rig
     camera = intrinsics.camera.to(torch.float64)
     if all(sigma is not None for sigma in focal_sigma):
         widest = max(sigma or 0.0 for sigma in focal_sigma)
@@ -101,14 +102,14 @@ def with_likely_focal(
         stated = torch.tensor([sigma is not None for sigma in focal_sigma])
         focals = [torch.where(stated, camera.focal, camera.size.max(-1).values * ratio) for ratio in FOCAL_RATIOS]
     tried: list[tuple[float, Rig, float]] = []
-    deciding = _sharing_most(observe(poses, intrinsics).frames(frames), _FOCAL_VIEWS)
+    deciding = _sharing_most(source.at(frames, velocity=False), _FOCAL_VIEWS)
     names = tuple(poses.views[view] for view in deciding)
     for focal in focals:
         K = camera.K.clone()
         K[:, :2, :2] *= (focal / camera.focal)[:, None, None]
         candidate = replace(intrinsics, camera=replace(camera, K=K))
         with suppress(EpiposeError):  # a focal length with which nothing fits
-            observed = observe(poses, candidate).frames(frames).views(deciding)
+            observed = source.through(candidate).at(frames, velocity=False).views(deciding)
             cost = _cost_with(observed, candidate.select(names), poses.skeleton, seed)
             tried.append((cost, candidate, float((focal / camera.focal).log().square().sum())))
     if not tried:

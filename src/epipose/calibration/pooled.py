@@ -170,7 +170,7 @@ def _calibrations(clips: list[_Clip], members: list[int], rigs: tuple[RigEstimat
     worlds, lengths, scales = [], [], []
     for clip, estimate in zip(clips, rigs, strict=True):
         skeleton, rig = estimate.poses.skeleton, estimate.found.rig
-        xyz, conf = floor_points(estimate.observed, skeleton, rig)
+        xyz, conf = floor_points(estimate.source)
         worlds.append(upright(xyz, conf, skeleton, rig, clip.given.fps))
         lengths.append(stature(xyz, conf, skeleton))
         scales.append(None if clip.given.measure is None else clip.given.measure(xyz, conf, rig))

@@ -27,7 +27,8 @@ from epipose.calibration.supported_unknowns import (
 )
 from epipose.camera import Rig
 from epipose.geometry.bundle import Bundle, BundleProblem, Free, Priors
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observation_source import ObservationSource, SampledObservations
+from epipose.geometry.observations import Observations
 from epipose.geometry.sampling import evenly
 from epipose.geometry.uncertainty import Uncertainty
 from epipose.poses import Poses2D
@@ -59,13 +60,13 @@ def refine_rig(
     frames: Tensor,
     options: RigOptions = RigOptions(),
     *,
-    observed: Observations | None = None,
+    sampled: SampledObservations | None = None,
 ) -> RefinedRig:
     """Refine extrinsics, and intrinsics and lags as far as they are unknown and the footage supports it.
 
     ``start``: intrinsics given or assumed, poses of an initial rig. ``frames``: those to use. ``options``: what is
-    unknown, and the smoothness in the unit of ``start``'s world. ``observed``: all frames of ``poses`` by ``start``,
-    where they have been computed.
+    unknown, and the smoothness in the unit of ``start``'s world. ``sampled``: the observations of
+    ``frames`` by ``start``, where they have been made.
     """
     longer = (start.camera.size.max(-1).values / start.camera.focal).double()
     priors = Priors(
@@ -73,8 +74,7 @@ def refine_rig(
         smoothness=options.smoothness,
         center_sigma=tuple((_CENTER_SHARE * longer).tolist()),
     )
-    observed = observe(poses, start) if observed is None else observed
-    task = Task(poses, start, observed, priors)
+    task = Task(sampled or SampledObservations.of(ObservationSource.of(poses, start), frames), priors)
     now = _early(task, start, frames, Free(focal=options.focal, lag=options.clocks))
     if options.focal != "known":
         now = with_supported_lens(task, with_assumed_lens(task, now, options))

@@ -23,7 +23,8 @@ from epipose.camera import Rig
 from epipose.errors import CalibrationError
 from epipose.geometry.bundle import bundle_adjust
 from epipose.geometry.left_right import correct_swaps
-from epipose.geometry.observations import observe, same_rays
+from epipose.geometry.observation_source import ObservationSource
+from epipose.geometry.observations import same_rays
 from epipose.geometry.parameters import Bundle, BundleProblem, Free
 from epipose.geometry.pooled_bundle import adjust_together
 from epipose.geometry.pooled_uncertainty import uncertainty_together
@@ -81,24 +82,28 @@ def estimate_near(
         poses, start = alone.poses, replace(start, lag=alone.found.rig.lag)
     elif poses.xy.shape[2] > 1:
         poses, repairs = repaired_subject(poses, start)
-    observed = observe(poses, start)
-    frames = chosen_frames(observed, poses.views, options.max_frames)
+    source = ObservationSource.of(poses, start)
+    frames = chosen_frames(source, options.max_frames)
     given = known.first.rig.camera.with_pose(start.camera.R, start.camera.t)
     found = refine_rig(
         poses,
         replace(start, camera=given),
         frames,
-        in_units_of(options, start, observed.frames(frames), poses.skeleton),
+        in_units_of(options, start, source.at(frames, velocity=False), poses.skeleton),
     )
     first = (
         _pairs_alone(poses, frames, known, options.seed) if alone is None else replace(alone.first, rig=known.first.rig)
     )
-    return RigEstimate(poses, frames, first, found, observe(poses, found.rig), repairs)
+    return RigEstimate(poses, frames, first, found, source.through(found.rig), repairs)
 
 
 def _pairs_alone(poses: Poses2D, frames: torch.Tensor, known: RigEstimate, seed: int) -> InitialRig:
     """Relative poses of the pairs where there are any, for the report; nothing is known of mirrored worlds."""
-    observed = observe(poses, known.first.rig).frames(frames).weighted(poses.skeleton.evidence_weights)
+    observed = (
+        ObservationSource.of(poses, known.first.rig)
+        .at(frames, velocity=False)
+        .weighted(poses.skeleton.evidence_weights)
+    )
     try:
         pairs = relative_poses(observed, poses.views, seed)
     except CalibrationError:
@@ -151,13 +156,13 @@ def _with_cameras(
         camera=with_intrinsics(given.camera, bundle, problem.free),
         lag=estimate.found.rig.lag - before.lag + bundle.lag,
     )
-    observed = observe(estimate.poses, rig)
+    source = estimate.source.through(rig)
     used, swapped = correct_swaps(
-        observed.frames(estimate.frames), rig.camera.R, rig.camera.t, estimate.poses.skeleton.flip
+        source.at(estimate.frames, velocity=False), rig.camera.R, rig.camera.t, estimate.poses.skeleton.flip
     )
     _, agreed = triangulate_views(used.weighted(estimate.poses.skeleton.evidence_weights), rig.camera.R, rig.camera.t)
     found = RefinedRig(
         rig, sigma._replace(lag=estimate.found.sigma.lag), problem.free, used, swapped, agreed,
         estimate.found.doubt, problem, bundle,
     )  # fmt: skip
-    return replace(estimate, first=replace(estimate.first, rig=given), found=found, observed=observed)
+    return replace(estimate, first=replace(estimate.first, rig=given), found=found, source=source)

@@ -6,6 +6,7 @@ images at half the size never leave a quarter of the image, and the hips of a pe
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from jaxtyping import Bool
@@ -39,15 +40,35 @@ class SubjectEvidence(NamedTuple):
 
 def subject_evidence(poses: Poses2D, camera: Camera) -> SubjectEvidence:
     """Measure person 0 of the poses; ``camera`` gives the size of every view's images."""
-    xy, conf = poses.xy[:, :, 0].double(), poses.conf[:, :, 0].double()
-    seen = conf >= MIN_CONFIDENCE
-    conf = conf * seen
+    conf = poses.conf[:, :, 0]
+    shown = shown_joints(conf * (conf >= MIN_CONFIDENCE))
+    trunk, of_views = trunk_joints(poses.skeleton, shown), list[_InView]()
+    for view in range(len(conf)):  # one at a time: a long clip takes hundreds of megabytes
+        xy, of_view = poses.xy[[view], :, 0].double(), conf[[view]].double()
+        of_view = of_view * (of_view >= MIN_CONFIDENCE)
+        if bool((of_view > 0).any()):
+            reach = image_reach(xy, of_view, camera.size[[view]])
+            of_views.append(_InView(reach, _path(xy, of_view, trunk), _sitting(xy, of_view > 0, poses.skeleton)))
     return SubjectEvidence(
-        image_reach(xy, conf, camera.size),
-        _path(xy, conf, poses.skeleton),
-        _sitting(xy, seen, poses.skeleton),
-        shown_joints(conf),
+        max((of_view.reach for of_view in of_views), default=1.0),
+        _median(of_view.path for of_view in of_views),
+        _median(of_view.sitting for of_view in of_views),
+        shown,
     )
+
+
+class _InView(NamedTuple):
+    """The measures in one view; None for what is not seen there."""
+
+    reach: float
+    path: float | None
+    sitting: float | None
+
+
+def _median(of_views: Iterable[float | None]) -> float:
+    """The lower median of the views that have the measure; 0 where none has."""
+    known = sorted(value for value in of_views if value is not None)
+    return known[(len(known) - 1) // 2] if known else 0.0
 
 
 def trunk_joints(skeleton: Skeleton, shown: Bool[Tensor, " joint"]) -> list[int]:
@@ -60,29 +81,24 @@ def trunk_joints(skeleton: Skeleton, shown: Bool[Tensor, " joint"]) -> list[int]
     return shown.nonzero()[:, 0].tolist()
 
 
-def _path(xy: Tensor, conf: Tensor, skeleton: Skeleton) -> float:
+def _path(xy: Tensor, conf: Tensor, trunk: list[int]) -> float | None:
     """Diagonal of the box in which the person's middle moved (5th to 95th percentile), in sizes of the person."""
-    joints = trunk_joints(skeleton, shown_joints(conf))
-    size, paths = person_size(xy, conf), []
-    for view in range(len(xy)):
-        there = (conf[view][:, joints] > 0).all(-1)
-        if joints and bool(there.any()):
-            middle = xy[view][there][:, joints].mean(1)
-            span = middle.quantile(0.95, 0) - middle.quantile(0.05, 0)
-            paths.append(float(span.norm() / size[view][there].median()))
-    return sorted(paths)[(len(paths) - 1) // 2] if paths else 0.0
+    there = (conf[0][:, trunk] > 0).all(-1)
+    if not trunk or not bool(there.any()):
+        return None
+    middle = xy[0][there][:, trunk].mean(1)
+    span = middle.quantile(0.95, 0) - middle.quantile(0.05, 0)
+    return float(span.norm() / person_size(xy, conf)[0][there].median())
 
 
-def _sitting(xy: Tensor, seen: Tensor, skeleton: Skeleton) -> float:
+def _sitting(xy: Tensor, seen: Tensor, skeleton: Skeleton) -> float | None:
+    """Share of the frames in which the thighs are level; None where legs are not seen."""
     names = [f"{side}_{joint}" for joint in ("shoulder", "hip", "knee") for side in ("left", "right")]
     if not set(names) <= set(skeleton.joints):
-        return 0.0
+        return None
     joints = [skeleton.index(name) for name in names]
     shoulder, hip, knee = xy[:, :, joints].unflatten(2, (3, 2)).mean(3).unbind(2)
     down, length = hip - shoulder, (hip - shoulder).norm(dim=-1).clamp(min=1e-9)
     lower = ((knee - hip) * down).sum(-1) / length.square()
-    shares = []
-    for of_view, there in zip(lower, seen[:, :, joints].all(-1), strict=True):
-        if bool(there.any()):
-            shares.append(float((of_view[there] < _LEVEL_THIGH).double().mean()))
-    return sorted(shares)[(len(shares) - 1) // 2] if shares else 0.0
+    there = seen[:, :, joints].all(-1)
+    return float((lower[there] < _LEVEL_THIGH).double().mean()) if bool(there.any()) else None

@@ -19,7 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observation_source import ObservationSource
+from epipose.geometry.observations import Observations
 from epipose.geometry.person_size import body_spread
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect_refined
@@ -28,7 +29,6 @@ from epipose.geometry.sampling import evenly_with_ends, stride_for
 from epipose.geometry.triangulate import gated
 from epipose.people.tracklet_matching import MAX_SIZE_RATIO, MIN_SHARED_JOINTS, NEUTRAL_COST
 from epipose.poses import Poses2D
-from epipose.skeleton import Skeleton
 
 MIN_EVIDENCE_GAIN = 0.3  # per moment, by which another candidate must be better than the one that was taken
 MOMENTS = 600  # at which the candidates are compared, evenly spread
@@ -64,11 +64,13 @@ def repaired_subject(poses: Poses2D, rig: Rig) -> tuple[Poses2D, dict[str, tuple
     if len(rig.names) < 3:
         return poses, repairs
     for _ in rig.names:  # the clearest first, because it helps to judge the others
-        people = [observe(poses, rig, person=person) for person in range(poses.conf.shape[2])]
+        moments = torch.arange(0, poses.xy.shape[1], stride_for(poses.xy.shape[1], MOMENTS))
+        people = [
+            ObservationSource.of(poses, rig, person).at(moments, velocity=False)
+            for person in range(poses.conf.shape[2])
+        ]
         found = [
-            change
-            for view in range(len(rig.names))
-            if (change := _change_in(people, poses.skeleton, rig, view)) is not None
+            change for view in range(len(rig.names)) if (change := _change_in(people, poses, rig, view)) is not None
         ]
         if not found:
             break
@@ -88,17 +90,18 @@ class _Change(NamedTuple):
     pose: tuple[Tensor, Tensor]  # of the camera, by the other views' points
 
 
-def _change_in(people: list[Observations], skeleton: Skeleton, rig: Rig, view: int) -> _Change | None:
-    """The candidates that are the subject in one view by the other views; None where those were taken already."""
+def _change_in(people: list[Observations], poses: Poses2D, rig: Rig, view: int) -> _Change | None:
+    """The candidates that are the subject in one view by the other views; None where those were taken already.
+
+    ``people``: observations of every candidate at the moments where they are compared.
+    """
     candidates = [person.views([view]) for person in people]
     if sum(bool(candidate.weight.any()) for candidate in candidates[1:]) == 0:
         return None
     others = [v for v in range(len(rig.names)) if v != view]
     camera = rig.camera.to(torch.float64)
-    frames = people[0].weight.shape[1]
-    moments = torch.arange(0, frames, stride_for(frames, MOMENTS))
-    candidates = [candidate.frames(moments) for candidate in candidates]
-    subject = people[0].views(others).frames(moments)
+    frames, skeleton = poses.xy.shape[1], poses.skeleton
+    subject = people[0].views(others)
     points = gated(camera.R[others], camera.t[others], *subject.per_point())
     xyz, conf = points.xyz, points.confidence * skeleton.evidence_weights.to(points.xyz)
     pose = camera.R[view], camera.t[view]

@@ -21,7 +21,8 @@ from epipose.calibration.evidence import Finding
 from epipose.calibration.initial_rig import InitialRig
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observation_source import ObservationSource
+from epipose.geometry.observations import Observations
 from epipose.geometry.reprojection import reproject
 from epipose.geometry.resection import resect_refined
 from epipose.geometry.robust import MEDIAN_OF_RAYLEIGH
@@ -136,16 +137,17 @@ def suspect_view(poses: Poses2D, rig: Rig, first: InitialRig) -> SuspectView | N
     if views < 3:
         return None
     weights = poses.skeleton.evidence_weights
-    observed = observe(poses, rig).weighted(weights)
-    on_file = observe(poses, replace(rig, lag=torch.zeros_like(rig.lag))).weighted(weights)
-    frames = observed.seen_frames()
+    source = ObservationSource.of(poses, rig)
+    on_file = source.through(replace(rig, lag=torch.zeros_like(rig.lag))).everything().weighted(weights)
+    frames = source.seen().indices()
     some = frames[evenly(len(frames), _MOMENTS)]
+    observed = source.at(some, velocity=False).weighted(weights)
     scenes: list[tuple[float, int, _Scene]] = []
     for view in range(views):
         others = [other for other in range(views) if other != view]
         number = {other: place for place, other in enumerate(others)}
         pairs = {(number[i], number[j]): pair for (i, j), pair in first.pairs.items() if view not in (i, j)}
-        seen = observed.frames(some).views(others)
+        seen = observed.views(others)
         with suppress(EpiposeError):  # without it the rest agree on nothing
             rest = reconstruct(seen, pairs)
             gate = _gate(seen, rest.R, rest.t)

@@ -20,6 +20,7 @@ from epipose.cli.detect import Detect
 from epipose.cli.evaluate import Evaluate
 from epipose.cli.export import Export
 from epipose.cli.label import Label
+from epipose.cli.live import Live
 from epipose.cli.messages import show_log
 from epipose.cli.predict import Predict
 from epipose.cli.process import carry_out
@@ -41,6 +42,7 @@ _Verb = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Refine, tyro.conf.subcommand("refine")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Live, tyro.conf.subcommand("live")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[ViewClip, tyro.conf.subcommand("view")]
     | Annotated[Run, tyro.conf.subcommand("run")]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from epipose.cli.arguments import Folder
 from epipose.io.ranges import OptionRecord, Port
@@ -19,9 +22,11 @@ class ViewClip(OptionRecord):
     """Write one self-contained HTML file instead of serving."""
     port: Port = 8080
     """Port of the local server."""
+    frames: Annotated[str, tyro.conf.arg(metavar="A:B")] = ":"
+    """Show the frames from A to before B only; either may be left out. Fewer frames show more images of each view."""
 
     def run(self) -> None:
         """Carry the command out."""
         from epipose.viz.viewer import view
 
-        view(self.folder, html=self.html, port=self.port)
+        view(self.folder, html=self.html, port=self.port, frames=self.frames)

@@ -39,8 +39,8 @@ from epipose.skeleton import Skeleton
 from epipose.skeletons import BLAZEPOSE33
 
 POSE_SCORE = 0.5  # the least score of a person
-Head = Callable[[LandmarkReading], PoseReading]  # a `TokenHead`, or one that another program runs
 RARER = 3  # times as many frames lie between two searches, at most, while nobody new is found
+Head = Callable[[LandmarkReading], PoseReading]  # a `TokenHead`, or one that another program runs
 
 
 @dataclass

@@ -10,7 +10,10 @@ from __future__ import annotations
 from jaxtyping import Float, Num
 from torch import Tensor
 
+from epipose.geometry.sampling import evenly
+
 MAX_SMALL_REACH = 0.52  # image sides that keypoints of images at half the size reach at most: half, and their errors
+_MAX_KEYPOINTS = 2_000_000  # of a view that are looked at: torch takes no quantile of more than 16 million numbers
 _REACH_QUANTILE = 0.99  # of the keypoints: stray ones lie anywhere
 
 
@@ -23,9 +26,10 @@ def image_reach(
 
     The larger of width and height, and the largest of the views; 1 where nothing is seen.
     """
-    reaches = [
-        float((of_view[shown > 0] / sides).quantile(_REACH_QUANTILE, 0).max())
-        for of_view, shown, sides in zip(xy, weight, size.to(xy), strict=True)
-        if bool((shown > 0).any())
-    ]
+    reaches = []
+    for of_view, shown, sides in zip(xy, weight, size.to(xy), strict=True):
+        seen = of_view[shown > 0]
+        if len(seen):
+            share = seen[evenly(len(seen), _MAX_KEYPOINTS)] / sides
+            reaches.append(float(share.quantile(_REACH_QUANTILE, 0).max()))
     return max(reaches, default=1.0)

@@ -66,39 +66,41 @@ class Observations:
         """Indices of the frames in which two views or more see four joints or more."""
         return (((self.weight > 0).sum(0) >= 2).sum(-1) >= 4).nonzero()[:, 0]
 
-    def busiest(self, count: int) -> Tensor:
-        """The ``count`` successive frames (fewer where there are no more) that show the subject most: their indices."""
-        total = self.weight.shape[1]
-        if total <= count:
-            return torch.arange(total)
-        seen = torch.zeros(total + 1, dtype=torch.long)
-        seen[self.seen_frames() + 1] = 1
-        seen = seen.cumsum(0)
-        return int((seen[count:] - seen[:-count]).argmax()) + torch.arange(count)
-
     def per_point(self) -> tuple[Tensor, Tensor, Tensor]:
         """x, weight and noise with the view axis behind frame and joint, as triangulation takes them."""
         return self.x.movedim(0, 2), self.weight.movedim(0, -1), self.noise.movedim(0, -1)
 
 
 def observe(
-    poses: Poses2D, rig: Rig, min_conf: float = MIN_CONFIDENCE, person: int = 0, *, velocity: bool = True
+    poses: Poses2D,
+    rig: Rig,
+    min_conf: float = MIN_CONFIDENCE,
+    person: int = 0,
+    *,
+    velocity: bool = True,
+    usual: Float[Tensor, "view 1"] | None = None,
 ) -> Observations:
     """Turn one person's pixels into rays, with their ``velocity`` where it is asked for; person 0 is the subject.
 
     Detections below ``min_conf``, and pixels where the lens model of the camera has no ray, count as missing. A view
-    that is late (``rig.lag``) is read between its frames.
+    that is late (``rig.lag``) is read between its frames. ``usual``: the person's usual size in pixels, where the poses
+    are of a part of the clip (`epipose.geometry.observation_source`); without it, it is measured on them.
     """
-    if poses.views != rig.names:
-        raise InputError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
+    check_same_views(poses, rig)
     xy, conf = poses.xy[:, :, person].double(), poses.conf[:, :, person].double()
     xy, weight = delayed(xy, torch.where(conf >= min_conf, conf, torch.zeros_like(conf)), rig.lag)
     camera = rig.camera.to(torch.float64).spread(2)
-    noise = NOISE_SHARE * person_size(xy, weight) / rig.camera.focal[:, None].double()
+    noise = NOISE_SHARE * person_size(xy, weight, usual) / rig.camera.focal[:, None].double()
     x = camera.to_normalized(xy)
     on_lens = (camera.from_normalized(x) - xy).norm(dim=-1) < 0.01
     x, weight = torch.where(on_lens[..., None], x, torch.zeros_like(x)), weight * on_lens
     return Observations(x, weight, noise[..., None] * camera.expansion(x), _velocity(x, weight) if velocity else None)
+
+
+def check_same_views(poses: Poses2D, rig: Rig) -> None:
+    """Raise InputError unless the poses are of the rig's views, in their order."""
+    if poses.views != rig.names:
+        raise InputError(f"The poses are of views {', '.join(poses.views)}, the cameras are {', '.join(rig.names)}.")
 
 
 def same_rays(a: Rig, b: Rig) -> bool:

@@ -15,18 +15,33 @@ _USUAL_QUANTILE = 0.8  # over time, of a view's diagonals
 
 
 def person_size(
-    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"]
+    xy: Float[Tensor, "view frame joint 2"],
+    weight: Float[Tensor, "view frame joint"],
+    usual: Float[Tensor, "view 1"] | None = None,
 ) -> Float[Tensor, "view frame"]:
     """Diagonal, in pixels, of the box round the keypoints: the view's 80th percentile over time where it is larger.
 
-    A crouching or half-hidden person has a small box, but that does not make the detector more precise.
+    A crouching or half-hidden person has a small box, but that does not make the detector more precise. ``usual``: that
+    percentile, where these are a part of the frames.
     """
+    diagonal = diagonals(xy, weight)
+    usual = usual_size(diagonal) if usual is None else usual
+    return torch.nan_to_num(torch.fmax(diagonal, usual), nan=1.0).clamp(min=1.0)
+
+
+def diagonals(
+    xy: Float[Tensor, "view frame joint 2"], weight: Float[Tensor, "view frame joint"]
+) -> Float[Tensor, "view frame"]:
+    """Diagonal, in pixels, of the box round the keypoints of weight above 0; NaN where there are none."""
     seen = (weight > 0)[..., None]
     high = torch.where(seen, xy, -torch.inf).amax(-2)
     low = torch.where(seen, xy, torch.inf).amin(-2)
-    diagonal = torch.where(seen.any(-2)[..., 0], (high - low).norm(dim=-1), torch.nan)
-    usual = torch.nanquantile(diagonal, _USUAL_QUANTILE, dim=1, keepdim=True)
-    return torch.nan_to_num(torch.fmax(diagonal, usual), nan=1.0).clamp(min=1.0)
+    return torch.where(seen.any(-2)[..., 0], (high - low).norm(dim=-1), torch.nan)
+
+
+def usual_size(diagonal: Float[Tensor, "view frame"]) -> Float[Tensor, "view 1"]:
+    """The 80th percentile over time of a view's diagonals; NaN where there are none."""
+    return torch.stack([of.nanquantile(_USUAL_QUANTILE, keepdim=True) for of in diagonal])
 
 
 def body_spread(x: Float[Tensor, "*batch joint 2"], weight: Float[Tensor, "*batch joint"]) -> Float[Tensor, " *batch"]:

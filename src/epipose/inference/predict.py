@@ -64,6 +64,7 @@ def predict(
 
 
 def _predict(source: Path, model: AnyPath | None, out: Path | None, options: PredictOptions) -> Prediction:
+    """`predict` with the folder's lock."""
     predictor, images = load_predictor(model, options), image_source(source)
     given = given_camera(options.intrinsics, source.stem)
     with nullcontext() if out is None else closing(KeptImages(images, out)) as kept:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -23,6 +23,9 @@ from epipose.io.decoding import DecodedFrame, decoded_frames, video_index
 from epipose.io.files import AnyPath, replacing
 from epipose.io.images import frame_files, holds_images, read_image
 from epipose.io.yuv_image import YuvImage, yuv_image
+
+if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
+    import av
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
@@ -62,10 +65,7 @@ class VideoImage(NamedTuple):
 
     def rgb(self) -> UInt8[np.ndarray, "height width 3"]:
         """The image in square pixels, turned as the container asks."""
-        image = self.frame.image
-        width, height = square_size(image.width, image.height, self.frame.aspect)
-        pixels = image.to_ndarray(format="rgb24", width=width, height=height)
-        return np.ascontiguousarray(np.rot90(pixels, self.turns))
+        return upright(self.frame.image, self.frame.aspect)
 
     def planes(self) -> YuvImage | UInt8[np.ndarray, "height width 3"]:
         """The same without conversion where the format allows it, for detectors that look at parts."""
@@ -84,6 +84,13 @@ class Photo(NamedTuple):
         return self.image
 
     planes = rgb
+
+
+def upright(image: av.VideoFrame, aspect: float) -> UInt8[np.ndarray, "height width 3"]:
+    """The RGB image of a decoded frame in square pixels, turned as the container asks; ``aspect``: see `pixel_aspect`."""
+    width, height = square_size(image.width, image.height, aspect)
+    pixels = image.to_ndarray(format="rgb24", width=width, height=height)
+    return np.ascontiguousarray(np.rot90(pixels, round(image.rotation / 90)))
 
 
 def square_size(width: int, height: int, aspect: float) -> tuple[int, int]:

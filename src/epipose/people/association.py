@@ -23,14 +23,8 @@ from epipose.geometry.observations import Observations
 from epipose.geometry.triangulate import gated
 from epipose.people.bone_signature import bone_signature, signature_distance
 from epipose.people.mirror_images import fit_mirror_plane, is_reflection
-from epipose.people.tracklet_matching import (
-    Segment,
-    TrackletRays,
-    cluster_segments,
-    epipolar_evidence,
-    segment_tracklets,
-    tracklet_rays,
-)
+from epipose.people.tracklet_matching import Segment, cluster_segments, epipolar_evidence, segment_tracklets
+from epipose.people.tracklet_rays import TrackletRays, tracklet_rays
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 
@@ -136,26 +130,34 @@ class _Body(NamedTuple):
 
 def _body(rays: TrackletRays, segments: list[Segment], rig: Rig) -> _Body:
     """Triangulate a cluster at moments on one grid for all clusters, and at its own first and last."""
-    _, frames, joints, _ = rays.observed.x.shape
-    views = len(rig.names)
-    x, weight = torch.zeros(views, frames, joints, 2).double(), torch.zeros(views, frames, joints).double()
-    noise = torch.ones_like(weight)
+    frames = rays.seen.shape[1]
+    seen = torch.zeros(len(rig.names), frames, dtype=torch.bool)
     for tracklet, start, end in segments:
-        view, own = rays.view[tracklet], slice(start, end)
-        seen = (rays.observed.weight[tracklet, own] > 0).any(-1)
-        for whole, field in ((x, "x"), (weight, "weight"), (noise, "noise")):
-            whole[view, own][seen] = getattr(rays.observed, field)[tracklet, own][seen]
-    seen = (weight > 0).any(-1)
+        seen[rays.view[tracklet], start:end] |= rays.seen[tracklet, start:end]
     both = (seen.sum(0) >= 2).nonzero()[:, 0]
     stride = max(1, frames // MAX_MOMENTS)
     moments = torch.unique(torch.cat([both[both % stride == 0], both[:5], both[-5:]]))
-    observed = Observations(x, weight, noise).frames(moments)
+    observed = _observed(rays, segments, moments, len(rig.names))
     if not len(moments):
-        nothing = torch.zeros(0, joints, 3).double()
+        nothing = torch.zeros(0, observed.x.shape[2], 3).double()
         return _Body(segments, seen, moments, observed, nothing, nothing[..., 0])
     camera = rig.camera.to(torch.float64)
     points = gated(camera.R, camera.t, *observed.per_point())
     return _Body(segments, seen, moments, observed, points.xyz, points.confidence)
+
+
+def _observed(rays: TrackletRays, segments: list[Segment], moments: Tensor, views: int) -> Observations:
+    """Rays of a cluster by view at some moments; weight 0 where it is not seen."""
+    joints = rays.sources[0].poses.conf.shape[3]
+    x = torch.zeros(views, len(moments), joints, 2, dtype=torch.float64)
+    weight, noise = torch.zeros_like(x[..., 0]), torch.ones_like(x[..., 0])
+    for tracklet, start, end in segments:
+        own = ((moments >= start) & (moments < end)).nonzero()[:, 0]
+        own = own[rays.seen[tracklet, moments[own]]]
+        if len(own):
+            found, view = rays.of(tracklet, moments[own]), rays.view[tracklet]
+            x[view, own], weight[view, own], noise[view, own] = found.x[0], found.weight[0], found.noise[0]
+    return Observations(x, weight, noise)
 
 
 def _bridge_absences(

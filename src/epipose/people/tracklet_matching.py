@@ -20,13 +20,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.errors import NoPersonError
 from epipose.geometry.epipolar import essential_from_pose, homogeneous, two_view_depths
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observations import Observations
 from epipose.geometry.person_size import body_spread
 from epipose.geometry.robust import mean_robust_cost
+from epipose.geometry.sampling import evenly
 from epipose.geometry.triangulate import correct_pair
-from epipose.poses import Poses2D
+from epipose.people.tracklet_rays import TrackletRays
 from epipose.skeleton import Skeleton
 
 # Mean of log(1 + squared error in expected errors) over the joints of a frame: about 0.5 for one person where the
@@ -42,14 +42,8 @@ HALF_SCORE_JUMP = 3.0, 75.0  # expected errors, and the same per second unseen (
 CHANGE_COST_SECONDS = 0.3  # seconds of evidence that a change from one person to another costs
 MERGED_CHANGES_SECONDS = 0.1  # changes nearer to each other count as one
 MAX_LOOSENESS = 4.0  # factor by which the expected error grows at most
-
-
-class TrackletRays(NamedTuple):
-    """Every tracklet of every view as rays on z = 1: its view, its person, and `Observations` by tracklet."""
-
-    view: tuple[int, ...]
-    person: tuple[int, ...]
-    observed: Observations
+_LOOSENESS_FRAMES = 2000  # at which that is measured
+_FRAMES_AT_ONCE = 500  # of which the evidence is taken in double precision
 
 
 class Segment(NamedTuple):
@@ -60,39 +54,37 @@ class Segment(NamedTuple):
     end: int
 
 
-def tracklet_rays(poses: Poses2D, rig: Rig) -> TrackletRays:
-    """The tracklets that are seen at all, view by view; raises NoPersonError where there are none."""
-    people = [observe(poses, rig, person=person) for person in range(poses.conf.shape[2])]
-    found = [(v, p) for v in range(len(rig.names)) for p, o in enumerate(people) if bool(o.weight[v].any())]
-    if not found:
-        raise NoPersonError("Nobody is seen in any view, so no people can be associated. Detect again.")
-
-    def stacked(field: str) -> Tensor:
-        return torch.stack([getattr(people[p], field)[v] for v, p in found])
-
-    observed = Observations(stacked("x"), stacked("weight"), stacked("noise"))
-    return TrackletRays(tuple(v for v, _ in found), tuple(p for _, p in found), observed)
-
-
 def epipolar_evidence(rays: TrackletRays, rig: Rig, skeleton: Skeleton) -> Float[np.ndarray, "tracklet tracklet frame"]:
     """Evidence of every frame that two tracklets are one person, from -1 to about 0.7; 0 within a view and unseen.
 
     The expected error is widened, if need be, until the views have a person in common whose residuals are as expected:
-    inaccurate cameras must not separate everybody.
+    inaccurate cameras must not separate everybody. That is measured on `_LOOSENESS_FRAMES` frames of a long clip.
     """
-    count, frames = rays.observed.weight.shape[:2]
-    pairs = [(a, b) for a, b in combinations(range(count), 2) if rays.view[a] != rays.view[b]]
-    errors = {
-        pair: found for pair in pairs if bool((found := _epipolar_errors(rays, rig, skeleton, *pair)).counted.any())
-    }
-    looseness = _looseness(errors, rays.view)
+    count, frames = rays.seen.shape
+    looseness = _looseness(_errors_at(rays, rig, skeleton, evenly(frames, _LOOSENESS_FRAMES)), rays.view)
     result = np.zeros((count, count, frames), np.float32)
-    for (a, b), found in errors.items():
-        cost = mean_robust_cost(found.squared / looseness**2, found.weight, (-1,))
-        cost = torch.where(found.fitting, cost, torch.full_like(cost, 10.0))
-        evidence = (NEUTRAL_COST - cost).clamp(-1.0, 1.0) * found.counted
-        result[a, b] = result[b, a] = evidence.float().numpy()
+    for block in rays.blocks():
+        part = slice(int(block[0]), int(block[-1]) + 1)
+        for (a, b), found in _errors_at(rays, rig, skeleton, block).items():
+            cost = mean_robust_cost(found.squared / looseness**2, found.weight, (-1,))
+            cost = torch.where(found.fitting, cost, torch.full_like(cost, 10.0))
+            evidence = (NEUTRAL_COST - cost).clamp(-1.0, 1.0) * found.counted
+            result[a, b, part] = result[b, a, part] = evidence.float().numpy()
     return result
+
+
+def _errors_at(
+    rays: TrackletRays, rig: Rig, skeleton: Skeleton, frames: Tensor
+) -> dict[tuple[int, int], _EpipolarErrors]:
+    """The errors in some frames of every two tracklets of different views that share enough joints in any of them."""
+    observed, seen = rays.at(frames), rays.seen[:, frames]
+    found = {}
+    for a, b in combinations(range(len(seen)), 2):
+        if rays.view[a] != rays.view[b] and bool((seen[a] & seen[b]).any()):
+            errors = _epipolar_errors(observed, rig, skeleton, (a, b), (rays.view[a], rays.view[b]))
+            if bool(errors.counted.any()):
+                found[a, b] = errors
+    return found
 
 
 class _EpipolarErrors(NamedTuple):
@@ -102,10 +94,11 @@ class _EpipolarErrors(NamedTuple):
     fitting: Bool[Tensor, " frame"]  # the body lies before both cameras and has one size in metres
 
 
-def _epipolar_errors(rays: TrackletRays, rig: Rig, skeleton: Skeleton, a: int, b: int) -> _EpipolarErrors:
-    """Epipolar residual of every keypoint pair, left and right swapped in b where that fits better."""
-    camera, seen = rig.camera.to(torch.float64), rays.observed
-    i, j = rays.view[a], rays.view[b]
+def _epipolar_errors(
+    seen: Observations, rig: Rig, skeleton: Skeleton, tracklets: tuple[int, int], views: tuple[int, int]
+) -> _EpipolarErrors:
+    """Epipolar residual of every keypoint pair of tracklets a and b, left and right swapped in b where that fits better."""
+    camera, (a, b), (i, j) = rig.camera.to(torch.float64), tracklets, views
     R = camera.R[j] @ camera.R[i].mT
     t = camera.t[j] - R @ camera.t[i]
     variance = (seen.noise[a] ** 2 + seen.noise[b] ** 2) / 2
@@ -163,14 +156,13 @@ def segment_tracklets(
 
     The score is in seconds of evidence, -inf for two of one view that are seen at one time.
     """
-    seen = (rays.observed.weight > 0).any(-1).numpy()
+    seen = rays.seen.numpy()
     cuts = _identity_changes(evidence, CHANGE_COST_SECONDS * fps)
     segments = [
         Segment(tracklet, *span)
         for tracklet in range(len(seen))
         for span in _spans(seen[tracklet], cuts[tracklet], fps)
     ]
-    summed = np.concatenate([np.zeros_like(evidence[..., :1]), evidence.cumsum(-1, dtype=np.float64)], -1)
     score = np.zeros((len(segments), len(segments)))
     for (i, a), (j, b) in combinations(enumerate(segments), 2):
         start, end = max(a.start, b.start), min(a.end, b.end)
@@ -178,23 +170,23 @@ def segment_tracklets(
             if start < end and bool((seen[a.tracklet] & seen[b.tracklet])[start:end].any()):
                 score[i, j] = -np.inf
             elif a.tracklet == b.tracklet and i + 1 == j:
-                score[i, j] = _continuity(rays.observed, a, b, fps)
+                score[i, j] = _continuity(rays, a, b, fps)
         elif start < end:
-            score[i, j] = (summed[a.tracklet, b.tracklet, end] - summed[a.tracklet, b.tracklet, start]) / fps
+            score[i, j] = evidence[a.tracklet, b.tracklet, start:end].sum(dtype=np.float64) / fps
         score[j, i] = score[i, j]
     return segments, score
 
 
-def _continuity(observed: Observations, a: Segment, b: Segment, fps: float) -> float:
+def _continuity(rays: TrackletRays, a: Segment, b: Segment, fps: float) -> float:
     """Score of two successive segments of one tracklet: less where the joints jump from one to the other."""
     absent = (b.start - a.end + 1) / fps
     if absent > MAX_GAP_SECONDS:
         return RESUMED_SCORE
-    before, after = (a.tracklet, a.end - 1), (b.tracklet, b.start)
-    both = (observed.weight[before] > 0) & (observed.weight[after] > 0)
+    ends = rays.of(a.tracklet, torch.tensor([a.end - 1, b.start]))
+    both = (ends.weight[0] > 0).all(0)
     if not bool(both.any()):
         return RESUMED_SCORE
-    moved = (observed.x[after] - observed.x[before]).norm(dim=-1) / observed.noise[before]
+    moved = (ends.x[0, 1] - ends.x[0, 0]).norm(dim=-1) / ends.noise[0, 0]
     return CONTINUITY_SCORE / (
         1 + (float(moved[both].median()) / (HALF_SCORE_JUMP[0] + HALF_SCORE_JUMP[1] * absent)) ** 2
     )
@@ -232,13 +224,14 @@ def _identity_changes(evidence: Float[np.ndarray, "tracklet tracklet frame"], pe
     """Per tracklet the frames at which it begins or ends to be one person with another, by dynamic programming."""
     count, _, frames = evidence.shape
     a, b = np.nonzero(np.triu(evidence.any(-1)))
-    emission = evidence[a, b].astype(np.float64)
     # best sums of evidence that end in the state "one person" and in "two"
     one, two = np.zeros(len(a)), np.zeros(len(a))
     turned = np.zeros((2, frames, len(a)), bool)
-    for frame in range(frames):
-        turned[0, frame], turned[1, frame] = two - penalty > one, one - penalty > two
-        one, two = np.maximum(one, two - penalty) + emission[:, frame], np.maximum(two, one - penalty)
+    for begin in range(0, frames, _FRAMES_AT_ONCE):
+        emission = evidence[a, b, begin : begin + _FRAMES_AT_ONCE].astype(np.float64)
+        for frame, now in enumerate(emission.T, begin):
+            turned[0, frame], turned[1, frame] = two - penalty > one, one - penalty > two
+            one, two = np.maximum(one, two - penalty) + now, np.maximum(two, one - penalty)
     state = (two > one).astype(int)
     cuts: list[list[int]] = [[] for _ in range(count)]
     for frame in range(frames - 1, 0, -1):

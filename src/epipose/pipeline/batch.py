@@ -1,7 +1,7 @@
 """The whole pipeline on every clip of a folder: one after the other, in several processes, or on a cluster.
 
 Clips do not depend on one another. One that fails stops none of the others and is tried again by the next call, which
-takes what is done from its record. The summary is written anew after every clip.
+takes what is done from its record. The summary is written anew after every clip, of very many clips after some.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import time
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
@@ -29,6 +30,7 @@ from epipose.pipeline.options import RunOptions
 
 log = logging.getLogger("epipose")
 
+_SUMMARY_REST = 20  # times as long as writing the summary took, before it is written again
 BATCH_OPTIONS = RunOptions(network="none")
 
 
@@ -69,11 +71,21 @@ def _batch(
     """`batch` of these clips, with the lock of the folder to write."""
     work = [ClipJob(clip.name, clip.sources, out / clip.name, _options_of(clip, options)) for clip in found]
     outcomes: dict[str, ClipOutcome] = {}
+    due = (
+        0.0  # when the summary is written again: after every clip it would take most of the time of a hundred thousand
+    )
     with closing(_outcomes(work, jobs, scheduler)) as finished:
-        for outcome in finished:
-            outcomes[outcome.clip] = outcome
-            log.info("[%d/%d] %s", len(outcomes), len(work), in_words(outcome))
-            write_summary(_in_order(work, outcomes), len(work), out)
+        try:
+            for outcome in finished:
+                outcomes[outcome.clip] = outcome
+                log.info("[%d/%d] %s", len(outcomes), len(work), in_words(outcome))
+                begin = time.monotonic()
+                if begin >= due:
+                    write_summary(_in_order(work, outcomes), len(work), out)
+                    due = time.monotonic() + _SUMMARY_REST * (time.monotonic() - begin)
+        finally:  # on an interrupt too
+            if outcomes:
+                write_summary(_in_order(work, outcomes), len(work), out)
     return _in_order(work, outcomes)
 
 

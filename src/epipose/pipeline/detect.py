@@ -205,8 +205,6 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     offsets = options.offsets
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
-    if options.every < 0 or options.jobs < 0:
-        raise InputError(f"--every is {options.every} and --jobs {options.jobs}; give whole numbers of at least 0.")
     if options.every != 1 and options.poses is not None:
         raise InputError("--every says which frames a detector looks at; with --poses all are there. Leave one out.")
     if offsets and len(offsets) != len(clip.views):

@@ -48,10 +48,10 @@ class DetectOptions(OptionRecord):
     max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
     """Seconds between the starts of any two videos that are searched. More hardly takes longer, but finds chance
     agreement more often where the motion tells little."""
-    every: int = 1
+    every: Annotated[int, Range(least=0, most=10**9)] = 1
     """Detect in every N-th moment only; the clip then has that many moments fewer. 0: only in as many frames as cameras
     need, some hundreds however long the videos are; such a clip can be calibrated, not labelled."""
-    jobs: int = 0
+    jobs: Annotated[int, Range(least=0, most=1024)] = 0
     """Views that are read at the same time; 0: as many as there are cores. The result is the same for any."""
 
 
@@ -136,9 +136,9 @@ class RunOptions(OptionRecord):
     """As for detect."""
     max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
     """As for detect."""
-    every: int = 1
+    every: Annotated[int, Range(least=0, most=10**9)] = 1
     """As for detect."""
-    jobs: int = 0
+    jobs: Annotated[int, Range(least=0, most=1024)] = 0
     """As for detect."""
     skeleton: LabelSkeleton = "native"
     """As for label."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -135,18 +135,20 @@ def calibrate_clip(
 
 def _calibrate_clip(folder: Path, options: CalibrateOptions, intrinsics: Path | None, known_rig: Path | None) -> bool:
     """`calibrate_clip` with the folder's lock."""
-    clip, poses = Clip.load(folder), Poses2D.load(folder / "poses2d.npz")
+    seen = DetectedClip.load(folder)
     if known_rig is None and intrinsics is None and (folder / "intrinsics.json").exists():
         intrinsics = folder / "intrinsics.json"
     # lengths are checked before any work
-    scale_estimator(poses.skeleton, clip.names, options.height, options.bone, options.camera_distance)
+    skeleton, names = seen.keypoints.skeleton, seen.clip.names
+    scale_estimator(skeleton, names, options.height, options.bone, options.camera_distance)
     record, outputs = folder / "calibrate.json", _calibrated(folder)
     asked = {**as_json(options), "known": known_rig is not None}
     given = [file for path in (intrinsics, known_rig) if path is not None for file in files_of(path)]
     inputs = fingerprint([folder / "poses2d.npz", *given])
     if already_done(record, asked, inputs, outputs):
         return False
-    result = calibrate(DetectedClip.load(folder), options, intrinsics=intrinsics, known_rig=known_rig)
+    result = calibrate(seen, options, intrinsics=intrinsics, known_rig=known_rig)
+    del seen  # of a long clip it is large, and the page reads the keypoints again
     with staged(folder, removes=(*_FROM_POSES, *_FROM_CAMERAS)) as stage:
         _write_calibration(stage, result, asked, inputs)
     return True
@@ -245,7 +247,7 @@ def _label_clip(folder: Path, options: LabelOptions, mode: Mode, force: bool) ->
         check_not_rejected(Calibration.load(folder), force, folder)
     found = supervision(folder, mode) if mode == "self" else check_supervision(folder, mode)
     clip, rig = Clip.load(folder), Rig.load(found.rig)
-    poses = None if found.poses2d is None else Poses2D.load(found.poses2d)
+    poses = None if found.poses2d is None else replace(Poses2D.load(found.poses2d), xyz=None)  # nothing reads it here
     record, output = found.labels / "label.json", found.labels / "poses3d.npz"
     inputs = fingerprint(found.inputs())
     if already_done(record, asdict(options), inputs, (output,)):

@@ -18,7 +18,8 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.geometry.bundle import BundleProblem, Free, Priors, bundle_adjust
 from epipose.geometry.left_right import correct_swaps, maybe_swapped
-from epipose.geometry.observations import Observations, observe
+from epipose.geometry.observation_source import ObservationSource
+from epipose.geometry.observations import Observations
 from epipose.geometry.reprojection import into_views, perspective
 from epipose.geometry.triangulate import Gated, gated, point_covariance
 from epipose.io.progress import progress
@@ -53,49 +54,64 @@ def label_poses(
     to frame, in units of the rig; None assumes no path to be smooth. ``smooth``: the paths are smoothed by what the
     views measure of their errors (`epipose.reconstruction.paths`); without it every frame stands for itself.
     """
-    frames = poses.xy.shape[1]
-    blocks = torch.arange(frames).tensor_split(max(1, frames // _BLOCK_FRAMES))
-    everybody = list[Joints]()
-    with progress(total=len(blocks) * len(persons), desc="label", unit="block") as bar:
+    blocks, everybody = max(1, poses.xy.shape[1] // _BLOCK_FRAMES), list[Poses3D]()
+    with progress(total=blocks * len(persons), desc="label", unit="block") as bar:
         for person in persons:
-            observed, parts = observe(poses, rig, person=person, velocity=False).to(torch.float32), list[Joints]()
-            for block in blocks:
-                seen = observed.frames(block)
-                parts.append(adjusted(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness))
+            parts = list[Joints]()
+            for block in ObservationSource.of(poses, rig, person).blocks(_BLOCK_FRAMES):
+                seen = block.to(torch.float32)
+                found = adjusted(seen, rig, poses.skeleton, gate, min_parallax_deg, smoothness=smoothness)
+                parts.append(found.condensed())
                 bar.update()
-            everybody.append(joined(parts))
-    xyz = torch.stack([joints.smoothed() if smooth else joints.xyz for joints in everybody], 1).float()
-    conf = torch.stack([joints.conf for joints in everybody], 1).float()
-    return Poses3D(xyz, conf, poses.skeleton, "world", rig.metric).mapped_to(skeleton or poses.skeleton)
+            everybody.append(_in_skeleton(parts, skeleton or poses.skeleton, poses.skeleton, smooth))
+    xyz, conf = (torch.cat([getattr(one, field) for one in everybody], 1) for field in ("xyz", "conf"))
+    return Poses3D(xyz, conf, everybody[0].skeleton, "world", rig.metric)
 
 
 _BLOCK_FRAMES = 500  # frames at a time, or somewhat more, so that memory does not grow with the length of the clip
+
+
+def _in_skeleton(parts: list[Joints], wanted: Skeleton, native: Skeleton, smooth: bool) -> Poses3D:
+    """One person's joints in the wanted skeleton, smoothed before. Empties the list, to have them once in memory."""
+    joints = joined(parts)
+    parts.clear()
+    xyz = joints.smoothed() if smooth else joints.xyz
+    pieces = zip(xyz.split(_BLOCK_FRAMES), joints.conf.split(_BLOCK_FRAMES), strict=True)
+    mapped = [Poses3D(xyz[:, None], conf[:, None], native).mapped_to(wanted) for xyz, conf in pieces]
+    return Poses3D(torch.cat([one.xyz.float() for one in mapped]), torch.cat([one.conf for one in mapped]), wanted)
 
 
 class Joints(NamedTuple):
     """One person's joints in the world: places, confidences, and what is known of their errors.
 
     ``residual``: differences from the keypoints in expected errors, 0 in views that are no inliers. ``variance``: of a
-    place per axis, mean of the three, were the residuals 1. ``freedom``: residuals less unknowns.
+    place per axis, mean of the three, were the residuals 1. ``squared``: sum of the squared residuals over views and
+    frames; ``freedom``: of residuals less unknowns.
     """
 
     xyz: Float[Tensor, "frame joint 3"]
     conf: Float[Tensor, "frame joint"]
     residual: Float[Tensor, "view frame joint 2"]
     variance: Float[Tensor, "frame joint"]
-    freedom: Float[Tensor, "frame joint"]
+    squared: Float[Tensor, " joint"]
+    freedom: Float[Tensor, " joint"]
+
+    def condensed(self) -> Joints:
+        """The same joints in less memory: places, which may be far from the origin, alone in double precision."""
+        return self._replace(conf=self.conf.float(), residual=self.residual.float(), variance=self.variance.float())
 
     def smoothed(self) -> Float[Tensor, "frame joint 3"]:
         """The places on smooth paths; a path is taken to be no more wrong than its residuals say."""
         known = self.conf > 0
-        squared = self.residual.square().sum((0, -1)).sum(0) / self.freedom.sum(0).clamp(min=1.0)
         middle = torch.where(known, self.variance, torch.nan).nanmedian(0).values.nan_to_num(0.0)
-        return smooth_paths(self.xyz, known, self.residual, squared * middle)
+        return smooth_paths(self.xyz, known, self.residual, self.squared / self.freedom.clamp(min=1.0) * middle)
 
 
 def joined(parts: Sequence[Joints]) -> Joints:
     """The joints of successive frames as one."""
-    return Joints(*(torch.cat(field, int(index == 2)) for index, field in enumerate(zip(*parts, strict=True))))
+    xyz, conf, residual, variance, squared, freedom = zip(*parts, strict=True)
+    sums = torch.stack(squared).sum(0), torch.stack(freedom).sum(0)
+    return Joints(torch.cat(xyz), torch.cat(conf), torch.cat(residual, 1), torch.cat(variance), *sums)
 
 
 def triangulated(
@@ -140,9 +156,10 @@ def adjusted(
     seen = (weight > 0)[..., None]
     residual = (perspective(into_views(R, t, xyz)) - observed.x) / observed.noise[..., None]
     covariance = point_covariance(R, t, xyz, weight.movedim(0, -1), observed.noise.movedim(0, -1))
+    residual = torch.where(seen, residual, torch.zeros_like(residual))
     return Joints(
-        xyz + middle * (conf > 0)[..., None], conf, torch.where(seen, residual, torch.zeros_like(residual)),
-        covariance.diagonal(dim1=-2, dim2=-1).mean(-1), (2.0 * seen.sum((0, -1)) - 3).clamp(min=0).to(xyz),
+        xyz + middle * (conf > 0)[..., None], conf, residual, covariance.diagonal(dim1=-2, dim2=-1).mean(-1),
+        residual.double().square().sum((0, 1, 3)), (2.0 * seen.sum((0, -1)) - 3).clamp(min=0).double().sum(0),
     )  # fmt: skip
 
 

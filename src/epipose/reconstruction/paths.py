@@ -9,11 +9,14 @@ than set. Keypoints without error come through unchanged.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+from epipose.geometry.sampling import evenly
 
 WINDOW = 256  # frames that are filtered alike; a longer stretch is filtered in windows that overlap by half
 MIN_FRAMES = 16  # of a stretch that is filtered at all
@@ -24,6 +27,7 @@ _ACCELERATIONS = torch.logspace(-6, 6, 73, dtype=torch.float64)  # tried: motion
 _PAD, _END = 24, 7  # frames by which a window is extended at either end, and those that say how it goes on
 _WRONG = 3.5  # expected errors off its smooth path, beyond which a place is bridged like a missing one
 _LEAST_ERROR = 0.01  # of the joints' distance from the middle of the body: places surer than that are not judged surer
+_FRAMES_AT_ONCE = 4000  # that are looked at for jumps, or from which the body's extent is taken
 _BODY_JOINTS = 4  # that tell of a jump
 _JUMP = 4.0  # times the frames before and after that the middle joint moves where one stretch ends
 
@@ -44,17 +48,22 @@ def smooth_paths(
     for begin, end in pairwise([0, *jumps(xyz, known), len(xyz)]):
         stretch = slice(begin, end)
         if end - begin >= MIN_FRAMES:
-            here, views = known[stretch], residual[:, stretch]
-            smooth = _smooth_stretch(xyz[stretch], here, views, variance)
-            off = (xyz[stretch] - smooth).square().sum(-1) > _WRONG**2 * variance.clamp(min=least)
-            if bool((off & here).any()):  # a filter smears a wrong place over its neighbours
-                smooth = _smooth_stretch(xyz[stretch], here & ~off, views, variance)
-            result[stretch] = torch.where(here[..., None], smooth, xyz[stretch])
+            raw, here, views = xyz[stretch], known[stretch], residual[:, stretch]
+            off = torch.zeros_like(here)
+            for piece, smooth in _smooth_pieces(raw, here, views, variance):
+                result[stretch][piece] = torch.where(here[piece][..., None], smooth.to(raw), raw[piece])
+                apart = (raw[piece] - smooth).square().sum(-1)
+                off[piece] = here[piece] & (apart > _WRONG**2 * variance.clamp(min=least))
+            if bool(off.any()):  # a filter smears a wrong place over its neighbours
+                for piece, smooth in _smooth_pieces(raw, here & ~off, views, variance):
+                    result[stretch][piece] = torch.where(here[piece][..., None], smooth.to(raw), raw[piece])
     return result
 
 
 def _spread(xyz: Tensor, known: Tensor) -> float:
-    """Median distance of the joints from the middle of their frame; 0 where there are none."""
+    """Median distance of the joints from the middle of their frame, in some of these; 0 where there are none."""
+    some = evenly(len(xyz), _FRAMES_AT_ONCE)
+    xyz, known = xyz[some], known[some]
     middle = (xyz * known[..., None]).sum(1, keepdim=True) / known.sum(1).clamp(min=1)[:, None, None]
     apart = (xyz - middle).norm(dim=-1)[known]
     return float(apart.median()) if len(apart) else 0.0
@@ -69,29 +78,41 @@ def jumps(xyz: Float[Tensor, "frame joint 3"], known: Bool[Tensor, "frame joint"
     there = known.any(1).nonzero()[:, 0]
     if len(there) < 4:
         return []
-    both = known[there[1:]] & known[there[:-1]]
-    both &= both.sum(1, keepdim=True) >= _BODY_JOINTS
-    moved = torch.where(both, xyz[there].diff(dim=0).norm(dim=-1), torch.nan).nanmedian(1).values
-    moved = torch.nan_to_num(moved, nan=0.0) / there.diff()
+    pairs = zip(there[:-1].split(_FRAMES_AT_ONCE), there[1:].split(_FRAMES_AT_ONCE), strict=True)
+    moved = torch.cat([_moved(xyz, known, *pair) for pair in pairs]) / there.diff()
     around = torch.nn.functional.pad(moved, (1, 1))
     far = (moved > _JUMP * torch.maximum(around[:-2], around[2:])) & (moved > _JUMP * moved.median())
     return there[1:][far].tolist()
 
 
-def _smooth_stretch(xyz: Tensor, known: Tensor, residual: Tensor, variance: Tensor) -> Tensor:
-    """Windows that overlap by half, each filtered by itself, cross-faded."""
-    frames = len(xyz)
+def _moved(xyz: Tensor, known: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """How far the middle joint of those known in both moves from one frame to another; 0 where too few are."""
+    both = known[before] & known[after]
+    both &= both.sum(1, keepdim=True) >= _BODY_JOINTS
+    return torch.where(both, (xyz[after] - xyz[before]).norm(dim=-1), torch.nan).nanmedian(1).values.nan_to_num(0.0)
+
+
+def _smooth_pieces(
+    xyz: Tensor, known: Tensor, residual: Tensor, variance: Tensor
+) -> Iterator[tuple[slice, Float[Tensor, "frame joint 3"]]]:
+    """A stretch in pieces, each with its frames: windows that overlap by half, each filtered by itself, cross-faded.
+
+    In float64, whatever the paths are in. A piece ends where the next window begins: only windows are in memory.
+    """
+    frames, variance = len(xyz), variance.double()
     size = min(WINDOW, frames)
     count = 1 if frames <= WINDOW else 1 + -(-(frames - size) // (size // 2))
-    total, weights = torch.zeros_like(xyz), xyz.new_zeros(frames, 1, 1)
-    fade = (torch.arange(size).to(xyz) + 0.5).mul(torch.pi / size).sin().square()[:, None, None]
-    for number in range(count):
-        begin = round(number * (frames - size) / max(count - 1, 1))
-        part = slice(begin, begin + size)
-        filtered = _filtered(_bridged(xyz[part], known[part]), known[part], residual[:, part], variance)
-        total[part] += fade * filtered
-        weights[part] += fade
-    return total / weights
+    begins = [round(number * (frames - size) / max(count - 1, 1)) for number in range(count)]
+    fade = (torch.arange(size).to(variance) + 0.5).mul(torch.pi / size).sin().square()[:, None, None]
+    total, weights = torch.zeros(size, *xyz.shape[1:]).to(variance), torch.zeros_like(fade)
+    for begin, following in pairwise([*begins, frames]):
+        part, ready = slice(begin, begin + size), following - begin
+        path = _bridged(xyz[part].double(), known[part])
+        total += fade * _filtered(path, known[part], residual[:, part].double(), variance)
+        weights += fade
+        yield slice(begin, following), total[:ready] / weights[:ready]
+        total = torch.cat([total[ready:], torch.zeros_like(total[:ready])])
+        weights = torch.cat([weights[ready:], torch.zeros_like(weights[:ready])])
 
 
 def _bridged(xyz: Tensor, known: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
-from epipose.geometry.observations import observe
+from epipose.geometry.observation_source import ObservationSource
 from epipose.geometry.sampling import evenly
 from epipose.poses import Poses2D
 from epipose.reconstruction.anatomy import joints_there
@@ -28,8 +28,8 @@ def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "st
     triangulated.
     """
     skeleton, frames = poses.skeleton, poses.xy.shape[1]
-    observed = observe(poses, rig)
-    xyz, conf = triangulated(observed.frames(evenly(frames, _MOMENTS)), rig, skeleton)
+    source = ObservationSource.of(poses, rig)
+    xyz, conf = triangulated(source.at(evenly(frames, _MOMENTS), velocity=False), rig, skeleton)
     hips = joints_there(skeleton, ("left_hip", "right_hip"))
     joints = hips or joints_there(skeleton, ("left_shoulder", "right_shoulder"))
     path = xyz[(conf[:, joints] > 0).all(-1)][:, joints].mean(1)
@@ -39,5 +39,5 @@ def path_and_up(rig: Rig, poses: Poses2D, fps: float) -> tuple[Float[Tensor, "st
         path = path[(path - middle).norm(dim=-1) < reach]
     if rig.upright:
         return path, path.new_tensor([0.0, 0.0, 1.0])
-    xyz, conf = triangulated(observed.frames(observed.busiest(_CONTACT_FRAMES)), rig, skeleton)
+    xyz, conf = triangulated(source.at(source.seen().busiest(_CONTACT_FRAMES), velocity=False), rig, skeleton)
     return path, up_direction(xyz, conf, skeleton, rig, fps).direction

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor
 
 from epipose.camera import Rig
@@ -20,7 +19,6 @@ from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.geometry.align import Similarity
 from epipose.io.files import AnyPath
-from epipose.io.progress import progress
 from epipose.poses import Poses3D
 from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
@@ -31,18 +29,15 @@ NOMINAL_STATURE, NOMINAL_CAMERA_DISTANCE = 1.7, 3.5
 
 @dataclass(frozen=True)
 class Scene:
-    """Cameras, poses and clip as far as there are any, in stage axes: z up, floor at z = 0, metres (or nearly so)."""
+    """Cameras, poses and clip as far as there are any, in stage axes: z up, floor at z = 0, metres (or nearly so).
+
+    ``frames``: numbers of the clip's frames that are shown; the poses are of these alone.
+    """
 
     rig: Rig | None
     poses: Poses3D | None
     clip: Clip | None
-
-    @property
-    def frames(self) -> int:
-        """Number of moments: frames of the poses, else of the clip, at least one."""
-        if self.poses is not None:
-            return max(1, self.poses.xyz.shape[0])
-        return self.clip.frames if self.clip is not None else 1
+    frames: range
 
     @property
     def fps(self) -> float:
@@ -50,10 +45,11 @@ class Scene:
         return self.clip.fps if self.clip is not None else 25.0
 
 
-def load_scene(folder: AnyPath) -> Scene:
+def load_scene(folder: AnyPath, frames: str = ":") -> Scene:
     """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
 
-    Raises InputError when there are neither cameras nor 3D poses, or the poses are not in the world's axes.
+    ``frames``: which of them, as A:B (see `frame_range`). Raises InputError when there are neither cameras nor 3D poses,
+    the poses are not in the world's axes, or there are no such frames.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -73,8 +69,31 @@ def load_scene(folder: AnyPath) -> Scene:
             f"Make it with: epipose label {folder}"
         )
     clip = Clip.load(folder) if (folder / "clip.json").exists() else None
+    total = len(poses.xyz) if poses is not None else clip.frames if clip is not None else 1
+    shown = frame_range(frames, total)
     rig, poses = staged(rig, poses, 25.0 if clip is None else clip.fps)
-    return Scene(rig, poses, clip)
+    return Scene(rig, None if poses is None else _of_frames(poses, shown), clip, shown)
+
+
+def frame_range(text: str, total: int) -> range:
+    """The frames from A to before B for a text A:B, where either may be left out; InputError for any that are not."""
+    first, colon, last = (part.strip() for part in text.partition(":"))
+    if colon and all(part.isdecimal() or not part for part in (first, last)):
+        chosen = range(int(first or 0), int(last or total))
+        if 0 <= chosen.start < chosen.stop <= total:
+            return chosen
+    raise InputError(
+        f"--frames is '{text}'; expected A:B, the frames from A to before B, of {total} (0:{total}). Leave out A to begin "
+        "with the first, B to end with the last."
+    )
+
+
+def _of_frames(poses: Poses3D, shown: range) -> Poses3D:
+    if len(shown) == len(poses.xyz):
+        return poses
+    part = slice(shown.start, shown.stop)
+    times = None if poses.times is None else poses.times[part]
+    return replace(poses, xyz=poses.xyz[part].clone(), conf=poses.conf[part].clone(), times=times)
 
 
 def staged(rig: Rig | None, poses: Poses3D | None, fps: float) -> tuple[Rig | None, Poses3D | None]:
@@ -113,23 +132,3 @@ def quaternion_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*b
     w = torch.where(opposite, 0.0, 1 + z)
     half = torch.stack([w, torch.where(opposite, 1.0, -y), torch.where(opposite, 0.0, x), torch.zeros_like(x)], -1)
     return half / half.norm(dim=-1, keepdim=True)
-
-
-def thumbnails(clip: Clip, moments: list[int], width: int) -> list[UInt8[np.ndarray, "moment height width 3"]]:
-    """For each view the frames numbered ``moments`` (ascending), shrunk so that the longer side is ``width`` pixels.
-
-    Moments after the end repeat the last image.
-    """
-    import cv2
-
-    views = []
-    with progress(total=len(clip.views) * len(moments), desc="images", unit="image") as bar:
-        for view in clip.views:
-            shrink = width / max(view.width, view.height)
-            size = (max(1, round(view.width * shrink)), max(1, round(view.height * shrink)))
-            images = []
-            for frame in clip.read(view, moments):
-                images.append(cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
-                bar.update()
-            views.append(np.stack(images))
-    return views

@@ -2,7 +2,8 @@
 
 Both ways draw the same viser scene, and a frame is shown by the same function, `_Drawing.show`: live it is called by
 a clock and a slider, for the file it is called once per frame while viser records. The scene comes in stage axes
-(`epipose.viz.scene`: z up, metres), so that every size below is a plain number of metres.
+(`epipose.viz.scene`: z up, metres), so that every size below is a plain number of metres. Of a long recording a file
+holds so many steps that it stays small, and both show so many images; a range of frames brings out the detail.
 """
 
 from __future__ import annotations
@@ -14,48 +15,42 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, replacing
 from epipose.io.ranges import Port, check_value
 from epipose.io.writable import check_file
-from epipose.poses import Poses3D
-from epipose.viz.plots import SIDE_COLORS, drawn_bones
-from epipose.viz.scene import Scene, load_scene, quaternion_from_z, thumbnails
+from epipose.viz.limbs import Limbs, ball, lathe
+from epipose.viz.scene import Scene, load_scene
+from epipose.viz.view_images import ViewImages, image_moments
 
 if TYPE_CHECKING:
     import viser
 
 log = logging.getLogger("epipose")
 
-MAX_LIVE_IMAGES, MAX_FILE_IMAGES = (
-    400,
-    100,
-)  # over all cameras: bounds the memory of the server and the size of the file
+MAX_LIVE_IMAGES, MAX_FILE_IMAGES = 400, 100  # of all views: bounds the server's memory, and the size of the file
 LIVE_WIDTH, FILE_WIDTH = 320, 280  # longer side of an image, pixels
-MAX_FILE_FPS, MAX_FILE_FRAMES = 30.0, 900  # frames beyond are thinned out evenly
+MAX_FILE_FPS, MAX_FILE_STEPS = 30.0, 6000  # steps beyond are thinned out evenly
 FIELD_OF_VIEW = math.radians(42)
 FLOOR, CELLS, METRES, PATH = (40, 43, 50), (52, 56, 64), (78, 84, 95), (255, 200, 60)
 
 
-def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080) -> None:
+def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080, frames: str = ":") -> None:
     """Show a clip folder's cameras, images and 3D skeletons; with ``html`` write one file instead of serving.
 
-    Live it serves http://localhost:PORT, to this machine only, until interrupted. Raises InputError when there is
-    nothing to show or the port is taken.
+    ``frames``: which of them, as A:B, from A to before B; either may be left out. Live it serves
+    http://localhost:PORT, to this machine only, until interrupted. Raises InputError when there is nothing to show, for
+    frames that there are not, or when the port is taken.
     """
     check_value("port", port, Port)
     if html is not None:
         check_file(html, "--html")
-    scene = load_scene(folder)
+    scene = load_scene(folder, frames)
     if scene.clip is not None and not scene.clip.has_images:
         log.info("%s was made from 2D poses alone: cameras and people are shown without images.", folder)
     if html is not None:
@@ -65,24 +60,43 @@ def view(folder: AnyPath, *, html: AnyPath | None = None, port: int = 8080) -> N
     if not _is_free(port):
         raise InputError(f"Port {port} is in use. Close the other viewer, or choose another: --port {port + 1}")
     with _serving(port) as server, suppress(KeyboardInterrupt):
-        drawing = _Drawing(server, scene, MAX_LIVE_IMAGES, LIVE_WIDTH)
+        drawing = _Drawing(server, scene, _images(scene, MAX_LIVE_IMAGES, LIVE_WIDTH))
         log.info("Open http://localhost:%d in a browser. Stop with Ctrl-C.", port)
-        _play(server, drawing)
+        with drawing.reading_images():
+            _play(server, drawing)
 
 
 def export_html(scene: Scene, path: AnyPath) -> None:
     """Record the scene and write it, with the viewer itself, as one self-contained HTML file."""
-    stride = max(1, round(scene.fps / MAX_FILE_FPS), math.ceil(scene.frames / MAX_FILE_FRAMES))
+    stride = max(1, round(scene.fps / MAX_FILE_FPS), math.ceil(len(scene.frames) / MAX_FILE_STEPS))
+    if scene.fps / stride < MAX_FILE_FPS / 2 and stride > 1:
+        log.info(
+            "The file shows every %dth of %d frames. --frames A:B writes a part of them in full.",
+            stride,
+            len(scene.frames),
+        )
+    images = _images(scene, MAX_FILE_IMAGES, FILE_WIDTH)
+    if images is not None:
+        images.read()
     with _serving(_free_port()) as server:
-        drawing = _Drawing(server, scene, MAX_FILE_IMAGES, FILE_WIDTH)
+        drawing = _Drawing(server, scene, images)
         recording = server.get_scene_serializer()
-        for frame in range(0, scene.frames, stride):
+        for frame in scene.frames[::stride]:
             drawing.show(frame)
-            if scene.frames > 1:
+            if len(scene.frames) > 1:
                 recording.insert_sleep(stride / scene.fps)
         text = recording.as_html(dark_mode=True)
     with replacing(Path(path)) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def _images(scene: Scene, most: int, width: int) -> ViewImages | None:
+    """The images to be shown; None where there are none, or no cameras to show them at."""
+    clip = scene.clip
+    if scene.rig is None or clip is None or not clip.has_images:
+        return None
+    there = range(scene.frames.start, min(scene.frames.stop, clip.frames))
+    return ViewImages(clip, image_moments(there, len(clip.views), most), width)
 
 
 @contextmanager
@@ -113,10 +127,10 @@ def _free_port() -> int:
 
 def _play(server: viser.ViserServer, drawing: _Drawing) -> None:
     """Controls and the clock of the live view; runs until interrupted."""
-    scene = drawing.scene
-    if scene.frames == 1:
+    scene, frames = drawing.scene, drawing.scene.frames
+    if len(frames) == 1:
         server.sleep_forever()
-    slider = server.gui.add_slider("Frame", min=0, max=scene.frames - 1, step=1, initial_value=0)
+    slider = server.gui.add_slider("Frame", min=frames[0], max=frames[-1], step=1, initial_value=frames[0])
     playing = server.gui.add_checkbox("Play", initial_value=True)
     speed = server.gui.add_dropdown("Speed", ("0.1x", "0.25x", "0.5x", "1x", "2x"), initial_value="1x")
     shown, then = 0.0, time.monotonic()
@@ -125,70 +139,21 @@ def _play(server: viser.ViserServer, drawing: _Drawing) -> None:
         now = time.monotonic()
         slider.disabled = playing.value  # pause, then move it
         if playing.value:
-            shown = (shown + (now - then) * scene.fps * float(speed.value[:-1])) % scene.frames
-            slider.value = int(shown)
+            shown = (shown + (now - then) * scene.fps * float(speed.value[:-1])) % len(frames)
+            slider.value = frames[int(shown)]
         else:
-            shown = float(slider.value)
+            shown = float(slider.value - frames[0])
         then = now
-        drawing.show(int(shown))
-
-
-@dataclass(frozen=True)
-class _Limbs:
-    """Moving parts: per frame the position, rotation and size of every bone, and position and size of every joint."""
-
-    bone_positions: Float[np.ndarray, "frame bone 3"]
-    bone_wxyzs: Float[np.ndarray, "frame bone 4"]
-    bone_scales: Float[np.ndarray, "frame bone 3"]
-    joint_positions: Float[np.ndarray, "frame joint 3"]
-    joint_scales: Float[np.ndarray, "frame joint"]
-    colors: UInt8[np.ndarray, "bone 3"]
-
-
-def _limbs(poses: Poses3D) -> _Limbs:
-    """Bones of their own length and of median thickness; joints of confidence 0 shrink to nothing."""
-    bones = drawn_bones(poses.skeleton)
-    parent, child = [bone[0] for bone in bones], [bone[1] for bone in bones]
-    start, along = poses.xyz[:, :, parent], poses.xyz[:, :, child] - poses.xyz[:, :, parent]
-    seen = (poses.conf > 0).float()
-    length = along.norm(dim=-1) * seen[:, :, parent] * seen[:, :, child]
-    known = torch.where(length > 0, length, torch.nan).flatten(0, 1)
-    radius = (0.16 * known.nanmedian(0).values.nan_to_num(0.05)).clamp(0.008, 0.055).expand(length.shape)
-    visible = (length > 0).float()
-    thickness = torch.zeros(len(poses.skeleton.joints))
-    for index in range(len(bones)):
-        for joint in bones[index][:2]:
-            thickness[joint] = max(float(thickness[joint]), 0.85 * float(radius[0, 0, index]))
-    # The viewer's lights wash colours out: hand it deeper ones.
-    colors = np.array([SIDE_COLORS[bone[2]] for bone in bones]) / 255
-    colors = np.tile((255 * colors**2).round().astype(np.uint8), (poses.xyz.shape[1], 1))
-
-    def flat(tensor: Tensor) -> Any:
-        return tensor.flatten(1, 2).float().numpy()
-
-    return _Limbs(
-        flat(start),
-        flat(quaternion_from_z(along)),
-        flat(torch.stack([radius * visible, radius * visible, length], -1)),
-        flat(poses.xyz),
-        flat(thickness * seen),
-        colors,
-    )
+        drawing.show(frames[int(shown)])
 
 
 class _Drawing:
     """The scene on a server; `show` puts one frame of it there."""
 
-    def __init__(self, server: viser.ViserServer, scene: Scene, images: int, width: int) -> None:
-        self.server, self.scene = server, scene
-        self._limbs = _limbs(scene.poses) if scene.poses is not None else None
-        self._moments: list[int] = []
-        self._images: list[Any] = []
-        self._shown_moment = -1
-        if scene.rig is not None and scene.clip is not None and scene.clip.has_images:
-            stride = max(1, math.ceil(scene.frames * len(scene.clip.views) / images))
-            self._moments = list(range(0, min(scene.frames, scene.clip.frames), stride))
-            self._images = thumbnails(scene.clip, self._moments, width)
+    def __init__(self, server: viser.ViserServer, scene: Scene, images: ViewImages | None) -> None:
+        self.server, self.scene, self._images = server, scene, images
+        self._limbs = None if scene.poses is None else Limbs(scene.poses)
+        self._shown, self._shown_images = -1, -1
         server.scene.set_up_direction("+z")
         server.scene.world_axes.visible = False
         self._floor()
@@ -196,40 +161,50 @@ class _Drawing:
         if self._limbs is not None:
             self._people(self._limbs)
         self._viewpoint()
-        self.show(0)
+        self.show(scene.frames[0])
+
+    @contextmanager
+    def reading_images(self) -> Iterator[None]:
+        """Read the images in the background in the meantime."""
+        if self._images is not None:
+            self._images.read_in_background()
+        try:
+            yield
+        finally:
+            if self._images is not None:
+                self._images.stop()
 
     def show(self, frame: int) -> None:
-        """Put frame number ``frame`` on the server."""
+        """Put frame number ``frame`` of the clip on the server, and the images as far as they are read."""
         with self.server.atomic():
-            if self._limbs is not None:
-                limbs = self._limbs
-                self._bones.batched_positions = limbs.bone_positions[frame]
-                self._bones.batched_wxyzs = limbs.bone_wxyzs[frame]
-                self._bones.batched_scales = limbs.bone_scales[frame]
-                self._joints.batched_positions = limbs.joint_positions[frame]
-                self._joints.batched_scales = limbs.joint_scales[frame]
-            moment = int(np.searchsorted(self._moments, frame, side="right")) - 1
-            if moment >= 0 and moment != self._shown_moment and self.scene.clip is not None:
-                self._shown_moment = moment
-                for name, images in zip(self.scene.clip.names, self._images, strict=True):
+            if self._limbs is not None and frame != self._shown:
+                placed = self._limbs.at(frame - self.scene.frames.start)
+                self._bones.batched_positions = placed.bone_positions
+                self._bones.batched_wxyzs = placed.bone_wxyzs
+                self._bones.batched_scales = placed.bone_scales
+                self._joints.batched_positions = placed.joint_positions
+                self._joints.batched_scales = placed.joint_scales
+                self._shown = frame
+            there = None if self._images is None else self._images.at(frame)
+            if there is not None and there[0] != self._shown_images and self.scene.clip is not None:
+                self._shown_images = there[0]
+                for name, image in zip(self.scene.clip.names, there[1], strict=True):
                     if name in self._frusta:
-                        self._frusta[name].image = images[moment]
+                        self._frusta[name].image = image
 
-    def _people(self, limbs: _Limbs) -> None:
-        add = self.server.scene.add_batched_meshes_simple
-        vertices, faces = _lathe(((0.0, 0.0), (0.03, 0.55), (0.2, 1.0), (0.8, 0.7), (0.97, 0.45), (1.0, 0.0)))
+    def _people(self, limbs: Limbs) -> None:
+        add, first = self.server.scene.add_batched_meshes_simple, limbs.at(0)
+        vertices, faces = lathe(((0.0, 0.0), (0.03, 0.55), (0.2, 1.0), (0.8, 0.7), (0.97, 0.45), (1.0, 0.0)))
         self._bones = add(
-            "/person/bones", vertices, faces, limbs.bone_wxyzs[0], limbs.bone_positions[0],
-            batched_scales=limbs.bone_scales[0], batched_colors=limbs.colors, lod="off",
+            "/person/bones", vertices, faces, first.bone_wxyzs, first.bone_positions,
+            batched_scales=first.bone_scales, batched_colors=limbs.colors, lod="off",
         )  # fmt: skip
-        ball = [(-math.cos(math.pi * i / 8), math.sin(math.pi * i / 8)) for i in range(9)]
-        vertices, faces = _lathe(tuple(ball))
-        turns = np.tile(np.array([1.0, 0.0, 0.0, 0.0], dtype=np.float32), (len(limbs.joint_positions[0]), 1))
+        turns = np.tile(np.array([1.0, 0.0, 0.0, 0.0], dtype=np.float32), (len(first.joint_positions), 1))
         self._joints = add(
-            "/person/joints", vertices, faces, turns, limbs.joint_positions[0],
-            batched_scales=limbs.joint_scales[0], batched_colors=(235, 236, 240), lod="off",
+            "/person/joints", *ball(), turns, first.joint_positions,
+            batched_scales=first.joint_scales, batched_colors=(235, 236, 240), lod="off",
         )  # fmt: skip
-        path = _ground_path(self.scene)
+        path = limbs.ground_path()
         if len(path):
             self.server.scene.add_line_segments("/person/path", path, PATH, thickness=0.025)
 
@@ -275,26 +250,3 @@ class _Drawing:
         camera = self.server.initial_camera
         camera.position, camera.look_at = target + distance * np.array(direction), target
         camera.up, camera.fov = np.array([0.0, 0.0, 1.0]), FIELD_OF_VIEW
-
-
-def _lathe(profile: tuple[tuple[float, float], ...], sides: int = 12) -> tuple[Float[np.ndarray, "vertex 3"], Any]:
-    """Turn (height, radius) pairs about z into a closed mesh: vertices and triangles."""
-    angle = 2 * np.pi * np.arange(sides) / sides
-    height, radius = np.array(profile).T[:, :, None]
-    vertices = np.stack([radius * np.cos(angle), radius * np.sin(angle), height + 0 * angle], -1).reshape(-1, 3)
-    ring = sides * np.arange(len(profile) - 1)[:, None]
-    a, b = ring + np.arange(sides), ring + (np.arange(sides) + 1) % sides
-    faces = np.stack([np.stack([a, b, b + sides], -1), np.stack([a, b + sides, a + sides], -1)]).reshape(-1, 3)
-    return vertices, faces
-
-
-def _ground_path(scene: Scene) -> Float[np.ndarray, "step 2 3"]:
-    """The path of the first person's hips over the floor, as segments between successive frames that have it."""
-    assert scene.poses is not None
-    xyz, seen = scene.poses.xyz[:, 0], scene.poses.conf[:, 0] > 0
-    hips = [i for i, name in enumerate(scene.poses.skeleton.joints) if name.endswith("hip")] or [0]
-    points = xyz[:, hips].mean(1)
-    points[:, 2] = 0.01
-    both = seen[:, hips].all(-1)
-    keep = both[1:] & both[:-1]
-    return torch.stack([points[:-1], points[1:]], 1)[keep].numpy()
