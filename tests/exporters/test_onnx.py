@@ -78,7 +78,7 @@ def test_a_network_on_a_landmark_network_says_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_predict_runs_on_it(model: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("epipose.inference.predict.detector_named", lambda name, *_: Finder())
+    monkeypatch.setattr("epipose.inference.predictor.detector_named", lambda name, *_: Finder())
     Image.fromarray(figure_image(JOINTS, 160)).save(tmp_path / "photo.png")
     expected = predict(tmp_path / "photo.png", model)
     arguments = ["predict", str(tmp_path / "photo.png"), "--out", str(tmp_path / "out"), "--model"]

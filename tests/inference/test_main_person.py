@@ -54,3 +54,21 @@ def test_joints_without_confidence_do_not_make_a_person_large() -> None:
     nobody = Detection(JOINTS, np.zeros(17), 1.0, None, 2)
     people = [small, nobody, seen(0, 200)]
     assert boxes_of([people, [nobody]], fps=None)[:, 0].tolist() == pytest.approx([270.0, 0.0])
+
+
+def test_nobody_is_in_a_frame_that_was_lost() -> None:
+    """What stands in its place shows where the person was before; the detector is not asked."""
+    blank = np.zeros((200, 400, 3), np.uint8)
+    images = ImageSource(None, 5, lambda: iter([blank] * 5), 10.0, lost={1, 3})
+    found = main_person(images, Script(*[[seen(0, 0)]] * 3), H36M17, 1.25, "upright")
+    assert (found.person.box[:, 2] > 0).tolist() == [True, False, True, False, True]
+
+
+def test_at_most_four_people_of_a_frame_are_candidates_and_the_largest_are() -> None:
+    """Somebody small at the back of a crowd, seen throughout, is not the video's person."""
+    small = Detection(JOINTS * 0.2, np.ones(17), 0.9, None, 99)
+    crowd = [seen(track, 80 * track) for track in range(4)]
+    sides = boxes_of([[small, *crowd]] * 5 + [[small]], fps=10.0)[:, 2].tolist()
+    assert sides == pytest.approx([112.5] * 5 + [0.0])
+    sides = boxes_of([[small, *crowd[:3]]] * 5 + [[small]], fps=10.0)[:, 2].tolist()
+    assert sides == pytest.approx([22.5] * 6), "among four, who is seen longest"

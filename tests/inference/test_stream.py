@@ -137,7 +137,7 @@ def test_what_cannot_be_is_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at nan s"):
         stream(blank, float("nan"))
     with pytest.raises(InputError, match="must be over 0"):
-        PoseStream(model, fps=0)
+        PoseStream(model, fps=0.0)
     alone = landmark_model(tmp_path / "alone")
     with pytest.raises(InputError, match="no causal temporal refiner"):
         PoseStream(alone, temporal=True)

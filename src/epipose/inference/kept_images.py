@@ -42,7 +42,8 @@ class KeptImages:
         if self._wanted is not None and self._count in self._wanted:
             self._small[self._count] = shrunk(image)
         if self._file is not None:
-            done, jpeg = cv2.imencode(".jpg", shrunk(image)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+            # OpenCV takes red for blue, here and when it reads: that costs nothing, and turning them round would
+            done, jpeg = cv2.imencode(".jpg", shrunk(image), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
             if not done:
                 raise EpiposeError("OpenCV could not write a JPEG image. Install opencv-python-headless again.")
             self._file.write(jpeg.tobytes())
@@ -59,7 +60,7 @@ class KeptImages:
             jpeg = self._file.read(self._ends[number + 1] - self._ends[number])
             image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
             assert image is not None  # it was written here
-            yield number, np.ascontiguousarray(image[..., ::-1])
+            yield number, image
 
     def close(self) -> None:
         """Let go of the file."""

@@ -20,6 +20,7 @@ from epipose.inference.crop_readings import CropReadings
 from epipose.inference.followed_person import prominence
 from epipose.inference.person_keypoints import PersonKeypoints, person_of
 from epipose.io.image_source import ImageSource
+from epipose.io.progress import progress
 from epipose.network.choices import CropKind
 from epipose.network.reading import OwnAnswer, PoseReading, cat_readings
 from epipose.skeleton import Skeleton
@@ -49,15 +50,16 @@ def main_person(
     """The one person to predict in every image.
 
     ``skeleton``, ``margin`` and ``crop`` are those of the network that predicts. ``readings`` reads people of detectors
-    that do not themselves. Boxes of readings are the squares that were read.
+    that do not themselves. Boxes of readings are the squares that were read. Nobody is in frames that are lost.
     """
     frames: list[list[Detection]] = []
     sizes: list[tuple[int, int]] = []
     most = 1 if images.fps is None else _CANDIDATES
-    for image in images.read():
+    shown = progress(images.read(), total=images.total, desc="people in images", unit="frame")
+    for number, image in enumerate(shown):
         if images.fps is None:
             detector.reset()
-        frames.append(_candidates(detector(image), most))
+        frames.append([] if number in images.lost else _candidates(detector(image), most))
         sizes.append(image.shape[1::-1])
         if readings is not None:
             readings.add(frames[-1], image)

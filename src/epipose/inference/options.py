@@ -14,7 +14,8 @@ class PredictOptions(OptionRecord):
     """Options of single-image prediction."""
 
     runtime: Runtime = "auto"
-    """Runtime of the network. onnx: model.onnx in the model folder. auto: torch, but for an ONNX file."""
+    """Runtime of the network. onnx: model.onnx in the model folder. auto: ONNX Runtime for an ONNX file and, without a
+    file, for networks on a landmark network such as the pretrained one; torch for others."""
     flip_test: bool = False
     """Predict the horizontally flipped image too and average both: somewhat more accurate, half as fast."""
     temporal: bool = True

@@ -34,7 +34,6 @@ from epipose.io.files import AnyPath
 from epipose.io.image_source import ImageSource, image_source
 from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
-from epipose.io.progress import progress
 from epipose.io.read_ahead import read_ahead
 from epipose.io.staged import staged
 from epipose.network.backends import PoseReader
@@ -68,7 +67,7 @@ def _predict(source: Path, model: AnyPath | None, out: Path | None, options: Pre
     """`predict` with the folder's lock."""
     predictor, images = load_predictor(model, options), image_source(source)
     given = given_camera(options.intrinsics, source.stem)
-    with closing(KeptImages(images, out)) if out is not None else nullcontext() as kept:
+    with nullcontext() if out is None else closing(KeptImages(images, out)) as kept:
         prediction, sizes = _predicted(predictor, source, images, given, options, kept)
         about = {**_made_with(model, options, predictor.boxes), **prediction.made_with}
         prediction = replace(prediction, made_with=about)
@@ -95,8 +94,7 @@ def _predicted(
             trained, detector.skeleton, predictor.device, options.batch_size, options.flip_test
         )  # fmt: skip
     with closing(read_ahead(_keeping(images, given, kept))) as stream:
-        shown = progress(stream, total=images.total, desc="people in images", unit="frame")
-        once = replace(images, read=lambda: iter(shown))
+        once = replace(images, read=lambda: stream)
         found = main_person(once, detector, trained.skeleton, trained.margin, trained.crop, readings)
     person, count = found.person, len(found.person.box)
     if found.reading is None or not bool((person.box[:, 2] > 0).any()):
@@ -105,7 +103,7 @@ def _predicted(
             "at least 100 pixels tall."
         )
     xyz, conf, uv = _lifted(trained, found, given, None if predictor.reads else person)
-    made_with = {}
+    made_with = {"frames": f"{count - len(images.lost)} of {count} could be decoded"} if images.lost else {}
     if options.temporal and images.fps and (refiner := temporal_refiner(predictor.folder, trained.skeleton)):
         xyz = refined_over_time(refiner, xyz, uv, person, images.fps)
         made_with["over time"] = "centred"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from epipose.errors import InputError
 from epipose.io.files import AnyPath
 from epipose.io.images import IMAGE_SUFFIXES, read_image
-from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames
+from epipose.io.video import VIDEO_SUFFIXES, probe, read_images
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class ImageSource:
     total: int  # images; for a video what its header says, which may be a frame or two off
     read: Callable[[], Iterator[np.ndarray]]
     fps: float | None  # None for photos, which are independent of one another
+    lost: set[int] = field(default_factory=set)  # numbers of a video's frames that could not be decoded, of those read
 
 
 def image_source(path: AnyPath) -> ImageSource:
@@ -35,6 +36,17 @@ def image_source(path: AnyPath) -> ImageSource:
             raise InputError(f"The folder {path} holds no image ({', '.join(sorted(IMAGE_SUFFIXES))}).")
         return ImageSource(tuple(file.name for file in files), len(files), lambda: map(read_image, files), None)
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        info = probe(path)
-        return ImageSource(None, info.frames, lambda: read_frames(path), info.fps)
+        info, lost = probe(path), set()
+        return ImageSource(None, info.frames, lambda: _frames(path, lost), info.fps, lost)
     return ImageSource((path.name,), 1, lambda: iter([read_image(path)]), None)
+
+
+def _frames(path: Path, lost: set[int]) -> Iterator[np.ndarray]:
+    """A video's frames; those that cannot be decoded are put down as ``lost``, and others stand in their place."""
+    shown, pixels = None, np.zeros((0, 0, 3), np.uint8)
+    for number, image in enumerate(read_images(path)):
+        if image.lost:
+            lost.add(number)
+        if image[0] is not shown:
+            shown, pixels = image[0], image.rgb()
+        yield pixels

@@ -36,7 +36,7 @@ def quiet_libraries() -> None:
 
 def onnx_runtime() -> ModuleType:
     """The package onnxruntime; ImportError where it is missing."""
-    if "onnxruntime" in sys.modules:
+    if sys.modules.get("onnxruntime") is not None:
         return sys.modules["onnxruntime"]
     with muted():
         return importlib.import_module("onnxruntime")

@@ -31,9 +31,7 @@ def head_model(head: TokenHead) -> bytes:
         name = f"summary_{number}"
         sources.append(tensor_value(name, np.float32, ("batch", layer.in_features)))
         tokens.append(model.node("Unsqueeze", [_linear(model, name, layer), one]))
-    hidden = _layers(model, model.node("Concat", tokens, axis=1), head.layers)
-    ends = (model.constant(np.array([value])) for value in (0, head.joints, 1))
-    hidden = model.node("Slice", [hidden, *ends])
+    hidden = _layers(model, model.node("Concat", tokens, axis=1), head.layers, head.joints)
     return _answered(model, hidden, head.norm, head.answer, sources)
 
 
@@ -43,7 +41,7 @@ def refiner_model(refiner: Refiner) -> bytes:
     joints, inputs = len(refiner.skeleton.joints), refiner.enter.in_features
     hidden = _plus(model, _linear(model, "evidence", refiner.enter), refiner.place)
     source = tensor_value("evidence", np.float32, ("batch", joints, inputs))
-    return _answered(model, _layers(model, hidden, refiner.layers), refiner.norm, refiner.answer, [source])
+    return _answered(model, _layers(model, hidden, refiner.layers, joints), refiner.norm, refiner.answer, [source])
 
 
 def _answered(model: OnnxModel, hidden: str, norm: nn.LayerNorm, answer: nn.Linear, sources: list[bytes]) -> bytes:
@@ -52,10 +50,14 @@ def _answered(model: OnnxModel, hidden: str, norm: nn.LayerNorm, answer: nn.Line
     return model.encoded(sources, [tensor_value(ANSWER, np.float32, ("batch", "joint", answer.out_features))])
 
 
-def _layers(model: OnnxModel, hidden: str, layers: nn.ModuleList) -> str:
-    for layer in layers:
+def _layers(model: OnnxModel, hidden: str, layers: nn.ModuleList, joints: int) -> str:
+    """The first so many tokens behind the layers: the last layer answers for no others."""
+    for number, layer in enumerate(layers):
         assert isinstance(layer, TokenLayer)
-        hidden = model.node("Add", [hidden, _attention(model, _normed(model, hidden, layer.before), layer)])
+        mixed = _attention(model, _normed(model, hidden, layer.before), layer)
+        if number == len(layers) - 1:
+            mixed, hidden = _first(model, mixed, joints), _first(model, hidden, joints)
+        hidden = model.node("Add", [hidden, _linear(model, mixed, layer.out)])
         widen, _, narrow = layer.mlp
         assert isinstance(widen, nn.Linear)
         assert isinstance(narrow, nn.Linear)
@@ -64,8 +66,13 @@ def _layers(model: OnnxModel, hidden: str, layers: nn.ModuleList) -> str:
     return hidden
 
 
+def _first(model: OnnxModel, tokens: str, count: int) -> str:
+    ends = (model.constant(np.array([value])) for value in (0, count, 1))
+    return model.node("Slice", [tokens, *ends])
+
+
 def _attention(model: OnnxModel, tokens: str, layer: TokenLayer) -> str:
-    """Scaled dot-product attention of every head, and the layer behind it."""
+    """Scaled dot-product attention of every head, before the layer that mixes the heads."""
     width = layer.out.in_features
     size = width // layer.heads
     apart = model.node(
@@ -76,7 +83,7 @@ def _attention(model: OnnxModel, tokens: str, layer: TokenLayer) -> str:
     likeness = model.node("MatMul", [q, model.node("Transpose", [k], perm=[0, 1, 3, 2])])
     share = model.node("Softmax", [model.node("Mul", [likeness, model.constant(np.float32(size**-0.5))])], axis=-1)
     mixed = model.node("Transpose", [model.node("MatMul", [share, v])], perm=[0, 2, 1, 3])
-    return _linear(model, model.node("Reshape", [mixed, model.constant(np.array([0, 0, width]))]), layer.out)
+    return model.node("Reshape", [mixed, model.constant(np.array([0, 0, width]))])
 
 
 def _gelu(model: OnnxModel, x: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ _CURVES = (_BLUE, _ORANGE, "#2ba66a", "#b05cd6")
 _Number = int | float
 
 
+@lru_cache(maxsize=32)
 def drawn_bones(skeleton: Skeleton) -> tuple[tuple[int, int, str], ...]:
     """(parent, child, side) of every line worth drawing; side is "left", "right" or "middle" (also between the sides).
 
