@@ -1,0 +1,1 @@
+"""Faults that results must survive: kills, full disks, hostile files."""
