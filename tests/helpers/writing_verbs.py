@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 import torch
@@ -22,7 +22,9 @@ from epipose.evaluation.tables import write_evaluation
 from epipose.formats.colmap import write_colmap
 from epipose.inference.prediction import Prediction
 from epipose.io.files import read_json
-from epipose.io.staged import settle
+from epipose.io.staged import Staged, settle
+from epipose.io.write_errors import writing_to
+from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import Refiner, load_refiner
 from epipose.pipeline.batch_summary import write_summary
 from epipose.pipeline.calibrate import calibrate
@@ -37,10 +39,11 @@ from epipose.skeletons import H36M17
 from epipose.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from epipose.training.options import TrainOptions
 from epipose.training.refine import refine
+from epipose.training.train import train_network
 from epipose.viz.html_report import Report
 from tests.helpers.synthetic import detections, moving_skeleton, rig
 
-FPS, FRAMES = 50.0, 80
+FPS, FRAMES = 50.0, 40
 
 
 @dataclass(frozen=True)
@@ -75,18 +78,20 @@ class Results:
     def detect(self, out: Path, **changes: object) -> bool:
         """`epipose detect` of 2D poses alone."""
         sizes = tuple(f"{width}x{height}" for width, height in rig().camera.size.tolist())
-        return detect_clip((), out, poses=self.folder / "given.npz", size=sizes, fps=FPS, **changes)
+        return detect_clip(
+            (), out, poses=self.folder / "given.npz", size=sizes, fps=FPS, detector="pretrained", **changes
+        )
 
     def calibrate(self, out: Path, word: str) -> bool:
         """`epipose calibrate`, whose outcome has a remark."""
         made = replace(self.calibration, remarks=(word,))
-        with mock.patch("epipose.pipeline.stages.calibrate", return_value=made):
+        with mock.patch("epipose.pipeline.stages.calibrate", return_value=made), _short_page(word):
             return calibrate_clip(out, seed=len(word))
 
     def calibrate_together(self, out: Path, word: str) -> bool:
         """`epipose calibrate --same-cameras` of two clips."""
         made = (replace(self.calibration, remarks=(word,)),) * 2
-        with mock.patch("epipose.pipeline.stages.calibrate_together", return_value=made):
+        with mock.patch("epipose.pipeline.stages.calibrate_together", return_value=made), _short_page(word):
             return calibrate_clips([out / "a", out / "b"], seed=len(word))
 
     def label(self, out: Path, gate: float) -> bool:
@@ -119,40 +124,60 @@ class Results:
         write_evaluation(evaluate(file, file, protocol=protocol), out / "evaluation.json")
 
 
+def _short_page(word: str) -> AbstractContextManager[object]:
+    """The page of a calibration without its drawings, which take longer than all the rest."""
+    return mock.patch("epipose.pipeline.stages.calibration_page", return_value=Report(word, ""))
+
+
+class _Net(PoseNet):
+    """A network without weights."""
+
+    def __init__(self) -> None:
+        torch.nn.Module.__init__(self)
+
+    def own_state(self) -> dict[str, torch.Tensor]:
+        return {}
+
+
+class _Model(TrainedPoseNet):
+    """A model of a few bytes, which say with which seed it was trained."""
+
+    def __init__(self, seed: int) -> None:
+        object.__setattr__(self, "_seed", seed)
+
+    def write_into(self, stage: Staged) -> None:
+        stage.path("model.safetensors").write_bytes(bytes([self._seed] * 1000))
+        stage.path("config.json").write_text(json.dumps({"seed": self._seed}))
+
+
+class _Stream:
+    """A source of no batches."""
+
+    skeleton, metric, images, bone_lengths = H36M17, True, 1, None
+
+    def batches(self, start_step: int, batch_size: int) -> None:
+        """None."""
+
+    def __repr__(self) -> str:
+        return "a stream"
+
+
 def train(out: Path, seed: int) -> None:
-    """`epipose train --overwrite`: a step, its checkpoint and a line of the log, and a model of a few bytes."""
+    """`epipose train --overwrite`: a step, its checkpoint and a line of the log."""
 
     def fit(net, source, options, folder, processes):
-        state = TrainingState({}, {}, torch.zeros(2))
-        save_checkpoint(folder, Checkpoint(1, 0.0, 0.0, state))
-        (folder / "log.jsonl").write_text(json.dumps({"epoch": 0, "seed": seed}) + "\n")
+        save_checkpoint(folder, Checkpoint(1, 0.0, 0.0, TrainingState({}, {}, torch.zeros(2))))
+        with writing_to(folder):
+            (folder / "log.jsonl").write_text(json.dumps({"epoch": 0, "seed": seed}) + "\n")
         return net
 
-    def written(stage):
-        stage.path("model.safetensors").write_bytes(bytes([seed] * 1000))
-        stage.path("config.json").write_text(json.dumps({"seed": seed}))
-
-    model = SimpleNamespace(write_into=written)
     with (
-        mock.patch("epipose.training.train._network", return_value=SimpleNamespace(own_state=dict)),
+        mock.patch("epipose.training.train._network", return_value=_Net()),
         mock.patch("epipose.training.train.fit", fit),
-        mock.patch("epipose.training.train._trained", return_value=model),
-        mock.patch("epipose.training.train.finish", _untyped("epipose.training.model_folder", "finish")),
-        mock.patch("epipose.training.train.TrainedPoseNet.load", return_value=model),
+        mock.patch("epipose.training.train._trained", return_value=_Model(seed)),
+        mock.patch("epipose.training.train.TrainedPoseNet.load", return_value=_Model(seed)),
     ):
-        _untyped("epipose.training.train", "train_network")(
-            (), out, TrainOptions(seed=seed), stream=SimpleNamespace(skeleton=H36M17), overwrite=True
-        )
-
-
-def _untyped(module: str, name: str) -> Callable[..., object]:
-    """A function without the check of its types, for stand-ins."""
-    import importlib
-
-    function = getattr(importlib.import_module(module), name)
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return function
+        train_network((), out, TrainOptions(seed=seed), stream=_Stream(), overwrite=True)
 
 
 def refined(folder: Path, out: Path, seed: int) -> None:

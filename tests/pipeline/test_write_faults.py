@@ -1,6 +1,6 @@
 """Whatever fails while a verb writes, and wherever it is killed, its old results or its new ones are whole.
 
-benchmarks/reliability/write_faults.py tries every change of every verb; here it is every fourth.
+benchmarks/reliability/write_faults.py tries every change of every verb; here it is every sixth.
 """
 
 import os
@@ -31,8 +31,8 @@ def test_every_verb_is_tried(verbs: dict[str, WritingVerb]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_old_results_or_the_new_are_whole(verbs: dict[str, WritingVerb], tmp_path: Path, name: str) -> None:
-    tried = list(trials(verbs[name], tmp_path, ("once", "kill"), every=4))
-    assert len(tried) >= 3
+    tried = list(trials(verbs[name], tmp_path, ("once", "kill"), every=6))
+    assert len(tried) >= 2
     assert not [f"{trial.fault}: {trial.why}" for trial in tried if not trial.whole]
     assert not [trial.fault for trial in tried if not trial.told]
 
