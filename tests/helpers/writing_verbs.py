@@ -5,7 +5,6 @@ What is computed is made once (`Results`); the verbs then only read, write, reco
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -22,10 +21,8 @@ from epipose.evaluation.tables import write_evaluation
 from epipose.formats.colmap import write_colmap
 from epipose.inference.prediction import Prediction
 from epipose.io.files import read_json
-from epipose.io.staged import Staged, settle
-from epipose.io.write_errors import writing_to
-from epipose.network.posenet import PoseNet, TrainedPoseNet
-from epipose.network.refiner import Refiner, load_refiner
+from epipose.io.staged import settle
+from epipose.network.refiner import load_refiner
 from epipose.pipeline.batch_summary import write_summary
 from epipose.pipeline.calibrate import calibrate
 from epipose.pipeline.clip_job import ClipJob, ClipOutcome, run_clip
@@ -36,12 +33,9 @@ from epipose.pipeline.options import LabelOptions, RunOptions
 from epipose.pipeline.stages import calibrate_clip, calibrate_clips, detect_clip, label_clip
 from epipose.poses import Poses2D, Poses3D
 from epipose.skeletons import H36M17
-from epipose.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
-from epipose.training.options import TrainOptions
-from epipose.training.refine import refine
-from epipose.training.train import train_network
 from epipose.viz.html_report import Report
 from tests.helpers.synthetic import detections, moving_skeleton, rig
+from tests.helpers.writing_models import filmed, predicted, refined, train
 
 FPS, FRAMES = 50.0, 40
 
@@ -111,13 +105,6 @@ class Results:
         for name in ("labels.trc", "labels.csv"):
             export(self.labels.poses, out / name, unit=unit)
 
-    def predict(self, out: Path, share: float) -> None:
-        """What `epipose predict` saves."""
-        xyz = share * (self.labels.poses.xyz - self.labels.poses.xyz[:, :, :1])
-        poses = Poses3D(xyz, self.labels.poses.conf, H36M17, "camera", True)
-        names = tuple(map(str, range(len(xyz))))
-        Prediction(poses, xyz[:, 0, :, :2].float(), names, {"model": "none"}).save(out)
-
     def evaluate(self, out: Path, protocol: str) -> None:
         """`epipose evaluate` of the labels against themselves."""
         file = self.folder / "labels.npz"
@@ -127,70 +114,6 @@ class Results:
 def _short_page(word: str) -> AbstractContextManager[object]:
     """The page of a calibration without its drawings, which take longer than all the rest."""
     return mock.patch("epipose.pipeline.stages.calibration_page", return_value=Report(word, ""))
-
-
-class _Net(PoseNet):
-    """A network without weights."""
-
-    def __init__(self) -> None:
-        torch.nn.Module.__init__(self)
-
-    def own_state(self) -> dict[str, torch.Tensor]:
-        return {}
-
-
-class _Model(TrainedPoseNet):
-    """A model of a few bytes, which say with which seed it was trained."""
-
-    def __init__(self, seed: int) -> None:
-        object.__setattr__(self, "_seed", seed)
-
-    def write_into(self, stage: Staged) -> None:
-        stage.path("model.safetensors").write_bytes(bytes([self._seed] * 1000))
-        stage.path("config.json").write_text(json.dumps({"seed": self._seed}))
-
-
-class _Stream:
-    """A source of no batches."""
-
-    skeleton, metric, images, bone_lengths = H36M17, True, 1, None
-
-    def batches(self, start_step: int, batch_size: int) -> None:
-        """None."""
-
-    def __repr__(self) -> str:
-        return "a stream"
-
-
-def train(out: Path, seed: int) -> None:
-    """`epipose train --overwrite`: a step, its checkpoint and a line of the log."""
-
-    def fit(net, source, options, folder, processes):
-        save_checkpoint(folder, Checkpoint(1, 0.0, 0.0, TrainingState({}, {}, torch.zeros(2))))
-        with writing_to(folder):
-            (folder / "log.jsonl").write_text(json.dumps({"epoch": 0, "seed": seed}) + "\n")
-        return net
-
-    with (
-        mock.patch("epipose.training.train._network", return_value=_Net()),
-        mock.patch("epipose.training.train.fit", fit),
-        mock.patch("epipose.training.train._trained", return_value=_Model(seed)),
-        mock.patch("epipose.training.train.TrainedPoseNet.load", return_value=_Model(seed)),
-    ):
-        train_network((), out, TrainOptions(seed=seed), stream=_Stream(), overwrite=True)
-
-
-def refined(folder: Path, out: Path, seed: int) -> None:
-    """`epipose refine` of a model folder."""
-    torch.manual_seed(seed)
-    refiner = Refiner(H36M17)
-    with (
-        mock.patch("epipose.training.refine._skeleton_of", return_value=H36M17),
-        mock.patch("epipose.training.refine._start", return_value=None),
-        mock.patch("epipose.training.refine._needed", return_value=[folder / "labels.npz"]),
-        mock.patch("epipose.training.refine._fitted", return_value=(refiner, {"before": 1.0, "after": seed})),
-    ):
-        refine([folder], out, seed=seed)
 
 
 def imported(folder: Path, out: Path, name: str) -> None:
@@ -265,7 +188,11 @@ def writing_verbs(r: Results) -> list[WritingVerb]:
             "refine", lambda out: refined(r.folder, out, 1), lambda out: refined(r.folder, out, 2),
             lambda out: load_refiner(out / "refiner.safetensors", H36M17),
         ),
-        WritingVerb("predict", lambda out: r.predict(out, 1.0), lambda out: r.predict(out, 0.5), Prediction.load),
+        WritingVerb(
+            "predict", lambda out: predicted(r.folder, out, 1.0), lambda out: predicted(r.folder, out, 0.5),
+            Prediction.load,
+        ),
+        WritingVerb("studio", nothing, filmed, lambda out: None, ("clip0000", "studio.json")),
         WritingVerb(
             "export", lambda out: r.export(out, "m"), lambda out: r.export(out, "mm"), lambda out: None, ("*",)
         ),
