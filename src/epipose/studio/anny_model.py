@@ -29,6 +29,7 @@ from epipose.errors import DamagedFileError, MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
 from epipose.io.progress import progress
+from epipose.network.tensor_file import with_sorted_texts
 from epipose.studio.body_regions import region_of_points
 
 UNIT = 1e-4  # metres: what a displacement of 1 in the file means
@@ -122,7 +123,7 @@ def _write(model: Model, path: Path) -> None:
     arrays = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)}
     content = save(arrays, {"words": json.dumps(model.words), "bones": json.dumps(model.bones)})
     with replacing(path) as part:
-        part.write_bytes(lzma.compress(content))
+        part.write_bytes(lzma.compress(with_sorted_texts(content)))
 
 
 def _metadata(content: bytes) -> dict[str, str]:
