@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # imported where videos are opened: training on drawn people 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
 MAX_JITTER_FRAMES = 0.25  # by which a frame may come early or late in a video of constant rate
+_ENCODER_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,7 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":  # whose macroblock tree gives other bytes for the same images now and then
             stream.options = {"mbtree": "0", "preset": preset}
+            stream.thread_count = _ENCODER_THREADS  # or bytes and pixels follow from the number of cores
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]
