@@ -1,0 +1,1 @@
+"""Benchmarks of reliability: kills, full disks, damaged files."""
