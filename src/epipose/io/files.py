@@ -22,6 +22,7 @@ from epipose.io.guard import reading
 from epipose.io.npz import npz_arrays, npz_headers
 from epipose.io.staged import settle, staged
 from epipose.io.temporary import remove, sync, temporary, tidy
+from epipose.io.tensor_file import with_sorted_texts
 from epipose.io.version import installed_version
 from epipose.io.write_errors import writing_to
 
@@ -104,10 +105,10 @@ def write_npz(path: AnyPath, **arrays: Any) -> None:
 
 
 def write_tensors(path: AnyPath, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all."""
+    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all; always the same bytes."""
     from safetensors.torch import save
 
-    content = save(dict(tensors), None if metadata is None else dict(metadata))
+    content = with_sorted_texts(save(dict(tensors), None if metadata is None else dict(metadata)))
     with replacing(Path(path)) as part:
         part.write_bytes(content)
 

@@ -21,7 +21,6 @@ from epipose.errors import InputError
 from epipose.io.files import AnyPath, write_tensors
 from epipose.io.guard import reading
 from epipose.network.graph_ops import Conv, Op, Pad, Resize, op_as_json, op_from_json
-from epipose.network.tensor_file import save_file
 
 METADATA, DIGEST = "graph", "sha256"  # of the safetensors file
 

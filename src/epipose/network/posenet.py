@@ -31,7 +31,6 @@ from epipose.network.pretrained import model_file
 from epipose.network.reading import PoseReading, scale_of
 from epipose.network.refiner import REFINED, WEIGHTS, Refiner, load_refiner
 from epipose.network.resnet import ResNet, read_state
-from epipose.network.tensor_file import save_file
 from epipose.skeleton import Skeleton
 
 # Logits are multiplied by this: a volume must turn from flat to peaked before it can point anywhere near the crop's

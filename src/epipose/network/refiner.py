@@ -20,7 +20,6 @@ from epipose.io.files import AnyPath, write_tensors
 from epipose.io.guard import reading
 from epipose.network.reading import PoseReading
 from epipose.network.resnet import read_state
-from epipose.network.tensor_file import save_file
 from epipose.network.token_head import TokenLayer, positive_scale
 from epipose.skeleton import Skeleton
 

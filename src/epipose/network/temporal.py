@@ -27,7 +27,6 @@ from epipose.io.files import AnyPath, write_tensors
 from epipose.io.guard import reading
 from epipose.network.pose_track import TrackInputs
 from epipose.network.resnet import read_state
-from epipose.network.tensor_file import save_file
 from epipose.skeleton import Skeleton
 from epipose.skeletons import skeleton_named
 

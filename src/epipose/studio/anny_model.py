@@ -29,7 +29,7 @@ from epipose.errors import DamagedFileError, MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
 from epipose.io.progress import progress
-from epipose.network.tensor_file import with_sorted_texts
+from epipose.io.tensor_file import with_sorted_texts
 from epipose.studio.body_regions import region_of_points
 
 UNIT = 1e-4  # metres: what a displacement of 1 in the file means

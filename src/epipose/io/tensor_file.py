@@ -7,23 +7,8 @@ network saved twice gave two files. Here they are in the order of their names.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
-
-from torch import Tensor
 
 _LENGTH_BYTES = 8  # at the beginning of a file: the length of its header, little-endian; the header is padded to this
-
-
-def save_file(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write contiguous tensors on the CPU, and texts, as safetensors; the same content gives the same bytes.
-
-    Raises ValueError, as the library does, for tensors that share memory.
-    """
-    from safetensors.torch import save
-
-    content = save(dict(tensors), None if metadata is None else dict(metadata))
-    path.write_bytes(with_sorted_texts(content))
 
 
 def with_sorted_texts(content: bytes) -> bytes:

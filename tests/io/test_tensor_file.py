@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save
 
-from epipose.network.tensor_file import save_file, with_sorted_texts
+from epipose.io.files import write_tensors
+from epipose.io.tensor_file import with_sorted_texts
 
 _TENSORS = {"weight": torch.arange(12.0).reshape(3, 4), "bias": torch.ones(3).half(), "none": torch.zeros(0)}
 _TEXTS = {"format": "a", "skeleton": 'h36m17 ä "quoted"\n', "sizes": "{}", "also": ""}
@@ -27,7 +28,7 @@ print(hashlib.sha256(Path(sys.argv[1]).read_bytes()).hexdigest())
 @pytest.mark.parametrize("texts", [None, {}, _TEXTS])
 def test_the_library_reads_what_is_written(tmp_path, texts):
     path = tmp_path / "some.safetensors"
-    save_file(_TENSORS, path, texts)
+    write_tensors(path, _TENSORS, texts)
     read = load_file(path)
     assert {name: (value.dtype, value.tolist()) for name, value in read.items()} == {
         name: (value.dtype, value.tolist()) for name, value in _TENSORS.items()
