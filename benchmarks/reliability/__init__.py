@@ -1,1 +1,1 @@
-"""Benchmarks of reliability: kills, full disks, damaged files."""
+"""Measurements of what happens to results and readers when files, disks and processes fail."""

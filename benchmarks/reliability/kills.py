@@ -1,6 +1,6 @@
 """Kill -9 at random moments of the verbs that write, and the same command again: whether anything is lost.
 
-    python -m benchmarks.reliability.kills --out RESULT.json [--kills 20] [--only train refine]
+    python -m benchmarks.reliability.kills [--kills 20] [--only train refine]
 
 Half of the kills come after a random share of the processor time that a whole run takes, half before a random one of its
 operations on files. The second run begins at once. The folder afterwards is compared with that of a run which nobody
@@ -10,6 +10,7 @@ killed, file by file (see `contents`); a temporary file that is left counts as a
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import sys
@@ -21,9 +22,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.reliability.contents import contents, differences
+from benchmarks.reliability.results import merge
 from benchmarks.reliability.runs import Ended, Kill, Run, carried_out
-from benchmarks.reliability.trials import TRIALS, Trial, make_inputs
-from epipose.io.files import write_json
+from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
 
 SLOW_KILLS = 6  # of trials whose workers start Python anew
 _SEED = 16
@@ -52,27 +53,27 @@ class KillResult:
 def main() -> int:
     """Measure, print a line for each verb, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=None, help="JSON to write")
     parser.add_argument("--kills", type=int, default=20, help="of every verb")
-    parser.add_argument("--only", nargs="*", default=[], help="names of trials")
+    parser.add_argument("--only", nargs="*", default=[], help="names of trials; nothing is written then")
     parser.add_argument("--work", type=Path, default=None, help="folder to work in")
     given = parser.parse_args()
     results = kill_results(given.kills, given.only, given.work)
-    if given.out is not None:
-        write_json(given.out, summary(results))
+    if not given.only:
+        merge(summary(results))
     return 0 if all(result.identical == result.kills for result in results) else 1
 
 
 def kill_results(kills: int = 20, only: Sequence[str] = (), work: Path | None = None) -> list[KillResult]:
     """The results of all trials, or of those named, in order; each is printed as it comes."""
-    _warm_up()
+    warm_up()
     results = []
     with tempfile.TemporaryDirectory() as temporary:
         root = (work or Path(temporary)).resolve()
+        os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
         inputs = make_inputs(root)
         for trial in TRIALS:
             if not only or trial.name in only:
-                results.append(_killed(trial, inputs, root, min(kills, SLOW_KILLS) if trial.slow else kills))
+                results.append(killed_trial(trial, inputs, root, min(kills, SLOW_KILLS) if trial.slow else kills))
                 print(_in_words(results[-1]), flush=True)
     return results
 
@@ -84,11 +85,11 @@ def summary(results: Sequence[KillResult]) -> dict[str, object]:
     return {"kills": kills, "kills_identical_share": share, "kills_by_verb": [asdict(result) for result in results]}
 
 
-def _killed(trial: Trial, inputs: Path, root: Path, kills: int) -> KillResult:
+def killed_trial(trial: Trial, inputs: Path, root: Path, kills: int) -> KillResult:
     """Kill one verb so many times; moments that come after the end of a run are drawn again."""
     folder, log = root / "work", root / f"{trial.name.replace(', ', '-').replace(' ', '-')}.log"
     run = Run(trial.arguments, folder, log)
-    whole = [_whole(trial, run, inputs) for _ in range(2)]
+    whole = [whole_run(trial, run, inputs) for _ in range(2)]
     (ended, expected), (again, repeated) = whole
     usual = Ended(0, min(ended.cpu_s, again.cpu_s), ended.operations)
     completed = identical = finished = done = 0
@@ -96,7 +97,7 @@ def _killed(trial: Trial, inputs: Path, root: Path, kills: int) -> KillResult:
     for kill in _moments(trial.name, usual):
         if done == kills:
             break
-        _begin(trial, folder, inputs)
+        begin(trial, folder, inputs)
         if carried_out(run, kill).code != -9:
             finished += 1
             if finished > 3 * kills:
@@ -116,22 +117,24 @@ def _killed(trial: Trial, inputs: Path, root: Path, kills: int) -> KillResult:
     )  # fmt: skip
 
 
-def _whole(trial: Trial, run: Run, inputs: Path) -> tuple[Ended, dict[str, str]]:
-    _begin(trial, run.folder, inputs)
+def whole_run(trial: Trial, run: Run, inputs: Path) -> tuple[Ended, dict[str, str]]:
+    """Carry a verb out undisturbed; how it ended, and its folder. Raises SystemExit where it fails."""
+    begin(trial, run.folder, inputs)
     ended = carried_out(run)
     if ended.code not in (0, 3):  # 3: cameras rejected, which writes its files, too
         raise SystemExit(f"{trial.name} ended with {ended.code}; {run.log} has what it said.")
     return ended, contents(run.folder)
 
 
-def _begin(trial: Trial, folder: Path, inputs: Path) -> None:
+def begin(trial: Trial, folder: Path, inputs: Path) -> None:
     """The folder as it is before the command; workers that outlive their process may still write into it."""
+    folder.mkdir(exist_ok=True)
     for _ in range(50):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        for path in folder.iterdir():
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        if not any(folder.iterdir()):
             break
         time.sleep(0.1)
-    folder.mkdir()
     trial.begin(inputs, folder)
 
 
@@ -155,7 +158,7 @@ def _in_words(result: KillResult) -> str:
     )
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Import what the verbs import, once; nothing that starts threads or opens a display is called."""
     import cv2
     import torch

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,10 +39,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Kill:
-    """The moment of a kill: after seconds of processor time, or before the n-th operation on files (from 1 on)."""
+    """The moment of a signal: after seconds of processor time, or before the n-th operation on files (from 1 on)."""
 
     cpu_s: float | None = None
     operation: int | None = None
+    signal: int = signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,14 @@ def carried_out(run: Run, kill: Kill | None = None) -> Ended:
     reading, writing = os.pipe()
     pid = begun(run, kill, writing)
     os.close(writing)
-    until = time.monotonic() + _LIMIT_S
+    until, due = time.monotonic() + _LIMIT_S, kill is not None and kill.cpu_s is not None
     while True:
         ended, status, usage = os.wait4(pid, os.WNOHANG)
         if ended:
             break
-        if kill is not None and kill.cpu_s is not None and cpu_seconds(pid) >= kill.cpu_s:
-            os.kill(pid, signal.SIGKILL)
+        if due and kill is not None and cpu_seconds(pid) >= (kill.cpu_s or 0.0):
+            os.kill(pid, kill.signal)
+            due = False
         if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
@@ -88,7 +91,7 @@ def begun(run: Run, kill: Kill | None = None, report: int | None = None) -> int:
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        traceback.print_exc()
     finally:
         with suppress(OSError, ValueError):
             sys.stdout.flush()
@@ -97,7 +100,7 @@ def begun(run: Run, kill: Kill | None = None, report: int | None = None) -> int:
 
 
 def _in_child(run: Run, kill: Kill | None, report: int | None) -> int:
-    from epipose.cli.main import main
+    from epipose.__main__ import main
 
     log = os.open(run.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
@@ -107,8 +110,9 @@ def _in_child(run: Run, kill: Kill | None, report: int | None) -> int:
     os.environ.update(run.environment)
     if run.prepare is not None:
         run.prepare()
+    sys.argv = ["epipose", *run.arguments]
     count = _counted(None if kill is None else kill.operation)
-    code = main(list(run.arguments))
+    code = main()
     if report is not None:
         os.write(report, str(count[0]).encode())
     return code
