@@ -13,13 +13,16 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing 
 _POOL = """
 import multiprocessing, os, time
 from concurrent.futures import ProcessPoolExecutor
-from epipose.io.parent_process import end_with_parent
+from epipose.io.processes import worker_pool
+
+def plain(workers):
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
 
 if __name__ == "__main__":
-    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), {initializer})
-    print(pool.submit(os.getpid).result(), flush=True)
-    pool.submit(time.sleep, 60)
-    time.sleep(60)
+    with {pool}(1) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        pool.submit(time.sleep, 60)
+        time.sleep(60)
 """
 _CHILD = (
     "import os, time; from epipose.io.parent_process import *; end_with_input(); print(os.getpid(), flush=True); {then}"
@@ -43,10 +46,10 @@ def _ends(pid: int, within_s: float) -> bool:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
-@pytest.mark.parametrize(("initializer", "ends"), [("end_with_parent", True), ("None", False)])
-def test_a_worker_of_a_killed_process_ends_in_the_middle_of_its_work(tmp_path, initializer, ends):
+@pytest.mark.parametrize(("pool", "ends"), [("worker_pool", True), ("plain", False)])
+def test_a_worker_of_a_killed_process_ends_in_the_middle_of_its_work(tmp_path, pool, ends):
     script = tmp_path / "pool.py"
-    script.write_text(_POOL.format(initializer=initializer), encoding="utf-8")
+    script.write_text(_POOL.format(pool=pool), encoding="utf-8")
     with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         worker = int(parent.stdout.readline())
