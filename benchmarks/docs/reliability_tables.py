@@ -13,11 +13,12 @@ def faults(result: Result) -> str:
     """Every fault: how often it was tried, how its runs ended, and after how many something was lost."""
     kills, identical = result["kills"], round(result["kills"] * result["kills_identical_share"])
     rows = [["kill -9", f"{kills}", "-", "-", f"{identical}", f"{kills - identical}"]]
-    for found in result["faults"]:
-        tried, lost = found["tried"], found["lost"]
-        rows.append(
-            [found["fault"], f"{tried}", f"{found['finished']}", f"{found['refused']}", f"{tried - lost}", f"{lost}"]
+    for fault in dict.fromkeys(row["fault"] for row in result["faults_by_verb"]):
+        found = [row for row in result["faults_by_verb"] if row["fault"] == fault]
+        tried, finished, refused, lost = (
+            sum(row[n] for row in found) for n in ("tried", "finished", "refused", "lost")
         )
+        rows.append([fault, f"{tried}", f"{finished}", f"{refused}", f"{tried - lost}", f"{lost}"])
     if "write_faults_tried" in result:
         tried = result["write_faults_tried"]
         whole = round(tried * result["write_faults_whole_share"])

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks.reliability.contents import contents, differences
 from benchmarks.reliability.kills import begin, warm_up, whole_run
-from benchmarks.reliability.results import merge
+from benchmarks.reliability.results import Row, merge, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, begun, carried_out, cpu_seconds
 from benchmarks.reliability.tiny_disks import fill, may_mount, mounted, read_only, resized, used
 from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
@@ -58,22 +58,18 @@ class Setting:
 
 @dataclass(frozen=True)
 class FaultResult:
-    """One fault over all verbs: times tried; runs that ended as usual, or were refused with a sentence and had the
+    """One fault of one verb: times tried; runs that ended as usual, or were refused with a sentence and had the
     right files afterwards; runs with a traceback, a wrong exit code or no end; runs after which files were lost.
     """
 
     fault: str
+    verb: str
     tried: int
     finished: int
     refused: int
     unclean: int
     lost: int
     examples: tuple[str, ...]
-
-    @property
-    def survived(self) -> int:
-        """Runs after which nothing was lost."""
-        return self.tried - self.lost
 
 
 Attempt = Callable[[Setting], tuple[list[Ended], str]]  # how its runs ended, and the file content of what they said
@@ -181,42 +177,39 @@ def main() -> int:
     """Measure, print a line for each fault, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = [trial.name for trial in TRIALS if not trial.slow]
-    parser.add_argument("--only", nargs="*", default=list(FAULTS), help="faults; nothing is written then")
-    parser.add_argument("--verbs", nargs="*", default=verbs, help="names of trials; nothing is written then")
+    parser.add_argument("--only", nargs="*", default=list(FAULTS), help="faults; the results of the others stay")
+    parser.add_argument("--verbs", nargs="*", default=verbs, help="names of trials; as before")
     parser.add_argument("--work", type=Path, default=None, help="folder to work in")
     given = parser.parse_args()
     results = fault_results(given.only, given.verbs, given.work)
-    if given.only == list(FAULTS) and given.verbs == verbs:
-        merge(summary(results))
     return 1 if any(result.lost or result.unclean for result in results) else 0
 
 
-def summary(results: Sequence[FaultResult]) -> dict[str, object]:
-    """The numbers that are quoted, and the results of each fault."""
-    return {
-        "faults_tried": sum(result.tried for result in results),
-        "faults_lost": sum(result.lost for result in results),
-        "faults_unclean": sum(result.unclean for result in results),
-        "faults": [asdict(result) for result in results],
-    }
+def summary(rows: Sequence[Row]) -> dict[str, object]:
+    """The numbers that are quoted, and the results of each fault and verb."""
+    totals = {f"faults_{name}": sum(row[name] for row in rows) for name in ("tried", "lost", "unclean")}
+    return {**totals, "faults_by_verb": list(rows)}
 
 
 def fault_results(only: Sequence[str], verbs: Sequence[str], work: Path | None = None) -> list[FaultResult]:
-    """The results of the faults named, over the verbs named; without the faults that need a disk where none may be had."""
+    """The results of the faults named, of the verbs named; each is printed and put into the file as it comes.
+
+    Without the faults that need a disk of their own where none may be had.
+    """
     warm_up()
-    allowed = may_mount()
+    allowed, results = may_mount(), []
     with tempfile.TemporaryDirectory() as temporary:
         root = (work or Path(temporary)).resolve()
         os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
         inputs = make_inputs(root)
-        outcomes: dict[str, list[FaultResult]] = {fault: [] for fault in only if allowed or not FAULTS[fault][2]}
+        faults = [fault for fault in only if allowed or not FAULTS[fault][2]]
         with _small_disks(root) if allowed else nullcontext():
-            for trial in TRIALS:
-                if trial.name in verbs:
-                    for fault, found in outcomes.items():
-                        found.append(_tried(fault, trial, inputs, root))
-                        print(trial.name, found[-1], flush=True)
-    return [_added_up(fault, found) for fault, found in outcomes.items()]
+            for trial in [trial for trial in TRIALS if trial.name in verbs]:
+                for fault in faults:
+                    results.append(_tried(fault, trial, inputs, root))
+                    print(results[-1], flush=True)
+                    merge(summary(with_row("faults_by_verb", asdict(results[-1]), ["fault", "verb"])))
+    return results
 
 
 @contextmanager
@@ -246,7 +239,7 @@ def _tried(fault: str, trial: Trial, inputs: Path, root: Path) -> FaultResult:
     drawn = random.Random(zlib.crc32(f"{fault} {trial.name}".encode()) + _SEED)
     setting = Setting(trial, run, _usual[trial.name], drawn, inputs, root)
     with mounted(run.folder) if own_disk and attempt is _full_disk else nullcontext():
-        return _added_up(fault, [_judged(fault, attempt, setting) for _ in range(times)])
+        return _added_up(fault, trial.name, [_judged(fault, attempt, setting) for _ in range(times)])
 
 
 def _judged(fault: str, attempt: Attempt, setting: Setting) -> FaultResult:
@@ -266,12 +259,14 @@ def _judged(fault: str, attempt: Attempt, setting: Setting) -> FaultResult:
     if not clean:
         examples.append(f"{trial.name}: ended with {[run.code for run in runs]}: {said[-300:]}")
     refused = clean and not finished
-    return FaultResult(fault, 1, int(finished), int(refused), int(not clean), int(lost), tuple(examples))
+    return FaultResult(fault, trial.name, 1, int(finished), int(refused), int(not clean), int(lost), tuple(examples))
 
 
-def _added_up(fault: str, results: Sequence[FaultResult]) -> FaultResult:
-    counts = [sum(getattr(r, name) for r in results) for name in ("tried", "finished", "refused", "unclean", "lost")]
-    return FaultResult(fault, *counts, tuple(example for result in results for example in result.examples)[:6])
+def _added_up(fault: str, verb: str, results: Sequence[FaultResult]) -> FaultResult:
+    names = ("tried", "finished", "refused", "unclean", "lost")
+    counts = {name: sum(getattr(result, name) for result in results) for name in names}
+    examples = tuple(example for result in results for example in result.examples)[:6]
+    return FaultResult(fault, verb, **counts, examples=examples)
 
 
 if __name__ == "__main__":

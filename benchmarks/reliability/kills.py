@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.reliability.contents import contents, differences
-from benchmarks.reliability.results import merge
+from benchmarks.reliability.results import Row, merge, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, carried_out
 from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
 
@@ -54,17 +54,15 @@ def main() -> int:
     """Measure, print a line for each verb, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20, help="of every verb")
-    parser.add_argument("--only", nargs="*", default=[], help="names of trials; nothing is written then")
+    parser.add_argument("--only", nargs="*", default=[], help="names of trials; the results of the others stay")
     parser.add_argument("--work", type=Path, default=None, help="folder to work in")
     given = parser.parse_args()
     results = kill_results(given.kills, given.only, given.work)
-    if not given.only:
-        merge(summary(results))
     return 0 if all(result.identical == result.kills for result in results) else 1
 
 
 def kill_results(kills: int = 20, only: Sequence[str] = (), work: Path | None = None) -> list[KillResult]:
-    """The results of all trials, or of those named, in order; each is printed as it comes."""
+    """The results of all trials, or of those named, in order; each is printed and put into the file as it comes."""
     warm_up()
     results = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -75,14 +73,15 @@ def kill_results(kills: int = 20, only: Sequence[str] = (), work: Path | None = 
             if not only or trial.name in only:
                 results.append(killed_trial(trial, inputs, root, min(kills, SLOW_KILLS) if trial.slow else kills))
                 print(_in_words(results[-1]), flush=True)
+                merge(summary(with_row("kills_by_verb", asdict(results[-1]), ["verb"])))
     return results
 
 
-def summary(results: Sequence[KillResult]) -> dict[str, object]:
+def summary(rows: Sequence[Row]) -> dict[str, object]:
     """The numbers that are quoted, and the results of each verb."""
-    kills = sum(result.kills for result in results)
-    share = sum(result.identical for result in results) / max(kills, 1)
-    return {"kills": kills, "kills_identical_share": share, "kills_by_verb": [asdict(result) for result in results]}
+    kills = sum(row["kills"] for row in rows)
+    share = sum(row["identical"] for row in rows) / max(kills, 1)
+    return {"kills": kills, "kills_identical_share": share, "kills_by_verb": list(rows)}
 
 
 def killed_trial(trial: Trial, inputs: Path, root: Path, kills: int) -> KillResult:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.docs import reliability_tables
 from benchmarks.reliability.contents import contents, differences
 from benchmarks.reliability.faults import FaultResult
 from benchmarks.reliability.kills import KillResult, summary
-from benchmarks.reliability.results import merge
+from benchmarks.reliability.results import merge, with_row
 
 pytest.importorskip("resource")
 
@@ -81,14 +82,23 @@ def _kill_result(verb, identical):
 
 
 def test_the_table_counts_what_was_lost(tmp_path):
-    faults = [FaultResult("SIGTERM", 27, 3, 24, 0, 1, ("label: gone",))]
-    numbers = summary([_kill_result("label", 20), _kill_result("train", 19)])
+    faults = [FaultResult("SIGTERM", verb, 10, 3, 7, 0, 1, ("gone",)) for verb in ("label", "train")]
+    numbers = summary([asdict(_kill_result("label", 20)), asdict(_kill_result("train", 19))])
     assert (numbers["kills"], numbers["kills_identical_share"]) == (40, 39 / 40)
     merge({"fuzz_foreign": 0, "kills": 3}, tmp_path / "reliability.json")
     merge(numbers, tmp_path / "reliability.json")
     result = json.loads((tmp_path / "reliability.json").read_text())
     assert (result["fuzz_foreign"], result["kills"]) == (0, 40)
-    lines = reliability_tables.faults({**result, "faults": [vars(found) for found in faults]}).splitlines()
+    lines = reliability_tables.faults({**result, "faults_by_verb": [asdict(found) for found in faults]}).splitlines()
     assert lines[2] == "| kill -9 | 40 | - | - | 39 | 1 |"
-    assert lines[3] == "| SIGTERM | 27 | 3 | 24 | 26 | 1 |"
+    assert lines[3] == "| SIGTERM | 20 | 6 | 14 | 18 | 2 |"
     assert reliability_tables.kills(result).splitlines()[3] == "| train | 20 | 20 | 19 | 1.2 | 30 |"
+
+
+def test_a_verb_that_is_measured_again_takes_the_place_of_its_row(tmp_path):
+    path = tmp_path / "reliability.json"
+    for verb, identical in (("label", 18), ("train", 20), ("label", 20)):
+        merge(summary(with_row("kills_by_verb", asdict(_kill_result(verb, identical)), ["verb"], path)), path)
+    result = json.loads(path.read_text())
+    assert [(row["verb"], row["identical"]) for row in result["kills_by_verb"]] == [("label", 20), ("train", 20)]
+    assert (result["kills"], result["kills_identical_share"]) == (40, 1.0)
