@@ -42,7 +42,7 @@ def dots(monkeypatch) -> None:
     """Detectors that find the dots of these videos, under the names of the real ones."""
     for name in detect.DETECTORS:
         monkeypatch.setitem(detect.DETECTORS, name, "tests.helpers.dot_videos:Dots")
-    monkeypatch.setattr("epipose.inference.predict._detector", lambda *_: (Dots(), "stand-in"))
+    monkeypatch.setattr("epipose.inference.predictor._detector", lambda *_: (Dots(), "stand-in", False))
 
 
 def test_the_readme_begins_with_the_python_api():
