@@ -64,6 +64,7 @@ def test_the_python_of_the_readme_and_of_the_api_page_which_continues_it_runs(fo
     monkeypatch.chdir(footage)
     names = run_blocks(ROOT / "README.md", {})
     assert names["calibration"].rig.metric
+    names["frames"] = [(image, k / 10) for k, image in enumerate(read_frames("cam1.mp4", range(2)))]
     run_blocks(ROOT / "docs" / "api.md", names)
 
 
