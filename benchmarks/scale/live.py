@@ -50,11 +50,12 @@ class LiveRun:
         warm = min(WARM, len(self.lines) // 2)
         late = 1000 * (np.array(self.here) - [line["time"] for line in self.lines])[warm:]
         span = self.here[-1] - self.here[warm]
+        dropped, used = self.lines[-1]["dropped"], sum(len(line.get("frames", "1")) for line in self.lines)
         return {
             "fps": round((len(late) - 1) / span, 2),
             "latency_ms_median": round(float(np.median(late)), 1),
             "latency_ms_p95": round(float(np.quantile(late, 0.95)), 1),
-            "dropped_share": round(self.lines[-1]["dropped"] / (self.lines[-1]["dropped"] + len(self.lines)), 3),
+            "dropped_share": round(dropped / (dropped + used), 3),
             "cpu_ms_per_line": round(1000 * (self.cpu_s - start_s) / (len(self.lines) - 1), 1),
             "lines": len(self.lines),
         }
