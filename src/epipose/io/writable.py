@@ -8,7 +8,6 @@ from pathlib import Path
 
 from epipose.errors import InputError
 
-
 _TRIED_BYTES = 1 << 16
 
 
