@@ -23,6 +23,7 @@ mpii_get_camera_set, mpii_get_sequence_info) and from what public readers measur
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -152,6 +153,9 @@ def world_from_camera(xyz: Float64[Tensor, "frame joint 3"], camera: Camera) -> 
 def _calibration(folder: Path) -> Rig:
     """All cameras of a sequence, "cam0" ..., metres, z up."""
     cameras = read_skeletool(folder / "camera.calibration", REMEDY)
+    wrong = [name for name in cameras if not re.fullmatch(r"[0-9]{1,3}", name)]
+    if wrong:
+        raise DamagedFileError(f"{folder / 'camera.calibration'} calls cameras {wrong}; expected numbers. {REMEDY}")
     names = tuple(f"cam{name}" for name in cameras)
     rig = Rig(names, stack_cameras(list(cameras.values())), metric=True, upright=True)
     return rig.moved(1 / MM_PER_METRE, Z_UP_FROM_Y_UP, torch.zeros(3, dtype=torch.float64))

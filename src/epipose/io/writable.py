@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 from epipose.errors import InputError
-from epipose.io.files import AnyPath
 
 _TRIED_BYTES = 1 << 16
 
 
-def check_folder(path: AnyPath, option: str = "--out") -> None:
+def check_folder(path: str | os.PathLike[str], option: str = "--out") -> None:
     """Raise InputError unless a folder is there, or can be made, and takes files; nothing is left behind.
 
     ``option`` is what the message calls it.
@@ -33,7 +33,7 @@ def check_folder(path: AnyPath, option: str = "--out") -> None:
         raise InputError(f"{option} {path} cannot be written ({why}). Give another place, or make room.") from error
 
 
-def check_file(path: AnyPath, option: str = "--out") -> None:
+def check_file(path: str | os.PathLike[str], option: str = "--out") -> None:
     """Raise InputError unless a file can be written at a path, over one that is there or in a folder that can be made."""
     path = Path(path)
     try:
