@@ -78,6 +78,7 @@ def viewer(result: Result) -> str:
         [words, number(found.get(key), digits), number(found.get(f"{key}_before"), digits)]
         for key, words, digits in (
             ("first_page_s", "seconds to the first page", 1),
+            ("first_page_cpu_s", "CPU seconds to the first page", 1),
             ("step_ms", "CPU milliseconds of a step", 2),
             ("step_ms_p95", "the same, 95th percentile", 2),
             ("file_s", "seconds to the HTML file", 1),

@@ -1,6 +1,6 @@
 """CPU seconds and peak memory of one stage on a clip folder, in a fresh process of one thread.
 
-The seconds are those of the stage without the imports; the peak is that of the whole process, with them.
+The seconds are those of the stage without the imports; the peak is that of the whole process, with them, as Linux says.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ _PROGRAMS: dict[Stage, str] = {
         "Clip.load(folder).fps)"
     ),
 }
+# The kernel's VmHWM, not getrusage's ru_maxrss: the latter begins with what the process that started it had in memory.
 _FRAME = """
-import json, resource, sys, time
+import json, re, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
 {program}
 before = time.process_time()
 run()
 seconds = time.process_time() - before
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(json.dumps([seconds, int(peak[1]) / 1024]))
 """
 _LEFT_BEHIND: dict[Stage, tuple[str, ...]] = {
     "calibrate": ("calibrate.json",), "label": ("label.json",), "associate": (),

@@ -23,7 +23,7 @@ from benchmarks.geometry.noise_model import NoiseModel
 from benchmarks.geometry.simulation import Noise, Simulated, another_motion, detected, simulate
 from epipose.camera import Rig, cat_cameras
 from epipose.clip import Clip, View
-from epipose.poses import Poses2D, Poses3D
+from epipose.poses import Poses2D
 from epipose.skeletons import BLAZEPOSE33, H36M17
 
 _MOTION_FRAMES = 4000  # that are drawn; more are these again, to and fro
@@ -32,15 +32,14 @@ _HALF = 8  # views of one drawn rig; more are put together from several
 
 
 class Recording(NamedTuple):
-    """Keypoints of everybody, and the cameras and poses that are to be found."""
+    """Keypoints of everybody, and the cameras that are to be found."""
 
     poses: Poses2D
     rig: Rig
     fps: float
-    truth: Poses3D
 
-    def save(self, folder: Path, *, with_rig: bool = False, with_poses: bool = False) -> None:
-        """Write a clip folder as `detect` leaves it; true cameras as ``rig.json``, true poses as labels where asked."""
+    def save(self, folder: Path, *, with_rig: bool = False) -> None:
+        """Write a clip folder as `detect` leaves it; ``with_rig``: with the true cameras as ``rig.json``."""
         frames = self.poses.xy.shape[1]
         sizes = self.rig.camera.size.tolist()
         views = [
@@ -52,8 +51,6 @@ class Recording(NamedTuple):
         self.poses.save(folder / "poses2d.npz")
         if with_rig:
             self.rig.save(folder / "rig.json")
-        if with_poses:
-            self.truth.save(folder / "poses3d.npz")
 
 
 def recording(
@@ -74,9 +71,7 @@ def recording(
     motions = [clip.xyz, *(another_motion(clip, rng) for _ in range(people - 1))]
     seen = [_keypoints(clip, motion, moment, rng) for motion in motions]
     xy, conf, xyz = (torch.stack(field, 2) for field in zip(*seen, strict=True))
-    truth = torch.stack([motion[moment] for motion in motions], 1).float()
-    poses = Poses3D(truth, torch.ones_like(truth[..., 0]), H36M17, "world", True)
-    return Recording(Poses2D(xy, conf, BLAZEPOSE33, clip.rig.names, xyz), clip.rig, clip.fps, poses)
+    return Recording(Poses2D(xy, conf, BLAZEPOSE33, clip.rig.names, xyz), clip.rig, clip.fps)
 
 
 def to_and_fro(frames: int, drawn: int) -> Int[Tensor, " frame"]:
