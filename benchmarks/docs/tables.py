@@ -27,6 +27,7 @@ from benchmarks.docs import (
     modules,
     network_tables,
     oracle_tables,
+    reliability_tables,
     rig_tables,
     scale_tables,
     studio_tables,
@@ -54,6 +55,7 @@ _PAGES = (
     "docs/log.md",
     "docs/metrics.md",
     "docs/modules.md",
+    "docs/reliability.md",
     "docs/scale.md",
     "docs/verdict.md",
 )
@@ -286,6 +288,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "geometry_pooled": _of("geometry", rig_tables.pooled),
     "geometry_hopeless": _of("geometry", rig_tables.hopeless),
     "geometry_speed": _of("geometry", geometry_tables.speed),
+    "reliability_faults": _of("reliability", reliability_tables.faults),
+    "reliability_kills": _of("reliability", reliability_tables.kills),
     "beside_caliscope": _of("geometry", lambda found: geometry_tables.beside(found, "caliscope")),
 }
 

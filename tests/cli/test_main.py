@@ -31,7 +31,7 @@ def dots(monkeypatch):
     real = detect.detector_named
     monkeypatch.setattr(detect, "detector_named", lambda name, *given: Dots() if name == "dots" else real(name, *given))
     monkeypatch.setattr("epipose.pipeline.detect.detector_named", detect.detector_named)
-    monkeypatch.setattr("epipose.inference.predict.detector_named", detect.detector_named)
+    monkeypatch.setattr("epipose.inference.predictor.detector_named", detect.detector_named)
 
 
 @pytest.fixture(scope="module")
@@ -254,9 +254,12 @@ def test_a_file_as_the_output_folder_is_refused_before_any_work(footage, tmp_pat
     assert (tmp_path / "walk").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "verb", ["", "sample", "weights", "detect", "calibrate", "label", "train", "predict", "view", "run"]
+VERBS = (
+    "sample weights detect calibrate label train refine predict export view run batch studio evaluate bench datasets"
 )
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS.split()])
 def test_every_verb_has_help(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         run(*verb.split(), "--help")

@@ -208,6 +208,27 @@ def test_left_and_right_confused_for_a_while_are_put_right():
     np.testing.assert_array_equal(undo_swaps(Tracklet(half, np.full((40, 17), 0.9), None), flip, fps=20.0).xy, half)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "left"),
+    [
+        ([(0, 1)], []),  # the first image, in which a detector knows nobody yet
+        ([(0, 1), (30, 31), (33, 36)], []),
+        ([(36, 40)], []),
+        ([(20, 40)], [(20, 40)]),  # either half may be the right one
+        ([(12, 13), (15, 23), (29, 40)], [(29, 40)]),  # left alone at the end, where no later moment tells
+    ],
+)
+def test_the_longest_stretch_between_swaps_is_taken_for_right(wrong, left):
+    xy = np.stack([person(50.0 + k, 100, 0, size=60).xy for k in range(40)])
+    flip = list(COCO17.flip)
+    seen, expected = xy.copy(), xy.copy()
+    for images, stretches in ((seen, wrong), (expected, left)):
+        for start, end in stretches:
+            images[start:end] = images[start:end][:, flip]
+    found = undo_swaps(Tracklet(seen, np.full((40, 17), 0.9), None), flip, fps=20.0)
+    np.testing.assert_array_equal(found.xy, expected)
+
+
 def test_joints_that_are_not_seen_do_not_look_like_a_swap():
     """The right side is hidden twice and lies, without confidence, where the left side was the frame before."""
     xy = np.stack([person(50.0 + 2 * k, 100, 0, size=60).xy for k in range(40)])

@@ -99,13 +99,25 @@ def parse(monkeypatch):
     return parse
 
 
+def simple_commands(line: str) -> list[list[str]]:
+    """The words of each command of a line of shell: what stands between &&, ;, | and >, where these are not quoted."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="&;|>")
+    lexer.whitespace_split = True
+    found: list[list[str]] = [[]]
+    for word in lexer:
+        if set(word) <= set("&;|>"):
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
 def commands(program: str) -> list[tuple[str, list[str]]]:
     """The commands of the shell blocks that start with a program: where they are, and the words after it."""
     found = []
     for block in all_blocks("sh"):
         for line in block.text.replace("\\\n", " ").splitlines():
-            for command in re.split(r"&&|[;|>]", line):
-                words = shlex.split(command, comments=True)
+            for words in simple_commands(line):
                 if words[: len(program.split())] == program.split():
                     found.append((str(block), words[len(program.split()) :]))
     return found

@@ -97,8 +97,8 @@ def _bad_conf(path: Path) -> None:
         (lambda path: np.save(path, PREDICTED[..., :2]), {"skeleton": "h36m17"}, InputError, r"\(frames, 17, 3\)"),
         (_two, {"skeleton": "h36m17"}, InputError, "several arrays.*call it xyz"),
         (_bad_conf, {"skeleton": "h36m17"}, InputError, "numbers from 0"),
-        (_objects, {"skeleton": "h36m17"}, DamagedFileError, "no plain numbers"),
-        (lambda path: path.write_text("[[1, 2]]"), {"skeleton": "h36m17"}, DamagedFileError, "no plain numbers"),
+        (_objects, {"skeleton": "h36m17"}, DamagedFileError, "plain numbers"),
+        (lambda path: path.write_text("[[1, 2]]"), {"skeleton": "h36m17"}, DamagedFileError, "as plain numbers"),
         (lambda path: np.save(path, PREDICTED[:30]), {"skeleton": "h36m17"}, InputError, "30 frames"),
     ],
 )

@@ -64,7 +64,7 @@ def test_what_stands_beside_the_predictions(clip: Path, model: Path, tmp_path: P
     file = read_npz(tmp_path / "out" / "cam2" / "predictions.npz", ("xyz", "made_with"), "")
     assert file["xyz"].shape == (6, 1, 17, 3)
     write_json(folder / "calibration.json", {"cameras": 4})
-    with pytest.raises(DamagedFileError, match=r"calibration\.json is damaged"):
+    with pytest.raises(DamagedFileError, match=r"calibration\.json cannot be read as the report"):
         predict_views(folder, model)
     for name in ("rig.json", "intrinsics.json"):
         (folder / name).unlink()

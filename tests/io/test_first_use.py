@@ -41,10 +41,18 @@ def test_another_file_at_the_same_url_is_refused(published):
     assert file_at(url).read_bytes() == b"other weights"
 
 
-def test_a_changed_file_in_the_cache_is_refused(published):
+@pytest.mark.parametrize("changed", [b"changed", b"weigh", b""])
+def test_a_changed_file_in_the_cache_is_downloaded_again(published, changed):
+    url = published.as_uri()
+    file_at(url).write_bytes(changed)
+    assert file_at(url).read_bytes() == b"weights"
+
+
+def test_a_changed_file_that_cannot_be_downloaded_again_is_refused(published):
     url = published.as_uri()
     file_at(url).write_bytes(b"changed")
-    with pytest.raises(DamagedFileError, match=r"has changed since it was downloaded .* Delete it"):
+    published.unlink()
+    with pytest.raises(DamagedFileError, match=r"has changed since it was downloaded .* cannot be downloaded again"):
         file_at(url)
 
 

@@ -1,5 +1,6 @@
 """Focal lengths as files state them, on small files written here."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from epipose.errors import EpiposeError
+from epipose.io.images import read_image
 from epipose.io.lens_metadata import focal_from
 from tests.helpers.videos import video_with_metadata
 
@@ -75,3 +77,22 @@ def test_files_that_cannot_be_read(tmp_path):
         focal_from(tmp_path / "a.jpg", 60, 40)
     with pytest.raises(EpiposeError, match="as a video"):
         focal_from(tmp_path / "a.mov", 60, 40)
+
+
+def test_an_image_whose_exif_is_damaged_is_an_image(tmp_path):
+    path = write_image(tmp_path / "a.jpg", {41989: 26})
+    whole = path.read_bytes()
+    at = whole.index(b"Exif\0\0") + 6
+    path.write_bytes(whole[:at] + bytes(12) + whole[at + 12 :])
+    assert focal_from(path, 60, 40) is None
+    assert read_image(path).shape == (40, 60, 3)
+
+
+def test_an_image_of_too_many_pixels_is_refused_by_its_header(tmp_path):
+    Image.new("L", (1, 1)).save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = (30_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(EpiposeError, match=r"a\.png"):
+        read_image(tmp_path / "a.png")

@@ -21,10 +21,11 @@ def waited_for(true) -> None:
         time.sleep(0.002)
 
 
-def test_the_newest_frame_is_given_and_the_others_are_dropped():
+@pytest.mark.parametrize("room", [1, 3])
+def test_the_newest_frame_is_given_and_the_others_are_dropped(room):
     go = threading.Event()
     source = MadeSource("a", [k / 10 for k in range(10)], gate=lambda k: k != 5 or go.wait(5))
-    with LiveReader(source, threading.Condition()) as reader:
+    with LiveReader(source, threading.Condition(), room=room) as reader:
         waited_for(lambda: reader.waiting and reader.waiting[-1].number == 4)
         assert reader.newest().number == 4
         assert reader.dropped == 4

@@ -161,3 +161,10 @@ def test_a_file_system_without_locks_is_used_without(tmp_path: Path, monkeypatch
     with folder_lock(tmp_path):
         (tmp_path / "x").write_text("x")
     assert "no locks" in caplog.text
+
+
+def test_what_a_worker_left_that_died_after_the_run_began_is_removed_at_its_end(tmp_path: Path) -> None:
+    with folder_lock(tmp_path):
+        litter = tmp_path / f".clip.{dead_process()}.part.mp4"
+        litter.touch()
+    assert not litter.exists()

@@ -98,7 +98,7 @@ def test_damaged_files_are_named(net, tmp_path):
     flipped[-2] ^= 1
     for content in (b"", whole[:-1], whole[: len(whole) // 3], bytes(flipped)):
         path.write_bytes(content)
-        with pytest.raises(DamagedFileError, match=r"net\.safetensors holds no network with its graph"):
+        with pytest.raises(DamagedFileError, match=r"net\.safetensors cannot be read as a network with its graph"):
             GraphNet.load(path)
 
 
@@ -107,7 +107,7 @@ def test_damaged_files_are_named(net, tmp_path):
 )
 def test_files_of_another_kind_are_named(graph, tmp_path):
     save_file({"w1": torch.zeros(1)}, tmp_path / "other.safetensors", {"graph": graph} if graph else None)
-    with pytest.raises(DamagedFileError, match=r"other\.safetensors holds no network with its graph"):
+    with pytest.raises(DamagedFileError, match=r"other\.safetensors cannot be read as a network with its graph"):
         GraphNet.load(tmp_path / "other.safetensors")
 
 

@@ -46,7 +46,7 @@ def test_imagenet_file_loads_without_classifier(tmp_path, suffix: str) -> None:
 
 def test_wrong_files_say_so(tmp_path) -> None:
     net = ResNet("resnet18")
-    with pytest.raises(EpiposeError, match="no weight file"):
+    with pytest.raises(EpiposeError, match="There is no file"):
         net.load_imagenet(tmp_path / "none.pth")
     torch.save(ResNet("resnet34").state_dict(), tmp_path / "other.pth")
     with pytest.raises(EpiposeError, match="does not fit resnet18"):

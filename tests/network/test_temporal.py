@@ -157,7 +157,7 @@ def test_what_is_no_temporal_refiner(tmp_path):
 
     assert load_temporal(tmp_path / "none.safetensors") is None
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
-    with pytest.raises(DamagedFileError, match="no temporal refiner"):
+    with pytest.raises(DamagedFileError, match="a temporal refiner"):
         load_temporal(tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="causal"):
         RefinerStream(random_refiner(False), 25.0)

@@ -45,7 +45,8 @@ BAD = {
     "intrinsics of others": (["--intrinsics", "{footage}/three.json"], "3 cameras"),
     "broken cameras": (["--intrinsics", "{footage}/broken.json"], "broken.json"),
     "no cameras": (["--known-rig", "{footage}/none.json"], "none.json"),
-    "seed": (["--train-frames", "0"], "'train_frames' is 0"),
+    "moments for cameras alone": (["--every", "0"], "--every 0 detects what cameras need"),
+    "no frames": (["--train-frames", "0"], "'train_frames' is 0"),
 }
 
 

@@ -1,6 +1,7 @@
 """Random people: plausible, symmetric, dressed by region, and their joints follow their skin."""
 
 import importlib.metadata
+import shutil
 import time
 from dataclasses import replace
 
@@ -218,6 +219,29 @@ def test_the_model_is_made_once_and_read_fast(tmp_path, monkeypatch):
     with pytest.raises(AssertionError, match="parsed again"):
         load_model()
     assert not list(tmp_path.iterdir())
+    load_model.cache_clear()
+
+
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_cached_model_that_was_cut_short_is_made_again(tmp_path, monkeypatch, kept):
+    model, whole = load_model(), anny_model._cached_file()
+    monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))
+    cut = anny_model._cached_file()
+    cut.write_bytes(whole.read_bytes()[:kept])
+    monkeypatch.setattr(anny_model, "_parse", lambda _: model)
+    monkeypatch.setattr(anny_model, "_write", lambda _, path: shutil.copy(whole, path))
+    load_model.cache_clear()
+    np.testing.assert_array_equal(load_model().points, model.points)
+    assert cut.read_bytes() == whole.read_bytes()
+    changed = bytearray(whole.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    cut.write_bytes(changed)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    load_model.cache_clear()
+    with pytest.raises(
+        EpiposeError, match=r"body-anny.* cannot be read as the cached body model .*install the package"
+    ):
+        load_model()
     load_model.cache_clear()
 
 

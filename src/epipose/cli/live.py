@@ -13,10 +13,11 @@ import tyro
 
 from epipose.errors import InputError
 from epipose.inference.live_options import LiveOptions
+from epipose.io.ranges import OptionRecord
 
 
 @dataclass(frozen=True)
-class Live:
+class Live(OptionRecord):
     """Predict 3D pose from a camera while it films, or triangulate it from the cameras of a calibrated rig.
 
     Writes lines of JSON to standard output (docs/live.md), and rate and latency to standard error. Images that come while

@@ -12,6 +12,7 @@ from epipose.datasets.selection import check_unique
 from epipose.datasets.to_clip import import_take
 from epipose.errors import EpiposeError, InputError
 from epipose.io.files import AnyPath
+from epipose.io.guard import checked_name
 from epipose.io.lock import folder_lock
 from epipose.io.ranges import Count, check_value
 from epipose.io.writable import check_folder
@@ -73,7 +74,8 @@ def import_takes(path: AnyPath, out: AnyPath, selection: Selection, every: int) 
     with folder_lock(out):
         for take in takes:
             try:
-                yield import_take(take, Path(out) / take.name, every=every, options=options)
+                named = checked_name(take.name, f"A take of {path}")
+                yield import_take(take, Path(out) / named, every=every, options=options)
             except (EpiposeError, OSError) as error:
                 failed.append(f"{take.name}: {error}")
     if failed:

@@ -28,7 +28,7 @@ from epipose.datasets.image_index import count_missing
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.joint_names import skeleton_of_names
 from epipose.io.files import read_json
-from epipose.io.guard import reading
+from epipose.io.guard import checked_member, reading
 from epipose.skeleton import Skeleton
 from epipose.skeletons import COCO17
 
@@ -121,7 +121,7 @@ def _read(root: Path, path: Path) -> _Part:
     content = read_json(path)
     with reading(path, EXPECTED):
         skeleton, columns = _joints(path, content)
-        names = {image["id"]: image["file_name"] for image in content["images"]}
+        names = {image["id"]: checked_member(image["file_name"], path) for image in content["images"]}
         people = [person for person in content["annotations"] if not person.get("iscrowd") and _is_marked(person)]
         if not people:
             raise DamagedFileError(f"{path} annotates no keypoint. {REMEDY}")

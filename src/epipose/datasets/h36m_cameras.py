@@ -41,6 +41,7 @@ from epipose.datasets.h36m_common import CAMERAS, SOURCE
 from epipose.errors import DamagedFileError, InputError
 from epipose.formats.rig_json import read_rigs
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 
 # Focal lengths (pixels), and k1 k2 p1 p2 k3, of each camera, as metadata.xml has them; the same for all subjects.
 _INTRINSICS = {
@@ -81,23 +82,20 @@ def rig_of(rigs: Mapping[str, Rig], subject: str, views: tuple[str, ...], where:
 
 def read_metadata(path: Path) -> dict[str, Rig]:
     """The rigs of subjects S1 to S11 from metadata.xml, float64, metres, z up; else DamagedFileError."""
-    try:
+    with reading(path, "Human3.6M's metadata.xml", f"{WHERE_TO_GET}."):
         root = ElementTree.parse(path).getroot()
         found = next(root.iter("w0"), None)
         text = "" if found is None else found.text or ""
         numbers = np.array([float(number) for number in text.strip().strip("[]").split()])
-    except (ElementTree.ParseError, ValueError, OSError, UnicodeDecodeError) as error:
-        raise DamagedFileError(
-            f"{path} cannot be read as Human3.6M's metadata.xml ({error}). {WHERE_TO_GET}."
-        ) from error
     if len(numbers) != 300 or not np.isfinite(numbers).all():
         raise DamagedFileError(
             f"{path} is not Human3.6M's metadata.xml: its element w0 has {len(numbers)} numbers, expected 300 "
             f"(4 cameras x 11 subjects x 6, and 4 x 9). {WHERE_TO_GET}."
         )
     extrinsics, intrinsics = numbers[:264].reshape(4, 11, 6), numbers[264:].reshape(4, 9)
-    sizes = _sizes_in(root)
-    return {f"S{n + 1}": _rig(sizes[f"S{n + 1}"], extrinsics[:, n], intrinsics) for n in range(11)}
+    with reading(path, "Human3.6M's metadata.xml", f"{WHERE_TO_GET}."):
+        sizes = _sizes_in(root)
+        return {f"S{n + 1}": _rig(sizes[f"S{n + 1}"], extrinsics[:, n], intrinsics) for n in range(11)}
 
 
 def _sizes_in(root: ElementTree.Element) -> dict[str, list[tuple[int, int]]]:

@@ -45,9 +45,13 @@ from epipose.datasets.h36m_common import (
 from epipose.datasets.image_index import frames_shown, view_faults
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import read_json
+from epipose.io.guard import reading
 from epipose.io.images import holds_images
 
 _FOLDER = re.compile(r"s_(\d\d)_act_(\d\d)_subact_(\d\d)_ca_(\d\d)")
+_CAMERAS = 'cameras of Human3.6M, {"1" to "4": {"R": 3x3, "t": 3 (mm), "f": 2, "c": 2}}'
+_POSES = 'poses of Human3.6M, {act "2" to "16": {trial "1" or "2": {frame: 17 x 3 (mm)}}}'
+_MOST_FRAMES = 1_000_000  # of a take in a file
 _REMEDY = "It is in the parsed data (annotations) that the README of 3DMPPE_POSENET_RELEASE links"
 
 
@@ -150,7 +154,7 @@ def _image_folders(root: Path) -> dict[TakeName, dict[str, Path]]:
 
 def _rig(root: Path, subject: str) -> Rig:
     path = root / _annotation(subject, "camera")
-    try:
+    with reading(path, _CAMERAS, f"{_REMEDY}."):
         cameras = {CAMERAS[int(number) - 1]: camera for number, camera in sorted(read_json(path).items())}
         R, t, f, c = (
             np.array([camera[key] for camera in cameras.values()], dtype=np.float64).reshape(-1, *shape)
@@ -158,13 +162,8 @@ def _rig(root: Path, subject: str) -> Rig:
         )
         K = np.array([[[fx, 0, cx], [0, fy, cy], [0, 0, 1]] for (fx, fy), (cx, cy) in zip(f, c, strict=True)])
         distortion = np.stack([distortion_of(name, focal) for name, focal in zip(cameras, f, strict=True)])
-    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise DamagedFileError(
-            f'{path} has no cameras of Human3.6M ({error}): expected {{"1" to "4": {{"R": 3x3, "t": 3 (mm), "f": 2, '
-            f'"c": 2}}}}. {_REMEDY}.'
-        ) from error
-    sizes = [size_of(subject, name) for name in cameras]
-    return rig_from(tuple(cameras), sizes, K, distortion, R, _translation(R, t) / 1000)
+        sizes = [size_of(subject, name) for name in cameras]
+        return rig_from(tuple(cameras), sizes, K, distortion, R, _translation(R, t) / 1000)
 
 
 def _translation(R: Float[np.ndarray, "camera 3 3"], t: Float[np.ndarray, "camera 3"]) -> Float[np.ndarray, "camera 3"]:
@@ -185,18 +184,15 @@ def _poses(root: Path, subject: str) -> dict[TakeName, tuple[Int64[np.ndarray, "
 def _poses_in(path: Path, subject: str, stamp: int) -> dict[TakeName, tuple[Int64[np.ndarray, " frame"], np.ndarray]]:
     """Frames (from 0) and poses (frame, 17, 3) in mm of every take of a subject; kept while the file stays as it is."""
     poses = {}
-    try:
+    with reading(path, _POSES, f"{_REMEDY}."):
         for act, trials in read_json(path).items():
             for trial, frames in trials.items():
                 numbers = np.array([int(number) for number in frames], dtype=np.int64)
                 xyz = np.array(list(frames.values()), dtype=np.float32).reshape(len(numbers), 17, 3)
+                if not len(numbers) or numbers.min() < 0 or numbers.max() > _MOST_FRAMES:
+                    raise ValueError(f"frames from 0 to {_MOST_FRAMES} were expected of {act}, {trial}")
                 ascending = np.argsort(numbers)
                 poses[TakeName(subject, ACTIONS[int(act)], int(trial))] = numbers[ascending], xyz[ascending]
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise DamagedFileError(
-            f'{path} has no poses of Human3.6M ({error}): expected {{act "2" to "16": {{trial "1" or "2": '
-            f"{{frame: 17 x 3 (mm)}}}}}}. {_REMEDY}."
-        ) from error
     return poses
 
 

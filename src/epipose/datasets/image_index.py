@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-import av.error
 import numpy as np
 from jaxtyping import Int64
 from PIL import Image
 
-from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.errors import EpiposeError, InputError
 from epipose.io.decoding import pixel_aspect
+from epipose.io.guard import reading
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import FOLDER_FPS, probe, square_size
 
@@ -54,19 +54,15 @@ def read_header(path: Path) -> ImageHeader:
 
     No image is decoded; raises DamagedFileError for what cannot be read.
     """
-    try:
-        if path.is_dir():
-            names = frame_files(path)
-            with Image.open(path / names[0]) as image:
-                return ImageHeader(*image.size, len(names), FOLDER_FPS)
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
-            size = square_size(stream.width, stream.height, pixel_aspect(stream))
-            header = ImageHeader(*size, stream.frames, fps)
-    except (OSError, IndexError, ValueError, Image.DecompressionBombError, av.error.FFmpegError) as error:
-        what = "a folder of images" if path.is_dir() else "a video"
-        raise DamagedFileError(f"{path} cannot be read as {what} ({error}). Download or extract it again.") from error
+    if path.is_dir():
+        names = frame_files(path)
+        with reading(path / names[0], "an image"), Image.open(path / names[0]) as image:
+            return ImageHeader(*image.size, len(names), FOLDER_FPS)
+    with reading(path, "a video"), av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
+        size = square_size(stream.width, stream.height, pixel_aspect(stream))
+        header = ImageHeader(*size, stream.frames, fps)
     return header if header.frames else header._replace(frames=probe(path).frames)
 
 

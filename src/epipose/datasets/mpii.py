@@ -31,7 +31,7 @@ from epipose.datasets.image_index import count_missing
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.formats.containers import read_mat
 from epipose.io.files import read_json
-from epipose.io.guard import reading
+from epipose.io.guard import checked_member, reading
 from epipose.skeletons import MPII16
 
 MAT = "mpii_human_pose_v1_u12_1.mat"
@@ -125,7 +125,13 @@ def _entry(entry: dict[str, Any], marked: bool, head_px: float) -> _Person:
     if marked:
         xy = np.array(entry["joints"], np.float64).reshape(joints, 2) - 1
         conf = (np.array(entry["joints_vis"], np.float64).reshape(joints) > 0).astype(np.float64)
-    return _Person(str(entry["image"]), xy, conf, _square(entry["center"], entry["scale"]), head_px)
+    return _Person(
+        checked_member(entry["image"], "An annotation file of MPII"),
+        xy,
+        conf,
+        _square(entry["center"], entry["scale"]),
+        head_px,
+    )
 
 
 def _heads(path: Path, people: int) -> np.ndarray:
@@ -156,7 +162,8 @@ def _from_mat(root: Path, split: str | None) -> list[_Person]:
     with reading(path, EXPECTED_MAT):
         for image, train in zip(_many(release.annolist), _many(release.img_train), strict=True):
             if bool(train) == (split != "test"):
-                found = (_rectangle(str(image.image.name), person) for person in _many(image.annorect))
+                name = checked_member(str(image.image.name), path)
+                found = (_rectangle(name, person) for person in _many(image.annorect))
                 people += [person for person in found if person is not None and (not train or person.conf.any())]
     return people
 

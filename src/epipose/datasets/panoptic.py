@@ -36,7 +36,7 @@ from epipose.datasets.image_index import frame_numbers, frame_step, image_rate, 
 from epipose.datasets.selection import check_names, check_unique, selected
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import read_json
-from epipose.io.guard import reading
+from epipose.io.guard import checked_names, reading
 from epipose.io.images import holds_images
 from epipose.poses import Poses3D
 from epipose.skeletons import PANOPTIC19
@@ -139,7 +139,8 @@ def _rig(calibration: Path) -> Rig:
     content = read_json(calibration)
     with reading(calibration, _EXPECTED):
         entries = sorted((entry for entry in content["cameras"] if entry["type"] == "hd"), key=lambda e: e["name"])
-        rig = Rig(tuple(entry["name"] for entry in entries), stack_cameras([_camera(e) for e in entries]), True, True)
+        names = checked_names([entry["name"] for entry in entries], f"A camera of {calibration}")
+        rig = Rig(names, stack_cameras([_camera(e) for e in entries]), True, True)
     return rig
 
 

@@ -41,7 +41,7 @@ from epipose.errors import EpiposeError, InputError
 from epipose.formats.marker_names import joint_of_marker
 from epipose.formats.qualisys import read_qualisys
 from epipose.formats.trc import WORLD_FROM_TRC, Markers, read_trc
-from epipose.io.guard import reading
+from epipose.io.guard import checked_names, reading
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import VIDEO_SUFFIXES
 from epipose.lens.file_entry import read_lens
@@ -188,7 +188,8 @@ def _rig(path: Path) -> Rig:
         entries = {
             key: table for key, table in content.items() if isinstance(table, dict) and key not in _NOT_CAMERA_TABLES
         }
-        rig = Rig(tuple(entries), stack_cameras([_camera(path, *entry) for entry in entries.items()]), True, True)
+        names = checked_names(tuple(entries), f"A camera of {path}")
+        rig = Rig(names, stack_cameras([_camera(path, *entry) for entry in entries.items()]), True, True)
     return rig
 
 

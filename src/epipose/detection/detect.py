@@ -59,7 +59,9 @@ def keypoints_with_notes(clip: Clip, detector: Detector, *, jobs: int = 0, kept:
     found: list[ViewKeypoints] = []
     store = kept or NOTHING_KEPT
     total = sum(view.frames for view in clip.views)
-    with closing(in_views(clip.views, detector, jobs, total, lambda *given: _view(*given, store))) as views:
+    with closing(
+        in_views(clip.views, detector, jobs, total, lambda view, one, run: _view(view, one, run, store))
+    ) as views:
         for view, seen in zip(clip.views, views, strict=True):
             check_seen(view, seen)
             found.append(seen)

@@ -19,7 +19,7 @@ from torch import Tensor
 from epipose.detection.base import Detection
 from epipose.detection.one_stage import detection
 from epipose.detection.person_finder import PersonFinder
-from epipose.detection.roi import Roi
+from epipose.detection.roi import Pixels, Roi
 from epipose.network.crops import ROI_MARGIN, crop_image, pixels_from_crop
 from epipose.network.onnx_network import OnnxNetwork
 from epipose.skeleton import Skeleton
@@ -113,7 +113,7 @@ class TopDown:
 class WholeImage:
     """A person finder for images that show one person, and nothing but them."""
 
-    def __call__(self, image: UInt8[np.ndarray, "height width 3"]) -> list[Roi]:
+    def __call__(self, image: Pixels) -> list[Roi]:
         """The square round a person who is as tall as the image."""
         height, width = image.shape[:2]
         return [Roi(np.array([width - 1, height - 1]) / 2, ROI_MARGIN * max(width, height), 0.0)]

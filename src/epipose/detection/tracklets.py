@@ -6,6 +6,7 @@ joined here, so that the choice of the subject sees few, long candidates.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ MAX_GAP_SECONDS = 1.0  # that a person may be unseen within a tracklet
 MAX_JUMP = 0.5  # between the ends of two tracklets of one person, in body sizes,
 MAX_SPEED = 3.0  # plus so many body sizes for every second between them (1.4 m/s)
 MAX_SWAP_SECONDS = 1.0  # of a left-right swap that is undone
+MAX_SWAPPED_END_SECONDS = 0.2  # before the first, or behind the last moment at which left and right change
 SWAP_DISTANCE_RATIO = 0.7  # of the distances to the frame before, with left and right swapped and as they are
 MIN_FRAMES = 3  # a shorter tracklet is a false alarm
 
@@ -105,8 +107,9 @@ def undo_swaps(track: Tracklet, flip: Sequence[int], fps: float) -> Tracklet:
     """Undo left-right swaps of up to `MAX_SWAP_SECONDS`.
 
     A detector that takes a back for a front for a while swaps every left joint with its right one, at once, and later
-    swaps them back: both moments show as frames that continue the one before only with left and right swapped. A
-    moment without such a counterpart is left alone: better one wrong stretch than everything after it.
+    swaps them back: both moments show as frames that continue the one before only with left and right swapped. Of
+    moments that follow each other closely every second stretch between is swapped, so that the fewest frames are. A
+    moment without a counterpart is left alone: better one wrong stretch than everything after it.
     """
     seen, flipped = track.seen, np.asarray(flip)
     before, after = seen[:-1], seen[1:]
@@ -116,17 +119,39 @@ def undo_swaps(track: Tracklet, flip: Sequence[int], fps: float) -> Tracklet:
     )
     distance = (weight * np.linalg.norm(track.xy[after] - track.xy[before], axis=-1)).sum(-1)
     swapped_distance = (weight * np.linalg.norm(track.xy[after][:, flipped] - track.xy[before], axis=-1)).sum(-1)
-    turns = after[swapped_distance < SWAP_DISTANCE_RATIO * distance].tolist()
+    turns = after[swapped_distance < SWAP_DISTANCE_RATIO * distance]
+    longest = MAX_SWAP_SECONDS * fps
     swapped = np.zeros(len(track.conf), bool)
-    while len(turns) > 1:
-        start, end = turns[:2]
-        paired = end - start <= MAX_SWAP_SECONDS * fps
-        swapped[start:end] |= paired
-        turns = turns[2:] if paired else turns[1:]
+    for chain in np.split(turns, np.flatnonzero(np.diff(turns) > longest) + 1):
+        if not len(seen):
+            break
+        bounds = [int(seen[0]), *chain.tolist(), int(seen[-1]) + 1]
+        for start, end in _swapped_stretches(bounds, MAX_SWAPPED_END_SECONDS * fps):
+            swapped[start:end] = True
     frames = np.arange(len(track.conf))[:, None]
     joints = np.where(swapped[:, None], flipped, np.arange(len(flipped)))
     xyz = None if track.xyz is None else track.xyz[frames, joints]
     return Tracklet(track.xy[frames, joints], track.conf[frames, joints], xyz)
+
+
+def _swapped_stretches(bounds: Sequence[int], longest_end: float) -> list[tuple[int, int]]:
+    """The stretches between turns that are swapped: every second one, so that the longest is as it was seen.
+
+    ``bounds``: where the track begins, the turns, and where it ends. What lies before the first turn and behind the last
+    counts together where both are alike; swapped it is only where it has at most ``longest_end`` frames.
+    """
+    stretches = list(itertools.pairwise(bounds))
+    if len(stretches) < 2:
+        return []
+    last = len(stretches) - 1
+    lengths = [end - start for start, end in stretches]
+    longest = [0, 0]
+    for parity in (0, 1):
+        ends = sum(lengths[each] for each in {0, last} if each % 2 == parity)
+        longest[parity] = max([ends, *(lengths[each] for each in range(1, last) if each % 2 == parity)])
+    wrong = 1 if longest[0] >= longest[1] else 0
+    able = (each for each in range(wrong, last + 1, 2) if each not in (0, last) or lengths[each] <= longest_end)
+    return [stretches[each] for each in able]
 
 
 def stack_tracklets(

@@ -204,6 +204,8 @@ def _about(clip: Path, frames: int) -> tuple[dict[str, Any], tuple[str, ...]]:
         )
     about = record["options"]
     actions = record.get("frame_actions") or [about.get("action", "")] * frames
+    if not isinstance(actions, list) or not all(isinstance(action, str) for action in actions):
+        raise DamagedFileError(f"{path} has frame_actions that are no texts. Import the take again.")
     if len(actions) != frames:
         raise DamagedFileError(
             f"{path} names the actions of {len(actions)} frames; the ground truth beside it has {frames}."

@@ -19,6 +19,7 @@ Or the name of a known skeleton, where the file has its joints in its order.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -83,7 +84,7 @@ class JointMap:
         alike = [k for k, name in enumerate(names) if joint_named(name) == joint_named(key)]
         if len(alike) == 1:
             return alike[0]
-        if key.isdigit() and int(key) < count:
+        if re.fullmatch(r"[0-9]{1,6}", key) and int(key) < count:
             return int(key)
         has = ", ".join(names) if names else f"{count} joints without names: give their numbers, 0 to {count - 1}"
         raise InputError(f"{self.source}: [joints] has '{key}', which the keypoints do not have; they have {has}.")

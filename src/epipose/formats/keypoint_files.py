@@ -45,6 +45,7 @@ READ = (
 )
 _EXPECTED = f"2D poses. These formats are read: {READ}"
 Listing = Mapping[int | str, ListedImage]  # images by id
+_MOST_FRAMES = 10_000_000  # from the first number to the last
 _SUFFIXES = frozenset({".json", ".csv", ".h5", ".hdf5", ".trc"})
 
 
@@ -71,7 +72,7 @@ def read_keypoint_file(path: Path, listed: Listing | None = None) -> KeypointFil
 
     Raises DamagedFileError for a file of one of these formats that cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path, _EXPECTED), path.open("rb") as file:
         start = file.read(4096)
     if start.startswith(b"\x89HDF"):
         with open_hdf5(path, _EXPECTED) as file:
@@ -122,7 +123,14 @@ def keypoint_series(path: Path) -> list[Series]:
         )
         if content is not None:
             recognised = True
-            _add(found, content, file, path)
+            with reading(file, _EXPECTED):
+                _add(found, content, file, path)
+    numbers = [number for one in found.values() for number in (min(one.images), max(one.images))]
+    if numbers and max(numbers) - min(numbers) > _MOST_FRAMES:
+        raise DamagedFileError(
+            f"{path} numbers its frames from {str(min(numbers))[:30]} to {str(max(numbers))[:30]}; at most "
+            f"{_MOST_FRAMES:,} are read. Number the images one by one."
+        )
     # a view without anybody is one, too; images that are only listed are none
     series = [one for one in found.values() if one.joints or one.images[min(one.images)].image is None]
     if not any(one.joints for one in series):
@@ -163,7 +171,8 @@ def _listed(files: Iterable[Path]) -> dict[Path, Listing]:
             if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" and any(
                 key in start for key in (b'"images"', b'"licenses"', b'"info"')
             ):
-                lists[file.parent].append(listed_images(read_json(file)))
+                with reading(file, "images that COCO annotations list"):
+                    lists[file.parent].append(listed_images(read_json(file)))
     return {folder: _agreed(each) for folder, each in lists.items()}
 
 
@@ -213,4 +222,4 @@ def series_label(series: list[Series]) -> list[str]:
         names = [view_label(one.labels[level]) if level < len(one.labels) else "" for one in series]
         if all(names) and len(set(names)) == len(names):
             return names
-    return ["/".join(reversed(one.labels)) for one in series]
+    return ["_".join(reversed(one.labels)) for one in series]

@@ -45,7 +45,10 @@ def _are_instances(people: object) -> bool:
 
 
 def _number(frame: dict, index: int) -> str | int:
-    return next((frame[key] for key in ("frame_id", "img_name", "image_name") if key in frame), index)
+    found = next((frame[key] for key in ("frame_id", "img_name", "image_name") if key in frame), index)
+    if not isinstance(found, str | int):
+        raise TypeError(f"a frame is called {str(found)[:40]}, expected a number or the name of an image")
+    return found
 
 
 def _people(instances: list[dict]) -> tuple[PersonKeypoints, ...]:

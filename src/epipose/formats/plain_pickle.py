@@ -20,7 +20,7 @@ _VALUES = frozenset(  # instructions whose argument is the value
     {
         *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
         *("STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
-        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
+        *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
     }
 )
 _CONSTANTS: dict[str, Callable[[], Any]] = {
@@ -31,7 +31,8 @@ _IGNORED = frozenset({"PROTO", "FRAME"})
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _ENCODE, _ARRAY, _TYPE = "_codecs.encode", "numpy.ndarray", "numpy.dtype"
 _EMPTY, _FROM_BYTES = "numpy._core.multiarray._reconstruct", "numpy._core.numeric._frombuffer"
-_KNOWN = frozenset({_ENCODE, _ARRAY, _TYPE, _EMPTY, _FROM_BYTES})
+_NO_BYTES = "__builtin__.bytes"  # how protocols before 3 write b""
+_KNOWN = frozenset({_ENCODE, _NO_BYTES, _ARRAY, _TYPE, _EMPTY, _FROM_BYTES})
 _NUMBERS = re.compile(r"[fiu][1248]|b1")
 _OBJECTS = re.compile(r"O[48]?")
 
@@ -94,7 +95,7 @@ class _Machine:
     def step(self, code: str, argument: Any) -> None:
         """Carry out one instruction; ValueError for those that plain values do not need."""
         if code in _VALUES:
-            self.stack.append(argument)
+            self.stack.append(bytes(argument) if isinstance(argument, bytearray) else argument)
         elif code in _CONSTANTS:
             self.stack.append(_CONSTANTS[code]())
         elif code in _TUPLES:
@@ -166,6 +167,8 @@ def _made(of: Any, arguments: Any) -> Any:
         raise ValueError("it calls what is no name")
     if of.name == _ENCODE and len(arguments) == 2 and isinstance(arguments[0], str):
         return arguments[0].encode("latin1")
+    if of.name == _NO_BYTES and not arguments:
+        return b""
     if of.name == _TYPE and arguments and isinstance(arguments[0], str | bytes):
         return _Type(_text(arguments[0]))
     if of.name == _EMPTY:

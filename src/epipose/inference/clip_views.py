@@ -14,12 +14,13 @@ from torch import Tensor
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.registry import detector_used
-from epipose.errors import DamagedFileError, InputError
+from epipose.errors import InputError
 from epipose.inference.options import PredictOptions
 from epipose.inference.person_keypoints import person_of
 from epipose.inference.predict import predict_images
 from epipose.inference.prediction import Prediction
 from epipose.io.files import AnyPath, read_object
+from epipose.io.guard import reading
 from epipose.io.lock import folder_lock
 from epipose.io.options import with_changes
 from epipose.io.staged import staged
@@ -83,12 +84,8 @@ def _intrinsics_source(folder: Path, intrinsics: Path) -> str:
     """Source of the intrinsics of a clip folder: a dataset, a file, or calibration."""
     report = folder / "calibration.json"
     if intrinsics.name == "rig.json" and report.exists():
-        try:
+        with reading(report, "the report of a calibration", f"Make it again: epipose calibrate {folder}"):
             kinds = {camera["lens"] for camera in read_object(report)["cameras"]}
-        except (KeyError, TypeError) as error:
-            raise DamagedFileError(
-                f"{report} is damaged ({error}). Make it again: epipose calibrate {folder}"
-            ) from error
         return "given" if kinds == {"given"} else "estimated (epipose calibrate)"
     return "true (the dataset's)" if (folder / "truth").exists() else f"given ({intrinsics.name})"
 

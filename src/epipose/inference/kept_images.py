@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 
 from epipose.errors import EpiposeError
 from epipose.io.image_source import ImageSource
+from epipose.io.write_errors import writing_to
 from epipose.viz.overlay import shrunk
 
 MAX_SHEET_IMAGES = 12  # on a contact sheet
@@ -31,6 +32,7 @@ class KeptImages:
         self._small: dict[int, np.ndarray] = {}
         self._ends: list[int] = [0]
         self._count = 0
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=folder) if self.video else None  # noqa: SIM115  (closed in `close`)
 
@@ -46,7 +48,8 @@ class KeptImages:
             done, jpeg = cv2.imencode(".jpg", shrunk(image), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
             if not done:
                 raise EpiposeError("OpenCV could not write a JPEG image. Install opencv-python-headless again.")
-            self._file.write(jpeg.tobytes())
+            with writing_to(self._folder):
+                self._file.write(jpeg.tobytes())
             self._ends.append(self._ends[-1] + len(jpeg))
         self._count += 1
 

@@ -95,7 +95,7 @@ def _pairs_of_people(people: People, rig: Rig, skeleton: Skeleton) -> list[tuple
         if not both:
             continue
         pair = rig.select((rig.names[i], rig.names[j]))
-        observed = observe(detected(both, pair, skeleton), pair)
+        observed = observe(detected(both, pair, skeleton), pair, velocity=False)
         camera = pair.camera.to(torch.float64)
         points = triangulate_robust(camera.R, camera.t, *observed.per_point())
         weight = observed.weight.amin(0)

@@ -72,9 +72,7 @@ class RigStream:
             raise InputError(f"The rig has {len(rig.names)} camera; two or more are needed to triangulate.")
         if isinstance(detector, str):
             detector = detector_named(detector, _with_threads(detector, detector_option, len(rig.names)))
-        self.rig = replace(
-            rig, lag=torch.zeros_like(rig.lag)
-        )  # the moments are put together by whoever reads the clocks
+        self.rig = replace(rig, lag=torch.zeros_like(rig.lag))  # whoever reads the clocks has counted them
         self._detectors = _one_each(detector, rig.names)
         self._found = detector.skeleton
         self.skeleton = skeleton or detector.skeleton
@@ -113,12 +111,11 @@ class RigStream:
 
     def _triangulated(self, chosen: Sequence[Detection | None]) -> Gated:
         """The person's joints, a batch of one moment, after sides that one view swapped have been put right."""
-        observed = observe(detected([chosen], self.rig, self._found), self.rig)
+        observed = observe(detected([chosen], self.rig, self._found), self.rig, velocity=False)
         points = self._gated(observed)
         R, t = self.rig.camera.R.double(), self.rig.camera.t.double()
-        if not bool(maybe_swapped(observed, R, t, points.xyz, self._found.flip)[0]):
-            return points
-        observed, swapped = correct_swaps(observed, R, t, self._found.flip)
+        maybe = maybe_swapped(observed, R, t, points.xyz, self._found.flip)
+        observed, swapped = correct_swaps(observed, R, t, self._found.flip, maybe=maybe)
         return self._gated(observed) if bool(swapped.any()) else points
 
     def _gated(self, observed: Observations) -> Gated:

@@ -65,8 +65,10 @@ def roll_forward(folder: Path) -> None:
         content = _listed(log / _LIST)
         for name in content["files"]:
             if (log / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(log / name, folder / name)
+                target = folder / name
+                if target.parent != folder:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(log / name, target)
         for name in content["removes"]:
             (folder / name).unlink(missing_ok=True)
         sync(folder)

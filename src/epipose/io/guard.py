@@ -7,6 +7,7 @@ before it makes room for what a file announces, so that a small file cannot fill
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import unicodedata
@@ -23,6 +24,7 @@ T = TypeVar("T")
 AGAIN = "It may be damaged or cut off: download or extract it again."
 _ALWAYS_READ_BYTES = 256 * 1024**2  # that many any file may stand for
 _MAX_EXPANSION = 64  # times its own size that a file may stand for; keypoints of real footage compress 2 to 10 times
+_NOT_THE_FILE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)  # the machine's faults
 _LONGEST_NAME = 200  # bytes in UTF-8: file systems take 255, and an ending and a process number are added
 _LONGEST_REASON = 240  # characters of a parser's message
 
@@ -31,9 +33,9 @@ _LONGEST_REASON = 240  # characters of a parser's message
 def reading(path: str | os.PathLike[str], expected: str, remedy: str = AGAIN) -> Iterator[None]:
     """Turn whatever is raised inside into an EpiposeError that names the file, what was expected, and what to do.
 
-    An EpiposeError passes as it is, and so do KeyboardInterrupt and SystemExit. Raises InputError for a file that is
-    missing or may not be read, DamagedFileError for everything else: memory that a damaged file asks for, and nesting
-    without end, too.
+    An EpiposeError passes as it is, and so do KeyboardInterrupt, SystemExit, a missing package, and a full disk. Raises
+    InputError for a file that is missing or may not be read, DamagedFileError for everything else: memory that a
+    damaged file asks for, and nesting without end, too.
     """
     path = Path(path)
     try:
@@ -41,6 +43,8 @@ def reading(path: str | os.PathLike[str], expected: str, remedy: str = AGAIN) ->
     except (EpiposeError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # of every kind: parsers written in Rust panic outside of Exception
+        if isinstance(error, ImportError) or (isinstance(error, OSError) and error.errno in _NOT_THE_FILE):
+            raise
         if not path.exists():
             raise InputError(f"There is no file {path}; expected {expected}.") from error
         if isinstance(error, IsADirectoryError | NotADirectoryError | PermissionError):
@@ -105,6 +109,17 @@ def checked_names(names: object, where: object) -> tuple[str, ...]:
     if twice is not None:
         raise DamagedFileError(f"{where} has the name {twice!r} twice; names tell views apart. Rename one there.")
     return checked
+
+
+def checked_member(name: object, where: object) -> str:
+    """A path out of a file, below the folder that the file describes: an image of a list, a member of an archive.
+
+    Raises DamagedFileError that begins with ``where`` for what is absolute or leads out of that folder.
+    """
+    parts = name.split("/") if isinstance(name, str) else [name]
+    for part in parts:
+        checked_name(part, f"{where}, in {str(name)[:80]!r}: a file or folder")
+    return str(name)
 
 
 def _reason(error: BaseException) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LARGEST_SIDE = 100_000  # pixels: no image or camera is wider or higher
-_MOST_PIXELS = 200_000_000  # of an image: 600 MB as RGB
+MOST_PIXELS = 200_000_000  # of an image: 600 MB as RGB
 
 
 def frame_files(folder: AnyPath) -> list[str]:
@@ -48,20 +48,29 @@ def read_image(path: AnyPath) -> UInt8[np.ndarray, "height width 3"]:
     A damaged EXIF turns nothing. Raises InputError where there is no file and for an image of over 200 million pixels,
     DamagedFileError where it is no image.
     """
-    from PIL import Image
-
     path = Path(path)
-    with reading(path, f"an image ({', '.join(sorted(IMAGE_SUFFIXES))})"), Image.open(path) as image:
-        if image.width * image.height > _MOST_PIXELS:
-            raise InputError(
-                f"{path} has {image.width}x{image.height} pixels; at most {_MOST_PIXELS:,} are read. Scale it down."
-            )
+    with reading(path, f"an image ({', '.join(sorted(IMAGE_SUFFIXES))})"), _opened(path) as image:
         image.load()
         upright = _turned(image)
         if upright.mode == "I" or upright.mode.startswith("I;16"):  # convert would cut everything above 255 off
             gray = (np.asarray(upright) / 257).round().clip(0, 255).astype(np.uint8)
             return np.repeat(gray[..., None], 3, axis=-1)
         return np.asarray(upright.convert("RGB"))
+
+
+def _opened(path: Path) -> Image.Image:
+    """An image of which only the header is read; InputError for one that would take too much memory."""
+    from PIL import Image
+
+    try:
+        image = Image.open(path)
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path} is too large an image ({error}). Scale it down.") from error
+    if image.width * image.height > MOST_PIXELS:
+        size = f"{image.width}x{image.height} pixels, at most {MOST_PIXELS:,} are read"
+        image.close()
+        raise InputError(f"{path} is too large an image ({size}). Scale it down.")
+    return image
 
 
 def _turned(image: Image.Image) -> Image.Image:

@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.io.decoding import pixel_aspect
+from epipose.io.decoding import DecodedFrame, pixel_aspect
 from epipose.io.live_clock import MAX_LATE, Pace, StreamClock, Timing
-from epipose.io.video import upright
+from epipose.io.video import VideoImage
 
 NETWORK_TIMEOUT = 5.0  # seconds without a packet after which a stream counts as lost
 USUAL_FPS = 30.0  # of a source that does not say
@@ -278,7 +278,7 @@ def _fps(container: Any) -> float:
 
 
 def _image_of(frame: Any, aspect: float) -> Callable[[], UInt8[np.ndarray, "height width 3"]]:
-    return lambda: upright(frame, aspect)
+    return VideoImage(DecodedFrame(0, frame, aspect)).rgb
 
 
 def _rgb_of(image: UInt8[np.ndarray, "height width 3"]) -> Callable[[], UInt8[np.ndarray, "height width 3"]]:

@@ -72,6 +72,9 @@ def folder_lock(folder: str | os.PathLike[str], wait_s: float = 0.0) -> Iterator
         finally:
             held.depth -= 1
             if not held.depth:
+                remove_litter(
+                    folder
+                )  # of workers that outlived a killed run by a moment, into the beginning of this one
                 del _held[key]
                 _release(folder / LOCK, held.handle)
     finally:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from epipose.errors import EpiposeError, InputError
+from epipose.io.parent_process import end_with_parent
 
 
 @contextmanager
@@ -40,14 +41,15 @@ def worker_pool(workers: int, prepare: Callable[[], None] | None = None) -> Iter
 
 
 def _begin(prepare: Callable[[], None] | None) -> None:
-    leave_interrupts()
+    follow_parent()
     if prepare is not None:
         prepare()
 
 
-def leave_interrupts() -> None:
-    """In a worker: Ctrl-C is for the process that started it, which ends its workers."""
+def follow_parent() -> None:
+    """In a worker: Ctrl-C is for the process that started it, which ends its workers; if it is killed, they end, too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
 
 
 def worker_lost(exit_code: int | None = None) -> EpiposeError:

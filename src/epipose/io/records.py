@@ -9,7 +9,7 @@ classmethod ``_from_json(cls, content)`` makes the record again, which may raise
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -35,10 +35,28 @@ def from_json(cls: type[T], content: Any, source: str | Path) -> T:
     from cattrs import transform_error  # takes a tenth of a second to import
 
     try:
-        return _converter().structure(content, cls)
+        record = _converter().structure(content, cls)
+        impossible = next(_impossible(content), None)
+        if impossible is not None:
+            raise ValueError(f"{str(impossible)[:30]} is no finite number of 64 bits")
+        return record
     except Exception as error:  # cattrs groups whatever its parts raise
         wrong = "; ".join(transform_error(error)[:3])
         raise DamagedFileError(f"{source} does not hold what was expected ({cls.__name__}): {wrong}.") from error
+
+
+def _impossible(content: Any) -> Iterator[int | float]:
+    """Numbers of JSON that no record has: NaN, infinity, and those of more than 64 bits."""
+    if isinstance(content, dict | list):
+        for value in content.values() if isinstance(content, dict) else content:
+            if type(value) is not float or not math.isfinite(value):
+                yield from _impossible(value)
+    elif isinstance(content, int | float) and not -(2**63) <= content < 2**63 and not _is_finite_float(content):
+        yield content
+
+
+def _is_finite_float(number: float) -> bool:
+    return isinstance(number, float) and math.isfinite(number)
 
 
 def checked(content: Any, kind: Any) -> Any:
@@ -71,7 +89,7 @@ def read_dataclass(cls: type[T], path: AnyPath) -> T:
 
 @cache
 def _converter() -> Any:
-    """The converter with strict numbers and texts: "3" and NaN are no numbers, and 3 is no text."""
+    """The converter with strict numbers and texts: "3" is no number and 3 is no text."""
     from cattrs import Converter
     from cattrs.strategies import configure_union_passthrough, use_class_methods
 
@@ -91,11 +109,6 @@ def _strict(kind: type, accepted: Any) -> Callable[[Any, Any], Any]:
     def structured(content: Any, _: Any) -> Any:
         if not isinstance(content, accepted) or (isinstance(content, bool) and kind is not bool):
             raise ValueError(f"expected {kind.__name__}, got {content!r}")
-        number = cast(Any, kind)(content)
-        if kind is float and not math.isfinite(number):
-            raise ValueError(f"expected a finite number, got {content!r}")
-        if kind is int and not -(2**63) <= number < 2**63:
-            raise ValueError(f"expected a whole number of 64 bits, got {str(content)[:30]}")
-        return number
+        return cast(Any, kind)(content)
 
     return structured

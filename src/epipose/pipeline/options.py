@@ -48,7 +48,7 @@ class DetectOptions(OptionRecord):
     max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
     """Seconds between the starts of any two videos that are searched. More hardly takes longer, but finds chance
     agreement more often where the motion tells little."""
-    every: Annotated[int, Range(least=0, most=10**9)] = 1
+    every: Annotated[int, Range(least=0, most=10**6)] = 1
     """Detect in every N-th moment only; the clip then has that many moments fewer. 0: only in as many frames as cameras
     need, some hundreds however long the videos are; such a clip can be calibrated, not labelled."""
     jobs: Annotated[int, Range(least=0, most=1024)] = 0
@@ -136,10 +136,10 @@ class RunOptions(OptionRecord):
     """As for detect."""
     max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
     """As for detect."""
-    every: Annotated[int, Range(least=0, most=10**9)] = 1
-    """As for detect."""
-    jobs: Annotated[int, Range(least=0, most=1024)] = 0
-    """As for detect."""
+    every: Annotated[int, Range(least=1, most=10**6)] = 1
+    """As for detect, but 0."""
+    detect_jobs: Annotated[int, Range(least=0, most=1024)] = 0
+    """Views that are read at the same time, as --jobs of detect; of a batch, --jobs are clips."""
     skeleton: LabelSkeleton = "native"
     """As for label."""
     people: People = "all"

@@ -59,7 +59,9 @@ def planned(clip: Clip, out: Path, detection: DetectOptions, training: TrainOpti
         there = (out / "detections.npz").exists()
         timed = detection_seconds(clip, detection) if images >= _WORTH_TIMING and not there else None
         how = "" if timed is None else f", {1000 * timed:.0f} ms of CPU time each, as {_TIMED} of them took"
-        stages.append(PlannedStage("detect", used + how, images * (timed or _DETECT) / min(cores, views)))
+        together = min(cores, views, detection.jobs or views)
+        read = images // detection.every if detection.every else min(images, _CALIBRATE_FRAMES * views)
+        stages.append(PlannedStage("detect", used + how, read * (timed or _DETECT) / together))
     calibrated = min(each, _CALIBRATE_FRAMES)
     stages.append(PlannedStage("calibrate", f"{calibrated} frames", 2.0 + calibrated * views * _CALIBRATE_VIEW))
     stages.append(PlannedStage("label", used, 1.0 + _LABEL * images))

@@ -30,8 +30,11 @@ from epipose.sync.offsets import offsets_in_stretch, offsets_without_motion
 from epipose.sync.resample import neighbours, resampled
 from epipose.sync.result import TimeOffsets
 
-BURSTS, BURST = 160, 3  # moments at full rate, the middle ones evenly spread; three show how fast a joint moves
+BURST_MOMENTS = 480  # in bursts at full rate, evenly spread over the recording
+BURST, LONG_BURST = 2, 3  # moments: a view that is late by a part of a frame, or by more than one, is read between them
+KEPT_SECONDS = 4.0  # of the stretch, at most: how fast joints move shows there; bursts show more poses
 COMMON_SECONDS = 6.0  # of a stretch that all views show, however far their starts are apart
+STRETCH_FPS = 25.0  # at least, in which movements are compared, as `epipose.sync.from_motion` does
 _PLACES = (0.5, 0.25, 0.75)  # of the stretch in the recording; the next is tried where one does not tell
 
 
@@ -99,7 +102,7 @@ class _Reader:
         found: list[ViewKeypoints] = []
         read = self.read([[own.tolist()] for own in numbers])
         for view, own, (frames, _) in zip(self.clip.views, numbers, read, strict=True):
-            seconds = view.moments[own[-1]] - view.moments[own[0]]
+            seconds = float(view.moments[own[-1]] - view.moments[own[0]])
             people = people_in(frames, skeleton, (len(own) - 1) / seconds if seconds > 0 else view.taken_fps)
             check_seen(view, people)
             found.append(people)
@@ -127,6 +130,11 @@ def sample_clip(clip: Clip, options: DetectOptions, detector: Detector) -> Sampl
     return _for_cameras(whole, sync, stretch, reader)
 
 
+def few_are_all(clip: Clip) -> bool:
+    """Whether a clip is so short that as many frames as cameras need are nearly all of it."""
+    return max(view.frames for view in clip.views) <= 2 * BURST_MOMENTS
+
+
 def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[TimeOffsets, _Stretch | None]:
     """The time offsets, and the stretch from which they were estimated; None where they were known without."""
     known = offsets_without_motion(options.sync, options.offsets, clip, options.max_offset)
@@ -136,7 +144,10 @@ def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[
     best: tuple[TimeOffsets, _Stretch] | None = None
     failed: NoPersonError | None = None
     for place in _PLACES:
-        numbers = [_part(view.moments, place, seconds) for view in clip.views]
+        strides = [stride_for(view.taken_fps, STRETCH_FPS) for view in clip.views]
+        numbers = [
+            _part(view.moments, place, seconds)[::stride] for view, stride in zip(clip.views, strides, strict=True)
+        ]
         try:
             stretch = reader.people(numbers)
         except NoPersonError as error:
@@ -151,6 +162,11 @@ def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[
     if best is None:
         raise failed or NoPersonError("Nobody was found. Give videos in which a whole person is seen.")
     return best
+
+
+def stride_for(fps: float, wanted: float) -> int:
+    """The stride that leaves at least ``wanted`` frames a second, or all."""
+    return max(1, int(fps / wanted + 1e-6))
 
 
 def _part(moments: Float[np.ndarray, " frame"], place: float, seconds: float) -> Int[np.ndarray, " _"]:
@@ -178,17 +194,18 @@ def _for_cameras(clip: Clip, sync: TimeOffsets, stretch: _Stretch | None, reader
     """The subject in a stretch at full rate, and in bursts over the whole clip; nobody in between."""
     all_moments = clip.moments
     stretch, chosen, subject, within = _subject_in_stretch(clip, stretch, reader)
+    within = within[: math.ceil(KEPT_SECONDS * clip.fps)]
     shape = (len(clip.views), clip.frames, 1, len(chosen.skeleton.joints))
     xy, conf, xyz = torch.zeros(*shape, 2), torch.zeros(shape), torch.zeros(*shape, 3)
-    bursts = _bursts(clip.frames)
+    bursts = _bursts(clip.frames, BURST if stride_for(clip.fps, STRETCH_FPS) == 1 else LONG_BURST)
     alone = _alone(clip, [all_moments[burst] for burst in bursts], reader)
     everywhere = np.concatenate(bursts) if bursts else np.array([], int)
     for at, poses in ((everywhere, alone), (within, chosen)):
         if poses is None:
             continue
-        xy[:, at], conf[:, at] = poses.xy[:, :, :1], poses.conf[:, :, :1]
+        xy[:, at], conf[:, at] = poses.xy[:, : len(at), :1], poses.conf[:, : len(at), :1]
         if poses.xyz is not None:
-            xyz[:, at] = poses.xyz[:, :, :1]
+            xyz[:, at] = poses.xyz[:, : len(at), :1]
     keypoints = Poses2D(xy, conf, chosen.skeleton, clip.names, None if chosen.xyz is None else xyz)
     total = sum(view.frames for view in clip.views)
     note = (
@@ -219,12 +236,12 @@ def _subject_in_stretch(
     raise failed
 
 
-def _bursts(frames: int) -> list[Int[np.ndarray, " moment"]]:
-    """Moments in threes, evenly spread; all of a clip that has no more."""
-    if frames <= BURSTS * BURST:
+def _bursts(frames: int, length: int) -> list[Int[np.ndarray, " moment"]]:
+    """Moments in bursts, evenly spread; all of a clip that has no more."""
+    if frames <= BURST_MOMENTS:
         return [np.arange(frames)]
-    middles = np.linspace(1, frames - 2, BURSTS).round().astype(int)
-    return [np.arange(middle - 1, middle + 2) for middle in middles]
+    firsts = np.linspace(0, frames - length, BURST_MOMENTS // length).round().astype(int)
+    return [np.arange(first, first + length) for first in firsts]
 
 
 def _alone(clip: Clip, bursts: Sequence[Float[np.ndarray, " _"]], reader: _Reader) -> Poses2D | None:

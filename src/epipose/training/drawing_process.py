@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from epipose.errors import EpiposeError
-from epipose.io.processes import leave_interrupts
+from epipose.io.processes import follow_parent
 from epipose.studio.renderer import Renderer
 from epipose.training.batches import StoredBatch
 from epipose.training.studio_scenes import StreamOptions, draw_scene
@@ -115,7 +115,7 @@ class DrawingProcess:
 
 
 def _work(job: Job, folder: Path, free: Queue[int], full: Queue[Message]) -> None:
-    leave_interrupts()
+    follow_parent()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:

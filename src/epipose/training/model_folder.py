@@ -14,6 +14,7 @@ from epipose.errors import InputError
 from epipose.io.files import already_done, read_object, write_record
 from epipose.io.staged import staged
 from epipose.io.temporary import remove
+from epipose.io.write_errors import writing_to
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.refiner import REFINED
 from epipose.training.checkpoint import CHECKPOINT
@@ -71,8 +72,9 @@ def claimed(out: Path, options: Mapping[str, object], inputs: str, overwrite: bo
         return out / _AGAIN
     work = out / _AGAIN if overwrite and all((out / name).exists() for name in _MODEL) else out
     if overwrite:
-        for name in (_RECORD, CHECKPOINT, _LOG):  # the record first: without it nothing is resumed
-            (work / name).unlink(missing_ok=True)
+        with writing_to(work):
+            for name in (_RECORD, CHECKPOINT, _LOG):  # the record first: without it nothing is resumed
+                (work / name).unlink(missing_ok=True)
     if not (work / _RECORD).exists():
         write_record(work / _RECORD, options, inputs)
     return work

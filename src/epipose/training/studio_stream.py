@@ -26,7 +26,7 @@ import torch
 from jaxtyping import Float32
 
 from epipose.errors import EpiposeError, InputError
-from epipose.io.processes import leave_interrupts, worker_lost
+from epipose.io.processes import follow_parent, worker_lost
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 from epipose.studio.bodies import random_body
@@ -149,7 +149,7 @@ def _received(out: Queue[StoredBatch | EpiposeError], process: BaseProcess) -> S
 
 def _work(options: StreamOptions, first: int, step: int, out: Queue[StoredBatch | EpiposeError]) -> None:
     """A worker process: scenes ``first``, ``first + step``, ... into the queue."""
-    leave_interrupts()
+    follow_parent()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     try:

@@ -15,6 +15,7 @@ from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.geometry.observations import MIN_CONFIDENCE
 from epipose.io.files import AnyPath, read_object
+from epipose.io.guard import reading
 from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
 from epipose.poses import Poses2D
@@ -72,14 +73,18 @@ _TERMS = {
 
 
 def calibration_page(folder: AnyPath, calibration: Calibration | None = None) -> Report:
-    """The page on a calibrated clip folder. Raises InputError where files are missing.
+    """The page on a calibrated clip folder. Raises InputError where files are missing, DamagedFileError else.
 
     ``calibration`` is one that is yet to be written there; without it the folder's own.
     """
     views = len(Clip.load(folder).views)
     lead = f"{views} cameras and the motion of one person. The numbers are in calibration.json beside this page."
     report = Report("Calibration report", lead)
-    calibration_sections(report, folder, calibration=calibration)
+    if calibration is not None:
+        calibration_sections(report, folder, calibration=calibration)
+        return report
+    with reading(folder, "a calibrated clip folder", f"Calibrate it again: epipose calibrate {folder}"):
+        calibration_sections(report, folder)
     return report
 
 

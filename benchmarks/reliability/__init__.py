@@ -1,0 +1,1 @@
+"""Measurements of what happens to results and readers when files, disks and processes fail."""
