@@ -34,7 +34,7 @@ def draw(
             yield result
 
     if fps is not None:
-        write_video(out / "overlay.mp4", read_ahead(drawn()), fps, preset="veryfast")
+        write_video(out / "overlay.mp4", read_ahead(drawn()), fps, preset="superfast")
     else:
         list(drawn())
     write_image(out / "overlay.jpg", contact_sheet(sheet, height=sheet[0].shape[0] if count == 1 else 360))

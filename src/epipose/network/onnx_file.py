@@ -14,6 +14,7 @@ import numpy as np
 
 IR_VERSION, OPSET = 8, 18
 ELEMENTS = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int64): 7}
+_SMALL = 64  # numbers of a constant that is looked for among the others
 
 
 class OnnxModel:
@@ -21,7 +22,7 @@ class OnnxModel:
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []
-        self._initializers: list[bytes] = []
+        self._initializers: list[bytes | memoryview] = []  # pieces, put together once: weights are large
         self._constants: dict[bytes, str] = {}
 
     def node(self, kind: str, inputs: Sequence[str], output: str = "", **attributes: Any) -> str:
@@ -39,13 +40,15 @@ class OnnxModel:
     def initializer(self, name: str, values: np.ndarray) -> None:
         """A tensor under a name, of one of the types `ELEMENTS`."""
         dims = b"".join(_integer(1, n) for n in values.shape)
-        head = dims + _integer(2, ELEMENTS[values.dtype]) + _text(8, name)
-        self._initializers.append(head + _message(9, np.ascontiguousarray(values).tobytes()))
+        head = dims + _integer(2, ELEMENTS[values.dtype]) + _text(8, name) + _key(9, values.nbytes)
+        content = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
+        self._initializers += [_key(5, len(head) + values.nbytes) + head, content]
 
     def constant(self, values: np.ndarray | np.generic) -> str:
-        """The name of a tensor of these values, one for equal ones."""
+        """The name of a tensor of these values, one for equal small ones."""
         array = np.asarray(values)
-        key = array.tobytes() + str((array.dtype, array.shape)).encode()
+        small = array.tobytes() if array.size <= _SMALL else len(self._constants).to_bytes(8)
+        key = small + str((array.dtype, array.shape)).encode()
         if key not in self._constants:
             self._constants[key] = f"constant_{len(self._constants)}"
             self.initializer(self._constants[key], array)
@@ -53,11 +56,12 @@ class OnnxModel:
 
     def encoded(self, sources: Sequence[bytes], outputs: Sequence[bytes]) -> bytes:
         """The file's content; inputs and outputs as `tensor_value` gives them."""
-        graph = [_message(1, node) for node in self._nodes] + [_text(2, "graph")]
-        graph += [_message(5, tensor) for tensor in self._initializers]
-        graph += [_message(11, source) for source in sources] + [_message(12, output) for output in outputs]
+        nodes = b"".join(_message(1, node) for node in self._nodes) + _text(2, "graph")
+        ends = b"".join([*(_message(11, source) for source in sources), *(_message(12, output) for output in outputs)])
+        graph = [nodes, *self._initializers, ends]
+        size = sum(len(piece) for piece in graph)
         opset = _message(8, _integer(2, OPSET))
-        return _integer(1, IR_VERSION) + _text(2, "epipose") + opset + _message(7, b"".join(graph))
+        return b"".join([_integer(1, IR_VERSION), _text(2, "epipose"), opset, _key(7, size), *graph])
 
 
 def tensor_value(name: str, kind: type[np.generic], shape: Sequence[int | str]) -> bytes:
@@ -86,7 +90,12 @@ def _text(field: int, value: str) -> bytes:
 
 
 def _message(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
+    return _key(field, len(content)) + content
+
+
+def _key(field: int, size: int) -> bytes:
+    """What stands before a field's content of so many bytes."""
+    return _varint(field << 3 | 2) + _varint(size)
 
 
 def _varint(value: int) -> bytes:
