@@ -71,7 +71,7 @@ def _row(part: str, size: int, clip: Recording) -> Row:
             clip.save(place, with_rig=stage != "calibrate")
             row |= _named(stage, cost_of(stage, place))
         if part == "frames":
-            written = sum(file.stat().st_size for file in (Path(folder) / "label").iterdir())
+            written = sum(file.stat().st_size for file in Path(folder, "label").iterdir())
             row["folder_mb"] = round(written / 2**20, 2)
     print(row, flush=True)
     return row

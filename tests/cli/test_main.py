@@ -152,7 +152,7 @@ def test_videos_that_start_at_other_moments_are_synchronised(tmp_path, capsys, m
     assert json.loads((walk / "detect.json").read_text())["sync"]["method"] == "motion"
     assert "started at  1.200 s, 58 frames at 10 fps" in capsys.readouterr().out
 
-    monkeypatch.setattr("epipose.pipeline.detect.detect_keypoints", None)
+    monkeypatch.setattr("epipose.pipeline.detect.keypoints_with_notes", None)
     assert run("detect", *paths, "--out", walk, "--detector", "dots", "--offsets", 0, 1.2, -0.5, 0) == 0
     assert [round(view.start, 6) for view in Clip.load(walk).views] == [0.5, 1.7, 0.0, 0.5]
     assert run("detect", *paths, "--out", walk, "--detector", "dots", "--sync", "none") == 0

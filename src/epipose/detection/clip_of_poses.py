@@ -37,7 +37,7 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
     fps = fps or stated_fps
     if len(names) < 2:
         raise InputError(
-            f"{path} has the view {names[0]} alone. Two or more cameras are needed; one view has no depth."
+            f"{path} has the view {', '.join(names)} alone. Two or more cameras are needed; one view has no depth."
         )
     if fps is None:
         raise InputError(f"Without videos the frame rate is not known: {path} does not say it. Give --fps.")
