@@ -94,8 +94,7 @@ def _fails(verb: WritingVerb, work: Path, kind: Kind | None, number: int) -> boo
 def _what_is_wrong(verb: WritingVerb, work: Path, old: Contents, new: Contents, litter_may_stay: bool) -> str:
     """What is not whole after a fault; nothing where all is."""
     try:
-        if old:
-            verb.read(work)
+        verb.read(work)
         found = contents(work, verb)
         mixed = [part for part in _parts(verb, old, new) if _of(found, part) not in (_of(old, part), _of(new, part))]
         if mixed:

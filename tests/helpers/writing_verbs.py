@@ -171,7 +171,7 @@ def writing_verbs(r: Results) -> list[WritingVerb]:
     return [
         WritingVerb("detect", r.clip, lambda out: r.detect(out, offsets=(0.0, 0.1, 0.0, 0.0)), DetectedClip.load),
         WritingVerb(
-            "detect anew", nothing, lambda out: r.detect(out, sync="none"), lambda out: None,
+            "detect anew", nothing, lambda out: r.detect(out, sync="none"), settle,
             left_out=("detections", "detections.json", "detections.npz"),  # a set of their own, kept for another try
         ),
         WritingVerb("calibrate", r.clip, lambda out: r.calibrate(out, "newer"), Calibration.load),
