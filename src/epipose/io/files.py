@@ -152,6 +152,7 @@ def fingerprint(paths: Sequence[AnyPath]) -> str:
     """
     digest = hashlib.sha256()
     for path in map(Path, paths):
+        settle(path.parent)
         if path.is_dir():
             with os.scandir(path) as entries:
                 listing = sorted((entry.name, entry.stat().st_size) for entry in entries)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from epipose.errors import DamagedFileError, EpiposeError, InputError
+from epipose.io.staged import settle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +39,7 @@ def reading(path: str | os.PathLike[str], expected: str, remedy: str = AGAIN) ->
     damaged file asks for, and nesting without end, too.
     """
     path = Path(path)
+    settle(path.parent)  # what is read is never half of an old set of files and half of a new one
     try:
         yield
     except (EpiposeError, KeyboardInterrupt, SystemExit, GeneratorExit):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from epipose.io.files import AnyPath, write_tensors
 from epipose.io.guard import reading
+from epipose.io.staged import settle
 from epipose.network.reading import PoseReading
 from epipose.network.resnet import read_state
 from epipose.network.token_head import TokenLayer, positive_scale
@@ -143,6 +144,7 @@ def joint_inputs(evidence: Evidence, origin: Tensor, root: int) -> Float[Tensor,
 def load_refiner(path: AnyPath, skeleton: Skeleton) -> Refiner | None:
     """The refiner in a file, ready to use on the CPU, or None without such a file; DamagedFileError for a damaged one."""
     path = Path(path)
+    settle(path.parent)
     if not path.exists():
         return None
     with reading(path, f"a refiner of the joints {skeleton.name}", "Make it again: epipose refine"):

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from epipose.io.files import AnyPath, write_tensors
 from epipose.io.guard import reading
+from epipose.io.staged import settle
 from epipose.network.pose_track import TrackInputs
 from epipose.network.resnet import read_state
 from epipose.skeleton import Skeleton
@@ -128,6 +129,7 @@ class TemporalRefiner(nn.Module):
 def load_temporal(path: AnyPath) -> TemporalRefiner | None:
     """The refiner in a file, ready to use on the CPU; None without such a file, DamagedFileError for a damaged one."""
     path = Path(path)
+    settle(path.parent)
     if not path.exists():
         return None
     from safetensors import safe_open

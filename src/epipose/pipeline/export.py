@@ -15,6 +15,7 @@ from epipose.exporters.registry import exporter_for
 from epipose.formats.cameras import format_of, read_cameras
 from epipose.io.files import AnyPath
 from epipose.io.options import with_changes
+from epipose.io.staged import settle
 from epipose.io.writable import check_folder
 from epipose.poses import Poses3D
 from epipose.reconstruction.fill import FILLED_CONFIDENCE, fill_gaps
@@ -85,6 +86,7 @@ def _of_cameras(path: Path) -> Recording:
 
 def _of_folder(folder: Path) -> Recording:
     name = folder.resolve().name
+    settle(folder)
     if (folder / "config.json").exists():
         from epipose.network.posenet import TrainedPoseNet
 
