@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from epipose.io.files import replacing, write_json, write_npz, write_tensors
 from epipose.io.images import write_image
 from epipose.io.video import write_video
 from epipose.io.write_errors import writing_to
+from epipose.pipeline.export import export
+from epipose.poses import Poses3D
+from epipose.skeletons import H36M17
 from epipose.training.checkpoint import Checkpoint, TrainingState, save_checkpoint
 from tests.helpers.file_faults import faults, no_file_larger_than
 
@@ -26,6 +30,7 @@ WRITERS = {
     "safetensors": lambda folder: write_tensors(folder / "a.safetensors", {"w": torch.zeros(1000)}),
     "checkpoint": lambda folder: save_checkpoint(folder, Checkpoint(1, 0.0, 0.0, STATE)),
     "png": lambda folder: write_image(folder / "a.png", NOISE),
+    "jpg": lambda folder: write_image(folder / "a.jpg", NOISE),
     "mp4": lambda folder: write_video(folder / "a.mp4", iter([NOISE] * 5), 10.0),
 }
 
@@ -42,6 +47,20 @@ def test_a_file_that_may_not_grow_is_named_and_the_old_one_stays(tmp_path: Path,
         WRITERS[kind](tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [before.name]
     assert before.read_bytes() == content
+
+
+@pytest.mark.parametrize("size", [0, 10, 600, 6000, 12_300])
+def test_a_library_that_does_not_notice_a_full_disk_is_checked(tmp_path: Path, size: int) -> None:
+    pytest.importorskip("ezc3d")
+    poses = Poses3D(torch.rand(40, 1, 17, 3), torch.ones(40, 1, 17), H36M17, "world", True, torch.arange(40) / 50)
+    export(poses, tmp_path / "a.c3d")
+    content = (tmp_path / "a.c3d").read_bytes()
+    assert len(content) == 12_800
+    tried = mock.patch("epipose.io.writable._TRIED_BYTES", 0)
+    with tried, no_file_larger_than(size), pytest.raises(WriteError, match=r"a\.c3d was not written"):
+        export(poses, tmp_path / "a.c3d")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.c3d"]
+    assert (tmp_path / "a.c3d").read_bytes() == content
 
 
 def test_a_full_disk_is_said_with_what_to_do(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ marker has residual 0 where it is labelled and -1, the format's sign for missing
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +49,16 @@ def export_c3d(recording: Recording, out: Path, options: ExportOptions) -> Writt
     file["data"]["meta_points"]["residuals"] = -1.0 * missing.T[None]
     with replacing(out) as part:
         file.write(str(part))
+        _check_whole(part, points.size)
     long = len(xyz) > _MOST_FRAMES
     too_long = f"{len(xyz)} frames: many programs read only the first {_MOST_FRAMES} of a C3D file."
     lost = (*scale_warnings(poses), *rate_warnings(poses), *warnings, *((too_long,) if long else ()))
     return Written((out,), lost)
+
+
+def _check_whole(path: Path, numbers: int) -> None:
+    """Raise OSError for a file that ends before its points: ezc3d does not notice when the disk takes no more."""
+    with path.open("rb") as file:
+        first_block = int.from_bytes(file.read(18)[16:], "little")  # of the points, from 1 on
+    if path.stat().st_size < 512 * (first_block - 1) + 4 * numbers:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from pathlib import Path
@@ -87,8 +88,14 @@ def write_image(path: AnyPath, image: UInt8[np.ndarray, "height width 3"]) -> No
     """Write an RGB image in the format of the suffix, whole or not at all."""
     from PIL import Image
 
+    suffix = Path(path).suffix.lower()
+    kind = Image.registered_extensions().get(suffix)
+    if kind is None:
+        raise InputError(f"{path} has the ending '{suffix}', of no image format. Give one such as .png or .jpg.")
+    content = io.BytesIO()  # Pillow itself would not notice that a full disk took only the beginning of a file
+    Image.fromarray(image).save(content, kind)
     with replacing(path) as part:
-        Image.fromarray(image).save(part)
+        part.write_bytes(content.getvalue())
 
 
 def _is_image(name: str) -> bool:
