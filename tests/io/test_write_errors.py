@@ -49,7 +49,7 @@ def test_a_file_that_may_not_grow_is_named_and_the_old_one_stays(tmp_path: Path,
     assert before.read_bytes() == content
 
 
-@pytest.mark.parametrize("size", [0, 10, 600, 6000, 12_300])
+@pytest.mark.parametrize("size", [0, 10, 600, 6000, 12_300, 12_799])
 def test_a_library_that_does_not_notice_a_full_disk_is_checked(tmp_path: Path, size: int) -> None:
     pytest.importorskip("ezc3d")
     poses = Poses3D(torch.rand(40, 1, 17, 3), torch.ones(40, 1, 17), H36M17, "world", True, torch.arange(40) / 50)

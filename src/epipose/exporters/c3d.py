@@ -59,6 +59,6 @@ def export_c3d(recording: Recording, out: Path, options: ExportOptions) -> Writt
 def _check_whole(path: Path, numbers: int) -> None:
     """Raise OSError for a file that ends before its points: ezc3d does not notice when the disk takes no more."""
     with path.open("rb") as file:
-        first_block = int.from_bytes(file.read(18)[16:], "little")  # of the points, from 1 on
-    if path.stat().st_size < 512 * (first_block - 1) + 4 * numbers:
+        first_block = int.from_bytes(file.read(18)[16:], "little")  # of the points; written last, 1 (the header) before
+    if first_block < 2 or path.stat().st_size < 512 * (first_block - 1) + 4 * numbers:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
