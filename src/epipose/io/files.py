@@ -101,7 +101,8 @@ def read_object(path: AnyPath) -> Mapping[str, Any]:
             f"{path} holds {str(content)[:60]}, expected a JSON object. Remove it or give another file."
         )
     wrong = [key for key, kind in _RECORD.items() if key in content and not isinstance(content[key], kind)]
-    wrong += [key for key in _TEXTS if not all(isinstance(text, str) for text in content.get(key, ()))]
+    texts = {key: content[key] for key in _TEXTS if key in content and key not in wrong}
+    wrong += [key for key, each in texts.items() if not all(isinstance(text, str) for text in each)]
     if wrong:
         raise DamagedFileError(f"{path} has no {' and no '.join(wrong)} as records have them. Remove it.")
     return content
