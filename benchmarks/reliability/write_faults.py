@@ -17,12 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epipose.io.files import read_object, write_json
+from benchmarks.reliability.results import RESULT
 from epipose.io.records import as_json
 from tests.helpers.fault_trials import FaultTrial, trials
 from tests.helpers.writing_verbs import Results, writing_verbs
-
-RESULT = Path(__file__).resolve().parents[1] / "results" / "reliability.json"
 
 
 @dataclass(frozen=True)
