@@ -45,13 +45,9 @@ def main() -> int:
     whole, tried = sum(count.whole for count in counts), sum(count.tried for count in counts)
     print(f"{whole} of {tried} whole")
     if not options.verbs:
-        before = read_object(options.out) if options.out.exists() else {}
-        added = {
-            "write_faults": as_json(counts),
-            "write_faults_tried": tried,
-            "write_faults_whole_share": whole / tried,
-        }
-        write_json(options.out, {**before, **added})
+        share = whole / tried
+        numbers = {"write_faults": as_json(counts), "write_faults_tried": tried, "write_faults_whole_share": share}
+        merge(numbers, options.out)
     return int(whole < tried)
 
 
