@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.reliability.results import RESULT
+from benchmarks.reliability.results import RESULT, merge
 from epipose.io.records import as_json
 from tests.helpers.fault_trials import FaultTrial, trials
 from tests.helpers.writing_verbs import Results, writing_verbs
