@@ -10,11 +10,11 @@ counts as foreign, and the next process goes on behind it. Writes the numbers in
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
 import signal
+import sys
 import tempfile
 import time
 import warnings
@@ -22,9 +22,9 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from benchmarks.reliability.results import merge
 from tests.helpers.fuzzed import FuzzedReader, Outcome, Sample, all_readers
 
-RESULT = Path(__file__).resolve().parents[1] / "results" / "reliability.json"
 KINDS = ("read", "refused", "foreign", "slow")
 SECONDS = 10.0  # that a reader may take for one file
 MEMORY = 2 * 1024**3  # bytes that it may ask for beyond what the process has
@@ -110,15 +110,8 @@ def _work(reader: FuzzedReader, seeds: range, pipe: Connection) -> None:
         pipe.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
 
 
-def merged(result: Path, numbers: dict[str, object]) -> None:
-    """Put numbers into a file of results beside those of the other measurements."""
-    content = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    result.parent.mkdir(parents=True, exist_ok=True)
-    result.write_text(json.dumps({**content, **numbers}, indent=2) + "\n", encoding="utf-8")
-
-
-def main() -> None:
-    """Fuzz every reader, print a line for each, and write the numbers."""
+def main() -> int:
+    """Fuzz every reader, print a line for each, and write the numbers; 1 where a reader ended in anything else."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mutations", type=int, default=24_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first mutation of every reader")
@@ -146,8 +139,9 @@ def main() -> None:
             "fuzz_seconds_at_most": max(count.seconds_at_most for count in counts.values()),
             "fuzz": {name: asdict(count) for name, count in counts.items()},
         }
-        merged(RESULT, numbers)
+        merge(numbers)
+    return int(totals["foreign"] + totals["slow"] > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -236,7 +236,7 @@ class Clip:
             raise InputError(f"{folder} is no clip folder (it has no clip.json). Make one: {make}")
         clip = _read_clip(path)
         for view in clip.views:
-            if with_videos and view.video is not None and not view.video.exists():
+            if with_videos and view.video is not None and not os.path.exists(view.video):  # False, too, for no path
                 raise InputError(f"The video of view '{view.name}' is gone: {view.video}. Put it back or detect again.")
         return clip
 

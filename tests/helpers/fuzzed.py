@@ -84,7 +84,8 @@ class Sample:
         finally:
             file.write_bytes(self._whole[file])
         spent = time.perf_counter() - begun
-        return Outcome(self.reader.name, file.name, seed, kind, words[:300], spent)
+        said = words[:300].encode("ascii", "backslashreplace").decode()
+        return Outcome(self.reader.name, file.name, seed, kind, said, spent)
 
 
 @contextmanager

@@ -63,6 +63,19 @@ def test_an_array_that_would_fill_the_memory_is_refused_by_its_header(tmp_path, 
         npy_array(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize("code", [0x110000, 0xFFFFFFFF, 0xD800, 0xDFFF])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_texts_of_numbers_that_are_no_characters_are_refused(tmp_path, code, order):
+    content = np.array([65, code], f"{order}u4").tobytes()
+    path = archive(tmp_path / "a.npz", {"name": announced((1,), f"{order}U2", content)})
+    with pytest.raises(DamagedFileError, match="no characters"), reading(path, "npz"):
+        npz_arrays(path)
+    good = archive(
+        tmp_path / "b.npz", {"name": announced((), f"{order}U2", np.array([65, 0x1F3C3], f"{order}u4").tobytes())}
+    )
+    assert str(npz_arrays(good)["name"]) == "A\U0001f3c3"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

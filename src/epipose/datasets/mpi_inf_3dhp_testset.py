@@ -178,18 +178,21 @@ def _ground_truth(path: Path, key: str, rig: Rig, published: Camera, images: Pat
     conf = valid[:frames, None].float().expand(-1, len(rows)).clone()
     poses = Poses3D(xyz.float()[:, None], conf[:, None], H36M17, "world", True)
     poses2d = Poses2D(uv.float()[None, :, None], conf[None, :, None].clone(), H36M17, (VIEW,))
-    doing = _column(path, "activity_annotation")[:frames].astype(int).tolist()
+    doing = _column(path, "activity_annotation", len(valid))[:frames].astype(int).tolist()
     return GroundTruth(poses, poses2d, tuple(ACTIVITIES.get(number, "") for number in doing))
 
 
-def _column(path: Path, variable: str) -> np.ndarray:
-    """One number for each frame."""
+def _column(path: Path, variable: str, frames: int | None = None) -> np.ndarray:
+    """One number for each frame, of which there must be ``frames`` where these are known."""
     with open_hdf5(path, EXPECTED) as file:
         if variable not in file or file[variable].size != max(file[variable].shape):
             raise DamagedFileError(
                 f"{path} has no variable {variable} with a number for each frame; expected {EXPECTED}. {REMEDY}"
             )
-        return np.asarray(file[variable], np.float64).reshape(-1)
+        values = np.asarray(file[variable], np.float64).reshape(-1)
+    if frames is not None and len(values) != frames:
+        raise DamagedFileError(f"{path} has {len(values)} numbers of {variable} for {frames} frames. {REMEDY}")
+    return values
 
 
 def _joints(path: Path, variable: str, frames: int) -> Float64[Tensor, "frame joint axis"]:
@@ -209,7 +212,7 @@ def _check(base: Path, name: str) -> list[CheckResult]:
         return [CheckResult(False, f"{path} is missing. {REMEDY}")]
     try:
         valid = _column(path, "valid_frame") == 1
-        activity = set(_column(path, "activity_annotation")[valid].astype(int))
+        activity = set(_column(path, "activity_annotation", len(valid))[valid].astype(int))
         results = [
             CheckResult(
                 valid.sum() == VALID_FRAMES[name],

@@ -33,7 +33,7 @@ def clip_of_poses(path: Path, sizes: Sequence[tuple[int, int]], fps: float | Non
         counts = [longest] * len(names)
         stated_sizes = [next((image.size for image in one.images.values() if image.size), None) for one in series]
         stated_fps = next((one.file.fps for one in series if one.file.fps), None)
-    names = checked_names(names, f"A view of {path}")
+    names = list(checked_names(names, f"A view of {path}"))
     fps = fps or stated_fps
     if len(names) < 2:
         raise InputError(

@@ -19,6 +19,7 @@ from epipose.errors import DamagedFileError
 from epipose.io.guard import check_size
 
 _KINDS = "biufUS"  # numbers and texts: no objects, no records, no dates
+_LAST_CHARACTER = 0x10FFFF  # of Unicode
 _LONGEST_HEADER = 10_000  # bytes, as NumPy's own limit
 
 
@@ -101,4 +102,13 @@ def _read(stream: Any, header: ArrayHeader) -> np.ndarray:
     array = np.lib.format.read_array(stream, allow_pickle=False)
     if array.shape != header.shape:
         raise ValueError(f"an array of shape {header.shape} was read as {array.shape}")
+    if array.dtype.kind == "U" and array.nbytes:
+        _check_text(array)
     return array
+
+
+def _check_text(array: np.ndarray) -> None:
+    """Raise ValueError for numbers that are no characters: NumPy makes texts of them that Python cannot hold."""
+    codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+    if bool((codes > _LAST_CHARACTER).any()) or bool(((codes >= 0xD800) & (codes < 0xE000)).any()):
+        raise ValueError("a text in it has numbers that are no characters")
