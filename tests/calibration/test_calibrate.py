@@ -289,5 +289,5 @@ def test_a_detector_stuck_on_one_pixel_is_an_error_in_plain_words():
 
 
 def test_too_few_frames_asked_for():
-    with pytest.raises(EpiposeError, match="max_frames is 1"):
+    with pytest.raises(EpiposeError, match="'max_frames' is 1; expected a number from 10"):
         calibrate_rig(clip(), rig(), RigOptions(max_frames=1))
