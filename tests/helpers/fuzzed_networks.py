@@ -92,7 +92,8 @@ def _onnx(folder: Path) -> Path:
 
 
 def _read_onnx(path: Path) -> Any:
-    return OnnxNetwork(path, Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False), threads=1)
+    network = OnnxNetwork(path, Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False), threads=1)
+    return network.outputs_of_nothing()
 
 
 def _exported(folder: Path) -> Path:

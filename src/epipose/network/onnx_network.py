@@ -50,12 +50,13 @@ class OnnxNetwork:
         """
         self._normalisation, self._path = normalisation, path
         self._session = _session(path, device, threads)
-        inputs = self._session.get_inputs()
-        shape = inputs[0].shape
+        with reading(path, "a network by ONNX Runtime", "Get the file again."):  # names in it may be no text
+            inputs = [(each.name, each.type, list(each.shape)) for each in self._session.get_inputs()]
+        name, kind, shape = inputs[0] if inputs else ("", "", [])
         if len(inputs) != 1 or len(shape) != 4 or (shape[1] not in (3, None) and not isinstance(shape[1], str)):
-            shapes = ", ".join(f"{each.name} {each.shape}" for each in inputs)
+            shapes = ", ".join(f"{each} {sides}" for each, _, sides in inputs)
             raise DamagedFileError(f"{path} reads {shapes}; expected one input (images, 3, height, width).")
-        self._input, self._type = inputs[0].name, np.float16 if "float16" in inputs[0].type else np.float32
+        self._input, self._type = name, np.float16 if "float16" in kind else np.float32
         self._one_by_one = shape[0] == 1
         self.width, self.height = _size(path, shape[3], shape[2], size)
 
@@ -70,7 +71,8 @@ class OnnxNetwork:
 
     def outputs_of_nothing(self) -> list[Float[Tensor, "image ..."]]:
         """The outputs for one black image: their shapes say what the network answers, which the file may not."""
-        return self(np.zeros((1, self.height, self.width, 3), np.uint8))
+        with reading(self._path, "a network by ONNX Runtime", "Get the file again."):
+            return self(np.zeros((1, self.height, self.width, 3), np.uint8))
 
     def refuse(self, expected: str, outputs: Sequence[Tensor]) -> InputError:
         """The error for a network of another kind."""
