@@ -201,7 +201,7 @@ def test_an_archive_with_one_network_is_read(tmp_path):
 
 def test_what_is_no_network_is_refused(tmp_path):
     (tmp_path / "net.onnx").write_bytes(b"no network")
-    with pytest.raises(DamagedFileError, match=r"net.onnx is no network that ONNX Runtime can read"):
+    with pytest.raises(DamagedFileError, match=r"net.onnx cannot be read as a network by ONNX Runtime"):
         detector_named(f"rtmo:{tmp_path / 'net.onnx'}")
 
 
