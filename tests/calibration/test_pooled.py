@@ -137,10 +137,10 @@ def test_where_no_clip_gives_cameras_it_says_why_of_each():
 def test_unknown_focal_lengths_that_began_differently_become_one(monkeypatch):
     factors = iter((0.95, 1.06, 0.95, 1.06))
 
-    def guessed(poses, intrinsics, *_):
-        K = intrinsics.camera.K.clone()
+    def guessed(source, *_):
+        K = source.rig.camera.K.clone()
         K[:, :2, :2] *= next(factors)
-        return replace(intrinsics, camera=replace(intrinsics.camera, K=K))
+        return replace(source.rig, camera=replace(source.rig.camera, K=K))
 
     monkeypatch.setattr("epipose.calibration.calibrate.with_likely_focal", guessed)
     clips = [clip("a", 0, pixels=1.0), clip("b", 1, pixels=1.0)]
