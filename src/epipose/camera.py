@@ -122,8 +122,7 @@ class Camera:
     def to_pixels(self, xy: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Normalised (distorted) image coordinates to pixels: K times (x, y, 1)."""
         (x, y), K = xy.unbind(-1), self.K
-        rows = (K[..., row, 0] * x + K[..., row, 1] * y + K[..., row, 2] for row in (0, 1))
-        return torch.stack(tuple(rows), -1)
+        return torch.stack([K[..., row, 0] * x + K[..., row, 1] * y + K[..., row, 2] for row in (0, 1)], -1)
 
     def to_normalized(self, uv: Float[Tensor, "*points 2"]) -> Float[Tensor, "*out 2"]:
         """Distorted pixels to undistorted coordinates on the plane z = 1.
@@ -266,8 +265,7 @@ class Rig:
     def load(path: AnyPath, intrinsics_only: bool = False) -> Rig:
         """Read JSON written by `save`, or by hand: R and t may be absent where ``intrinsics_only``.
 
-        Raises InputError for a missing file, DamagedFileError for a damaged one and for names that cannot be parts of
-        paths.
+        Raises InputError for a missing file, DamagedFileError for a damaged one and for names with parts of paths.
         """
         content = read_json(path)
         entries: dict[str, dict[str, Any]] = content["cameras"]
@@ -302,8 +300,6 @@ def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_onl
             raise DamagedFileError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
     distortion, fisheye = read_lens(f"{path}: camera '{name}'", entry)
     size = number("size", (2,))
-    if bool((size < 0).any()) or bool((size > LARGEST_SIDE).any()):
-        raise DamagedFileError(
-            f"{path}: camera '{name}', 'size' is {size.tolist()}; expected width and height in pixels."
-        )
+    if bool(((size < 0) | (size > LARGEST_SIDE)).any()):
+        raise DamagedFileError(f"{path}: camera '{name}', 'size' is {size.tolist()}; expected sides in pixels.")
     return Camera(K, distortion, R, t, size.round().long(), torch.tensor(fisheye))

@@ -20,6 +20,7 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.io.files import AnyPath, read_object, write_json
 from epipose.io.guard import checked_names, reads
 from epipose.io.images import LARGEST_SIDE
+from epipose.io.paths import names_apart, relative_path
 from epipose.io.records import from_json
 from epipose.io.staged import Staged, settle
 from epipose.io.summary import html_table, one_line
@@ -94,8 +95,7 @@ class View:
         """Gaps of more than one and a half frame intervals: the seconds into the video, and how many frames miss."""
         if self.frame_times is None:
             return []
-        times = np.array(self.frame_times)
-        gaps = np.diff(times) * self.fps
+        gaps = np.diff(times := np.array(self.frame_times)) * self.fps
         return [(float(times[k]), max(1, round(float(gaps[k])) - 1)) for k in np.flatnonzero(gaps > 1.5)]
 
 
@@ -141,8 +141,9 @@ class Clip:
 
         The views of a clip folder are taken as its clip.json describes them, but for their starts.
         """
-        views = named_apart([view for source in map(Path, sources) for view in _views_in(source)])
-        names = [view.name for view in views]
+        found = [view for source in map(Path, sources) for view in _views_in(source)]
+        names = names_apart([view.name for view in found], [view.video for view in found])
+        views = [replace(view, name=name) for view, name in zip(found, names, strict=True)]
         of_datasets = all((Path(source) / "clip.json").exists() for source in sources)  # one view is enough to be read
         if len(views) < (1 if of_datasets else 2):
             raise InputError(
@@ -150,10 +151,7 @@ class Clip:
                 "at the same time are needed; one view has no depth."
             )
         if len(set(names)) < len(names):
-            raise InputError(
-                f"Two videos have the same name: {', '.join(sorted(names))}. Rename one, or its folder: names tell views "
-                "apart."
-            )
+            raise InputError(f"Two videos have the same name: {', '.join(sorted(names))}. Rename one, or its folder.")
         return Clip(tuple(views), 0, 0.0).synchronised([0.0] * len(views))
 
     def synchronised(self, starts: Sequence[float], rates: Sequence[float] = ()) -> Clip:
@@ -219,7 +217,7 @@ class Clip:
     def write_into(self, stage: Staged) -> None:
         """Write ``clip.json`` into a set of files."""
         to = stage.target.resolve()
-        views = [{**asdict(view), "video": view.video and _stored(view.video, to)} for view in self.views]
+        views = [{**asdict(view), "video": view.video and relative_path(view.video, to)} for view in self.views]
         write_json(stage.path(_FILE), {"format": _FORMAT, "fps": self.fps, "frames": self.frames, "views": views})
 
     @staticmethod
@@ -253,21 +251,6 @@ def load_clip(sources: AnyPath | Sequence[AnyPath]) -> Clip:
     return Clip.from_videos(sources)
 
 
-def named_apart(views: Sequence[View]) -> list[View]:
-    """The views; those of one name by the nearest folder above their videos by which all of them differ."""
-    names = [view.name for view in views]
-    alike = [view for view in views if names.count(view.name) > 1]
-    for level in range(max((len(view.video.parents) for view in alike if view.video), default=0)):
-        above = {id(view): _folder_above(view, level) for view in alike}
-        if all(above.values()) and len(set(above.values())) == len(alike):
-            return [replace(view, name=above.get(id(view)) or view.name) for view in views]
-    return list(views)
-
-
-def _folder_above(view: View, level: int) -> str:
-    return view.video.parents[level].name if view.video and level < len(view.video.parents) else ""
-
-
 @reads("the description of a clip", "Make it again: epipose detect VIDEOS --out FOLDER")
 def _read_clip(path: Path) -> Clip:
     """The clip that a clip.json describes, its videos by absolute paths."""
@@ -288,13 +271,9 @@ def _read_clip(path: Path) -> Clip:
 
 def _fault(view: View) -> str | None:
     """What cannot be true of a view in a file; None where all can."""
-    sides = (
-        0 < view.width <= LARGEST_SIDE and 0 < view.height <= LARGEST_SIDE and 0.01 <= view.sample_aspect_ratio <= 100
-    )
-    if not sides:
-        return (
-            f"view '{view.name}' has images of {view.width}x{view.height} with pixels {view.sample_aspect_ratio} wide"
-        )
+    width, height, aspect = view.width, view.height, view.sample_aspect_ratio
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE and 0.01 <= aspect <= 100):
+        return f"view '{view.name}' has images of {width}x{height} with pixels {aspect} wide"
     if not (1 <= view.frames <= _MOST_FRAMES and 1 <= view.stride <= _MOST_FRAMES):
         return f"view '{view.name}' has {view.frames} frames, every {view.stride}th of its video"
     if not (0 < view.fps <= _MOST_FPS and 0 < view.rate <= _MOST_FPS and abs(view.start) <= _MOST_FRAMES):
@@ -314,17 +293,8 @@ def _views_in(source: Path) -> list[View]:
 
 
 def _probed(path: Path) -> View:
-    info = probe(path)
-    name = path.name if path.is_dir() else path.stem
+    info, name = probe(path), path.name if path.is_dir() else path.stem
     return View(
         name, path.resolve(), info.width, info.height, info.frames, info.fps, 0.0, info.frame_times,
         sample_aspect_ratio=info.sample_aspect_ratio,
     )  # fmt: skip
-
-
-def _stored(video: Path, folder: Path) -> str:
-    """A path relative to the clip folder, in the same notation on every system."""
-    try:
-        return Path(os.path.relpath(video, folder)).as_posix()
-    except ValueError:  # Windows: no relative path leads to another drive
-        return video.resolve().as_posix()
