@@ -106,9 +106,11 @@ class PeopleImages:
         """Read what `save` wrote; InputError where nothing is prepared."""
         if not (folder / FILE).exists():
             raise InputError(f"{folder} has no {FILE}. Prepare the images first: run the script without --no-prepare.")
-        kept = read_npz(folder / FILE, ("names",), "the benchmark")
-        stored = (kept.get(f"camera_{field.name}") for field in fields(Camera))  # earlier files have no fisheyes
-        camera = Camera(*(torch.from_numpy(value) for value in stored if value is not None))
+        of_cameras = [f"camera_{field.name}" for field in fields(Camera)]
+        of_people = [f"{name}_{field}" for name in VARIANTS for field in Detected._fields]
+        keys = ("names", *_TENSORS, *of_people)
+        kept = read_npz(folder / FILE, keys, "the benchmark", optional=of_cameras)  # earlier files have no fisheyes
+        camera = Camera(*(torch.from_numpy(kept[key]) for key in of_cameras if key in kept))
         detected = {
             name: Detected(*(torch.from_numpy(kept[f"{name}_{field}"]) for field in Detected._fields))
             for name in VARIANTS

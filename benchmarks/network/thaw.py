@@ -81,7 +81,10 @@ class Trained:
         """Read what `save` wrote; None where nothing was written, or with other settings."""
         if not path.exists():
             return None
-        kept = read_npz(path, ("losses", "moved", "seconds", "made_with"), "the benchmark")
+        errors = [
+            f"{moment}/{group}/{name}" for moment in MOMENTS for group in groups for name in Measured.__annotations__
+        ]
+        kept = read_npz(path, ("losses", "moved", "seconds", "made_with"), "the benchmark", optional=errors)
         if str(kept["made_with"]) != made_with:
             return None
         measured = {

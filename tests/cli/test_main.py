@@ -175,7 +175,7 @@ def test_a_view_without_a_person(footage, tmp_path, capsys):
     empty = write_flat(tmp_path / "empty.mp4")
     said = refused(capsys, "detect", footage[0], empty, "--out", tmp_path / "walk", "--detector", "dots")
     assert "No person was found in view 'empty'" in said
-    assert not (tmp_path / "walk").exists()
+    assert not (tmp_path / "walk" / "clip.json").exists()
 
 
 @pytest.mark.slow
@@ -229,7 +229,7 @@ def test_intrinsics_for_another_resolution(detected, tmp_path, capsys):
 
 def test_intrinsics_that_are_no_cameras(detected, tmp_path, capsys):
     write_json(tmp_path / "list.json", {"cameras": [1, 2]})
-    assert "is no camera file" in refused(capsys, "calibrate", detected, "--intrinsics", tmp_path / "list.json")
+    assert "list.json has the name" in refused(capsys, "calibrate", detected, "--intrinsics", tmp_path / "list.json")
 
 
 def test_verbs_on_what_is_no_clip_folder_say_how_to_make_one(tmp_path, capsys):

@@ -28,15 +28,15 @@ def test_frames_that_a_header_does_not_state_are_counted(tmp_path: Path) -> None
     assert try_header(video) == ImageHeader(64, 48, 7, 25.0)
 
 
-@pytest.mark.parametrize(("name", "what"), [("cam0/0.png", "folder of images"), ("cam0.mp4", "video")])
+@pytest.mark.parametrize(("name", "what"), [("cam0/0.png", "an image"), ("cam0.mp4", "a video")])
 def test_what_cannot_be_read_is_named_by_one_and_nothing_to_the_other(tmp_path: Path, name: str, what: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"damaged")
     shown = tmp_path / name.partition("/")[0]
-    with pytest.raises(EpiposeError, match=f"{shown.name} cannot be read as a {what}"):
+    with pytest.raises(EpiposeError, match=rf"{shown.name}.* cannot be read as {what}"):
         read_header(shown)
     assert try_header(shown) is None
     assert try_header(None) is None
-    with pytest.raises(EpiposeError, match=r"none\.mp4 cannot be read"):
+    with pytest.raises(EpiposeError, match=r"none\.mp4"):
         read_header(tmp_path / "none.mp4")

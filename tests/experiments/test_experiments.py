@@ -355,7 +355,7 @@ def test_a_result_says_what_it_rests_on(clips: list[Path], tmp_path: Path, monke
     assert left_out[0].endswith("single: the take has 1 view; labels need 2")
     with pytest.raises(EpiposeError, match="is no model folder"):
         bench("self", tmp_path, tmp_path / "x.json", init=tmp_path / "nowhere")
-    with pytest.raises(EpiposeError, match="seed -1"):
+    with pytest.raises(EpiposeError, match="'seed' is -1"):
         bench("labels", tmp_path, tmp_path / "x.json", seed=-1)
 
 

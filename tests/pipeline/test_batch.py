@@ -89,6 +89,8 @@ def test_what_is_done_is_not_redone_and_what_failed_is(footage: Path, done: Path
     shutil.copytree(done, out)
     monkeypatch.setattr("epipose.pipeline.run.run", lambda sources, out, options: asked.append(out.name))
     monkeypatch.setattr(clip_job, "_described", lambda job, *_: ClipOutcome(job.name, "done"))
+    written = clip_job._results
+    monkeypatch.setattr(clip_job, "_results", lambda job, of: [] if job.name == "broken" else written(job, of))
     outcomes = batch(footage / "clips", out, **options(footage))
     assert asked == ["broken"]
     assert [outcome.status for outcome in outcomes] == ["done", "done", "done"]
@@ -103,6 +105,8 @@ def test_a_damaged_record_is_none(footage: Path, done: Path, tmp_path: Path, mon
     (out / "monday" / "walk" / "batch.json").write_text(content)
     monkeypatch.setattr("epipose.pipeline.run.run", lambda sources, out, options: asked.append(out.name))
     monkeypatch.setattr(clip_job, "_described", lambda job, *_: ClipOutcome(job.name, "done"))
+    written = clip_job._results
+    monkeypatch.setattr(clip_job, "_results", lambda job, of: [] if job.name == "broken" else written(job, of))
     outcomes = batch(footage / "clips", out, **options(footage))
     assert asked == ["broken", "walk"]
     assert len(outcomes) == 3
@@ -191,7 +195,7 @@ def test_a_cluster_gives_the_same(footage: Path, done: Path, tmp_path: Path) -> 
 
 def test_options_that_cannot_be_are_named(footage: Path, tmp_path: Path, monkeypatch) -> None:
     clips, out = footage / "clips", tmp_path / "out"
-    with pytest.raises(InputError, match="--jobs is 0"):
+    with pytest.raises(InputError, match="'jobs' is 0"):
         batch(clips, out, jobs=0)
     with pytest.raises(InputError, match=r"no file .*nosuch\.json"):
         batch(clips, out, known_rig=footage / "nosuch.json")

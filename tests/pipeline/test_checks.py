@@ -45,7 +45,7 @@ BAD = {
     "intrinsics of others": (["--intrinsics", "{footage}/three.json"], "3 cameras"),
     "broken cameras": (["--intrinsics", "{footage}/broken.json"], "broken.json"),
     "no cameras": (["--known-rig", "{footage}/none.json"], "none.json"),
-    "moments for cameras alone": (["--every", "0"], "--every 0 detects what cameras need"),
+    "moments for cameras alone": (["--every", "0"], "'every' is 0"),
     "no frames": (["--train-frames", "0"], "'train_frames' is 0"),
 }
 

@@ -80,7 +80,7 @@ def test_nothing_changes_without_the_options() -> None:
     [
         ({"filter": "kalman"}, "Unknown filter 'kalman'"),
         ({"filter": "butterworth:25"}, "not below half the frame rate, 25 Hz"),
-        ({"fill": -2}, "Gaps of up to -2 frames"),
+        ({"fill": -2}, "'fill' is -2"),
         ({"fill": 2.5}, "'fill' is 2.5; expected a whole number"),
     ],
 )

@@ -86,7 +86,7 @@ def test_rigs_come_from_files(tmp_path):
 def test_what_is_no_rig_is_refused(tmp_path):
     path = tmp_path / "rigs.json"
     path.write_text(json.dumps({"cameras": {"S1/a": {"K": [1]}}}), encoding="utf-8")
-    with pytest.raises(EpiposeError, match="no file of rigs"):
+    with pytest.raises(EpiposeError, match="file of rigs"):
         read_rigs(path)
     rig = h36m_rig()
     Rig(rig.names, rig.camera).save(path)

@@ -61,8 +61,8 @@ def test_a_network_learns_from_clips_and_drawn_people(folder: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"drawn": 1.0}, "1.0 of every batch to draw"),
-        ({"distil": -0.1}, "weight of -0.1"),
+        ({"drawn": 1.0}, "'drawn' is 1;"),
+        ({"distil": -0.1}, "'distil' is -0.1"),
         ({"drawn": 0.5, "mode": "unfrozen"}, "does not go with"),
         ({"drawn": 0.5, "batch_size": 1}, "batches of two"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tqdm import tqdm
 
 from epipose.camera import Rig
 from epipose.errors import EpiposeError
@@ -127,7 +128,7 @@ def test_a_failing_call_leaves_the_folder_alone(folder: Path, tmp_path: Path) ->
             train_network([folder], tmp_path / "out", **{**run, **options}, overwrite=True)
     kept = TrainedPoseNet.load(tmp_path / "out")
     assert all(torch.equal(value, _weights(kept)[key]) for key, value in _weights(first).items())
-    with pytest.raises(EpiposeError, match="Got seed -1"):
+    with pytest.raises(EpiposeError, match="'seed' is -1"):
         train_network([folder], tmp_path / "out", **run, seed=-1)
 
 
@@ -146,17 +147,17 @@ def test_checkpoint_by_the_clock(folder: Path, tmp_path: Path, monkeypatch) -> N
 def test_the_bar_moves_with_every_batch(folder: Path, tmp_path: Path, monkeypatch) -> None:
     made = []
 
-    class Bar(loop.tqdm):
-        def __init__(self, *arguments, **options) -> None:
+    class Bar(tqdm):
+        def __init__(self, *arguments, quiet: bool, **options) -> None:
             made.append(self)
             self.moves = []
-            super().__init__(*arguments, **{**options, "disable": False, "delay": 0, "mininterval": 0})
+            super().__init__(*arguments, **{**options, "disable": quiet, "delay": 0, "mininterval": 0})
 
         def update(self, n: float = 1) -> bool | None:
             self.moves.append(n)
             return super().update(n)
 
-    monkeypatch.setattr(loop, "tqdm", Bar)
+    monkeypatch.setattr(loop, "progress", Bar)
     train_network([folder], tmp_path, **TINY, epochs=2)
     assert (made[-1].total, made[-1].unit, made[-1].moves) == (4, "step", [1] * 4)
     assert "epoch=2" in made[-1].postfix

@@ -59,8 +59,8 @@ def test_what_cannot_be_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.pth").write_bytes(b"")
     wrong = (
         ({"keep_initial": 0.5}, "of the initial weights to keep"),  # without an init
-        ({"keep_initial": 1.5, "init": start}, "it is a share up to 1"),
-        ({"keep_initial": -0.5, "init": start}, "it is a share up to 1"),
+        ({"keep_initial": 1.5, "init": start}, "'keep_initial' is 1.5"),
+        ({"keep_initial": -0.5, "init": start}, "'keep_initial' is -0.5"),
         ({"init": start, "channels": 64}, "has sizes"),
         ({"init": start, "layers": 2}, "has sizes"),
         ({"init": "imagenet"}, "blazepose_full"),

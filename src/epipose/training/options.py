@@ -66,7 +66,7 @@ class TrainOptions(OptionRecord):
     """Passes over the images."""
     batch_size: Count = 32
     """Images per step."""
-    lr: Positive = 1e-3
+    lr: NotNegative = 1e-3
     """Learning rate of Adam."""
     backbone_lr: NotNegative = 1.0
     """The backbone's learning rate over that of the rest; 0.1 suits a backbone with ImageNet weights and few clips."""
