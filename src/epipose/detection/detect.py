@@ -21,6 +21,7 @@ from epipose.detection.roi import Pixels
 from epipose.detection.tracklets import stack_tracklets, tracklets_from_detections, undo_swaps
 from epipose.errors import DamagedFileError, NoPersonError
 from epipose.io.progress import Progress, progress
+from epipose.io.read_ahead import read_ahead
 from epipose.io.video import Photo, VideoImage
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
@@ -175,7 +176,7 @@ def detections_in(
     batches = _batches(
         view.images_of(numbers, run.threads), batch_size(detector), planes=isinstance(detector, PlanarDetector)
     )
-    for batch in batches if run.threads == 1 else _ahead(batches):
+    for batch in batches if run.threads == 1 else read_ahead(batches, depth=1):
         if run.stop.is_set():
             return frames, lost
         if len(frames) in starts:
@@ -210,12 +211,3 @@ def _batches(
     """The images in batches; None for those that are lost."""
     while batch := list(islice(images, size)):
         yield [None if image.lost else image.planes() if planes else image.rgb() for image in batch]
-
-
-def _ahead(batches: Iterator[list[Pixels | None]]) -> Iterator[list[Pixels | None]]:
-    """The same batches, each decoded while the one before is in use."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, batches, None)
-        while (ready := coming.result()) is not None:
-            coming = pool.submit(next, batches, None)
-            yield ready

@@ -8,7 +8,6 @@ core of a server of 2021). The times are expected ones, good to a factor of two 
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import torch
 
 from epipose.clip import Clip
+from epipose.detection.detect import usable_cores
 from epipose.io.progress import in_time
 from epipose.network.choices import on_landmarks
 from epipose.pipeline.detect import detector_of
@@ -53,7 +53,7 @@ def planned(clip: Clip, out: Path, detection: DetectOptions, training: TrainOpti
     Raises EpiposeError for a detector that cannot be made and for videos that cannot be read.
     """
     views, each = len(clip.views), max(view.frames for view in clip.views)
-    images, cores = sum(view.frames for view in clip.views), _cores()
+    images, cores = sum(view.frames for view in clip.views), min(torch.get_num_threads(), usable_cores())
     used, stages = f"{views} x {_grouped(each)} frames", list[PlannedStage]()
     if detection.poses is None:
         there = (out / "detections.npz").exists()
@@ -94,12 +94,6 @@ def detection_seconds(clip: Clip, detection: DetectOptions) -> float:
             began = time.process_time()
         detector(image)
     return (time.process_time() - began) / _TIMED
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return max(1, min(torch.get_num_threads(), len(affinity(0)) if affinity else os.cpu_count() or 1))
 
 
 def _grouped(count: int) -> str:
