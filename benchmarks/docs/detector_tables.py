@@ -1,4 +1,4 @@
-"""Tables of docs/detectors.md: from the registry of detectors, the list of known files, and detector_gpu.json."""
+"""Tables of docs/detectors.md: from the registry of detectors, the list of known files, detector_gpu.json and card.json."""
 
 from __future__ import annotations
 
@@ -61,4 +61,20 @@ def on_a_card(result: dict[str, Any]) -> str:
         "keypoints apart, median px",
         "largest",
     )
+    return markdown(head, rows)
+
+
+def predict_on_a_card(result: dict[str, Any]) -> str:
+    """`predict` and a stream on a processor and on a graphics card."""
+    rows = [
+        [
+            row["variant"],
+            result["card"] if row["device"] == "cuda" else f"{result['cores']} processor cores",
+            number(row["video_fps"], 0),
+            number(row["stream_ms"], 1),
+            number(row["stream_ms_p95"], 0),
+        ]
+        for row in result["rows"]
+    ]
+    head = ("network", "device", "a video, frames/s", "one image in a stream, median ms", "95th percentile")
     return markdown(head, rows)

@@ -260,6 +260,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "detectors": detector_tables.detectors,
     "known_models": detector_tables.known_models,
     "detector_gpu": _of("detector_gpu", detector_tables.on_a_card),
+    "predict_card": _of("card", detector_tables.predict_on_a_card),
     "filters": _of("filters", format_tables.filters),
     "fills": _of("filters", format_tables.fills),
     "house": _of("house", house.table),

@@ -77,7 +77,7 @@ def predict_crops(
 
 
 def test_photo(model: Path, photos: Path, tmp_path: Path) -> None:
-    prediction = predict(photos / "a.png", model, tmp_path)
+    prediction = predict(photos / "a.png", model, tmp_path, device="cpu")
     poses = Poses3D.load(tmp_path / "predictions.npz")
     assert (poses.space, poses.metric, poses.skeleton) == ("camera", True, H36M17)
     assert poses.xyz.shape == (1, 1, 17, 3)

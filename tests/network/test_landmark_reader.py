@@ -10,9 +10,12 @@ import torch
 
 from benchmarks.network.blazepose_speed import people
 from epipose.camera import assumed_camera, stack_cameras
+from epipose.detection.blazepose import landmark_crops
 from epipose.inference.lift import lift
 from epipose.network.backends import PoseReader, load_reader
-from epipose.network.landmark_reader import LandmarkReader, on_onnx_runtime
+from epipose.network.blazepose import landmark_reading
+from epipose.network.landmark_posenet import LandmarkPoseNet
+from epipose.network.landmark_reader import LandmarkReader, TorchHead, on_onnx_runtime
 from epipose.network.posenet import PoseNet, TrainedPoseNet
 from epipose.network.refiner import Refiner, evidence_of
 from epipose.network.token_head import TokenHead
@@ -55,6 +58,15 @@ def test_it_reads_what_pytorch_reads(trained: TrainedPoseNet, crops: torch.Tenso
     torch.testing.assert_close(reader.refiner(evidence).uvd, refined.uvd, atol=2e-5, rtol=1e-4)
     torch.testing.assert_close(reader.refiner(evidence).scale, refined.scale, atol=2e-5, rtol=1e-4)
     assert float((refined.uvd - expected.uvd).abs().max()) > 0.01
+
+
+def test_a_head_by_pytorch_reads_the_landmarks_of_any_runtime(trained: TrainedPoseNet, crops: torch.Tensor) -> None:
+    assert isinstance(trained.net, LandmarkPoseNet)
+    landmarks = landmark_crops(trained.net.backbone.network)(crops.numpy())
+    reading = landmark_reading([torch.from_numpy(part) for part in landmarks])
+    got, expected = TorchHead(trained.net.head, CPU)(reading), trained.read(crops, CPU)
+    torch.testing.assert_close(got.uvd, expected.uvd, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(got.scale, expected.scale, atol=2e-5, rtol=1e-4)
 
 
 def test_poses_of_a_real_head_differ_by_less_than_a_tenth_of_a_millimetre(crops: torch.Tensor) -> None:

@@ -1,10 +1,12 @@
 """Time offsets from sound: the same bursts of noise in four recordings that were started at other times."""
 
+from pathlib import Path
+
 import av
 import numpy as np
 import pytest
 
-from epipose.sync.from_audio import SAMPLE_RATE, offsets_from_audio, read_sound
+from epipose.sync.from_audio import SAMPLE_RATE, has_sound, offsets_from_audio, read_sound
 
 STARTS = (0.0, 1.37, 4.8, 0.61)
 
@@ -89,6 +91,13 @@ def test_the_track_is_read_from_the_first_image_on(tmp_path):
 def test_a_video_without_sound_says_none(tmp_path):
     assert read_sound(write_video(tmp_path / "mute.mp4", None)) is None
     assert read_sound(write_video(tmp_path / "silent.mp4", np.zeros(SAMPLE_RATE))) is None
+
+
+def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
+    write_video(tmp_path / "a.mp4", event(seconds=1.0)).rename(tmp_path / "take1:walk.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert has_sound(Path("take1:walk.mp4"))
+    assert read_sound(Path("take1:walk.mp4")) is not None
 
 
 def test_sound_that_ends_before_the_images_begin_is_none(tmp_path):

@@ -156,7 +156,7 @@ def test_pretraining_teaches_places_and_training_goes_on_from_it(folder: Path, t
     whole = train_network(
         [folder], tmp_path / "whole", images_2d=[folder], init=tmp_path / "pre", epochs=1, lr=0.0, **TINY
     )
-    assert torch.equal(whole.net.volume.weight, pre.net.volume.weight)
+    assert torch.equal(whole.net.volume.weight.cpu(), pre.net.volume.weight.cpu())
     assert bool(whole.bone_lengths.all())
     predict_clip(folder, TrainedPoseNet.load(tmp_path / "whole"), (0, 1))
     with pytest.raises(EpiposeError, match="nothing to train on"):

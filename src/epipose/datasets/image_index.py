@@ -15,13 +15,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import numpy as np
 from jaxtyping import Int64
 from PIL import Image
 
 from epipose.errors import EpiposeError, InputError
-from epipose.io.decoding import pixel_aspect
+from epipose.io.decoding import open_video, pixel_aspect
 from epipose.io.guard import reading
 from epipose.io.images import frame_files, holds_images
 from epipose.io.video import FOLDER_FPS, probe, square_size
@@ -58,7 +57,7 @@ def read_header(path: Path) -> ImageHeader:
         names = frame_files(path)
         with reading(path / names[0], "an image"), Image.open(path / names[0]) as image:
             return ImageHeader(*image.size, len(names), FOLDER_FPS)
-    with reading(path, "a video"), av.open(str(path)) as container:
+    with reading(path, "a video"), open_video(path) as container:
         stream = container.streams.video[0]
         fps = float(stream.average_rate or stream.guessed_rate or Fraction(30))
         size = square_size(stream.width, stream.height, pixel_aspect(stream))

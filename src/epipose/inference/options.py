@@ -33,4 +33,4 @@ class PredictOptions(OptionRecord):
     batch_size: Count | None = None
     """Images per batch; default: 8 on a CPU, 32 on a GPU."""
     device: str = "auto"
-    """cpu, cuda, or auto."""
+    """cpu, cuda, or auto: a graphics card where there is one."""

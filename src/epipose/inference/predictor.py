@@ -19,7 +19,7 @@ from epipose.network.choices import Runtime
 from epipose.network.crop_network import CropNetwork
 from epipose.network.devices import device_named
 from epipose.network.landmark_posenet import LandmarkPoseNet, variant_of
-from epipose.network.landmark_reader import LandmarkReader
+from epipose.network.landmark_reader import LandmarkReader, TorchHead
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import pretrained_model
 
@@ -58,7 +58,7 @@ def _detector(trained: PoseReader, options: PredictOptions, device: torch.device
     It is the network's own landmark network where it has one, so that a crop is read once.
     """
     name = resolved_name(options.detector)
-    own = _own_detector(trained) if device.type == "cpu" and not options.flip_test else None
+    own = None if options.flip_test else _own_detector(trained, device)
     if own is None or options.detector_option:
         return detector_named(options.detector, options.detector_option), name, False
     net, landmarks, head = own
@@ -68,16 +68,17 @@ def _detector(trained: PoseReader, options: PredictOptions, device: torch.device
     return detector_named(options.detector, options.detector_option), name, False
 
 
-def _own_detector(trained: PoseReader) -> tuple[LandmarkPoseNet, Callable[[], CropNetwork], Head] | None:
-    """The network, its landmark network and its head, where it stands on one."""
-    if isinstance(trained, LandmarkReader):
-        net = trained.trained.net
-        assert isinstance(net, LandmarkPoseNet)
-        return net, lambda: trained.landmarks, trained.head
-    net = trained.net if isinstance(trained, TrainedPoseNet) else None
+def _own_detector(
+    trained: PoseReader, device: torch.device
+) -> tuple[LandmarkPoseNet, Callable[[], CropNetwork], Head] | None:
+    """The network, its landmark network and its head on the device, where it stands on one."""
+    posenet = trained.trained if isinstance(trained, LandmarkReader) else trained
+    net = posenet.net if isinstance(posenet, TrainedPoseNet) else None
     if not isinstance(net, LandmarkPoseNet):
         return None
-    return net, lambda: landmark_crops(net.backbone.network), net.head.eval()
+    if isinstance(trained, LandmarkReader) and device.type == "cpu":
+        return net, lambda: trained.landmarks, trained.head
+    return net, lambda: landmark_crops(net.backbone.network, device=str(device)), TorchHead(net.head, device)
 
 
 def _pretrained_for(runtime: Runtime) -> Path:

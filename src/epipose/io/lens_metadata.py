@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from epipose.io.decoding import open_video
 from epipose.io.files import AnyPath
 from epipose.io.guard import reading
 from epipose.io.images import IMAGE_SUFFIXES, frame_files
@@ -88,9 +89,7 @@ def _exif(image: Image.Image) -> Mapping[int, Any]:
 
 
 def _of_video(path: Path, width: int, height: int) -> FocalLength | None:
-    import av
-
-    with reading(path, "a video", "Copy or re-encode it."), av.open(str(path)) as container:
+    with reading(path, "a video", "Copy or re-encode it."), open_video(path) as container:
         tags = [container.metadata, *(stream.metadata for stream in container.streams.video)]
     stated = [value for tag in tags for key, value in tag.items() if key.lower().endswith(_QUICKTIME_FOCAL)]
     film = _number(stated[0]) if stated else 0.0

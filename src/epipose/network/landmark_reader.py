@@ -1,4 +1,4 @@
-"""Networks on a landmark network run by ONNX Runtime: landmarks, head and refiner, with PyTorch for a graphics card.
+"""Networks on a landmark network run by ONNX Runtime: landmarks, head and refiner; their head by PyTorch elsewhere.
 
 The transformers of head and refiner have few tokens, and PyTorch spends as long on each operation's start as on its
 numbers; ONNX Runtime does not. Its answers differ by rounding alone, below a hundredth of a millimetre. The models are
@@ -40,6 +40,20 @@ class OnnxHead:
             tokens = landmark_tokens(reading)
             answer = self._session.run(None, _head_inputs(tokens))[0]
             return self._head.reading_of(tokens, torch.from_numpy(answer))
+
+
+class TorchHead:
+    """A head on a landmark network run by PyTorch on one device; takes readings and gives poses on the processor."""
+
+    def __init__(self, head: TokenHead, device: torch.device) -> None:
+        """The head is moved to the device."""
+        self._head, self._device = head.to(device).eval(), device
+
+    def __call__(self, reading: LandmarkReading) -> PoseReading:
+        """As `TokenHead.forward`."""
+        *parts, taps = reading
+        there = (part.to(self._device) for part in parts)
+        return self._head(LandmarkReading(*there, tuple(tap.to(self._device) for tap in taps))).cpu()
 
 
 class OnnxRefiner:

@@ -17,6 +17,7 @@ import av.error
 import numpy as np
 from jaxtyping import Float
 
+from epipose.io.decoding import open_video
 from epipose.sync.result import MIN_SUPPORT, TimeOffsets
 
 SAMPLE_RATE = 8000  # Hz
@@ -31,7 +32,7 @@ def read_sound(path: Path) -> Float[np.ndarray, " sample"] | None:
     """The audio track, mono at `SAMPLE_RATE`, from the moment of the first video frame on; None where there is none."""
     if path.is_dir():  # of images
         return None
-    with av.open(str(path)) as container:
+    with open_video(path) as container:
         if not container.streams.audio:
             return None
         stream, video = container.streams.audio[0], container.streams.video[0]
@@ -44,8 +45,8 @@ def read_sound(path: Path) -> Float[np.ndarray, " sample"] | None:
             parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
         except av.error.FFmpegError:  # a broken sound track counts as none: the motion remains
             return None
+        first_frame = float((video.start_time or 0) * (video.time_base or 0))
     samples = np.concatenate(parts).astype(float) if parts else np.zeros(0)
-    first_frame = float((video.start_time or 0) * (video.time_base or 0))
     late = round(((began or 0.0) - first_frame) * SAMPLE_RATE)
     samples = np.pad(samples, (late, 0)) if late >= 0 else samples[-late:]
     return samples if samples.any() else None
@@ -55,7 +56,7 @@ def has_sound(path: Path) -> bool:
     """Whether a video states an audio track; nothing is decoded."""
     if path.is_dir():  # of images
         return False
-    with av.open(str(path)) as container:
+    with open_video(path) as container:
         return bool(container.streams.audio)
 
 
