@@ -23,9 +23,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
 from benchmarks.reliability.kills import begin, warm_up, whole_run
-from benchmarks.reliability.results import Row, merge, with_row
+from benchmarks.reliability.results import RESULT, Row, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, begun, carried_out, cpu_seconds
 from benchmarks.reliability.tiny_disks import fill, may_mount, mounted, read_only, resized, used
 from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
@@ -208,7 +209,7 @@ def fault_results(only: Sequence[str], verbs: Sequence[str], work: Path | None =
                 for fault in faults:
                     results.append(_tried(fault, trial, inputs, root))
                     print(results[-1], flush=True)
-                    merge(summary(with_row("faults_by_verb", asdict(results[-1]), ["fault", "verb"])))
+                    merge_results(RESULT, summary(with_row("faults_by_verb", asdict(results[-1]), ["fault", "verb"])))
     return results
 
 

@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.reliability.results import merge
+from benchmarks.network.studio_results import merge_results
+from benchmarks.reliability.results import RESULT
 from tests.helpers.fuzzed import FuzzedReader, Outcome, Sample, all_readers
 
 KINDS = ("read", "refused", "foreign", "slow")
@@ -139,7 +140,7 @@ def main() -> int:
             "fuzz_seconds_at_most": max(count.seconds_at_most for count in counts.values()),
             "fuzz": {name: asdict(count) for name, count in counts.items()},
         }
-        merge(numbers)
+        merge_results(RESULT, numbers)
     return int(totals["foreign"] + totals["slow"] > 0)
 
 

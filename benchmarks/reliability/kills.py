@@ -21,8 +21,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
-from benchmarks.reliability.results import Row, merge, with_row
+from benchmarks.reliability.results import RESULT, Row, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, carried_out
 from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
 
@@ -73,7 +74,7 @@ def kill_results(kills: int = 20, only: Sequence[str] = (), work: Path | None = 
             if not only or trial.name in only:
                 results.append(killed_trial(trial, inputs, root, min(kills, SLOW_KILLS) if trial.slow else kills))
                 print(_in_words(results[-1]), flush=True)
-                merge(summary(with_row("kills_by_verb", asdict(results[-1]), ["verb"])))
+                merge_results(RESULT, summary(with_row("kills_by_verb", asdict(results[-1]), ["verb"])))
     return results
 
 

@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 from epipose.errors import EpiposeError
 
 Stage = Literal["calibrate", "label", "associate"]
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+SCALE = ROOT / "benchmarks" / "results" / "scale.json"
 _PROGRAMS: dict[Stage, str] = {
     "calibrate": "from epipose.pipeline.stages import calibrate_clip as stage\nrun = lambda: stage(folder)",
     "label": "from epipose.pipeline.stages import label_clip as stage\nrun = lambda: stage(folder, force=True)",
@@ -50,7 +51,7 @@ class Cost(NamedTuple):
     peak_mb: float
 
 
-def cost_of(stage: Stage, folder: Path, source: Path = _ROOT) -> Cost:
+def cost_of(stage: Stage, folder: Path, source: Path = ROOT) -> Cost:
     """What a stage costs on a clip folder, by the code of a source tree. Raises EpiposeError where it fails."""
     for name in _LEFT_BEHIND[stage]:  # or there would be nothing to do
         (folder / name).unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 The sample's first view, made smaller and played forwards and backwards at 30 frames a second, is the camera: a frame
 comes when it would have been taken, and packets are decoded then. Lines are read by this script from the command's
 standard output; latency is from the moment of capture to the moment when the line is here.
+
+    python -m benchmarks.scale.live --sample DIR --rig FILE --work DIR
 """
 
 from __future__ import annotations
@@ -23,12 +25,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import SCALE
 from epipose.inference.predict import predict
-from epipose.io.files import read_object, write_json
 from epipose.io.video import read_frames
 from epipose.network.pretrained import pretrained_model
 
-_RESULT = Path(__file__).parents[1] / "results" / "scale.json"
 FPS, SIZE = 30, (720, 1280)  # the sample's cameras stand upright
 WARM = 15  # lines at the beginning that do not count: caches, and the finder that looks for somebody
 EQUAL_M = 1e-4  # metres; lines have five digits after the point
@@ -72,8 +74,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     found = measured(given.sample, given.rig, given.work, given.seconds)
-    result = read_object(_RESULT) if _RESULT.exists() else {}
-    write_json(_RESULT, {**result, **found})
+    merge_results(SCALE, found)
     print(json.dumps(found, indent=2))
 
 

@@ -23,9 +23,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import ROOT, SCALE
 
-ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "benchmarks" / "results" / "scale.json"
 CORES = 2
 
 # Run by either code, so it knows of both: what decodes, and where the networks are.
@@ -121,7 +120,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of the code to compare with")
     parser.add_argument("--variants", nargs="+", default=["full", "heavy"], choices=["full", "heavy"])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--result", type=Path, default=RESULT)
+    parser.add_argument("--result", type=Path, default=SCALE)
     given = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])

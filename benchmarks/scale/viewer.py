@@ -26,7 +26,7 @@ import torch
 
 from benchmarks.geometry.simulation import Simulated, simulate
 from benchmarks.network.studio_results import merge_results
-from benchmarks.scale.memory import SCALE
+from benchmarks.scale.cost import ROOT, SCALE
 from epipose.clip import Clip, View
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
@@ -35,7 +35,6 @@ from epipose.viz.scene import load_scene
 from epipose.viz.viewer import LIVE_WIDTH, MAX_LIVE_IMAGES, _Drawing, _free_port, _images, _serving
 
 _FRAMES, _SIZE = 10_000, (640, 360)
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -51,7 +50,7 @@ def main() -> None:
         folder = Path(place) / "clip"
         _save(folder, simulate(3, frames=options.frames, mocap=options.mocap, rigs=options.rigs))
         _film(folder, options.frames)
-        found: dict[str, Any] = {"frames": options.frames, **_of(folder, _ROOT), **_steps(folder)}
+        found: dict[str, Any] = {"frames": options.frames, **_of(folder, ROOT), **_steps(folder)}
         if options.before is not None:
             found |= {f"{key}_before": value for key, value in _of(folder, options.before).items()}
     print(found)
