@@ -23,7 +23,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.network.studio_results import merge_results
-from benchmarks.scale.cost import ROOT, SCALE
+from benchmarks.scale.cost import ROOT, SCALE, one_thread
 
 CORES = 2
 
@@ -55,12 +55,10 @@ print(json.dumps({"wall_s": wall, "cpu_s": cpu, "frames": len(made.xyz), "times"
 
 def run(checkout: Path, video: Path, variant: str) -> dict[str, Any]:
     """Seconds of one call in a process of its own, and how often each frame of the video was decoded."""
-    paths = os.pathsep.join([str(checkout / "src"), str(checkout)])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with tempfile.TemporaryDirectory() as out:
         done = subprocess.run(
             [sys.executable, "-c", _WORKER, str(video), variant, out],
-            env=environment, cwd=out, check=True, stdout=subprocess.PIPE, text=True,
+            env=one_thread(checkout), cwd=out, check=True, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 
