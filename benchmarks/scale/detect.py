@@ -24,7 +24,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +32,7 @@ import torch
 from benchmarks.geometry.simulation import Simulated, simulate
 from benchmarks.network.studio_results import merge_results
 from benchmarks.scale.cost import ROOT, SCALE
+from benchmarks.scale.recordings import to_and_fro
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection
 from epipose.detection.detect import detect_keypoints
@@ -88,8 +88,8 @@ def looped(clip: Clip, frames: int, folder: Path) -> Path:
     """A clip folder in which the views' frames play forwards and backwards."""
     for view in clip.views:
         images = list(view.read(range(view.frames)))
-        there_and_back = cycle(chain(images, images[-2:0:-1]))
-        write_video(folder / f"{view.name}.mp4", islice(there_and_back, frames), view.fps)
+        order = to_and_fro(frames, len(images)).tolist()
+        write_video(folder / f"{view.name}.mp4", (images[number] for number in order), view.fps)
     Clip.from_videos([folder]).save(folder)
     return folder
 

@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -27,6 +27,7 @@ import numpy as np
 
 from benchmarks.network.studio_results import merge_results
 from benchmarks.scale.cost import SCALE
+from benchmarks.scale.recordings import to_and_fro
 from epipose.inference.predict import predict
 from epipose.io.video import read_frames
 from epipose.network.pretrained import pretrained_model
@@ -108,13 +109,11 @@ def camera_video(source: Path, out: Path, frames: int) -> Path:
     import av
 
     images = [smaller(image) for image in read_frames(source)][::2]
-    order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     with av.open(str(out), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"tune": "zerolatency", "preset": "veryfast"})
         (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
-        for number in range(frames):
-            image = images[order[number % len(order)]]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for number in to_and_fro(frames, len(images)).tolist():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(images[number], format="rgb24")))
         container.mux(stream.encode())
     return out
 
@@ -154,16 +153,12 @@ def difference_from_predict(run: LiveRun, video: Path, variant: str, work: Path)
         for image in read_frames(video, numbers):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    same = zip(read_frames(path), _used(video, numbers), strict=True)
+    same = zip(read_frames(path), read_frames(video, numbers), strict=True)
     assert all(np.array_equal(a, b) for a, b in islice(same, 5))
     expected = predict(path, pretrained_model(variant), temporal=False).xyz.numpy()  # type: ignore[arg-type]
     nobody = np.zeros_like(expected[0])
     xyz = np.array([nobody if line["xyz"] is None else line["xyz"] for line in run.lines])
     return float(np.linalg.norm(xyz - expected, axis=-1).max())
-
-
-def _used(video: Path, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-    return read_frames(video, numbers)
 
 
 if __name__ == "__main__":
