@@ -26,6 +26,7 @@ import torch
 
 from benchmarks.geometry.simulation import Simulated, simulate
 from benchmarks.network.studio_results import merge_results
+from benchmarks.reliability.runs import cpu_seconds
 from benchmarks.scale.cost import ROOT, SCALE
 from epipose.clip import Clip, View
 from epipose.errors import EpiposeError
@@ -98,14 +99,14 @@ def _of(folder: Path, source: Path) -> dict[str, float]:
         try:
             _wait_for_address(server)
             first = time.monotonic() - begin
-            ticks = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]  # user and system
+            first_cpu = cpu_seconds(server.pid)
         finally:
             server.kill()
     file, begin = folder / "view.html", time.monotonic()
     subprocess.run([*command, "--html", str(file)], env=environment, check=True, capture_output=True)
     return {
         "first_page_s": round(first, 1),
-        "first_page_cpu_s": round(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), 1),
+        "first_page_cpu_s": round(first_cpu, 1),
         "file_s": round(time.monotonic() - begin, 1),
         "file_mb": round(file.stat().st_size / 2**20, 2),
     }
