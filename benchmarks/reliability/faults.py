@@ -81,11 +81,16 @@ def _changed(change: Callable[[Setting], Run], kill: Callable[[Setting], Kill | 
 
     def attempt(setting: Setting) -> tuple[list[Ended], str]:
         begin(setting.trial, setting.run.folder, setting.inputs)
-        run = replace(change(setting), log=setting.root / "fault.log")
-        run.log.unlink(missing_ok=True)
-        return [carried_out(run, kill(setting))], run.log.read_text(encoding="utf-8", errors="replace")
+        return _ended(setting, change(setting), kill(setting))
 
     return attempt
+
+
+def _ended(setting: Setting, run: Run, kill: Kill | None = None) -> tuple[list[Ended], str]:
+    """How one run ended, and what it said, in a log of its own."""
+    run = replace(run, log=setting.root / "fault.log")
+    run.log.unlink(missing_ok=True)
+    return [carried_out(run, kill)], run.log.read_text(encoding="utf-8", errors="replace")
 
 
 def _same(setting: Setting) -> Run:
@@ -135,11 +140,9 @@ def _full_disk(setting: Setting) -> tuple[list[Ended], str]:
     begin(setting.trial, setting.run.folder, setting.inputs)
     free = int(setting.drawn.uniform(0, 1) * setting.usual.added)
     resized(setting.run.folder, max(used(setting.run.folder) + free, 1))
-    run = replace(setting.run, log=setting.root / "fault.log")
-    run.log.unlink(missing_ok=True)
-    ended = carried_out(run)
+    ended = _ended(setting, setting.run)
     resized(setting.run.folder)
-    return [ended], run.log.read_text(encoding="utf-8", errors="replace")
+    return ended
 
 
 def _two_at_once(setting: Setting) -> tuple[list[Ended], str]:
@@ -230,7 +233,7 @@ _usual: dict[str, Usual] = {}
 
 
 def _tried(fault: str, trial: Trial, inputs: Path, root: Path) -> FaultResult:
-    attempt, times, own_disk = FAULTS[fault]
+    attempt, times, _ = FAULTS[fault]
     run = Run(trial.arguments, root / "work", root / "usual.log")
     if trial.name not in _usual:
         begin(trial, run.folder, inputs)
@@ -239,7 +242,7 @@ def _tried(fault: str, trial: Trial, inputs: Path, root: Path) -> FaultResult:
         _usual[trial.name] = Usual(ended, before, after, used(run.folder) - size)
     drawn = random.Random(zlib.crc32(f"{fault} {trial.name}".encode()) + _SEED)
     setting = Setting(trial, run, _usual[trial.name], drawn, inputs, root)
-    with mounted(run.folder) if own_disk and attempt is _full_disk else nullcontext():
+    with mounted(run.folder) if attempt is _full_disk else nullcontext():
         return _added_up(fault, trial.name, [_judged(fault, attempt, setting) for _ in range(times)])
 
 
