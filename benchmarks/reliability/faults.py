@@ -25,11 +25,11 @@ from pathlib import Path
 
 from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
-from benchmarks.reliability.kills import begin, warm_up, whole_run
+from benchmarks.reliability.kills import begin, whole_run, workplace
 from benchmarks.reliability.results import RESULT, Row, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, begun, carried_out, cpu_seconds
 from benchmarks.reliability.tiny_disks import fill, may_mount, mounted, read_only, resized, used
-from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
+from benchmarks.reliability.trials import TRIALS, Trial, own_cache
 
 _DOCUMENTED = (0, 1, 2, 3, 4, 130, 143)  # exit codes
 _SEED = 17
@@ -200,12 +200,8 @@ def fault_results(only: Sequence[str], verbs: Sequence[str], work: Path | None =
 
     Without the faults that need a disk of their own where none may be had.
     """
-    warm_up()
     allowed, results = may_mount(), []
-    with tempfile.TemporaryDirectory() as temporary:
-        root = (work or Path(temporary)).resolve()
-        os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
-        inputs = make_inputs(root)
+    with workplace(work) as (root, inputs):
         faults = [fault for fault in only if allowed or not FAULTS[fault][2]]
         with _small_disks(root) if allowed else nullcontext():
             for trial in [trial for trial in TRIALS if trial.name in verbs]:
