@@ -98,7 +98,7 @@ def test_a_video_on_standard_input(video):
     assert len(lines) == 2
 
 
-def test_what_the_library_says_is_no_line(tmp_path, monkeypatch, capsys):
+def test_what_the_library_says_is_no_line(monkeypatch, capsys):
     def talkative(source, out, model, options, tell):
         print("downloading")
         out.write("{}\n")

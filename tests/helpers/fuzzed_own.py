@@ -15,7 +15,7 @@ from epipose.evaluation.bare_arrays import BareArrays, poses_in
 from epipose.evaluation.pairs import _made_with
 from epipose.evaluation.structure_score import PoseStructureScore
 from epipose.inference.prediction import Prediction
-from epipose.io.files import already_done, read_npz, write_json, write_record
+from epipose.io.files import already_done, read_npz, write_record
 from epipose.io.images import read_image
 from epipose.io.lens_metadata import focal_from
 from epipose.io.records import as_json
@@ -139,11 +139,6 @@ def _header(path: Path) -> Any:
     from epipose.datasets.image_index import read_header
 
     return read_header(path)
-
-
-def _log(folder: Path) -> Path:
-    write_json(folder / "some.json", {"a": [1, 2.5, {"b": None}], "c": "text"})
-    return folder / "some.json"
 
 
 READERS = [

@@ -19,9 +19,9 @@ import numpy as np
 FPS = 20
 
 
-def numbered(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
+def numbered(number: int) -> np.ndarray:
     """An RGB image whose brightness says its number, up to 12."""
-    return np.full((size[1], size[0], 3), 10 + 20 * number, np.uint8)
+    return np.full((48, 64, 3), 10 + 20 * number, np.uint8)
 
 
 def number_in(image: np.ndarray) -> int:
@@ -29,11 +29,11 @@ def number_in(image: np.ndarray) -> int:
     return round((float(image.mean()) - 10) / 20)
 
 
-def transport_stream(images: list[np.ndarray], fps: int = FPS) -> bytes:
+def transport_stream(images: list[np.ndarray]) -> bytes:
     """The images as an MPEG transport stream."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mpegts") as container:
-        stream = container.add_stream("mpeg2video", rate=fps if fps in (24, 25, 30) else 25)
+        stream = container.add_stream("mpeg2video", rate=25)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt, stream.gop_size, stream.max_b_frames = "yuv420p", 1, 0
         for image in images:
