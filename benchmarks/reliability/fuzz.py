@@ -126,9 +126,7 @@ def main() -> int:
         print(f"{reader.name:32s} {line} {found.seconds_at_most} s, {found.megabytes_at_most} MB", flush=True)
         for example in found.examples:
             print(f"    {example}", flush=True)
-    totals = {
-        kind: sum(getattr(count, kind) for count in counts.values()) for kind in ("read", "refused", "foreign", "slow")
-    }
+    totals = {kind: sum(getattr(count, kind) for count in counts.values()) for kind in KINDS}
     print({"mutations": sum(totals.values()), **totals, "seconds": round(time.perf_counter() - begun)})
     if not given.only:
         numbers: dict[str, object] = {
