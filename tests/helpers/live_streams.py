@@ -29,6 +29,13 @@ def number_in(image: np.ndarray) -> int:
     return round((float(image.mean()) - 10) / 20)
 
 
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port of this computer that nobody listens at, for a kind of socket."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 def transport_stream(images: list[np.ndarray]) -> bytes:
     """The images as an MPEG transport stream."""
     buffer = io.BytesIO()
@@ -131,9 +138,7 @@ def rtsp_server(images: list[np.ndarray]) -> Iterator[str]:
 @contextmanager
 def datagrams(images: list[np.ndarray]) -> Iterator[str]:
     """A camera that sends images again and again as MPEG-TS in datagrams, whether anybody listens or not; the URL."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     stop = threading.Event()
 
     def send() -> None:
