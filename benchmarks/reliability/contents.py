@@ -13,7 +13,6 @@ from typing import Any
 
 CLOCKS = ("seconds", "images_per_second", "data_wait_share")  # members of JSON, columns of CSV
 LOGS = ("batch.log",)  # what was printed, with times
-LOCK = ".epipose.lock"
 _PAGE_CLOCK = re.compile(rb"\d+(\xc2\xa0| )s<")  # of a batch's page: seconds that a clip took
 
 

@@ -23,12 +23,13 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
-from benchmarks.reliability.kills import begin, warm_up, whole_run
-from benchmarks.reliability.results import Row, merge, with_row
+from benchmarks.reliability.kills import begin, whole_run, workplace
+from benchmarks.reliability.results import RESULT, Row, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, begun, carried_out, cpu_seconds
 from benchmarks.reliability.tiny_disks import fill, may_mount, mounted, read_only, resized, used
-from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
+from benchmarks.reliability.trials import TRIALS, Trial, own_cache
 
 _DOCUMENTED = (0, 1, 2, 3, 4, 130, 143)  # exit codes
 _SEED = 17
@@ -80,11 +81,16 @@ def _changed(change: Callable[[Setting], Run], kill: Callable[[Setting], Kill | 
 
     def attempt(setting: Setting) -> tuple[list[Ended], str]:
         begin(setting.trial, setting.run.folder, setting.inputs)
-        run = replace(change(setting), log=setting.root / "fault.log")
-        run.log.unlink(missing_ok=True)
-        return [carried_out(run, kill(setting))], run.log.read_text(encoding="utf-8", errors="replace")
+        return _ended(setting, change(setting), kill(setting))
 
     return attempt
+
+
+def _ended(setting: Setting, run: Run, kill: Kill | None = None) -> tuple[list[Ended], str]:
+    """How one run ended, and what it said, in a log of its own."""
+    run = replace(run, log=setting.root / "fault.log")
+    run.log.unlink(missing_ok=True)
+    return [carried_out(run, kill)], run.log.read_text(encoding="utf-8", errors="replace")
 
 
 def _same(setting: Setting) -> Run:
@@ -134,11 +140,9 @@ def _full_disk(setting: Setting) -> tuple[list[Ended], str]:
     begin(setting.trial, setting.run.folder, setting.inputs)
     free = int(setting.drawn.uniform(0, 1) * setting.usual.added)
     resized(setting.run.folder, max(used(setting.run.folder) + free, 1))
-    run = replace(setting.run, log=setting.root / "fault.log")
-    run.log.unlink(missing_ok=True)
-    ended = carried_out(run)
+    ended = _ended(setting, setting.run)
     resized(setting.run.folder)
-    return [ended], run.log.read_text(encoding="utf-8", errors="replace")
+    return ended
 
 
 def _two_at_once(setting: Setting) -> tuple[list[Ended], str]:
@@ -196,19 +200,15 @@ def fault_results(only: Sequence[str], verbs: Sequence[str], work: Path | None =
 
     Without the faults that need a disk of their own where none may be had.
     """
-    warm_up()
     allowed, results = may_mount(), []
-    with tempfile.TemporaryDirectory() as temporary:
-        root = (work or Path(temporary)).resolve()
-        os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
-        inputs = make_inputs(root)
+    with workplace(work) as (root, inputs):
         faults = [fault for fault in only if allowed or not FAULTS[fault][2]]
         with _small_disks(root) if allowed else nullcontext():
             for trial in [trial for trial in TRIALS if trial.name in verbs]:
                 for fault in faults:
                     results.append(_tried(fault, trial, inputs, root))
                     print(results[-1], flush=True)
-                    merge(summary(with_row("faults_by_verb", asdict(results[-1]), ["fault", "verb"])))
+                    merge_results(RESULT, summary(with_row("faults_by_verb", asdict(results[-1]), ["fault", "verb"])))
     return results
 
 
@@ -229,7 +229,7 @@ _usual: dict[str, Usual] = {}
 
 
 def _tried(fault: str, trial: Trial, inputs: Path, root: Path) -> FaultResult:
-    attempt, times, own_disk = FAULTS[fault]
+    attempt, times, _ = FAULTS[fault]
     run = Run(trial.arguments, root / "work", root / "usual.log")
     if trial.name not in _usual:
         begin(trial, run.folder, inputs)
@@ -238,7 +238,7 @@ def _tried(fault: str, trial: Trial, inputs: Path, root: Path) -> FaultResult:
         _usual[trial.name] = Usual(ended, before, after, used(run.folder) - size)
     drawn = random.Random(zlib.crc32(f"{fault} {trial.name}".encode()) + _SEED)
     setting = Setting(trial, run, _usual[trial.name], drawn, inputs, root)
-    with mounted(run.folder) if own_disk and attempt is _full_disk else nullcontext():
+    with mounted(run.folder) if attempt is _full_disk else nullcontext():
         return _added_up(fault, trial.name, [_judged(fault, attempt, setting) for _ in range(times)])
 
 

@@ -22,7 +22,8 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmarks.reliability.results import merge
+from benchmarks.network.studio_results import merge_results
+from benchmarks.reliability.results import RESULT
 from tests.helpers.fuzzed import FuzzedReader, Outcome, Sample, all_readers
 
 KINDS = ("read", "refused", "foreign", "slow")
@@ -125,9 +126,7 @@ def main() -> int:
         print(f"{reader.name:32s} {line} {found.seconds_at_most} s, {found.megabytes_at_most} MB", flush=True)
         for example in found.examples:
             print(f"    {example}", flush=True)
-    totals = {
-        kind: sum(getattr(count, kind) for count in counts.values()) for kind in ("read", "refused", "foreign", "slow")
-    }
+    totals = {kind: sum(getattr(count, kind) for count in counts.values()) for kind in KINDS}
     print({"mutations": sum(totals.values()), **totals, "seconds": round(time.perf_counter() - begun)})
     if not given.only:
         numbers: dict[str, object] = {
@@ -139,7 +138,7 @@ def main() -> int:
             "fuzz_seconds_at_most": max(count.seconds_at_most for count in counts.values()),
             "fuzz": {name: asdict(count) for name, count in counts.items()},
         }
-        merge(numbers)
+        merge_results(RESULT, numbers)
     return int(totals["foreign"] + totals["slow"] > 0)
 
 

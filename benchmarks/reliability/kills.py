@@ -18,11 +18,13 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
-from benchmarks.reliability.results import Row, merge, with_row
+from benchmarks.reliability.results import RESULT, Row, with_row
 from benchmarks.reliability.runs import Ended, Kill, Run, carried_out
 from benchmarks.reliability.trials import TRIALS, Trial, make_inputs, own_cache
 
@@ -63,18 +65,24 @@ def main() -> int:
 
 def kill_results(kills: int = 20, only: Sequence[str] = (), work: Path | None = None) -> list[KillResult]:
     """The results of all trials, or of those named, in order; each is printed and put into the file as it comes."""
-    warm_up()
     results = []
-    with tempfile.TemporaryDirectory() as temporary:
-        root = (work or Path(temporary)).resolve()
-        os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
-        inputs = make_inputs(root)
+    with workplace(work) as (root, inputs):
         for trial in TRIALS:
             if not only or trial.name in only:
                 results.append(killed_trial(trial, inputs, root, min(kills, SLOW_KILLS) if trial.slow else kills))
                 print(_in_words(results[-1]), flush=True)
-                merge(summary(with_row("kills_by_verb", asdict(results[-1]), ["verb"])))
+                merge_results(RESULT, summary(with_row("kills_by_verb", asdict(results[-1]), ["verb"])))
     return results
+
+
+@contextmanager
+def workplace(work: Path | None) -> Iterator[tuple[Path, Path]]:
+    """A folder to work in, temporary where none is given, and the trials' inputs in it; this process is warmed up."""
+    warm_up()
+    with tempfile.TemporaryDirectory() as temporary:
+        root = (work or Path(temporary)).resolve()
+        os.environ["EPIPOSE_CACHE"] = str(own_cache(root))
+        yield root, make_inputs(root)
 
 
 def summary(rows: Sequence[Row]) -> dict[str, object]:

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.reliability.results import RESULT, merge
+from benchmarks.network.studio_results import merge_results
+from benchmarks.reliability.results import RESULT
 from epipose.io.records import as_json
 from tests.helpers.fault_trials import FaultTrial, trials
 from tests.helpers.writing_verbs import Results, writing_verbs
@@ -47,7 +48,7 @@ def main() -> int:
     if not options.verbs:
         share = whole / tried
         numbers = {"write_faults": as_json(counts), "write_faults_tried": tried, "write_faults_whole_share": share}
-        merge(numbers, options.out)
+        merge_results(options.out, numbers)
     return int(whole < tried)
 
 

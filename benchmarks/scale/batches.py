@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import SCALE
 from benchmarks.scale.growth import Row, exponents
-from benchmarks.scale.memory import SCALE
 from epipose.pipeline.batch_summary import write_summary
 from epipose.pipeline.clip_job import ClipOutcome
 from epipose.pipeline.clip_search import clips_in

@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 from epipose.errors import EpiposeError
 
 Stage = Literal["calibrate", "label", "associate"]
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+SCALE = ROOT / "benchmarks" / "results" / "scale.json"
 _PROGRAMS: dict[Stage, str] = {
     "calibrate": "from epipose.pipeline.stages import calibrate_clip as stage\nrun = lambda: stage(folder)",
     "label": "from epipose.pipeline.stages import label_clip as stage\nrun = lambda: stage(folder, force=True)",
@@ -50,15 +51,19 @@ class Cost(NamedTuple):
     peak_mb: float
 
 
-def cost_of(stage: Stage, folder: Path, source: Path = _ROOT) -> Cost:
+def one_thread(source: Path) -> dict[str, str]:
+    """The environment of a process that runs the code of a source tree in one thread."""
+    paths = os.pathsep.join(str(path) for path in (source / "src", source))
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def cost_of(stage: Stage, folder: Path, source: Path = ROOT) -> Cost:
     """What a stage costs on a clip folder, by the code of a source tree. Raises EpiposeError where it fails."""
     for name in _LEFT_BEHIND[stage]:  # or there would be nothing to do
         (folder / name).unlink(missing_ok=True)
-    paths = os.pathsep.join(str(path) for path in (source / "src", source))
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     done = subprocess.run(
         [sys.executable, "-c", _FRAME.format(program=_PROGRAMS[stage]), str(folder)],
-        env=environment, capture_output=True, text=True, check=False,
+        env=one_thread(source), capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         raise EpiposeError(f"{stage} on {folder} failed: {done.stderr[-500:]}")

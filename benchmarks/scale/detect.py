@@ -24,18 +24,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, cycle, islice
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks.geometry.simulation import Simulated, simulate
+from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import ROOT, SCALE
+from benchmarks.scale.recordings import to_and_fro
 from epipose.clip import Clip, View
 from epipose.detection.base import Detection
 from epipose.detection.detect import detect_keypoints
 from epipose.experiments.errors import camera_errors
-from epipose.io.files import read_object, write_json
 from epipose.io.video import Photo, write_video
 from epipose.pipeline.calibrate import calibrate
 from epipose.pipeline.detect import DetectedClip, synchronise
@@ -43,8 +44,6 @@ from epipose.pipeline.options import DetectOptions
 from epipose.pipeline.sampled import sample_clip
 from epipose.skeletons import H36M17
 
-_ROOT = Path(__file__).resolve().parents[2]
-_RESULT = _ROOT / "benchmarks" / "results" / "scale.json"
 _ONE_RUN = """
 import json, sys, time
 import av, cv2, onnxruntime, epipose.detection.blazepose
@@ -64,12 +63,12 @@ def main() -> None:
     parser.add_argument(
         "--before", type=Path, help="a checkout of the code before; without it the speed is not measured"
     )
-    parser.add_argument("--clip", type=Path, default=_ROOT / "demo" / "sample")
+    parser.add_argument("--clip", type=Path, default=ROOT / "demo" / "sample")
     parser.add_argument("--detector", default="blazepose-full")
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--long", type=int, default=15_000, help="frames of the long recording; 0 leaves it out")
-    parser.add_argument("--out", type=Path, default=_RESULT)
+    parser.add_argument("--out", type=Path, default=SCALE)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     result: dict[str, object] = {}
@@ -82,16 +81,15 @@ def main() -> None:
             clip = looped(Clip.load(arguments.clip), arguments.frames, Path(folder))
             result |= speed(arguments.before, clip, arguments.detector, arguments.runs)
     print(json.dumps(result, indent=2))
-    there = read_object(arguments.out) if arguments.out.exists() else {}
-    write_json(arguments.out, {**there, **result})
+    merge_results(arguments.out, result)
 
 
 def looped(clip: Clip, frames: int, folder: Path) -> Path:
     """A clip folder in which the views' frames play forwards and backwards."""
     for view in clip.views:
         images = list(view.read(range(view.frames)))
-        there_and_back = cycle(chain(images, images[-2:0:-1]))
-        write_video(folder / f"{view.name}.mp4", islice(there_and_back, frames), view.fps)
+        order = to_and_fro(frames, len(images)).tolist()
+        write_video(folder / f"{view.name}.mp4", (images[number] for number in order), view.fps)
     Clip.from_videos([folder]).save(folder)
     return folder
 
@@ -109,7 +107,7 @@ def speed(before: Path, clip: Path, detector: str, runs: int) -> dict[str, objec
     """Both checkouts in turns: medians over the runs, and their ratios."""
     sides: dict[str, list[tuple[float, float]]] = {"before": [], "now": []}
     for _ in range(runs):
-        for name, checkout in (("before", before), ("now", _ROOT)):
+        for name, checkout in (("before", before), ("now", ROOT)):
             sides[name].append(times(checkout, clip, detector))
     wall, cpu = ({name: statistics.median(run[each] for run in sides[name]) for name in sides} for each in (0, 1))
     about = {

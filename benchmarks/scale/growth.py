@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.network.studio_results import merge_results
-from benchmarks.scale.cost import Cost, Stage, cost_of
-from benchmarks.scale.memory import SCALE
+from benchmarks.scale.cost import SCALE, Cost, Stage, cost_of
 from benchmarks.scale.recordings import Recording, recording
 
 _FRAMES = (1000, 3000, 10_000, 30_000, 100_000)

@@ -3,6 +3,8 @@
 The sample's first view, made smaller and played forwards and backwards at 30 frames a second, is the camera: a frame
 comes when it would have been taken, and packets are decoded then. Lines are read by this script from the command's
 standard output; latency is from the moment of capture to the moment when the line is here.
+
+    python -m benchmarks.scale.live --sample DIR --rig FILE --work DIR
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -23,12 +25,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import SCALE
+from benchmarks.scale.recordings import to_and_fro
 from epipose.inference.predict import predict
-from epipose.io.files import read_object, write_json
 from epipose.io.video import read_frames
 from epipose.network.pretrained import pretrained_model
 
-_RESULT = Path(__file__).parents[1] / "results" / "scale.json"
 FPS, SIZE = 30, (720, 1280)  # the sample's cameras stand upright
 WARM = 15  # lines at the beginning that do not count: caches, and the finder that looks for somebody
 EQUAL_M = 1e-4  # metres; lines have five digits after the point
@@ -72,8 +75,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     found = measured(given.sample, given.rig, given.work, given.seconds)
-    result = read_object(_RESULT) if _RESULT.exists() else {}
-    write_json(_RESULT, {**result, **found})
+    merge_results(SCALE, found)
     print(json.dumps(found, indent=2))
 
 
@@ -107,13 +109,11 @@ def camera_video(source: Path, out: Path, frames: int) -> Path:
     import av
 
     images = [smaller(image) for image in read_frames(source)][::2]
-    order = [*range(len(images)), *range(len(images) - 2, 0, -1)]
     with av.open(str(out), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options={"tune": "zerolatency", "preset": "veryfast"})
         (stream.width, stream.height), stream.pix_fmt = SIZE, "yuv420p"
-        for number in range(frames):
-            image = images[order[number % len(order)]]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for number in to_and_fro(frames, len(images)).tolist():
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(images[number], format="rgb24")))
         container.mux(stream.encode())
     return out
 
@@ -153,16 +153,12 @@ def difference_from_predict(run: LiveRun, video: Path, variant: str, work: Path)
         for image in read_frames(video, numbers):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    same = zip(read_frames(path), _used(video, numbers), strict=True)
+    same = zip(read_frames(path), read_frames(video, numbers), strict=True)
     assert all(np.array_equal(a, b) for a, b in islice(same, 5))
     expected = predict(path, pretrained_model(variant), temporal=False).xyz.numpy()  # type: ignore[arg-type]
     nobody = np.zeros_like(expected[0])
     xyz = np.array([nobody if line["xyz"] is None else line["xyz"] for line in run.lines])
     return float(np.linalg.norm(xyz - expected, axis=-1).max())
-
-
-def _used(video: Path, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-    return read_frames(video, numbers)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.network.studio_results import merge_results
-from benchmarks.scale.cost import Stage, cost_of
+from benchmarks.scale.cost import SCALE, Stage, cost_of
 from benchmarks.scale.recordings import recording
 
-SCALE = Path(__file__).parents[1] / "results" / "scale.json"
 _STAGES: tuple[Stage, ...] = ("calibrate", "label")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.scale.memory import SCALE
+from benchmarks.scale.cost import SCALE
 from epipose.errors import InputError
 from epipose.io.files import read_json
 

@@ -23,9 +23,8 @@ from statistics import median
 from typing import Any
 
 from benchmarks.network.studio_results import merge_results
+from benchmarks.scale.cost import ROOT, SCALE, one_thread
 
-ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "benchmarks" / "results" / "scale.json"
 CORES = 2
 
 # Run by either code, so it knows of both: what decodes, and where the networks are.
@@ -56,12 +55,10 @@ print(json.dumps({"wall_s": wall, "cpu_s": cpu, "frames": len(made.xyz), "times"
 
 def run(checkout: Path, video: Path, variant: str) -> dict[str, Any]:
     """Seconds of one call in a process of its own, and how often each frame of the video was decoded."""
-    paths = os.pathsep.join([str(checkout / "src"), str(checkout)])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     with tempfile.TemporaryDirectory() as out:
         done = subprocess.run(
             [sys.executable, "-c", _WORKER, str(video), variant, out],
-            env=environment, cwd=out, check=True, stdout=subprocess.PIPE, text=True,
+            env=one_thread(checkout), cwd=out, check=True, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -121,7 +118,7 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of the code to compare with")
     parser.add_argument("--variants", nargs="+", default=["full", "heavy"], choices=["full", "heavy"])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--result", type=Path, default=RESULT)
+    parser.add_argument("--result", type=Path, default=SCALE)
     given = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])

@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from statistics import mean, quantiles
 from tempfile import TemporaryDirectory
@@ -26,7 +25,8 @@ import torch
 
 from benchmarks.geometry.simulation import Simulated, simulate
 from benchmarks.network.studio_results import merge_results
-from benchmarks.scale.memory import SCALE
+from benchmarks.reliability.runs import cpu_seconds
+from benchmarks.scale.cost import ROOT, SCALE
 from epipose.clip import Clip, View
 from epipose.errors import EpiposeError
 from epipose.poses import Poses3D
@@ -35,7 +35,6 @@ from epipose.viz.scene import load_scene
 from epipose.viz.viewer import LIVE_WIDTH, MAX_LIVE_IMAGES, _Drawing, _free_port, _images, _serving
 
 _FRAMES, _SIZE = 10_000, (640, 360)
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 def main() -> None:
@@ -50,8 +49,7 @@ def main() -> None:
     with TemporaryDirectory() as place:
         folder = Path(place) / "clip"
         _save(folder, simulate(3, frames=options.frames, mocap=options.mocap, rigs=options.rigs))
-        _film(folder, options.frames)
-        found: dict[str, Any] = {"frames": options.frames, **_of(folder, _ROOT), **_steps(folder)}
+        found: dict[str, Any] = {"frames": options.frames, **_of(folder, ROOT), **_steps(folder)}
         if options.before is not None:
             found |= {f"{key}_before": value for key, value in _of(folder, options.before).items()}
     print(found)
@@ -59,33 +57,27 @@ def main() -> None:
 
 
 def _save(folder: Path, made: Simulated) -> None:
-    """The true poses and cameras as a clip folder."""
-    frames, sizes = len(made.xyz), made.rig.camera.size.tolist()
-    views = [
-        View(name, None, int(w), int(h), frames, made.fps) for name, (w, h) in zip(made.rig.names, sizes, strict=True)
-    ]
+    """The true poses and cameras as a clip folder; all views have the same video."""
     folder.mkdir()
-    Clip(tuple(views), frames, made.fps).save(folder)
+    video, frames = folder / "view.mp4", len(made.xyz)
+    _film(video, frames, made.fps)
+    views = tuple(View(name, video, *_SIZE, frames, made.fps) for name in made.rig.names)
+    Clip(views, frames, made.fps).save(folder)
     made.rig.save(folder / "rig.json")
     xyz = made.xyz[:, None].float()
     Poses3D(xyz, torch.ones_like(xyz[..., 0]), H36M17, "world", True).save(folder / "poses3d.npz")
 
 
-def _film(folder: Path, frames: int) -> None:
-    """A video for every view: a bar that moves over grey."""
-    clip = Clip.load(folder, with_videos=False)
-    path = folder / "view.mp4"
+def _film(path: Path, frames: int, fps: float) -> None:
+    """A video of a bar that moves over grey."""
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream("libx264", rate=round(clip.fps), options={"preset": "ultrafast"})
+        stream: Any = container.add_stream("libx264", rate=round(fps), options={"preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = *_SIZE, "yuv420p"
         for frame in range(frames):
             image = np.full((_SIZE[1], _SIZE[0], 3), 90, np.uint8)
             image[:, frame % _SIZE[0]] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    width, height = _SIZE
-    views = tuple(replace(view, video=path, width=width, height=height) for view in clip.views)
-    replace(clip, views=views).save(folder)
 
 
 def _of(folder: Path, source: Path) -> dict[str, float]:
@@ -99,14 +91,14 @@ def _of(folder: Path, source: Path) -> dict[str, float]:
         try:
             _wait_for_address(server)
             first = time.monotonic() - begin
-            ticks = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[11:13]  # user and system
+            first_cpu = cpu_seconds(server.pid)
         finally:
             server.kill()
     file, begin = folder / "view.html", time.monotonic()
     subprocess.run([*command, "--html", str(file)], env=environment, check=True, capture_output=True)
     return {
         "first_page_s": round(first, 1),
-        "first_page_cpu_s": round(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), 1),
+        "first_page_cpu_s": round(first_cpu, 1),
         "file_s": round(time.monotonic() - begin, 1),
         "file_mb": round(file.stat().st_size / 2**20, 2),
     }

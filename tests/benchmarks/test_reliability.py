@@ -8,10 +8,11 @@ from dataclasses import asdict
 import pytest
 
 from benchmarks.docs import reliability_tables
+from benchmarks.network.studio_results import merge_results
 from benchmarks.reliability.contents import contents, differences
 from benchmarks.reliability.faults import FaultResult
 from benchmarks.reliability.kills import KillResult, summary
-from benchmarks.reliability.results import merge, with_row
+from benchmarks.reliability.results import with_row
 
 pytest.importorskip("resource")
 
@@ -85,9 +86,8 @@ def test_the_table_counts_what_was_lost(tmp_path):
     faults = [FaultResult("SIGTERM", verb, 10, 3, 7, 0, 1, ("gone",)) for verb in ("label", "train")]
     numbers = summary([asdict(_kill_result("label", 20)), asdict(_kill_result("train", 19))])
     assert (numbers["kills"], numbers["kills_identical_share"]) == (40, 39 / 40)
-    merge({"fuzz_foreign": 0, "kills": 3}, tmp_path / "reliability.json")
-    merge(numbers, tmp_path / "reliability.json")
-    result = json.loads((tmp_path / "reliability.json").read_text())
+    merge_results(tmp_path / "reliability.json", {"fuzz_foreign": 0, "kills": 3})
+    result = merge_results(tmp_path / "reliability.json", numbers)
     assert (result["fuzz_foreign"], result["kills"]) == (0, 40)
     lines = reliability_tables.faults({**result, "faults_by_verb": [asdict(found) for found in faults]}).splitlines()
     assert lines[2] == "| kill -9 | 40 | - | - | 39 | 1 |"
@@ -98,7 +98,7 @@ def test_the_table_counts_what_was_lost(tmp_path):
 def test_a_verb_that_is_measured_again_takes_the_place_of_its_row(tmp_path):
     path = tmp_path / "reliability.json"
     for verb, identical in (("label", 18), ("train", 20), ("label", 20)):
-        merge(summary(with_row("kills_by_verb", asdict(_kill_result(verb, identical)), ["verb"], path)), path)
+        merge_results(path, summary(with_row("kills_by_verb", asdict(_kill_result(verb, identical)), ["verb"], path)))
     result = json.loads(path.read_text())
     assert [(row["verb"], row["identical"]) for row in result["kills_by_verb"]] == [("label", 20), ("train", 20)]
     assert (result["kills"], result["kills_identical_share"]) == (40, 1.0)

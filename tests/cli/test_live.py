@@ -19,6 +19,7 @@ from epipose.inference import live
 from epipose.inference.live_options import LiveOptions
 from epipose.io.video import write_video
 from tests.helpers.videos import moving_square_video
+from tests.io.test_damaged_video import rewritten
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +82,8 @@ def test_a_reader_who_goes_away_is_its_end(video):
 def test_a_video_on_standard_input(video):
     command = [sys.executable, "-m", "epipose", "live", "-", "--frames", "2"]
     environment = {**os.environ, "EPIPOSE_CACHE": str(video.parent / "cache")}
-    with open(video.with_suffix(".ts"), "wb") as file:
-        import av
-
-        with av.open(str(video)) as container, av.open(file, "w", format="mpegts") as out:
-            stream = out.add_stream_from_template(container.streams.video[0])
-            for packet in container.demux(video=0):
-                if packet.dts is not None:
-                    packet.stream = stream
-                    out.mux(packet)
-    with open(video.with_suffix(".ts"), "rb") as file:
+    stream = rewritten(video, video.with_suffix(".ts"), lambda number, content: content)
+    with open(stream, "rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, text=True, env=environment, timeout=60)
     assert done.returncode == 0, done.stderr
     header, *lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -98,7 +91,7 @@ def test_a_video_on_standard_input(video):
     assert len(lines) == 2
 
 
-def test_what_the_library_says_is_no_line(tmp_path, monkeypatch, capsys):
+def test_what_the_library_says_is_no_line(monkeypatch, capsys):
     def talkative(source, out, model, options, tell):
         print("downloading")
         out.write("{}\n")

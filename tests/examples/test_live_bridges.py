@@ -6,7 +6,6 @@ import io
 import json
 import math
 import queue
-import socket
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ import pytest
 from epipose.inference.live_lines import LiveLines
 from epipose.inference.rig_stream import WorldPose
 from epipose.skeletons import H36M17
+from tests.helpers.live_streams import free_port
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -70,9 +70,7 @@ def test_websocket(lines):
 
     bridge = example("live_to_websocket").bridge
     more = queue.Queue()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     async def clients():
         serving = asyncio.create_task(bridge(iter(more.get, None), "127.0.0.1", port))

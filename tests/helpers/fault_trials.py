@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -120,8 +119,4 @@ def _parts(verb: WritingVerb, old: Contents, new: Contents) -> list[str]:
 
 
 def _of(files: Contents, part: str) -> Contents:
-    return {
-        name: digest
-        for name, digest in files.items()
-        if part in (".", name) or name.startswith(f"{part}{os.sep}".replace(os.sep, "/"))
-    }
+    return {name: digest for name, digest in files.items() if part in (".", name) or name.startswith(f"{part}/")}

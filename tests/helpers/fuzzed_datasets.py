@@ -9,12 +9,11 @@ from unittest import mock
 import numpy as np
 
 from epipose.datasets.base import PeopleReader, Selection, TakeReader
+from epipose.datasets.h36m_common import JOINTS
 from epipose.datasets.registry import READERS as DATASETS
 from epipose.datasets.registry import reader_named
 from tests.helpers import h36m_files, mpi_inf_3dhp_files, panoptic_files
 from tests.helpers.fuzzed import FuzzedReader
-
-JOINTS = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 
 
 def _read(name: str) -> Any:

@@ -15,7 +15,7 @@ from epipose.evaluation.bare_arrays import BareArrays, poses_in
 from epipose.evaluation.pairs import _made_with
 from epipose.evaluation.structure_score import PoseStructureScore
 from epipose.inference.prediction import Prediction
-from epipose.io.files import already_done, read_npz, write_json, write_record
+from epipose.io.files import already_done, read_npz, write_record
 from epipose.io.images import read_image
 from epipose.io.lens_metadata import focal_from
 from epipose.io.records import as_json
@@ -141,11 +141,6 @@ def _header(path: Path) -> Any:
     return read_header(path)
 
 
-def _log(folder: Path) -> Path:
-    write_json(folder / "some.json", {"a": [1, 2.5, {"b": None}], "c": "text"})
-    return folder / "some.json"
-
-
 READERS = [
     FuzzedReader("clip.json", _clip, _read_clip),
     FuzzedReader("rig.json", _saved(lambda: lab_rig("five"), "rig.json"), Rig.load),
@@ -161,8 +156,7 @@ READERS = [
     FuzzedReader("centres of poses", _score, PoseStructureScore.load),
     FuzzedReader("bare npz", _bare("a.npz"), lambda path: poses_in(path, BareArrays("h36m17"))),
     FuzzedReader("bare npy", _bare("a.npy"), lambda path: poses_in(path, BareArrays("h36m17"))),
-    *(FuzzedReader(f"image {suffix}", _photo(suffix), read_image) for suffix in (".jpg", ".png", ".webp", ".tiff")),
-    FuzzedReader("image .bmp", lambda folder: _photo(".bmp")(folder), read_image),
+    *(FuzzedReader(f"image {end}", _photo(end), read_image) for end in (".jpg", ".png", ".webp", ".tiff", ".bmp")),
     FuzzedReader("16-bit image", _gray, read_image),
     FuzzedReader("EXIF", _photo(".jpg"), lambda path: focal_from(path, 640, 480)),
     FuzzedReader("metadata of a video", _frames, lambda path: focal_from(path, 640, 480), cost=3),

@@ -19,9 +19,9 @@ import numpy as np
 FPS = 20
 
 
-def numbered(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
+def numbered(number: int) -> np.ndarray:
     """An RGB image whose brightness says its number, up to 12."""
-    return np.full((size[1], size[0], 3), 10 + 20 * number, np.uint8)
+    return np.full((48, 64, 3), 10 + 20 * number, np.uint8)
 
 
 def number_in(image: np.ndarray) -> int:
@@ -29,11 +29,18 @@ def number_in(image: np.ndarray) -> int:
     return round((float(image.mean()) - 10) / 20)
 
 
-def transport_stream(images: list[np.ndarray], fps: int = FPS) -> bytes:
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port of this computer that nobody listens at, for a kind of socket."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def transport_stream(images: list[np.ndarray]) -> bytes:
     """The images as an MPEG transport stream."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mpegts") as container:
-        stream = container.add_stream("mpeg2video", rate=fps if fps in (24, 25, 30) else 25)
+        stream = container.add_stream("mpeg2video", rate=25)
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt, stream.gop_size, stream.max_b_frames = "yuv420p", 1, 0
         for image in images:
@@ -131,9 +138,7 @@ def rtsp_server(images: list[np.ndarray]) -> Iterator[str]:
 @contextmanager
 def datagrams(images: list[np.ndarray]) -> Iterator[str]:
     """A camera that sends images again and again as MPEG-TS in datagrams, whether anybody listens or not; the URL."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     stop = threading.Event()
 
     def send() -> None:

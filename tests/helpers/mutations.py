@@ -136,11 +136,7 @@ def _change(tree: Any, seed: random.Random) -> bytes:
 def _dumped(tree: Any) -> bytes:
     if isinstance(tree, int) and abs(tree) > 10**300:
         return b"9" * 5000
-    return _without_limit(tree).encode("utf-8", "surrogatepass")
-
-
-def _without_limit(tree: Any) -> str:
-    return json.dumps(tree, default=str)
+    return json.dumps(tree, default=str).encode("utf-8", "surrogatepass")
 
 
 def _text(content: bytes, seed: random.Random) -> bytes:

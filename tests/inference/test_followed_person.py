@@ -4,8 +4,7 @@ import numpy as np
 
 from epipose.detection.base import Detection
 from epipose.inference.followed_person import FollowedPerson
-
-JOINTS = np.stack([np.linspace(50, 90, 17), np.linspace(30, 120, 17)], -1)
+from tests.helpers.fixed_detector import JOINTS
 
 
 def seen(track: int, shift: float = 0.0, size: float = 1.0, score: float = 0.9) -> Detection:

@@ -39,12 +39,17 @@ def stream_of(crowd, order=lambda view, moment: [0], **options):
     return RigStream(crowd.rig, TableDetector(people), **options)
 
 
+def exact(xyz, cameras=None):
+    """A crowd of one person whose keypoints have no errors, in the cameras of `rig` where no others are given."""
+    crowd = Crowd(rig() if cameras is None else cameras, [xyz], pixels=0.0, outliers=0.0)
+    crowd.conf[:] = 1.0
+    crowd.xy = crowd.rig.camera.spread(3).project(xyz[:, None])
+    return crowd
+
+
 def test_exact_keypoints_give_the_true_joints():
     xyz = moving_skeleton(5)
-    with_nothing_wrong = Crowd(rig(), [xyz], pixels=0.0, outliers=0.0)
-    with_nothing_wrong.conf[:] = 1.0
-    with_nothing_wrong.xy = rig().camera.spread(3).project(xyz[:, None])
-    stream = stream_of(with_nothing_wrong)
+    stream = stream_of(exact(xyz))
     for k in range(5):
         pose = stream(images(stream.rig, k), k / FPS)
         np.testing.assert_allclose(pose.xyz, xyz[k].numpy(), atol=1e-5)
@@ -128,9 +133,7 @@ def test_images_that_are_not_there():
 def test_smaller_images_of_the_same_shape_are_taken():
     xyz = moving_skeleton(1)
     half = rig().camera.resized(*(rig().camera.size[0] // 2).tolist())
-    crowd = Crowd(rig(), [xyz], pixels=0.0, outliers=0.0)
-    crowd.conf[:] = 1.0
-    crowd.xy = rig().camera.spread(3).project(xyz[:, None])
+    crowd = exact(xyz)
     crowd.xy[1] = half[1].project(xyz[0])[None, None]
     stream = stream_of(crowd)
     given = images(stream.rig, 0)
@@ -143,9 +146,7 @@ def test_smaller_images_of_the_same_shape_are_taken():
 
 def test_joints_can_be_kept_or_mapped():
     xyz = moving_skeleton(1)
-    crowd = Crowd(rig(), [xyz], pixels=0.0, outliers=0.0)
-    crowd.conf[:] = 1.0
-    crowd.xy = rig().camera.spread(3).project(xyz[:, None])
+    crowd = exact(xyz)
     native, coco = stream_of(crowd, skeleton=None), stream_of(crowd, skeleton=COCO17)
     assert native.skeleton is H36M17
     pose = coco(images(coco.rig, 0), 0.0)
@@ -159,10 +160,7 @@ def test_joints_can_be_kept_or_mapped():
 def test_lags_are_left_to_the_clocks():
     late = replace(rig(), lag=torch.tensor([0.0, 0.4, 0.0, 0.0]))
     xyz = moving_skeleton(1)
-    crowd = Crowd(late, [xyz], pixels=0.0, outliers=0.0)
-    crowd.conf[:] = 1.0
-    crowd.xy = late.camera.spread(3).project(xyz[:, None])
-    np.testing.assert_allclose(stream_of(crowd)(images(late, 0), 0.0).xyz, xyz[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(stream_of(exact(xyz, late))(images(late, 0), 0.0).xyz, xyz[0].numpy(), atol=1e-5)
 
 
 def test_what_cannot_be_done_says_so():

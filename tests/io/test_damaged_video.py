@@ -100,7 +100,7 @@ def test_a_video_with_nothing_that_can_be_decoded_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("bframes", [0, 2])
-def test_frames_far_apart_are_those_of_a_whole_pass_and_spare_the_groups_between(tmp_path, monkeypatch, bframes):
+def test_frames_far_apart_are_those_of_a_whole_pass_and_spare_the_groups_between(tmp_path, bframes):
     path = level_video(tmp_path / "a.mp4", bframes=bframes)
     wanted = [0, 9, 9, 10, 25, 26, 39]
     found = [image.mean() / 6 for image in read_frames(path, wanted)]

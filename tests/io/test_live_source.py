@@ -1,7 +1,6 @@
 """Live sources: files at their own pace, real streams on this computer, a webcam that stands for one."""
 
 import os
-import socket
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +15,15 @@ from epipose.errors import DamagedFileError, InputError
 from epipose.io.live_clock import Pace, Timing
 from epipose.io.live_source import PacedFile, VideoStream, Webcam, live_source, without_password
 from epipose.io.video import read_frames
-from tests.helpers.live_streams import datagrams, jpeg_server, number_in, numbered, rtsp_server, transport_stream
+from tests.helpers.live_streams import (
+    datagrams,
+    free_port,
+    jpeg_server,
+    number_in,
+    numbered,
+    rtsp_server,
+    transport_stream,
+)
 from tests.helpers.videos import anamorphic_video, moving_square_video
 
 SIZE = (1280, 720)
@@ -151,11 +158,8 @@ def test_datagrams_joined_in_the_middle():
 
 
 def test_nobody_who_answers_is_an_error_without_the_password():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with pytest.raises(InputError, match="Check the address") as caught:
-        live_source(f"rtsp://user:secret@127.0.0.1:{port}/live", Pace(), SIZE).open()
+        live_source(f"rtsp://user:secret@127.0.0.1:{free_port()}/live", Pace(), SIZE).open()
     assert "secret" not in str(caught.value)
     assert without_password("rtsp://user:p@ss@host/a@b") == "rtsp://host/a@b"
 

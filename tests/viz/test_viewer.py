@@ -30,6 +30,7 @@ from epipose.viz.scene import frame_range, load_scene, quaternion_from_z, staged
 from epipose.viz.view_images import ViewImages, image_moments
 from epipose.viz.viewer import view
 from tests.helpers import synthetic
+from tests.helpers.live_streams import free_port
 
 FRAMES = 10
 
@@ -273,10 +274,7 @@ def test_live_it_serves_the_viewer(folder: Path, monkeypatch: pytest.MonkeyPatch
         raise KeyboardInterrupt
 
     monkeypatch.setattr("epipose.viz.viewer._play", visit_then_leave)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    view(folder, port=port)
+    view(folder, port=free_port())
     assert b"<html" in served[0]
 
 
