@@ -8,13 +8,14 @@ from epipose.experiments.tables import markdown, number
 
 Result = dict[str, Any]
 
+_BLAZEPOSE = "blazepose_world_landmarks"
 # What predicts the pose in an image; the keys are those of `demo_network.network_results`.
 ANSWERS = {
     "pretrained": "the pretrained network",
     "pretrained_alone": "- without its refiner",
     "adapted": "the same, adapted to this footage",
     "adapted_alone": "- without its refiner",
-    "blazepose_world_landmarks": "BlazePose full, world landmarks",
+    _BLAZEPOSE: "BlazePose full, world landmarks",
     "mean_training_pose": "mean pose of the training frames, for every image",
 }
 _METRICS = {"pmpjpe_mm": "PMPJPE mm", "nmpjpe_mm": "NMPJPE mm", "mpjpe_mm": "MPJPE mm"}
@@ -30,6 +31,12 @@ def cameras(result: Result) -> str:
         rows.append([f"the paper's recipe (F from one frame), BlazePose {name}", *degrees, "-", "-"])
     headers = ("cameras from", "rotation, median deg", "rotation, worst pair", "centres, mean mm", "labels, PMPJPE mm")
     return markdown(headers, rows)
+
+
+def short_cameras(result: Result) -> str:
+    """The README's rows: both detectors and the paper's recipe."""
+    head, rule, full, heavy, recipe, *_ = cameras(result).splitlines()
+    return "\n".join([head, rule, full, heavy, recipe])
 
 
 def _camera_errors(errors: Result) -> list[str]:
@@ -54,6 +61,13 @@ def held_out(result: Result) -> str:
     ]
     headers = [f"{frames}: {metric}" for frames in parts for metric in _METRICS.values()]
     return markdown(("single image, camera held out", *headers), rows)
+
+
+def short_held_out(result: Result) -> str:
+    """The README's rows: the camera that training never saw, in frames after those of the training."""
+    found = result["network"].get("held_out_camera", {}).get("new_frames", {})
+    rows = [[ANSWERS[key], *_errors(found.get(key, {}))] for key in ("pretrained", "adapted", _BLAZEPOSE)]
+    return markdown(("single image: another camera, later frames", *_METRICS.values()), rows)
 
 
 def _errors(row: Result) -> list[str]:

@@ -218,6 +218,8 @@ _TABLES: dict[str, Callable[[], str]] = {
     "demo_cameras": _of("demo", demo_tables.cameras),
     "demo_network": _of("demo", demo_tables.network),
     "demo_held_out": _of("demo", demo_tables.held_out),
+    "short_cameras": _of("demo", demo_tables.short_cameras),
+    "short_held_out": _of("demo", demo_tables.short_held_out),
     "demo_cost": _of("demo", demo_tables.cost),
     "network_studio": _of("network", lambda found: network_tables.groups(found, "studio", "studio_sequences")),
     "network_sample": _of(
