@@ -267,14 +267,16 @@ def test_a_rig_of_real_streams_that_are_called_one_after_the_other(footage, monk
 
 
 def test_a_rig_that_was_rejected_is_not_used_without_force(footage, monkeypatch):
-    from types import SimpleNamespace
+    from unittest.mock import Mock
 
+    from epipose.calibration.result import Calibration
+    from epipose.calibration.verdict import Verdict
     from epipose.errors import RejectedError
     from epipose.inference import live_cameras
 
     folder, _ = footage
-    verdict = SimpleNamespace(word="reject", reasons=("Two views disagree.",))
-    monkeypatch.setattr(live_cameras.Calibration, "load", staticmethod(lambda folder: SimpleNamespace(verdict=verdict)))
+    rejected = Mock(spec=Calibration, verdict=Verdict("reject", ("Two views disagree.",)))
+    monkeypatch.setattr(Calibration, "load", staticmethod(lambda folder: rejected))
     assert live_cameras.trusted_rig(folder / "rig.json").names == small_rig().names  # no calibration beside it
     (folder / "calibration.json").write_text("{}")
     with pytest.raises(RejectedError, match="Two views disagree"):
