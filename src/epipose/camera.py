@@ -22,7 +22,7 @@ from epipose.io.guard import checked_names, reads
 from epipose.io.images import LARGEST_SIDE
 from epipose.io.summary import html_table, one_line
 from epipose.lens.distortion import NUMBERS, distort, expansion, padded, undistort
-from epipose.lens.file_entry import lens_entry, numbers, read_lens
+from epipose.lens.file_entry import entry_numbers, lens_entry, numbers, read_lens
 
 _CAMERA_FILE = (
     'a camera file, {"cameras": {"NAME": {"K": 3x3, "size": [width, height], "distortion": [k1, k2, p1, p2, k3]}}}'
@@ -273,33 +273,27 @@ class Rig:
         cameras = [_camera_from(name, entry, path, intrinsics_only) for name, entry in entries.items()]
         if not cameras:
             raise DamagedFileError(f"{path} holds no cameras.")
-        lag = torch.zeros(len(cameras), dtype=torch.float64)
-        if not intrinsics_only:
-            given = [entry.get("lag_frames", 0) for entry in entries.values()]
-            lag = numbers(f"{path}: 'lag_frames' of the cameras", given, (len(cameras),))
+        given = [0 if intrinsics_only else entry.get("lag_frames", 0) for entry in entries.values()]
+        lag = numbers(f"{path}: 'lag_frames' of the cameras", given, (len(cameras),))
         metric, upright = (bool(content.get(key, False)) for key in ("metric", "upright"))
         return Rig(names, stack_cameras(cameras), metric, upright, lag)
 
 
 def _camera_from(name: str, entry: dict[str, Any], path: AnyPath, intrinsics_only: bool) -> Camera:
-    def number(key: str, shape: tuple[int, ...]) -> Tensor:
-        if key not in entry:
-            raise DamagedFileError(f"{path}: camera '{name}' has no '{key}' (expected numbers of shape {shape}).")
-        return numbers(f"{path}: camera '{name}', '{key}'", entry[key], shape)
-
-    K = number("K", (3, 3))
+    where = f"{path}: camera '{name}'"
+    K = entry_numbers(where, entry, "K", (3, 3))
     if K[0, 0] <= 0 or K[1, 1] <= 0 or K[2].tolist() != [0, 0, 1]:
         raise DamagedFileError(
-            f"{path}: camera '{name}', 'K' must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive focal lengths in "
-            f"pixels, got {K.tolist()}."
+            f"{where}, 'K' must be [[fx, s, cx], [0, fy, cy], [0, 0, 1]] with positive focal lengths in pixels, got "
+            f"{K.tolist()}."
         )
     R, t = torch.eye(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     if not intrinsics_only:
-        R, t = number("R", (3, 3)), number("t", (3,))
+        R, t = entry_numbers(where, entry, "R", (3, 3)), entry_numbers(where, entry, "t", (3,))
         if float((R @ R.mT - torch.eye(3)).abs().max()) > 1e-3 or torch.linalg.det(R) < 0:
-            raise DamagedFileError(f"{path}: camera '{name}', 'R' is no rotation matrix: {R.tolist()}.")
-    distortion, fisheye = read_lens(f"{path}: camera '{name}'", entry)
-    size = number("size", (2,))
+            raise DamagedFileError(f"{where}, 'R' is no rotation matrix: {R.tolist()}.")
+    distortion, fisheye = read_lens(where, entry)
+    size = entry_numbers(where, entry, "size", (2,))
     if bool(((size < 0) | (size > LARGEST_SIDE)).any()):
-        raise DamagedFileError(f"{path}: camera '{name}', 'size' is {size.tolist()}; expected sides in pixels.")
+        raise DamagedFileError(f"{where}, 'size' is {size.tolist()}; expected sides in pixels.")
     return Camera(K, distortion, R, t, size.round().long(), torch.tensor(fisheye))

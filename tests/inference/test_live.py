@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import time
 
 import numpy as np
@@ -147,7 +146,7 @@ def rig_lines(footage, monkeypatch, sources=None, **options):
     folder, paths = footage
     real = rig_stream.detector_named
     monkeypatch.setattr(
-        rig_stream, "detector_named", lambda name, given: ParallelDots() if name == "dots" else real(name, given)
+        rig_stream, "detector_named", lambda name, *given: ParallelDots() if name == "dots" else real(name, *given)
     )
     out, told = io.StringIO(), []
     given = [str(path) for path in paths] if sources is None else sources
@@ -241,11 +240,13 @@ def test_lags_and_rates_of_the_clip_place_its_files(footage, tmp_path):
     assert given.timings[2].rate == 2.0
 
 
-def test_threads_are_shared_among_the_views():
-    assert rig_stream._with_threads("pretrained", (), 4)[-1].startswith("threads=")
-    assert rig_stream._with_threads("pretrained", ("threads=3",), 4) == ("threads=3",)
-    assert rig_stream._with_threads("rtmpose", (), 4) == ()
-    assert int(rig_stream._with_threads("pretrained", (), 1)[-1].partition("=")[2]) == (os.cpu_count() or 1)
+@pytest.mark.parametrize(("cores", "threads"), [(1, "1"), (4, "1"), (9, "2")])
+def test_cores_are_shared_among_the_views(cores, threads, monkeypatch):
+    made = []
+    monkeypatch.setattr(rig_stream, "usable_cores", lambda: cores)
+    monkeypatch.setattr(rig_stream, "detector_named", lambda *given: made.append(given) or ParallelDots())
+    rig_stream.RigStream(small_rig(), "rtmpose", ("device=cpu",)).close()
+    assert made == [("rtmpose", ("device=cpu",), {"threads": threads})]
 
 
 @pytest.mark.slow
@@ -266,14 +267,16 @@ def test_a_rig_of_real_streams_that_are_called_one_after_the_other(footage, monk
 
 
 def test_a_rig_that_was_rejected_is_not_used_without_force(footage, monkeypatch):
-    from types import SimpleNamespace
+    from unittest.mock import Mock
 
+    from epipose.calibration.result import Calibration
+    from epipose.calibration.verdict import Verdict
     from epipose.errors import RejectedError
     from epipose.inference import live_cameras
 
     folder, _ = footage
-    verdict = SimpleNamespace(word="reject", reasons=("Two views disagree.",))
-    monkeypatch.setattr(live_cameras.Calibration, "load", staticmethod(lambda folder: SimpleNamespace(verdict=verdict)))
+    rejected = Mock(spec=Calibration, verdict=Verdict("reject", ("Two views disagree.",)))
+    monkeypatch.setattr(Calibration, "load", staticmethod(lambda folder: rejected))
     assert live_cameras.trusted_rig(folder / "rig.json").names == small_rig().names  # no calibration beside it
     (folder / "calibration.json").write_text("{}")
     with pytest.raises(RejectedError, match="Two views disagree"):

@@ -132,8 +132,8 @@ def test_the_poses_of_a_video_have_times(model: Path, tmp_path: Path) -> None:
 
 def test_a_video_is_decoded_once_though_it_is_drawn_on(model: Path, tmp_path: Path, monkeypatch) -> None:
     clip = clip_folder(tmp_path / "clip", frames=5, views=2)
-    read, passes = source_module.read_images, []
-    monkeypatch.setattr(source_module, "read_images", lambda path: passes.append(path) or read(path))
+    read, passes = source_module.read_frames, []
+    monkeypatch.setattr(source_module, "read_frames", lambda path, **how: passes.append(path) or read(path, **how))
     monkeypatch.setattr(source_module, "probe", lambda path: replace(probe(path), frames=7))  # headers may lie
     prediction = predict(clip / "cam1.mp4", model, tmp_path / "out", batch_size=2)
     assert len(passes) == 1

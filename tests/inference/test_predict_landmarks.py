@@ -51,8 +51,8 @@ def photos(tmp_path_factory) -> Path:
 def test_a_video_is_decoded_once_and_each_crop_is_read_once(model: Path, tmp_path: Path, monkeypatch) -> None:
     frames = [np.roll(people(240)[PERSON], 2 * k, axis=1) for k in range(5)]
     write_video(tmp_path / "clip.mp4", iter(frames), 25.0)
-    read, passes, heads = source_module.read_images, [], []
-    monkeypatch.setattr(source_module, "read_images", lambda path: passes.append(path) or read(path))
+    read, passes, heads = source_module.read_frames, [], []
+    monkeypatch.setattr(source_module, "read_frames", lambda path, **how: passes.append(path) or read(path, **how))
     forward = OnnxHead.__call__
     monkeypatch.setattr(
         OnnxHead, "__call__", lambda self, reading: heads.append(len(reading.world)) or forward(self, reading)

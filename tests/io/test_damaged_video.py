@@ -116,7 +116,9 @@ def test_a_lost_frame_alone_is_given_another_in_its_place(tmp_path):
     bad = rewritten(whole, tmp_path / "b.mp4", lambda k, content: noise(content) if k == 20 else content)
     (image,) = read_images(bad, [20])
     assert image.lost
-    (pixels,) = read_frames(bad, [20])
+    numbers = set[int]()
+    (pixels,) = read_frames(bad, [20, FRAMES + 1], numbers)
+    assert numbers == {20}
     assert pixels.shape == (48, 64, 3)
 
 

@@ -12,6 +12,7 @@ from epipose.calibration.evidence import Evidence
 from epipose.calibration.subject_repair import SubjectRepair
 from epipose.calibration.verdict import Verdict
 from epipose.camera import Rig
+from epipose.errors import RejectedError
 from epipose.io.files import AnyPath, read_json, write_json
 from epipose.io.records import as_json, from_json
 from epipose.io.staged import Staged, staged
@@ -177,3 +178,13 @@ class Calibration(CalibrationReport):
             "frames": str(self.frames_used),
             "scale": "metric" if self.rig.metric else "not metric",
         }
+
+
+def check_not_rejected(calibration: Calibration, force: bool = False, folder: Path | None = None) -> None:
+    """Raise RejectedError where the verdict is "reject", unless ``force``; ``folder`` is where they were read."""
+    if calibration.verdict.word == "reject" and not force:
+        of, page = ("", "") if folder is None else (f" of {folder}", f" ({folder / 'calibration.html'} says more)")
+        raise RejectedError(
+            f"The cameras{of} are rejected: {' '.join(calibration.verdict.reasons)} Put that right and calibrate "
+            f"again{page}, or give --force to use them as they are."
+        )

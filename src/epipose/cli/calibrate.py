@@ -45,9 +45,8 @@ class Calibrate(OptionRecord):
 
     def run(self) -> None:
         """Carry the command out."""
-        from epipose.calibration.result import Calibration
+        from epipose.calibration.result import Calibration, check_not_rejected
         from epipose.pipeline.calibrate import check_sources
-        from epipose.pipeline.label import check_not_rejected
         from epipose.pipeline.stages import calibrate_clip, calibrate_clips, detect_clip
 
         self._check()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 
 import tyro
 
+from epipose.cli.process import discard_unwritable_output
 from epipose.errors import InputError
 from epipose.inference.live_options import LiveOptions
 from epipose.io.ranges import OptionRecord
@@ -39,17 +39,17 @@ class Live(OptionRecord):
 
         self._check()
         lines = sys.stdout
-        with contextlib.redirect_stdout(sys.stderr):  # where everything goes that is no line
-            try:
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # where everything goes that is no line
                 if self.rig is None:
                     live_camera(self.sources[0], lines, self.model, self.options, _tell)
                 else:
                     live_rig(self.sources, self.rig, lines, self.options, _tell)
-            except KeyboardInterrupt:
-                pass
-            except BrokenPipeError:
-                _tell("nobody reads the lines any more.")
-                os.dup2(os.open(os.devnull, os.O_WRONLY), lines.fileno())  # for what Python flushes at its end
+        except KeyboardInterrupt:
+            pass
+        except BrokenPipeError:
+            _tell("nobody reads the lines any more.")
+            discard_unwritable_output()
 
     def _check(self) -> None:
         """Raise InputError for what does not go together."""

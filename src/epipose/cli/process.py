@@ -74,7 +74,7 @@ def carry_out(action: Callable[[], object]) -> int:
 
 def _exit_code(error: BaseException) -> int:
     """The exit code of an exception, which is told on standard error; those that mean an exit go on."""
-    _discard_unwritable_output()
+    discard_unwritable_output()
     if isinstance(error, KeyboardInterrupt) or _received:  # imports turn an interrupt into errors of their own
         number = _received[0] if _received else signal.SIGINT
         _tell(_sentence(number))
@@ -103,7 +103,7 @@ def _tell(sentence: str) -> None:
         print(f"epipose: {sentence}", file=sys.stderr, flush=True)
 
 
-def _discard_unwritable_output() -> None:
+def discard_unwritable_output() -> None:
     """Throw away what standard output does not take, or the interpreter would complain about it at its end."""
     if sys.stdout is None:
         return

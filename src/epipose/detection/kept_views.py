@@ -5,7 +5,6 @@ A view's file is made from one video by one detector with certain options; it is
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,11 +69,6 @@ class KeptViews:
             lost=np.array(found.lost, np.int64),
         )
         write_record(record, self._options(view, skeleton), fingerprint([view.images()]))
-
-    def remove(self) -> None:
-        """Remove what was kept: call it when the whole is safe."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _options(self, view: View, skeleton: Skeleton) -> dict[str, Any]:
         """What a view's keypoints depend on, beside the video."""

@@ -22,9 +22,12 @@ def evenly_with_ends(available: int, wanted: int) -> Int[Tensor, " chosen"]:
     return torch.linspace(0, available - 1, min(available, wanted)).long()
 
 
-def stride_for(available: int, wanted: int) -> int:
-    """The stride that leaves about ``wanted`` items out of ``available`` (fewer than twice as many), 1 at least."""
-    return max(1, available // wanted)
+def stride_for(available: float | int, wanted: float | int) -> int:
+    """The stride that leaves ``wanted`` items or more out of ``available`` (fewer than twice as many), 1 at least.
+
+    Both are numbers of items, or items a second; of a rate just below a multiple it is that of the multiple.
+    """
+    return max(1, int(available / wanted + 1e-6))
 
 
 def stretches(frames: int) -> Int[Tensor, " frame"]:

@@ -27,17 +27,14 @@ class KeptImages:
 
     def __init__(self, images: ImageSource, folder: Path) -> None:
         """``folder`` is where the file lies."""
-        self.video = images.fps is not None
-        self._wanted = None if self.video else set(sheet_rows(images.total))
+        video = images.fps is not None
+        self._wanted = None if video else set(sheet_rows(images.total))
         self._small: dict[int, np.ndarray] = {}
         self._ends: list[int] = [0]
         self._count = 0
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder) if self.video else None  # noqa: SIM115  (closed in `close`)
-
-    def __len__(self) -> int:
-        return self._count
+        self._file = tempfile.TemporaryFile(dir=folder) if video else None  # noqa: SIM115  (closed in `close`)
 
     def add(self, image: UInt8[np.ndarray, "height width 3"]) -> None:
         """Keep the next image."""

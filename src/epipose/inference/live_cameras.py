@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from epipose.calibration.result import Calibration
+from epipose.calibration.result import Calibration, check_not_rejected
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import InputError, RejectedError
+from epipose.errors import InputError
 from epipose.io.files import AnyPath
 from epipose.io.live_clock import Pace, Timing
 from epipose.io.live_moments import WAIT
@@ -60,14 +60,8 @@ def trusted_rig(path: AnyPath, force: bool = False) -> Rig:
     """A rig; RejectedError where the calibration beside it says "reject", unless ``force``."""
     path = Path(path)
     rig = Rig.load(path)
-    if force or path.name != "rig.json" or not (path.parent / "calibration.json").exists():
-        return rig
-    verdict = Calibration.load(path.parent).verdict
-    if verdict.word == "reject":
-        raise RejectedError(
-            f"The cameras of {path} are rejected: {' '.join(verdict.reasons)} Put that right and calibrate again, or give "
-            "--force to use them as they are."
-        )
+    if not force and path.name == "rig.json" and (path.parent / "calibration.json").exists():
+        check_not_rejected(Calibration.load(path.parent), folder=path.parent)
     return rig
 
 

@@ -20,10 +20,10 @@ from epipose.detection.base import Detection
 from epipose.geometry.observations import observe
 from epipose.geometry.robust import mean_robust_cost
 from epipose.geometry.triangulate import triangulate_robust
+from epipose.inference.followed_person import PATIENCE_S
 from epipose.poses import Poses2D
 from epipose.skeleton import Skeleton
 
-PATIENCE_S = 0.5  # without the person, after which another one is followed
 _MAX_APART = 0.15  # of a person's size in the image: from where they would be seen if they stood still
 _MAX_SPEED = 1.5  # sizes a second by which that grows
 _TRIED = 8  # pairs of people, the best ones, whose place is compared with all views

@@ -7,7 +7,6 @@ smoothed over time and without constant bones, which need later frames.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,18 +17,17 @@ from jaxtyping import Float, Int, UInt8
 
 from epipose.camera import Camera, Rig, stack_cameras
 from epipose.detection.base import Detection, Detector, ParallelDetector
-from epipose.detection.registry import detector_named, resolved_name
+from epipose.detection.detect import usable_cores
+from epipose.detection.registry import detector_named
 from epipose.errors import InputError
-from epipose.geometry.left_right import correct_swaps, maybe_swapped
-from epipose.geometry.observations import Observations, observe
-from epipose.geometry.triangulate import Gated, gated
+from epipose.geometry.observations import observe
+from epipose.geometry.triangulate import Gated
 from epipose.inference.live_subject import LiveSubject, detected
 from epipose.poses import Poses3D
+from epipose.reconstruction.label import GATE, MIN_PARALLAX_DEG, gated_joints
 from epipose.skeleton import Skeleton
 from epipose.skeletons import H36M17
 
-_MIN_PARALLAX = math.radians(5.0)
-_GATE = 2.5  # expected errors
 _SAME_SHAPE = 0.01  # relative difference of two images' aspect ratios up to which one is the other resized
 
 Image = UInt8[np.ndarray, "_ _ 3"]  # each view has a size of its own
@@ -71,12 +69,13 @@ class RigStream:
         if len(rig.names) < 2:
             raise InputError(f"The rig has {len(rig.names)} camera; two or more are needed to triangulate.")
         if isinstance(detector, str):
-            detector = detector_named(detector, _with_threads(detector, detector_option, len(rig.names)))
+            threads = max(1, usable_cores() // len(rig.names))  # of each view: the views are parallel
+            detector = detector_named(detector, detector_option, {"threads": str(threads)})
         self.rig = replace(rig, lag=torch.zeros_like(rig.lag))  # whoever reads the clocks has counted them
         self._detectors = _one_each(detector, rig.names)
         self._found = detector.skeleton
         self.skeleton = skeleton or detector.skeleton
-        self._pool = ThreadPoolExecutor(min(len(self._detectors), os.cpu_count() or 1), "live detection")
+        self._pool = ThreadPoolExecutor(min(len(self._detectors), usable_cores()), "live detection")
         self._sizes: list[tuple[int, int]] = [(int(width), int(height)) for width, height in rig.camera.size.tolist()]
         self.reset()
 
@@ -112,15 +111,8 @@ class RigStream:
     def _triangulated(self, chosen: Sequence[Detection | None]) -> Gated:
         """The person's joints, a batch of one moment, after sides that one view swapped have been put right."""
         observed = observe(detected([chosen], self.rig, self._found), self.rig, velocity=False)
-        points = self._gated(observed)
-        R, t = self.rig.camera.R.double(), self.rig.camera.t.double()
-        maybe = maybe_swapped(observed, R, t, points.xyz, self._found.flip)
-        observed, swapped = correct_swaps(observed, R, t, self._found.flip, maybe=maybe)
-        return self._gated(observed) if bool(swapped.any()) else points
-
-    def _gated(self, observed: Observations) -> Gated:
         camera = self.rig.camera.to(torch.float64)
-        points = gated(camera.R, camera.t, *observed.per_point(), _GATE, _MIN_PARALLAX)
+        _, points = gated_joints(observed, camera.R, camera.t, self._found.flip, GATE, math.radians(MIN_PARALLAX_DEG))
         known = (points.confidence > 0)[..., None]
         return points._replace(xyz=torch.where(known, points.xyz, torch.zeros_like(points.xyz)))
 
@@ -156,14 +148,6 @@ def _one_each(detector: Detector, views: Sequence[str]) -> list[Detector]:
             "or give it a method another() (docs/detectors.md)."
         )
     return [detector, *(detector.another() for _ in views[1:])]
-
-
-def _with_threads(name: str, options: Sequence[str], views: int) -> tuple[str, ...]:
-    """BlazePose with one thread for each of several views, unless the options say otherwise: the views are parallel."""
-    ours = resolved_name(name).startswith(("blazepose", "pretrained"))
-    given = any(text.partition("=")[0].strip() == "threads" for text in options)
-    threads = max(1, (os.cpu_count() or 1) // views)
-    return tuple(options) if given or not ours else (*options, f"threads={threads}")
 
 
 def _resized(camera: Camera, size: tuple[int, int], name: str) -> Camera:

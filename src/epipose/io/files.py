@@ -85,7 +85,6 @@ def write_json(path: AnyPath, content: Any) -> None:
 
 def read_json(path: AnyPath) -> Any:
     """Read JSON; raises InputError for a file that is missing or cannot be read, DamagedFileError for a broken one."""
-    settle(Path(path).parent)
     with reading(path, "JSON", "Write it again or give another file."):
         return json.loads(Path(path).read_text(encoding="utf-8-sig"))
 

@@ -11,7 +11,7 @@ import numpy as np
 from epipose.errors import InputError
 from epipose.io.files import AnyPath
 from epipose.io.images import IMAGE_SUFFIXES, read_image
-from epipose.io.video import VIDEO_SUFFIXES, probe, read_images
+from epipose.io.video import VIDEO_SUFFIXES, probe, read_frames
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,5 @@ def image_source(path: AnyPath) -> ImageSource:
         return ImageSource(tuple(file.name for file in files), len(files), lambda: map(read_image, files), None)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         info, lost = probe(path), set()
-        return ImageSource(None, info.frames, lambda: _frames(path, lost), info.fps, lost)
+        return ImageSource(None, info.frames, lambda: read_frames(path, lost=lost), info.fps, lost)
     return ImageSource((path.name,), 1, lambda: iter([read_image(path)]), None)
-
-
-def _frames(path: Path, lost: set[int]) -> Iterator[np.ndarray]:
-    """A video's frames; those that cannot be decoded are put down as ``lost``, and others stand in their place."""
-    shown, pixels = None, np.zeros((0, 0, 3), np.uint8)
-    for number, image in enumerate(read_images(path)):
-        if image.lost:
-            lost.add(number)
-        if image[0] is not shown:
-            shown, pixels = image[0], image.rgb()
-        yield pixels

@@ -206,7 +206,7 @@ class Webcam:
             camera.release()
             raise InputError(
                 f"There is no {self.name}, or another program uses it. The first webcam is 0. Close what else shows its "
-                "picture."
+                "images."
             )
         rate = camera.get(cv2.CAP_PROP_FPS)
         self.fps = rate if 1 <= rate <= 1000 else USUAL_FPS  # drivers that do not know say 0, or anything

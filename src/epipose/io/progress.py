@@ -80,7 +80,7 @@ def _line(state: Mapping[str, Any]) -> str:
     """A sentence on how far the work is: what, how many of how many, how fast, how long still."""
     done, total, unit, seconds = state["n"], state["total"], state["unit"], state["elapsed"]
     rate = (done - state["initial"]) / seconds if seconds else 0.0
-    size = (lambda count: f"{count / 1e6:.1f} M") if unit == "B" else (lambda count: f"{count:,}".replace(",", " "))
+    size = (lambda count: f"{count / 1e6:.1f} M") if unit == "B" else grouped
     of = f" of {size(total)}" if total else ""
     share = f" ({done / total:.0%})" if total else ""
     name = "" if unit == "B" else f" {unit}s"
@@ -91,11 +91,8 @@ def _line(state: Mapping[str, Any]) -> str:
     return f"{state['prefix']}: {size(done)}{of}{name}{share}{speed}{left}"
 
 
-def _megabytes(count: float) -> str:
-    return f"{count / 1e6:.1f} MB"
-
-
-def _grouped(count: float) -> str:
+def grouped(count: float | int) -> str:
+    """A number in groups of three digits: 36 000."""
     return f"{count:,}".replace(",", " ")
 
 

@@ -51,12 +51,10 @@ def _impossible(content: Any) -> Iterator[int | float]:
         for value in content.values() if isinstance(content, dict) else content:
             if type(value) is not float or not math.isfinite(value):
                 yield from _impossible(value)
-    elif isinstance(content, int | float) and not -(2**63) <= content < 2**63 and not _is_finite_float(content):
+    elif (isinstance(content, float) and not math.isfinite(content)) or (
+        isinstance(content, int) and not -(2**63) <= content < 2**63
+    ):
         yield content
-
-
-def _is_finite_float(number: float) -> bool:
-    return isinstance(number, float) and math.isfinite(number)
 
 
 def checked(content: Any, kind: Any) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -25,9 +25,6 @@ from epipose.io.files import AnyPath, replacing
 from epipose.io.guard import reads
 from epipose.io.images import frame_files, holds_images, read_image
 from epipose.io.yuv_image import YuvImage, yuv_image
-
-if TYPE_CHECKING:  # imported where videos are opened: training on drawn people opens none
-    import av
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm", ".mts", ".mpg", ".mpeg"})
 FOLDER_FPS = 25.0  # of a folder of images, which does not say
@@ -68,7 +65,10 @@ class VideoImage(NamedTuple):
 
     def rgb(self) -> UInt8[np.ndarray, "height width 3"]:
         """The image in square pixels, turned as the container asks."""
-        return upright(self.frame.image, self.frame.aspect)
+        image = self.frame.image
+        width, height = square_size(image.width, image.height, self.frame.aspect)
+        pixels = image.to_ndarray(format="rgb24", width=width, height=height)
+        return np.ascontiguousarray(np.rot90(pixels, self.turns))
 
     def planes(self) -> YuvImage | UInt8[np.ndarray, "height width 3"]:
         """The same without conversion where the format allows it, for detectors that look at parts."""
@@ -87,13 +87,6 @@ class Photo(NamedTuple):
         return self.image
 
     planes = rgb
-
-
-def upright(image: av.VideoFrame, aspect: float) -> UInt8[np.ndarray, "height width 3"]:
-    """The RGB image of a decoded frame in square pixels, turned as the container asks; ``aspect``: see `pixel_aspect`."""
-    width, height = square_size(image.width, image.height, aspect)
-    pixels = image.to_ndarray(format="rgb24", width=width, height=height)
-    return np.ascontiguousarray(np.rot90(pixels, round(image.rotation / 90)))
 
 
 def square_size(width: int, height: int, aspect: float) -> tuple[int, int]:
@@ -178,15 +171,19 @@ def _rate(times: Float[np.ndarray, " frame"], stated: float) -> tuple[float, boo
     return round(float(1 / np.median(np.diff(times))), 6), False
 
 
-def read_frames(path: AnyPath, numbers: Sequence[int] | None = None) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
+def read_frames(
+    path: AnyPath, numbers: Sequence[int] | None = None, lost: set[int] | None = None
+) -> Iterator[UInt8[np.ndarray, "height width 3"]]:
     """Decode RGB frames in order of display, in square pixels, turned upright as the container asks.
 
     ``numbers`` (ascending, repeats allowed) are the frames wanted, default all; decoding stops after the last. In place
-    of a frame that cannot be decoded comes the one before it, so that no other is shifted. Raises InputError for what is
-    no video, DamagedFileError where nothing can be decoded.
+    of a frame that cannot be decoded comes the one before it, so that no other is shifted; its number is put into
+    ``lost``. Raises InputError for what is no video, DamagedFileError where nothing can be decoded.
     """
     shown, pixels = None, None
-    for image in read_images(path, numbers):
+    for place, image in enumerate(read_images(path, numbers)):
+        if image.lost and lost is not None:
+            lost.add(place if numbers is None else numbers[place])
         if pixels is None or image[0] is not shown:
             shown, pixels = image[0], image.rgb()
         yield pixels
@@ -244,7 +241,7 @@ def write_video(
     ``preset``: how much work that encoder does for a small file, in its own words ("veryfast", "medium", "slow", ...).
     The file is written whole or not at all.
     """
-    import av
+    import av  # where videos are opened: training on drawn people opens none
 
     codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
     with replacing(path) as part, av.open(str(part), "w") as container:

@@ -51,6 +51,13 @@ def coefficients(where: str, given: object, is_fisheye: bool) -> Float[Tensor, "
     return padded(value)
 
 
+def entry_numbers(where: str, entry: Mapping[str, object], key: str, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
+    """`numbers` under a key of a camera's entries; DamagedFileError that begins with ``where`` also where it is missing."""
+    if key not in entry:
+        raise DamagedFileError(f"{where} has no '{key}' (expected numbers of shape {shape}).")
+    return numbers(f"{where}, '{key}'", entry[key], shape)
+
+
 def numbers(where: str, given: object, shape: tuple[int, ...]) -> Float[Tensor, "..."]:
     """Numbers of a file as a tensor of this shape; raises DamagedFileError for what is none, or not finite."""
     try:

@@ -54,14 +54,17 @@ class OnnxCrops:
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
 
-def onnx_session(model: bytes, threads: int) -> Any:
-    """ONNX Runtime's session of a model on the processor; ImportError where that is not installed."""
+def onnx_session(model: bytes | str, threads: int, providers: Sequence[Any] = ("CPUExecutionProvider",)) -> Any:
+    """ONNX Runtime's session of a model, or of the file of that name; by default on the processor.
+
+    Raises ImportError where ONNX Runtime is not installed, and its own errors for what is no model.
+    """
     runtime = onnx_runtime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors: the rest is about its own workings
-    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return runtime.InferenceSession(model, options, providers=list(providers))
 
 
 class TorchCrops:

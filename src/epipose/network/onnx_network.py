@@ -18,6 +18,7 @@ from torch import Tensor
 
 from epipose.errors import DamagedFileError, InputError, optional
 from epipose.io.guard import check_size, reading
+from epipose.network.crop_network import onnx_session
 
 
 class Normalisation(NamedTuple):
@@ -96,12 +97,8 @@ def _session(path: Path, device: str, threads: int) -> Any:
     runtime = optional("onnxruntime", "onnx")
     if not path.exists():
         raise InputError(f"There is no file {path}. Give the path of an .onnx file.")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
     with reading(path, "a network by ONNX Runtime", "Get the file again."):
-        return runtime.InferenceSession(_content(path), options, providers=_providers(runtime, device))
+        return onnx_session(_content(path), threads, _providers(runtime, device))
 
 
 def _content(path: Path) -> str | bytes:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from epipose.calibration.result import Calibration
+from epipose.calibration.result import Calibration, check_not_rejected
 from epipose.camera import Rig
 from epipose.clip import Clip
-from epipose.errors import InputError, RejectedError
+from epipose.errors import InputError
 from epipose.io.options import with_changes
 from epipose.people.association import associate
 from epipose.pipeline.detect import DetectedClip
@@ -79,13 +78,3 @@ def timed(poses: Poses3D, clip: Clip) -> Poses3D:
             "time offsets of the videos may have changed since: epipose detect with --sync none."
         )
     return replace(poses, times=torch.from_numpy(clip.moments).double())
-
-
-def check_not_rejected(calibration: Calibration, force: bool = False, folder: Path | None = None) -> None:
-    """Raise RejectedError where the verdict is "reject", unless ``force``; ``folder`` is where they were read."""
-    if calibration.verdict.word == "reject" and not force:
-        of, page = ("", "") if folder is None else (f" of {folder}", f" ({folder / 'calibration.html'} says more)")
-        raise RejectedError(
-            f"The cameras{of} are rejected: {' '.join(calibration.verdict.reasons)} Put that right and calibrate "
-            f"again{page}, or give --force to use them as they are."
-        )

@@ -17,6 +17,8 @@ People = Literal["subject", "all"]
 Network = Literal["auto", "small", "full", "none"]
 LabelMode = Literal["self", "self+rig", "true2d", "full"]
 LabelSkeleton = Literal["native", "h36m17", "body25", "coco17", "halpe26", "blazepose33"]
+MaxOffset = Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")]
+Jobs = Annotated[int, Range(least=0, most=1024)]
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,13 @@ class DetectOptions(OptionRecord):
     from sound where motion gives no clear result. none: the videos start together."""
     offsets: tuple[Finite, ...] = ()
     """Time offsets given by hand: the moment each video starts, in seconds; one number per video, instead of --sync."""
-    max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
+    max_offset: MaxOffset = 10.0
     """Seconds between the starts of any two videos that are searched. More hardly takes longer, but finds chance
     agreement more often where the motion tells little."""
     every: Annotated[int, Range(least=0, most=10**6)] = 1
     """Detect in every N-th moment only; the clip then has that many moments fewer. 0: only in as many frames as cameras
     need, some hundreds however long the videos are; such a clip can be calibrated, not labelled."""
-    jobs: Annotated[int, Range(least=0, most=1024)] = 0
+    jobs: Jobs = 0
     """Views that are read at the same time; 0: as many as there are cores. The result is the same for any."""
 
 
@@ -134,11 +136,11 @@ class RunOptions(OptionRecord):
     """As for detect."""
     offsets: tuple[Finite, ...] = ()
     """As for detect."""
-    max_offset: Annotated[float, Range(above=0, most=86_400, unit="seconds, 10 are usual")] = 10.0
+    max_offset: MaxOffset = 10.0
     """As for detect."""
     every: Annotated[int, Range(least=1, most=10**6)] = 1
     """As for detect, but 0."""
-    detect_jobs: Annotated[int, Range(least=0, most=1024)] = 0
+    detect_jobs: Jobs = 0
     """Views that are read at the same time, as --jobs of detect; of a batch, --jobs are clips."""
     skeleton: LabelSkeleton = "native"
     """As for label."""

@@ -16,7 +16,7 @@ import torch
 
 from epipose.clip import Clip
 from epipose.detection.detect import usable_cores
-from epipose.io.progress import in_time
+from epipose.io.progress import grouped, in_time
 from epipose.network.choices import on_landmarks
 from epipose.pipeline.detect import detector_of
 from epipose.pipeline.options import DetectOptions
@@ -54,7 +54,7 @@ def planned(clip: Clip, out: Path, detection: DetectOptions, training: TrainOpti
     """
     views, each = len(clip.views), max(view.frames for view in clip.views)
     images, cores = sum(view.frames for view in clip.views), min(torch.get_num_threads(), usable_cores())
-    used, stages = f"{views} x {_grouped(each)} frames", list[PlannedStage]()
+    used, stages = f"{views} x {grouped(each)} frames", list[PlannedStage]()
     if detection.poses is None:
         there = (out / "detections.npz").exists()
         timed = detection_seconds(clip, detection) if images >= _WORTH_TIMING and not there else None
@@ -68,7 +68,7 @@ def planned(clip: Clip, out: Path, detection: DetectOptions, training: TrainOpti
     stages.append(PlannedStage("pages", "report.html and view.html", _PAGES + _DECODE * images))
     if training is not None:
         count = images if training.max_frames is None else min(images, training.max_frames)
-        which = f"{_grouped(count)} of {_grouped(images)} images, varied in pose (--train-frames)"
+        which = f"{grouped(count)} of {grouped(images)} images, varied in pose (--train-frames)"
         which = which if count < images else used
         learn = training.epochs * count * _LEARN / cores if on_landmarks(training.backbone) else None
         known = None if learn is None else learn + _DECODE * images
@@ -94,7 +94,3 @@ def detection_seconds(clip: Clip, detection: DetectOptions) -> float:
             began = time.process_time()
         detector(image)
     return (time.process_time() - began) / _TIMED
-
-
-def _grouped(count: int) -> str:
-    return f"{count:,}".replace(",", " ")

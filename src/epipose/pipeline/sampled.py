@@ -23,6 +23,7 @@ from epipose.detection.detect import check_seen, detections_in, in_views, lost_f
 from epipose.detection.kept_views import ViewKeypoints
 from epipose.detection.tracklets import Tracklet, stack_tracklets
 from epipose.errors import NoPersonError
+from epipose.geometry.sampling import stride_for
 from epipose.people.subject import SubjectChoice, choose_subject
 from epipose.pipeline.options import DetectOptions
 from epipose.poses import Poses2D
@@ -162,11 +163,6 @@ def _time_offsets(clip: Clip, options: DetectOptions, reader: _Reader) -> tuple[
     if best is None:
         raise failed or NoPersonError("Nobody was found. Give videos in which a whole person is seen.")
     return best
-
-
-def stride_for(fps: float, wanted: float) -> int:
-    """The stride that leaves at least ``wanted`` frames a second, or all."""
-    return max(1, int(fps / wanted + 1e-6))
 
 
 def _part(moments: Float[np.ndarray, " frame"], place: float, seconds: float) -> Int[np.ndarray, " _"]:

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from epipose.calibration.result import Calibration
+from epipose.calibration.result import Calibration, check_not_rejected
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.detection.precomputed import GivenPoses
@@ -37,7 +37,7 @@ from epipose.pipeline.detect import (
     sampled,
     synchronised,
 )
-from epipose.pipeline.label import Labels, check_not_rejected, labels_of, timed
+from epipose.pipeline.label import Labels, labels_of, timed
 from epipose.pipeline.options import CalibrateOptions, DetectOptions, LabelOptions
 from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.scale import scale_estimator

@@ -145,7 +145,7 @@ def adjusted(
     """
     camera, middle = rig.camera.to(torch.float64), rig.camera.center.double().mean(0)
     R, t = (of.to(observed.x) for of in (camera.R, camera.t + camera.R @ middle))
-    observed, points = _gated(observed, R, t, skeleton.flip, gate, math.radians(min_parallax_deg))
+    observed, points = gated_joints(observed, R, t, skeleton.flip, gate, math.radians(min_parallax_deg))
     conf, xyz = points.confidence, points.xyz
     weight = observed.weight * (points.inlier & (conf > 0)[..., None]).movedim(-1, 0)
     if constant_bones and bool((conf > 0).any()):
@@ -166,10 +166,17 @@ def adjusted(
 _MIN_GAIN = 1e-3  # of the cost by a step of all joints: the bones are as constant then as ever
 
 
-def _gated(
-    observed: Observations, R: Tensor, t: Tensor, flip: Sequence[int], gate: float, min_parallax: float
+def gated_joints(
+    observed: Observations,
+    R: Float[Tensor, "view 3 3"],
+    t: Float[Tensor, "view 3"],
+    flip: Sequence[int],
+    gate: float,
+    min_parallax: float,
 ) -> tuple[Observations, Gated]:
-    """Every joint for itself, and the observations with swapped sides put right.
+    """Every joint for itself (see `gated`), and the observations with swapped sides put right.
+
+    ``flip``: the skeleton's. ``gate`` in expected errors, ``min_parallax`` in radians.
 
     Looking for swaps costs more than the joints do, so it is done in the views and frames alone that may have any.
     """

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from epipose.detection.joint_speeds import log_joint_speeds
 from epipose.detection.tracklets import Tracklet, join_tracklets
+from epipose.geometry.sampling import stride_for
 from epipose.geometry.time_offset import robust_costs
 from epipose.poses import Poses2D
 from epipose.sync.clock_drift import ClockDrift, clock_drifts
@@ -45,7 +46,7 @@ def offsets_from_motion(
     rate = max(1 / float(np.median(np.diff(own))) if len(own) > 1 else 1.0 for own in times)
     grids = [np.arange(int((own[-1] - own[0]) * rate + 1e-3) + 1) / rate + own[0] for own in times]
     even = resampled(poses, times, grids)
-    stride = max(1, int(rate / COARSE_RATE + 1e-6))
+    stride = stride_for(rate, COARSE_RATE)
     people = [_candidates(even, view, len(grid), rate) for view, grid in enumerate(grids)]
     coarse = [[_subsampled(track, stride) for track in tracks] for tracks in people]
     tables = offset_support(coarse, rate / stride, round(max_offset * rate / stride))
