@@ -88,6 +88,52 @@ def viewer(result: Result) -> str:
     return markdown(("4 views, 10 000 frames", "measured", "before"), rows)
 
 
+def detection(result: Result) -> str:
+    """Detection beside the code before (benchmarks/scale/detect.py)."""
+    found = result.get("detect", {})
+    rows = [
+        [words, *(number(found.get(key, {}).get(side), 1) for side in ("now", "before")), number(ratio, 2)]
+        for words, key, ratio in (
+            ("wall seconds (`detect_speedup`)", "wall_s", result.get("detect_speedup")),
+            ("CPU seconds", "cpu_s", found.get("cpu_ratio")),
+        )
+    ]
+    return markdown((f"4 views of {found.get('frames')} frames", "measured", "before", "before / measured"), rows)
+
+
+def for_cameras(result: Result) -> str:
+    """Detection of what cameras need against all frames (benchmarks/scale/detect.py)."""
+    rows = []
+    for row in result.get("auto_detect", []):
+        few, whole = row["few"], row["all"]
+        rows.append(
+            [
+                number(row["fps"], 0),
+                f"{few['frames']} of {whole['frames']}",
+                number(row["saving"], 1),
+                f"{number(few['rotation_deg_max'], 3)} ({number(whole['rotation_deg_max'], 3)})",
+                f"{number(few['center_mm_mean'], 1)} ({number(whole['center_mm_mean'], 1)})",
+                f"{number(few['offset_frames_max'], 0)} ({number(whole['offset_frames_max'], 0)})",
+            ]
+        )
+    errors = ("rotation, worst deg (all frames)", "centres, mean mm (all frames)", "time offset, frames (all frames)")
+    return markdown(("frames/s", "frames looked at", "times fewer", *errors), rows)
+
+
+def prediction(result: Result) -> str:
+    """`predict` on a video beside the code before (benchmarks/scale/predict.py)."""
+    found = result.get("predict_speed", {})
+    rows = [
+        [
+            name,
+            *(number(found.get(name, {}).get(key), 1) for key in ("wall_s", "before_wall_s")),
+            *(number(found.get(name, {}).get(key), 2) for key in ("wall_ratio", "cpu_ratio")),
+        ]
+        for name in ("full", "heavy")
+    ]
+    return markdown(("network", "wall s", "wall s before", "before / measured", "the same of CPU time"), rows)
+
+
 def million(result: Result) -> str:
     """Core hours, storage and objects of a million clips (benchmarks/scale/plan.py)."""
     each, fixed = plan(result, 1_000_000), plan(result, 1_000_000, known_rig=True)

@@ -43,8 +43,9 @@ def plan(found: Mapping[str, Any], clips: int, *, known_rig: bool = False) -> Pl
     Raises InputError where a stage was not measured.
     """
     row = next((row for row in found.get("growth_frames", {}).get("rows", ()) if row["frames"] == CLIP_FRAMES), {})
+    detected = found.get("detect")
     seconds = {
-        "detect": found.get("detect", {}).get("cpu_s", {}).get("now"),
+        "detect": detected and detected["cpu_s"]["now"] * CLIP_FRAMES / detected["frames"],
         "calibrate": 0.0 if known_rig else row.get("calibrate_cpu_s"),
         "label": row.get("label_cpu_s"),
     }

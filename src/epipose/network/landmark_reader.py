@@ -51,9 +51,9 @@ class TorchHead:
 
     def __call__(self, reading: LandmarkReading) -> PoseReading:
         """As `TokenHead.forward`."""
-        *parts, taps = reading
-        there = (part.to(self._device) for part in parts)
-        return self._head(LandmarkReading(*there, tuple(tap.to(self._device) for tap in taps))).cpu()
+        landmarks, score, heatmaps, world = (part.to(self._device) for part in reading[:4])
+        taps = tuple(tap.to(self._device) for tap in reading.taps)
+        return self._head(LandmarkReading(landmarks, score, heatmaps, world, taps)).cpu()
 
 
 class OnnxRefiner:
