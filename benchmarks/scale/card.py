@@ -27,6 +27,7 @@ from epipose.inference.predict import predict
 from epipose.inference.stream import PoseStream
 from epipose.io.files import write_json
 from epipose.io.video import write_video
+from epipose.network.blazepose_weights import Variant
 from epipose.network.pretrained import pretrained_model
 
 _RESULT = Path(__file__).parents[1] / "results" / "card.json"
@@ -48,7 +49,7 @@ class Speed:
     apart_mm: tuple[float, float]
 
 
-def speeds(variant: str, devices: list[str], video: Path, images: list[np.ndarray], runs: int) -> list[Speed]:
+def speeds(variant: Variant, devices: list[str], video: Path, images: list[np.ndarray], runs: int) -> list[Speed]:
     """Every device in turn, the first round left out: it loads libraries and plans networks."""
     model = pretrained_model(variant)
     streams = {device: PoseStream(model, device=device) for device in devices}
