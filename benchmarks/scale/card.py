@@ -27,7 +27,7 @@ from epipose.inference.predict import predict
 from epipose.inference.stream import PoseStream
 from epipose.io.files import write_json
 from epipose.io.video import write_video
-from epipose.network.blazepose_weights import Variant
+from epipose.network.blazepose import Variant
 from epipose.network.pretrained import pretrained_model
 
 _RESULT = Path(__file__).parents[1] / "results" / "card.json"
