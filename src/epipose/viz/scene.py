@@ -2,7 +2,7 @@
 
 A view of a world needs z up, the floor at z = 0 and known sizes to choose line widths by. Cameras that epipose
 calibrated are so already; those given by --known-rig, or poses alone, need not be. This module reads what a clip folder
-holds and moves it there; `epipose.viz.viewer` then only draws.
+holds and moves it there; `epipose.viz.scene_data` and `epipose.viz.view_video` then only draw.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
+from epipose.calibration.result import Calibration, CameraReport
 from epipose.camera import Rig
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.geometry.align import Similarity
 from epipose.io.files import AnyPath
-from epipose.poses import Poses3D
+from epipose.poses import Poses2D, Poses3D
 from epipose.reconstruction.world_frame import stature, upright
 from epipose.skeletons import H36M17
 
@@ -31,13 +30,16 @@ NOMINAL_STATURE, NOMINAL_CAMERA_DISTANCE = 1.7, 3.5
 class Scene:
     """Cameras, poses and clip as far as there are any, in stage axes: z up, floor at z = 0, metres (or nearly so).
 
-    ``frames``: numbers of the clip's frames that are shown; the poses are of these alone.
+    ``frames``: numbers of the clip's frames that are shown; poses and keypoints are of these alone. ``reports``: what
+    the calibration says of the cameras that it knows; none where there is no calibration.json.
     """
 
     rig: Rig | None
     poses: Poses3D | None
     clip: Clip | None
     frames: range
+    keypoints: Poses2D | None = None
+    reports: tuple[CameraReport, ...] = ()
 
     @property
     def fps(self) -> float:
@@ -46,10 +48,10 @@ class Scene:
 
 
 def load_scene(folder: AnyPath, frames: str = ":") -> Scene:
-    """Read ``rig.json``, ``poses3d.npz`` and ``clip.json`` as far as they exist, and set them on the stage.
+    """Read cameras, poses, keypoints and ``clip.json`` as far as they exist, and set them on the stage.
 
     ``frames``: which of them, as A:B (see `frame_range`). Raises InputError when there are neither cameras nor 3D poses,
-    the poses are not in the world's axes, or there are no such frames.
+    the poses are not in the world's axes, or there are no such frames; DamagedFileError for what cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -72,7 +74,22 @@ def load_scene(folder: AnyPath, frames: str = ":") -> Scene:
     total = len(poses.xyz) if poses is not None else clip.frames if clip is not None else 1
     shown = frame_range(frames, total)
     rig, poses = staged(rig, poses, 25.0 if clip is None else clip.fps)
-    return Scene(rig, None if poses is None else _of_frames(poses, shown), clip, shown)
+    reports = Calibration.load(folder).cameras if rig is not None and (folder / "calibration.json").exists() else ()
+    keypoints = None if rig is None else _keypoints(folder, shown, reports)
+    return Scene(rig, None if poses is None else _of_frames(poses, shown), clip, shown, keypoints, reports)
+
+
+def _keypoints(folder: Path, shown: range, reports: tuple[CameraReport, ...]) -> Poses2D | None:
+    """The subject's keypoints in these frames; None where there are none, or they are of another clip."""
+    if not (folder / "poses2d.npz").exists():
+        return None
+    keypoints = Poses2D.load(folder / "poses2d.npz")
+    if keypoints.xy.shape[1] < shown.stop or not keypoints.xy.shape[2]:
+        return None
+    swapped = {report.name for report in reports if report.swapped_throughout}
+    turned = keypoints.subject().with_sides_swapped(torch.tensor([name in swapped for name in keypoints.views]))
+    part = slice(shown.start, shown.stop)
+    return replace(turned, xy=turned.xy[:, part], conf=turned.conf[:, part], xyz=None)
 
 
 def frame_range(text: str, total: int) -> range:
@@ -123,12 +140,3 @@ def _moved_poses(poses: Poses3D | None, moved: Similarity) -> Poses3D | None:
         return None
     xyz = moved.apply(poses.xyz.double().flatten(0, 2)).reshape(poses.xyz.shape).float()
     return replace(poses, xyz=xyz, space="stage")
-
-
-def quaternion_from_z(direction: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 4"]:
-    """Unit quaternion (w, x, y, z) of the shortest rotation that takes +z to a direction of any length but zero."""
-    x, y, z = (direction / direction.norm(dim=-1, keepdim=True).clamp_min(1e-12)).unbind(-1)
-    opposite = z < -1 + 1e-6
-    w = torch.where(opposite, 0.0, 1 + z)
-    half = torch.stack([w, torch.where(opposite, 1.0, -y), torch.where(opposite, 0.0, x), torch.zeros_like(x)], -1)
-    return half / half.norm(dim=-1, keepdim=True)
