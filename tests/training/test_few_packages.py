@@ -14,7 +14,7 @@ from epipose.motion.sampler import random_motion
 from epipose.studio.anny_model import load_model
 from epipose.studio.renderer import Renderer
 
-ABSENT = ("anny", "av", "tyro", "viser", "cattrs", "attrs", "attr", "onnxruntime", "tqdm", "PIL", "scipy", "h5py")
+ABSENT = ("anny", "av", "tyro", "cattrs", "attrs", "attr", "onnxruntime", "tqdm", "PIL", "scipy", "h5py")
 MODULES = (
     "epipose.training.device_augment",
     "epipose.training.scene_pool",

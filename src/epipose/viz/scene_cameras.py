@@ -12,7 +12,7 @@ import torch
 from epipose.calibration.result import CameraReport
 from epipose.camera import Rig
 
-_FIELD_OF_VIEW = math.radians(42)
+FIELD_OF_VIEW = math.radians(42)
 _EYES = 1.0  # metres above the floor that is looked at
 
 
@@ -96,5 +96,5 @@ def viewpoint(rig: Rig | None) -> Viewpoint:
         gaps = np.diff(np.append(angles, angles[0] + 2 * math.pi))
         azimuth = float(angles[gaps.argmax()] + gaps.max() / 2)
         radius = max(radius, float(np.linalg.norm(offset[:, :2], axis=1).max()))
-    distance = 0.6 * radius / math.sin(_FIELD_OF_VIEW / 2)
+    distance = 0.6 * radius / math.sin(FIELD_OF_VIEW / 2)
     return Viewpoint((0.0, 0.0, _EYES), azimuth, math.radians(20), distance)

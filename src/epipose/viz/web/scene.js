@@ -68,7 +68,20 @@ const Epipose = (() => {
     home() {
       const v = this.data.viewpoint;
       Object.assign(this, { target: [...v.target], azimuth: v.azimuth, elevation: v.elevation, distance: v.distance });
+      this.fitted = false;
       if (this.player) this.redraw();
+    }
+    /** Go back until all cameras are in the image, or the scene is three times as far away. */
+    fit() {
+      const away = this.distance;
+      for (this.look(); this.distance < 3 * away; this.distance *= 1.05, this.look()) {
+        const outside = this.data.cameras.some((camera) => {
+          const q = this.seen(camera.position);
+          return q[2] < NEAR || Math.abs(this.flat(q)[0] - this.width / 2) > 0.46 * this.width;
+        });
+        if (!outside) break;
+      }
+      this.fitted = true;
     }
     zoom(factor) {
       this.distance = Math.max(0.5, Math.min(200, this.distance * factor));
@@ -125,7 +138,7 @@ const Epipose = (() => {
       this.pen = c.getContext("2d");
       this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       [this.width, this.height] = [c.clientWidth, c.clientHeight];
-      this.scale = Math.min(this.height, this.width * 0.72) / 2 / Math.tan(FIELD / 2);
+      this.scale = Math.min(this.height, this.width * 0.64) / 2 / Math.tan(FIELD / 2);
     }
     /** A point in the axes of the eye. */
     seen(p) { const d = sub(p, this.eye); return [dot(d, this.right), dot(d, this.up), dot(d, this.ahead)]; }
@@ -144,6 +157,7 @@ const Epipose = (() => {
     draw() {
       this.look();
       if (!this.width || !this.height) return;
+      if (!this.fitted) this.fit();
       this.pen.lineCap = "round";
       this.pen.fillStyle = "#16181d"; this.pen.fillRect(0, 0, this.width, this.height);
       if (this.data.floor) this.floor();
