@@ -269,9 +269,7 @@ def test_every_verb_has_help(verb, capsys):
 
 def test_importing_epipose_is_cheap():
     """Nothing heavy comes with the import (the time itself is noise on a busy machine)."""
-    code = (
-        "import sys, epipose, epipose.cli.main; print([m for m in ('torch', 'cv2', 'av') if m in sys.modules])"
-    )
+    code = "import sys, epipose, epipose.cli.main; print([m for m in ('torch', 'cv2', 'av') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 

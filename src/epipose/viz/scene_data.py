@@ -66,7 +66,7 @@ class SceneData:
     unit: float
     xyz: Int16[Tensor, "step person joint 3"]
     cameras: tuple[CameraData, ...]
-    uv: Int16[Tensor, "camera step person joint 2"]
+    uv: Int16[Tensor, "camera uv_step uv_person uv_joint 2"]
     uv_of: str
     error_px: tuple[tuple[float | None, ...], ...]
     path: tuple[tuple[float, float, float], ...]

@@ -99,7 +99,7 @@ class _Canvas:
         seen = self.seen(point)
         return None if seen[2] < _NEAR else self._flat(seen)
 
-    def line(self, a: np.ndarray, b: np.ndarray, color: tuple[int, int, int], width: float = 1.0) -> None:
+    def line(self, a: np.ndarray, b: np.ndarray, color: tuple[int, int, int], width: int | float = 1) -> None:
         """A line, ``width`` pixels thick, cut where it passes the eye."""
         p, q = self.seen(a), self.seen(b)
         if max(p[2], q[2]) < _NEAR:

@@ -63,7 +63,7 @@ def write_view_video(scene: Scene, path: AnyPath, *, width: int | None = None, s
             f"The GIF would have {data.steps} frames, {_MOST_GIF_FRAMES} at most are written. Choose a part with "
             "--frames A:B, or write an .mp4."
         )
-    images = progress(_drawn(scene, data, width, fps, calm=gif), desc="video", total=data.steps, unit="frame")
+    images = iter(progress(_drawn(scene, data, width, fps, calm=gif), desc="video", total=data.steps, unit="frame"))
     if gif:
         _write_gif(Path(path), images, fps)
     else:
