@@ -79,8 +79,11 @@ def viewer(result: Result) -> str:
         for key, words, digits in (
             ("first_page_s", "seconds to the first page", 1),
             ("first_page_cpu_s", "CPU seconds to the first page", 1),
-            ("step_ms", "CPU milliseconds of a step", 2),
-            ("step_ms_p95", "the same, 95th percentile", 2),
+            ("image_ms", "milliseconds to an image while playing", 1),
+            ("image_ms_p95", "the same, 95th percentile", 1),
+            ("image_anywhere_ms", "milliseconds to an image anywhere", 0),
+            ("draw_ms", "milliseconds to draw a step of the 3D scene", 2),
+            ("draw_ms_p95", "the same, 95th percentile", 2),
             ("file_s", "seconds to the HTML file", 1),
             ("file_mb", "size of that file, MiB", 1),
         )

@@ -15,7 +15,7 @@ from epipose.io.video import probe, read_frames
 from epipose.viz.scene import load_scene
 from epipose.viz.scene_data import UV_UNIT, scene_data
 from epipose.viz.scene_drawing import BACKGROUND, draw_scene, draw_skeletons
-from epipose.viz.view_video import view_images, write_view_video
+from epipose.viz.view_video import drawn_frame, write_view_video
 from epipose.viz.viewer import view
 from tests.helpers.viewed_clip import FRAMES
 
@@ -67,11 +67,11 @@ def test_a_gif_of_minutes_is_refused(viewed: Path, tmp_path: Path, monkeypatch: 
 
 def test_a_single_picture_is_the_frame_of_the_video(viewed: Path) -> None:
     scene = load_scene(viewed)
-    picture = view_images(scene, width=640, frame=7)
+    picture = drawn_frame(scene, width=640, frame=7)
     assert picture.shape[1] == 640
     assert float(np.median(picture[:20, :20])) == pytest.approx(160, abs=5)
     with pytest.raises(EpiposeError, match="frames 0 to 9"):
-        view_images(scene, frame=10)
+        drawn_frame(scene, frame=10)
 
 
 def test_skeletons_are_drawn_where_the_joints_are(viewed: Path) -> None:
@@ -108,5 +108,5 @@ def test_cameras_and_poses_without_videos_are_drawn_too(viewed: Path, tmp_path: 
 def test_a_clip_that_is_shorter_than_its_labels_ends_in_grey(viewed: Path) -> None:
     scene = load_scene(viewed)
     clip = Clip.load(viewed)
-    picture = view_images(replace(scene, clip=replace(clip, frames=5)), width=640, frame=7)
+    picture = drawn_frame(replace(scene, clip=replace(clip, frames=5)), width=640, frame=7)
     assert float(np.median(picture[:20, :20])) == pytest.approx(40, abs=1)

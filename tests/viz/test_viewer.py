@@ -27,6 +27,7 @@ from epipose.viz.view_images import LiveImages, image_moments, jpegs
 from epipose.viz.viewer import ordinal, view
 from epipose.viz.viewer_server import ViewerServer
 from tests.helpers import synthetic
+from tests.helpers.live_streams import free_port
 from tests.helpers.viewed_clip import FRAMES, decoded, page_in
 
 
@@ -181,9 +182,7 @@ def test_live_it_serves_every_frame_until_interrupted(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ViewerServer, "serve_forever", visit_then_leave)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with caplog.at_level("INFO", logger="epipose"):
         view(viewed, port=port)
     assert f"http://localhost:{port}" in caplog.text

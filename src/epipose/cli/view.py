@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from epipose.cli.arguments import Folder
-from epipose.io.ranges import OptionRecord, Port
+from epipose.io.ranges import Factor, OptionRecord, Port
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class ViewClip(OptionRecord):
     """Write one self-contained HTML file instead of serving."""
     video: Path | None = None
     """Write a video, .mp4 or .gif: all views with their skeletons beside the turning 3D scene."""
-    speed: Annotated[float, tyro.conf.arg(metavar="FACTOR")] = 1.0
-    """Speed of that video; 0.5 is half as fast."""
+    speed: Factor = 1.0
+    """Speed of that video: 0.5 is half as fast."""
     port: Port = 8080
     """Port of the local server."""
     frames: Annotated[str, tyro.conf.arg(metavar="A:B")] = ":"

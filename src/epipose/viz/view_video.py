@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -19,6 +20,7 @@ from PIL import Image
 from epipose.errors import InputError
 from epipose.io.files import AnyPath, replacing
 from epipose.io.progress import progress
+from epipose.io.ranges import Factor, Range, check_value
 from epipose.io.video import write_video
 from epipose.io.writable import check_file
 from epipose.viz.scene import Scene
@@ -34,6 +36,7 @@ _SWING = math.radians(40)  # a second, at most
 _GAP = 4  # pixels between images
 _SCENE, _LOWEST, _TALLEST = 0.4, 0.4, 0.62  # width of the scene at least, height from and to; of the whole width
 _STILL = 10  # levels by which a pixel of a GIF's images may differ and stay as it was: noise would triple the file
+_WIDTHS = Range(least=160, most=7680, unit="pixels")
 _SUFFIXES = (".mp4", ".gif")
 
 
@@ -49,13 +52,13 @@ def write_view_video(scene: Scene, path: AnyPath, *, width: int | None = None, s
 
     ``scene``: from `load_scene`. ``width``: of the video in pixels; by default 1280, of a GIF 640. ``speed``: below 1 is
     slow motion. Raises InputError for another ending, a speed or width that is none, and for a GIF of more than 400
-    frames; for images as `Clip.read`.
+    frames; for images it raises as `Clip.read`.
     """
     check_video(path)
     gif = Path(path).suffix.lower() == ".gif"
     width = width or (GIF_WIDTH if gif else MP4_WIDTH)
-    if not (0.01 <= speed <= 100 and 160 <= width <= 7680):
-        raise InputError(f"speed is {speed}, width {width}; expected 0.01 to 100, and 160 to 7680 pixels.")
+    check_value("speed", speed, Factor)
+    check_value("width", width, Annotated[int, _WIDTHS])
     data = scene_data(scene, len(scene.frames), (_GIF_FPS if gif else _MP4_FPS) / speed)
     fps = data.fps / data.frames.step * speed
     if gif and data.steps > _MOST_GIF_FRAMES:
@@ -70,7 +73,7 @@ def write_view_video(scene: Scene, path: AnyPath, *, width: int | None = None, s
         write_video(path, images, fps)
 
 
-def view_images(
+def drawn_frame(
     scene: Scene, *, width: int = MP4_WIDTH, frame: int | None = None
 ) -> UInt8[np.ndarray, "height width 3"]:
     """One frame of `write_view_video` as an RGB image; the first one unless ``frame`` (of the clip) is given.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from epipose.io.files import AnyPath, replacing
-from epipose.io.ranges import Port, check_value
+from epipose.io.ranges import Factor, Port, check_value
 from epipose.io.writable import check_file
 from epipose.viz.scene import Scene, load_scene
 from epipose.viz.scene_data import MAX_FPS, SceneData, scene_data
@@ -45,6 +45,7 @@ def view(
     from epipose.viz.view_video import check_video, write_view_video
 
     check_value("port", port, Port)
+    check_value("speed", speed, Factor)
     if html is not None:
         check_file(html, "--html")
     if video is not None:

@@ -153,7 +153,15 @@ const Epipose = (() => {
       this.pen.strokeStyle = color; this.pen.lineWidth = width;
       this.pen.beginPath(); this.pen.moveTo(...x); this.pen.lineTo(y[0] + 0.01, y[1]); this.pen.stroke();
     }
-    lines(points, color, width) { for (let i = 1; i < points.length; i++) this.line(points[i - 1], points[i], color, width); }
+    /** Lines from point to point, in one stroke where all are before the eye. */
+    lines(points, color, width = 1) {
+      const seen = points.map((p) => this.seen(p));
+      if (seen.some((q) => q[2] < NEAR)) { for (let i = 1; i < points.length; i++) this.line(points[i - 1], points[i], color, width); return; }
+      this.pen.strokeStyle = color; this.pen.lineWidth = width;
+      this.pen.beginPath();
+      for (const q of seen) this.pen.lineTo(...this.flat(q));
+      this.pen.stroke();
+    }
     draw() {
       this.look();
       if (!this.width || !this.height) return;

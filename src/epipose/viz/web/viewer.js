@@ -79,7 +79,7 @@ const EpiposeViewer = (() => {
       skeletons(pen, w, h, data, index, step);
       const error = (data.error_px[index] || [])[player.step];
       pen.font = "12px system-ui, sans-serif"; pen.textAlign = "left";
-      const text = camera.name + (error == null ? "" : `  ${error.toFixed(1)} px`);
+      const text = camera.name + (error == null || w < 125 ? "" : `  ${error.toFixed(1)} px`);
       pen.fillStyle = "rgba(13, 14, 17, .65)"; pen.fillRect(0, 0, pen.measureText(text).width + 26, 20);
       pen.fillStyle = camera.color; pen.fillRect(6, 6, 8, 8);
       pen.fillStyle = "#e8e8ee"; pen.fillText(text, 20, 14);
