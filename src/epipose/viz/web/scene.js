@@ -59,7 +59,6 @@ const Epipose = (() => {
     constructor(canvas, data, player, host = null) {
       this.host = host; // of a scene among other content, which must scroll
       this.canvas = canvas; this.data = decoded(data); this.player = player;
-      this.sigmas = true;
       this.home();
       this.handle();
       new ResizeObserver(() => this.redraw()).observe(canvas);
@@ -83,10 +82,7 @@ const Epipose = (() => {
       }
       this.fitted = true;
     }
-    zoom(factor) {
-      this.distance = Math.max(0.5, Math.min(200, this.distance * factor));
-      this.redraw();
-    }
+    zoom(factor) { this.distance = Math.max(0.5, Math.min(200, this.distance * factor)); this.redraw(); }
     turn(dx, dy) {
       this.azimuth -= dx * 0.008;
       this.elevation = Math.max(-0.2, Math.min(1.55, this.elevation + dy * 0.008));
@@ -156,7 +152,7 @@ const Epipose = (() => {
     /** Lines from point to point, in one stroke where all are before the eye. */
     lines(points, color, width = 1) {
       const seen = points.map((p) => this.seen(p));
-      if (seen.some((q) => q[2] < NEAR)) { for (let i = 1; i < points.length; i++) this.line(points[i - 1], points[i], color, width); return; }
+      if (seen.some((q) => q[2] < NEAR)) return points.slice(1).forEach((p, i) => this.line(points[i], p, color, width));
       this.pen.strokeStyle = color; this.pen.lineWidth = width;
       this.pen.beginPath();
       for (const q of seen) this.pen.lineTo(...this.flat(q));
@@ -225,7 +221,7 @@ const Epipose = (() => {
       for (const corner of corners) this.line(p, corner, color);
       this.lines([...corners, corners[0]], color, 1.5);
       const axis = unit(camera.axis), side = unit(cross(axis, Math.abs(axis[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0]));
-      if (this.sigmas && camera.position_sigma_m !== null) {
+      if (camera.position_sigma_m !== null) {
         const r = SIGMAS * camera.position_sigma_m, [x, y, z] = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
         for (const [a, b] of [[x, y], [y, z], [z, x]]) this.ring(p, a, b, r, "rgba(255, 99, 132, .8)");
         const reach = 4 * size, cone = Math.tan(Math.min(1.2, SIGMAS * camera.rotation_sigma_deg * Math.PI / 180)) * reach;
@@ -239,11 +235,8 @@ const Epipose = (() => {
       this.pen.fillText(camera.name, ...this.flat(q));
     }
     ring(center, a, b, radius, color) {
-      const points = Array.from({ length: 25 }, (_, k) => {
-        const t = (k * Math.PI) / 12;
-        return along(along(center, radius * Math.cos(t), a), radius * Math.sin(t), b);
-      });
-      this.lines(points, color, 1);
+      const at = (t) => along(along(center, radius * Math.cos(t), a), radius * Math.sin(t), b);
+      this.lines(Array.from({ length: 25 }, (_, k) => at((k * Math.PI) / 12)), color, 1);
     }
   }
 
@@ -255,7 +248,8 @@ const Epipose = (() => {
       ArrowLeft: () => player.seek(player.step - by), ArrowRight: () => player.seek(player.step + by),
       "+": () => scene.zoom(0.85), "=": () => scene.zoom(0.85), "-": () => scene.zoom(1 / 0.85), 0: () => scene.home(),
     };
-    if (event.ctrlKey || event.metaKey || event.altKey || !keys[event.key]) return false;
+    const pressed = event.key === " " && event.target.tagName === "BUTTON"; // the browser presses it
+    if (event.ctrlKey || event.metaKey || event.altKey || pressed || !keys[event.key]) return false;
     if (event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End") player.toggle(false);
     event.preventDefault();
     keys[event.key]();
@@ -265,8 +259,7 @@ const Epipose = (() => {
   /** An element of HTML with attributes and content. */
   function element(name, attributes = {}, ...content) {
     const made = Object.assign(document.createElement(name), attributes);
-    made.append(...content);
-    return made;
+    return made.append(...content), made;
   }
 
   /** The play button, the slider and the time, for a player. */
@@ -284,7 +277,7 @@ const Epipose = (() => {
       time.textContent = `${(frame / data.fps).toFixed(2)} s \u00b7 frame ${frame}`;
     });
     const bar = element("div", { className: "epipose-controls" }, button, slider, time);
-    if (data.steps < 2) bar.hidden = true;
+    bar.hidden = data.steps < 2;
     return bar;
   }
 
