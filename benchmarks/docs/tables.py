@@ -22,6 +22,7 @@ from benchmarks.docs import (
     format_tables,
     geometry_tables,
     gpu_tables,
+    guide_tables,
     house,
     live_tables,
     modules,
@@ -51,6 +52,7 @@ _PAGES = (
     "docs/datasets.md",
     "docs/detectors.md",
     "docs/formats.md",
+    *guide_tables.PAGES,
     "docs/live.md",
     "docs/log.md",
     "docs/metrics.md",
@@ -296,6 +298,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "geometry_speed": _of("geometry", geometry_tables.speed),
     "reliability_faults": _of("reliability", reliability_tables.faults),
     "reliability_kills": _of("reliability", reliability_tables.kills),
+    **guide_tables.tables(_results),
     "beside_caliscope": _of("geometry", lambda found: geometry_tables.beside(found, "caliscope")),
 }
 

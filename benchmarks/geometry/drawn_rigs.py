@@ -8,6 +8,7 @@ the centre of the image; whoever assumes one focal length and centred principal 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -51,6 +52,24 @@ def drawn_rig(rng: np.random.Generator, views: int, layout: Layout = "mixed") ->
     distortion[:, 0] = torch.from_numpy(rng.uniform(*_DISTORTION[layout], views))
     t = -(R @ center[..., None])[..., 0]
     camera = Camera(_intrinsics(rng, size, distance, layout), distortion, R, t, size.expand(views, 2))
+    return Rig(tuple(f"cam{view + 1:02d}" for view in range(views)), camera, True)
+
+
+def ring_rig(angles_deg: Sequence[float], *, radius: float = 4.5, height: float = 1.5) -> Rig:
+    """Cameras of one make on a circle round the room, at these directions from its middle, looking at the middle.
+
+    ``radius``, ``height``: metres. Full HD, focal length for the distance as in drawn rigs, no distortion.
+    """
+    views, angle = len(angles_deg), np.radians(np.asarray(angles_deg, float))
+    spots = np.stack([radius * np.cos(angle), radius * np.sin(angle), np.full(views, height)], -1)
+    center = torch.from_numpy(spots)
+    R = _looking_at(center, torch.tensor([0.0, 0.0, 0.9], dtype=torch.float64).expand(views, 3), np.zeros(views))
+    size = torch.tensor(_SIZES[0])
+    K = torch.eye(3, dtype=torch.float64).repeat(views, 1, 1)
+    K[:, 0, 0] = K[:, 1, 1] = float(size.max()) * radius * sum(_FOCAL_PER_METRE) / 2
+    K[:, :2, 2] = (size.double() - 1) / 2
+    distortion = torch.zeros(views, 5, dtype=torch.float64)
+    camera = Camera(K, distortion, R, -(R @ center[..., None])[..., 0], size.expand(views, 2))
     return Rig(tuple(f"cam{view + 1:02d}" for view in range(views)), camera, True)
 
 
