@@ -110,10 +110,7 @@ def _results(name: str) -> dict[str, Any]:
 def _ablation() -> str:
     found = _results("ablation")
     rows = [
-        [
-            f"{detector}: {name}",
-            *(f"{row[key]:.{digits}f}" for key, digits in _ABLATION_COLUMNS.items()),
-        ]
+        [f"{detector}: {name}", *(f"{row[key]:.{digits}f}" for key, digits in _ABLATION_COLUMNS.items())]
         for detector, variants in found.items()
         for name, row in variants.items()
     ]
