@@ -30,11 +30,11 @@ _MOMENTS = (20, _FRAME, 260)  # whose wrists' lines are drawn
 def pooling(result: Result) -> Figure:
     """Rotation error by the number of frames, with quartiles, for each method."""
     figure, axes = plt.subplots(figsize=(6.4, 3.4))
+    frames = [row["frames"] for row in result["methods"][REFINED]]
     for name, rows in result["methods"].items():
-        frames = [row["frames"] for row in rows]
         axes.plot(frames, [row["median_deg"] for row in rows], "o-", color=_COLOURS[name], label=name)
-        bounds = ([row[key] for row in rows] for key in ("lower_deg", "upper_deg"))
-        axes.fill_between(frames, *bounds, color=_COLOURS[name], alpha=0.13, lw=0)
+        lower, upper = ([row[key] for row in rows] for key in ("lower_deg", "upper_deg"))
+        axes.fill_between(frames, lower, upper, color=_COLOURS[name], alpha=0.13, lw=0)
     axes.set(xscale="log", yscale="log", xlabel="frames whose keypoints are pooled", ylabel="rotation error, degrees")
     axes.set_xticks(frames, [str(count) for count in frames])
     axes.set_yticks((0.3, 1, 3, 10, 30), ("0.3", "1", "3", "10", "30"))

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from benchmarks.geometry.options import WALKS, Options, Result, in_processes, noise_options
@@ -42,28 +43,28 @@ _NO_ANSWER = 180.0  # degrees, where a method gives no pose
 class Pair(NamedTuple):
     """Keypoints that two views share: on z = 1, undistorted pixels, weights, expected error on z = 1, intrinsics."""
 
-    a: Tensor
-    b: Tensor
-    pixels_a: Tensor
-    pixels_b: Tensor
-    weight: Tensor
+    a: Float[Tensor, "point 2"]
+    b: Float[Tensor, "point 2"]
+    pixels_a: Float[Tensor, "point 2"]
+    pixels_b: Float[Tensor, "point 2"]
+    weight: Float[Tensor, " point"]
     noise: float
-    K_a: Tensor
-    K_b: Tensor
+    K_a: Float[Tensor, "3 3"]
+    K_b: Float[Tensor, "3 3"]
 
 
-def shared_keypoints(clip: Simulated, i: int, j: int, frames: Tensor) -> Pair:
+def shared_keypoints(clip: Simulated, i: int, j: int, frames: Int[Tensor, " frame"]) -> Pair:
     """The keypoints of views i and j in these frames, pooled; confidences below 0.3 are left out."""
     observed, camera = observe(clip.poses, clip.rig), clip.rig.camera
     weight = (observed.weight[i] * observed.weight[j]).sqrt()[frames].flatten()
     seen = weight > 0
     a, b = (observed.x[view][frames].reshape(-1, 2)[seen] for view in (i, j))
-    pixels = [x * camera.K[view, [0, 1], [0, 1]] + camera.K[view, :2, 2] for x, view in ((a, i), (b, j))]
+    pixels_a, pixels_b = (x * camera.K[v, [0, 1], [0, 1]] + camera.K[v, :2, 2] for x, v in ((a, i), (b, j)))
     noise = float((observed.noise[i].median() + observed.noise[j].median()) / 2)
-    return Pair(a, b, *pixels, weight[seen], noise, camera.K[i], camera.K[j])
+    return Pair(a, b, pixels_a, pixels_b, weight[seen], noise, camera.K[i], camera.K[j])
 
 
-def rotations(pair: Pair, seed: int) -> dict[str, Tensor | None]:
+def rotations(pair: Pair, seed: int) -> dict[str, Float[Tensor, "3 3"] | None]:
     """The rotation from the first view to the second by every method; None where a method gives none."""
     ransac = relative_pose_from_one_frame(pair.pixels_a, pair.pixels_b, pair.K_a, pair.K_b)
     try:
