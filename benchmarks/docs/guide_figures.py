@@ -112,7 +112,8 @@ def places() -> Figure:
         axes.set(xlim=(-4.4, 4.4), ylim=(-4.4, 4.4), aspect="equal")
         axes.axis("off")
         axes.set_title(title, fontsize=9, color=INK)
-    return finished(figure)
+    figure.subplots_adjust(left=0, right=1, bottom=0, top=0.9, wspace=0.02)
+    return figure
 
 
 def _camera(axes: Axes, at: np.ndarray, colour: str) -> None:
