@@ -95,8 +95,8 @@ def times_of_labels(demo: Result, geometry: Result, scale: Result) -> str:
     rows = [
         ["the sample, 4 views x 100 frames: detect, calibrate, label", number(demo["seconds"][_FOUND], 0)],
         ["calibrate, 4 views x 1 000 frames of keypoints", number(geometry["calibrate_1000_frames_s"], 0)],
-        ["calibrate, 4 views x 36 000 frames of keypoints", number(scale["calibrate_cpu_s_36000"], 0)],
-        ["label, 4 views x 36 000 frames of keypoints", number(scale["label_cpu_s_36000"], 0)],
+        ["calibrate, 4 views x 36 000 frames of keypoints (processor time)", number(scale["calibrate_cpu_s_36000"], 0)],
+        ["label, 4 views x 36 000 frames of keypoints (processor time)", number(scale["label_cpu_s_36000"], 0)],
     ]
     return markdown(("measured, on two processor cores", "seconds"), rows)
 
