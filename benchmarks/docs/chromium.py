@@ -28,22 +28,28 @@ def find_chromium() -> str | None:
     return next((found for name in _NAMES if (found := shutil.which(name))), None)
 
 
+def _moved_up(end: int) -> int:
+    """The same end of a pipe under a number that collides with none of the browser's."""
+    moved = fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    os.close(end)
+    return moved
+
+
 class Browser:
     """One page in a browser without a window; use it in a ``with`` statement."""
 
     def __init__(self, program: str, width: int, height: int, *, scale: float = 1.0, phone: bool = False) -> None:
         """Start the browser with a page of so many CSS pixels; ``scale``: image pixels each; ``phone``: touch, no mouse."""
         self._profile = tempfile.TemporaryDirectory(prefix="epipose-chromium-")
-        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, _HIGH) for end in (*os.pipe(), *os.pipe())]
-        theirs_in, self._to, self._from, theirs_out = ends
+        theirs_in, self._to, self._from, theirs_out = (_moved_up(end) for end in (*os.pipe(), *os.pipe()))
 
         def connect() -> None:
             os.dup2(theirs_in, 3)
             os.dup2(theirs_out, 4)
 
         command = [program, *_FLAGS, "--remote-debugging-pipe", f"--user-data-dir={self._profile.name}", "about:blank"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, pass_fds=(3, 4), preexec_fn=connect, **quiet)
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, pass_fds=(3, 4), preexec_fn=connect, stdout=quiet, stderr=quiet)
         os.close(theirs_in)
         os.close(theirs_out)
         self._number, self._buffer, self._session = 0, b"", ""
@@ -110,7 +116,9 @@ class Browser:
     def __enter__(self) -> Browser:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.close(self._to)
         os.close(self._from)
         self._process.terminate()

@@ -29,7 +29,8 @@ _FIRST = """(() => {
     .filter((box) => box.width >= 100 && box.height >= 100);
   return large.length ? Math.round(Math.min(...large.map((box) => box.top + scrollY))) : -1;
 })()"""
-_TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
+_OPEN = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+_TOO_WIDE = f"Math.max(0, document.documentElement.scrollWidth - {PHONE[0]})"  # innerWidth grows with what is wider
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class FirstLook:
     """What a browser shows of a page.
 
     ``person_first_px``: pixels above the first 3D scene or image at 1400 px width, -1 without one; ``phone_first_px``:
-    the same at 390 px. ``too_wide_px``: by how much the page is wider than the phone. ``errors``: exceptions of its
-    scripts, and addresses that it asked the network for.
+    the same at 390 px. ``too_wide_px``: by how much the page, unfolded, is wider than the phone. ``errors``: exceptions
+    of its scripts, and addresses that it asked the network for.
     """
 
     person_first_px: int
@@ -59,9 +60,9 @@ def first_look(page: Path, program: str) -> FirstLook:
         first, errors = desktop.evaluate(_FIRST), desktop.errors
     with Browser(program, *PHONE, scale=2, phone=True) as phone:
         phone.open(page)
-        return FirstLook(
-            first, phone.evaluate(_FIRST), phone.evaluate(_TOO_WIDE), tuple(dict.fromkeys(errors + phone.errors))
-        )
+        first_on_phone = phone.evaluate(_FIRST)
+        phone.evaluate(_OPEN)
+        return FirstLook(first, first_on_phone, phone.evaluate(_TOO_WIDE), tuple(dict.fromkeys(errors + phone.errors)))
 
 
 def take_pictures(page: Path, name: str, program: str, folder: Path = PICTURES) -> tuple[Path, ...]:
@@ -72,8 +73,8 @@ def take_pictures(page: Path, name: str, program: str, folder: Path = PICTURES) 
         with Browser(program, *size, scale=scale, phone=kind == "phone") as browser:
             browser.open(page, settle=1.5)
             browser.screenshot(target := folder / f"{name}-{kind}.png")
-        buffer = io.BytesIO(target.read_bytes())
-        Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+        with Image.open(io.BytesIO(target.read_bytes())) as image:
+            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
         written.append(target)
     return tuple(written)
 
@@ -108,7 +109,7 @@ def _whole(page: Path, program: str, folder: Path) -> None:
         with Browser(program, *size, phone=kind == "phone") as browser:
             browser.open(page)
             browser.screenshot(folder / f"{page.stem}-{kind}.png", whole=True)
-            browser.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+            browser.evaluate(_OPEN)
             browser.screenshot(folder / f"{page.stem}-{kind}-open.png", whole=True)
     with Browser(program, *DESKTOP) as browser:
         browser.open(page)

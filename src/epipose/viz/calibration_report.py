@@ -276,6 +276,4 @@ def _world_section(report: Report, calibration: Calibration) -> None:
     if rig.upright:
         sigma = "" if up is None else f" The standard deviation of up is {up:.1f} degrees."
         points.append(f"z is up and the floor lies at 0, by the person's feet and posture and by the cameras.{sigma}")
-    report.section("Scale and floor", folded=True).points(
-        points or ["They are those of the cameras that were given."]
-    )
+    report.section("Scale and floor", folded=True).points(points or ["They are those of the cameras that were given."])

@@ -82,7 +82,9 @@ class Report:
 
     def commands(self, commands: Mapping[str, str]) -> Report:
         """What one may want to do, each with the command that does it."""
-        rows = (f"<dt>{html.escape(aim)}</dt><dd><code>{html.escape(line)}</code></dd>" for aim, line in commands.items())
+        rows = (
+            f"<dt>{html.escape(aim)}</dt><dd><code>{html.escape(line)}</code></dd>" for aim, line in commands.items()
+        )
         self._parts.append(f'<dl class="commands">{"".join(rows)}</dl>')
         return self
 

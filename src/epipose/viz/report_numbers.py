@@ -46,10 +46,10 @@ def _error(calibration: Calibration) -> KeyNumber:
     worst = max(calibration.cameras, key=lambda camera: camera.median_mrad)
     name, trust = worst.name, graded(worst.median_mrad, USUAL_MRAD, MAX_MRAD)
     advice = {
-        "good": "Nothing to correct. A small error is necessary for good cameras but does not prove them: look above "
-        "whether the skeletons lie on the person.",
-        "fair": f"Look at {name} above. If its skeleton lies beside the person, its intrinsics or its time offset are "
-        "wrong; if it lies on another person, choose the footage so that one person is in all views.",
+        "good": "Nothing to correct. A small error is necessary for good cameras but does not prove them: see in the "
+        "images, or in epipose view, that the projected joints lie on the person.",
+        "fair": f"Look at the images of {name}, here or in epipose view. Joints projected beside the person: its "
+        "intrinsics or its time offset are wrong. Joints on somebody else: film so that one person is in all views.",
         "poor": f"Do not use {name} as it is. Another person, another take, wrong intrinsics or a wrong time offset: "
         "correct it or leave the view out, and calibrate again.",
     }[trust]

@@ -35,7 +35,7 @@ from epipose.viz.scene_data import scene_data
 SECONDS, MOST_FPS = 10.0, 30.0  # of the clip that are shown in 3D, steps a second
 MOST_IMAGES, MOST_MOMENTS = 96, 24  # of all views together; of one view
 IMAGE_SIDE = 320  # longer side of an image, pixels
-_UNTRIED = 1 << 30  # steps that are left in by `scene_data`: they are thinned out here
+_ALL_STEPS = 1 << 30  # for `scene_data`: they are thinned out here
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def top_section(
         except EpiposeError:
             unread = True
     stage_rig, poses = staged(rig, excerpt.poses, clip.fps)
-    data = scene_data(Scene(stage_rig, poses, clip, excerpt.frames, None, calibration.cameras), _UNTRIED, _UNTRIED)
+    data = scene_data(Scene(stage_rig, poses, clip, excerpt.frames, None, calibration.cameras), _ALL_STEPS, math.inf)
     content = {
         "scene": {**data.json(), "uv": "", "error_px": []},  # the skeletons are in the images already
         "start": start_step(excerpt),
@@ -89,7 +89,9 @@ def top_section(
     )
 
 
-_STAGE = '<div class="stage" id="scene"><noscript>The 3D scene needs scripts: open this page in a browser.</noscript></div>'
+_STAGE = (
+    '<div class="stage" id="scene"><noscript>The 3D scene needs scripts: open this page in a browser.</noscript></div>'
+)
 
 
 def excerpt_of(rig: Rig, clip: Clip, keypoints: Poses2D, labels: Poses3D | None) -> Excerpt:
