@@ -9,7 +9,6 @@ writes docs/pictures. ``--check`` writes nothing and exits with 1 where a limit 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -29,6 +28,7 @@ _FIRST = """(() => {
     .filter((box) => box.width >= 100 && box.height >= 100);
   return large.length ? Math.round(Math.min(...large.map((box) => box.top + scrollY))) : -1;
 })()"""
+_STILL = {"name": "prefers-reduced-motion", "value": "reduce"}
 _OPEN = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
 _TOO_WIDE = f"Math.max(0, document.documentElement.scrollWidth - {PHONE[0]})"  # innerWidth grows with what is wider
 
@@ -66,15 +66,18 @@ def first_look(page: Path, program: str) -> FirstLook:
 
 
 def take_pictures(page: Path, name: str, program: str, folder: Path = PICTURES) -> tuple[Path, ...]:
-    """Write NAME-desktop.png and NAME-phone.png of the top of a page, with 256 colours, so that they stay small."""
+    """Write NAME-desktop.webp and NAME-phone.webp, what is seen first of a page on either screen."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind, size, scale in (("desktop", DESKTOP, 1.0), ("phone", PHONE, 2.0)):
+    for kind, size, scale in (("desktop", DESKTOP, 1.0), ("phone", PHONE, 1.5)):
         with Browser(program, *size, scale=scale, phone=kind == "phone") as browser:
+            browser.call("Emulation.setEmulatedMedia", features=[_STILL])  # so that pictures are of one moment
             browser.open(page, settle=1.5)
-            browser.screenshot(target := folder / f"{name}-{kind}.png")
-        with Image.open(io.BytesIO(target.read_bytes())) as image:
-            image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
+            target = folder / f"{name}-{kind}.webp"
+            browser.screenshot(png := target.with_suffix(".png"))
+        with Image.open(png) as image:
+            image.convert("RGB").save(target, quality=88, method=6)
+        png.unlink()
         written.append(target)
     return tuple(written)
 

@@ -44,7 +44,7 @@ def test_what_is_too_wide_and_what_goes_wrong_is_told(tmp_path: Path) -> None:
 
 def test_pictures_have_the_sizes_of_both_screens(tmp_path: Path) -> None:
     desktop, phone = take_pictures(page(tmp_path), "a", str(CHROMIUM), tmp_path / "pictures")
-    for picture, size in ((desktop, (1400, 900)), (phone, (780, 1688))):
+    for picture, size in ((desktop, (1400, 900)), (phone, (585, 1266))):
         with Image.open(picture) as image:
             assert image.size == size
 

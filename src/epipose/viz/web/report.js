@@ -2,10 +2,7 @@
 "use strict";
 (() => {
   const { scene, start, moments, jpegs } = JSON.parse(document.getElementById("top-data").textContent);
-  const host = document.getElementById("scene");
-  const height = Math.max(300, Math.min(0.56 * innerWidth, 440)); // of the canvas, as scene.css has it
-  scene.viewpoint.distance *= Math.max(1, Math.min(1.6, 2.1 * height / host.clientWidth)); // all cameras fit in
-  const { player } = Epipose.mount(host, scene);
+  const { player } = Epipose.mount(document.getElementById("scene"), scene);
   player.seek(start);
   const images = [...document.querySelectorAll(".views img")];
   let shown = moments.indexOf(scene.first + start * scene.stride);
