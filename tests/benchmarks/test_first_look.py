@@ -16,7 +16,7 @@ CHROMIUM = find_chromium()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")]
 PAGE = """<!doctype html><meta name="viewport" content="width=device-width, initial-scale=1"><body style="margin:0">
 <div style="height:{above}px"></div><img width="20" height="20"><canvas style="display:block;width:{wide}px;height:200px">
-</canvas><script>{script}</script>"""
+</canvas><canvas width="200" height="200"></canvas><script>{script}</script>"""
 
 
 def page(folder: Path, above: int = 321, wide: int = 300, script: str = "") -> Path:

@@ -71,6 +71,19 @@ def test_what_is_not_there_is_left_out(folder: Path) -> None:
     assert "What 3 cameras saw of one person" in labelled
 
 
+def test_a_damaged_video_leaves_the_images_out_and_nothing_else(folder: Path) -> None:
+    video = next(folder.glob("*.mp4"))
+    whole = video.read_bytes()
+    try:
+        video.write_bytes(whole[:200])
+        page = run_page(folder, labelled=True).html()
+    finally:
+        video.write_bytes(whole)
+    assert "<img" not in page
+    assert "could not be read" in page
+    assert "Joints with a label" in page
+
+
 def test_cameras_that_are_rejected_are_shown_with_images_and_nothing_is_exported(folder: Path) -> None:
     found = check_rig(Poses2D.load(folder / "poses2d.npz"), Rig.load(folder / "rig.json"))
     try:

@@ -149,7 +149,9 @@ def _drawn(
 
 def _jpeg(image: UInt8[np.ndarray, "height width 3"]) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "JPEG", quality=72, subsampling=0, optimize=True)  # thin lines keep their colours
+    Image.fromarray(image).save(
+        buffer, "JPEG", quality=72, subsampling=0, optimize=True
+    )  # thin lines keep their colours
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

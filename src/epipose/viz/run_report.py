@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from epipose.errors import EpiposeError
 from epipose.io.files import AnyPath
 from epipose.poses import Poses3D
 from epipose.viz.calibration_report import (
@@ -23,8 +24,8 @@ from epipose.viz.report_top import top_section
 def run_page(folder: AnyPath, *, labelled: bool, model: AnyPath | None = None) -> Report:
     """The page on a clip folder; ``labelled``: with its 3D labels, ``model``: with the network trained on them.
 
-    Raises InputError where files are missing, DamagedFileError for those that cannot be read. Videos that have gone
-    leave the images out.
+    Raises InputError where files are missing, DamagedFileError for those that cannot be read. Videos that are
+    damaged leave the images out.
     """
     of = CalibratedClip.load(folder)
     labels = Poses3D.load(of.folder / "poses3d.npz") if labelled else None
@@ -57,10 +58,11 @@ def label_section(report: Report, of: CalibratedClip, labels: Poses3D) -> None:
         folded=True,
     )
     clip, poses = of.clip, of.keypoints
-    if not clip.has_images:
-        return
     best = int(poses.conf[:, :, 0].sum(-1).amin(0).argmax())
-    images = [next(clip.read(view, [best])) for view in clip.views]
+    try:
+        images = [next(clip.read(view, [best])) for view in clip.views]
+    except EpiposeError:  # there are none, or none any more
+        return
     report.image(
         skeleton_sheet(images, poses.xy[:, best, 0], poses.conf[:, best, 0], poses.skeleton),
         f"Frame {best} with the detected keypoints of the subject. Check that it is the same person in every image.",
