@@ -16,9 +16,18 @@ from epipose.geometry.align import similarity_between
 from epipose.inference.clip_views import predict_clip
 from epipose.network.posenet import TrainedPoseNet
 from epipose.network.pretrained import PRETRAINED
-from epipose.viz.calibration_report import calibration_sections
+from epipose.poses import Poses3D
+from epipose.viz.calibration_report import (
+    CalibratedClip,
+    detail_sections,
+    glossary_section,
+    numbers_section,
+    verdict_section,
+)
 from epipose.viz.html_report import KeyNumber, Report
+from epipose.viz.next_steps import next_steps_section
 from epipose.viz.overlay import contact_sheet, overlay
+from epipose.viz.report_top import top_section
 from epipose.viz.run_report import label_section, network_section
 
 
@@ -28,18 +37,22 @@ def write_report(out: Path, result: dict[str, Any], reference: Rig) -> None:
     report = Report(
         "Four uncalibrated videos in, 3D pose from a single image out",
         "One man balances on a beam, filmed by four cameras for 1.7 seconds. epipose was given the intrinsics, not the "
-        "extrinsics. Here is its result, compared with the laboratory's own calibration. Everything on "
-        "this page was measured on this machine just now; nothing is simulated. "
+        "extrinsics. All of this was measured on this machine just now; nothing is simulated. "
         f"It took {result['demo_seconds'] / 60:.1f} minutes and {result['peak_rss_mb']} MB of memory.",
     )
+    of, labels = CalibratedClip.load(clip), Poses3D.load(clip / "poses3d.npz")
+    fit = similarity_between(reference.camera.center, of.calibration.rig.camera.center)
+    top_section(report, of.calibration, of.clip, of.keypoints, labels, images=True)
+    verdict_section(report, of.calibration)
+    numbers_section(report, of.calibration, labels)
+    next_steps_section(report, clip, of.calibration, labels=True, model=False, place="full")
     _reference_section(report, result)
-    rig = Rig.load(clip / "rig.json")
-    fit = similarity_between(reference.camera.center, rig.camera.center)
-    calibration_sections(report, clip, reference.moved(float(fit.scale), fit.R, fit.t))
-    label_section(report, clip)
     _four_cameras_section(report, out, result["network"]["four_cameras"])
     _held_out_section(report, out, result["network"]["held_out_camera"])
+    detail_sections(report, of, reference.moved(float(fit.scale), fit.R, fit.t))
+    label_section(report, of, labels)
     network_section(report, out / "model")
+    glossary_section(report)
     report.save(out / "report.html")
 
 

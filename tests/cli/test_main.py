@@ -91,7 +91,8 @@ def test_run_does_it_all_and_writes_a_report(footage, tmp_path):
     assert run("run", *footage, "--out", out, "--intrinsics", cameras, "--detector", "dots", "--network", "none") == 0
     page = (out / "report.html").read_text()
     assert "reprojection error" in page
-    assert page.index('class="word"') < page.index("Camera by camera") < page.index("Joints with a label")
+    assert page.index('id="scene"') < page.index('class="word"') < page.index("Joints with a label")
+    assert page.index("Joints with a label") < page.index("Camera by camera")
     assert "cam54138969" in page
     assert (out / "view.html").exists()
 

@@ -1,4 +1,4 @@
-"""The calibration page: the verdict first, every camera and pair, and no value where something is missing."""
+"""The calibration page: the person first, then the verdict, every camera and pair, and no value where one is missing."""
 
 from __future__ import annotations
 
@@ -54,18 +54,22 @@ def page_of(folder: Path, result: Calibration, detected: dict | None = None) -> 
 
 
 def words(page: str) -> str:
-    return unescape(re.sub(r"<[^>]+>", " ", page.partition("</style>")[2]))
+    text = re.sub("<script.*?</script>", "", page.partition("</style>")[2])
+    return unescape(re.sub(r"<[^>]+>", " ", text))
 
 
 @pytest.mark.slow
 def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) -> None:
     page = page_of(tmp_path, recovered())
-    assert page.index('class="word"') < page.index("<h2>")
-    headings = re.findall("<h2>(.*?)</h2>", page)
-    assert headings == [
+    assert page.index('id="scene"') < page.index('class="word"') < page.index("<h2>")
+    assert re.findall("<h2>(.*?)</h2>", page) == ["The three numbers that matter", "Files and next steps", "Details"]
+    folded = re.findall("<details><summary>(.*?)</summary>", page)
+    assert folded == [
         "Notes", "Camera by camera", "The room and the images", "The subject", "Synchronisation", "Scale and floor",
-        "Intrinsics", "Pairs of cameras", "What these numbers mean",
+        "Intrinsics", "Pairs of cameras", "Glossary: what these numbers mean",
     ]  # fmt: skip
+    assert page.index("Details</h2>") < page.index("<details>")
+    assert page.count("<details>") == page.count("</details>")
     for camera in recovered().cameras:
         assert page.count(f">{camera.name}</td>") == 3
         assert f"{camera.median_px:.1f}\N{NO-BREAK SPACE}px" in page
@@ -73,7 +77,7 @@ def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) 
     for pair in recovered().pairs:
         assert f">{' - '.join(pair.views)}</td>" in page
     assert page.count("<svg") == 2
-    assert not re.search(r"https?://|<script|url\(", page)
+    assert not re.search(r"https?://|<script[^>]* src|<link|url\(|@import|\bfetch\(", page)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_every_camera_and_every_pair_is_there_after_the_verdict(tmp_path: Path) 
 def test_the_verdict_gives_its_reasons_and_says_what_to_do(tmp_path: Path, word: str, style: str, says: str) -> None:
     verdict = Verdict(word, ("Because of <this>.", "And that."))  # type: ignore[arg-type]
     page = page_of(tmp_path, replace(recovered(), verdict=verdict))
-    box = page.partition(f'<div class="verdict {style}">')[2].partition("Worst camera")[0]
+    box = page.partition(f'<div class="verdict {style}">')[2].partition("<h2>")[0]
     assert f">{word.capitalize()}<" in box
     assert says in box
     assert "Because of &lt;this&gt;." in box
@@ -99,8 +103,8 @@ def test_eight_cameras_that_were_given(tmp_path: Path) -> None:
     assert "The cameras were given" in text
     assert "of the given world" in text
     assert "those of the cameras that were given" in text
-    for absent in ("Pairs of cameras", "Largest sigma", "°", "nominal", "standard deviation of up", " Notes "):
-        assert absent not in text.partition("What these numbers mean")[0]
+    for absent in ("Pairs of cameras", "Camera uncertainty", "°", "nominal", "standard deviation of up", " Notes "):
+        assert absent not in text.partition("Glossary")[0]
     assert page.count(">cam7<") == 5  # three tables, the map, and the coverage
 
 
@@ -109,7 +113,7 @@ def test_two_cameras_and_no_record_of_detection(tmp_path: Path) -> None:
     text = words(page_of(tmp_path, calibrate_rig(seen(two), two)))
     assert " - ".join(two.names) in text
     assert "The time offsets were" not in text
-    assert "support" not in text.partition("What these numbers mean")[0]
+    assert "support" not in text.partition("Glossary")[0]
 
 
 def test_what_detection_found_is_told(tmp_path: Path) -> None:
@@ -130,7 +134,7 @@ def test_what_detection_found_is_told(tmp_path: Path) -> None:
     assert " 0.3 " in text
     by_hand = page_of(tmp_path, recovered(), {"sync": {**sync, "method": "by hand"}, "warnings": []})
     assert "The time offsets were given by hand." in by_hand
-    assert "support" not in words(by_hand).partition("What these numbers mean")[0]
+    assert "support" not in words(by_hand).partition("Glossary")[0]
 
 
 def test_what_was_estimated_repaired_and_doubted_is_told(tmp_path: Path) -> None:

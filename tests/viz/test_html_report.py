@@ -69,8 +69,13 @@ def page(tmp_path: Path) -> str:
         .terms({"px & mrad": "Two <units>."})
         .section("Numbers", "Text with <script>alert(1)</script>")
         .key_numbers(
-            [KeyNumber("Rotation", "1.62", "degrees", "Off by <b>this</b> much.", "good"), KeyNumber("Frames", "100")]
+            [
+                KeyNumber("Rotation", "1.62", "degrees", "Off by <b>this</b> much.", "good", "Turn <it> back."),
+                KeyNumber("Frames", "100"),
+            ]
         )
+        .commands({"Look & see": "view . --html <FILE>"})
+        .section("More <of it>", "Hidden.", folded=True)
         .table(["pair", "degrees"], [["cam1 & cam2", "0.75"]], "Six <pairs>")
         .image(np.zeros((40, 60, 3), dtype=np.uint8), 'He said "left"')
         .diagram(camera_map(synthetic.rig(), torch.from_numpy(path), UP), "From above")
@@ -98,11 +103,34 @@ def test_texts_and_numbers_are_there_and_escaped(page: str) -> None:
     wanted = ("Cameras & <people>", "First.", "Second.", "<script>alert(1)</script>", "1.62", "degrees", "reliable")
     for text in (*wanted, "Off by <b>this</b> much.", "cam1 & cam2", "0.75", "Six <pairs>", "loss", "cam54138969"):
         assert text in texts
+    for text in ("Turn <it> back.", "Look & see", "view . --html <FILE>", "More <of it>", "Hidden."):
+        assert text in texts
     for text in ("Look & see.", "One <reason>.", "Then do this.", "A point <i>.", "px & mrad", "Two <units>."):
         assert text in texts
-    assert len(re.findall(r"<p[ >]", page)) == 2 + 1 + 1 + 1
+    assert len(re.findall(r"<p[ >]", page)) == 2 + 1 + 1 + 1 + 1 + 1
     assert page.count("<li>") == 2 + 1
     assert 'class="verdict fair"' in page
+
+
+def test_a_folded_section_ends_where_the_next_one_begins() -> None:
+    page = Report("t").section("a", folded=True).points(["1"]).section("b", folded=True).section("c").points(["2"])
+    body = page.html().partition("</header>")[2]
+    assert body.startswith(
+        "<details><summary>a</summary><ul><li>1</li></ul></details><details><summary>b</summary></details>"
+        "<h2>c</h2><ul><li>2</li></ul>"
+    )
+    assert Report("t").section("a", folded=True).html().count("</details>") == 1
+
+
+def test_paper_opens_what_is_folded() -> None:
+    paper = Report("t").html().partition("@media print")[2]
+    assert "::details-content { content-visibility: visible" in paper
+
+
+def test_styles_and_scripts_of_what_moves_stand_where_they_belong() -> None:
+    page = Report("t").moving("<canvas></canvas>", ["canvas{width:9px}"], ["let a = 1;"]).html()
+    assert "canvas{width:9px}" in page.partition("</style>")[0]
+    assert page.index("<canvas>") < page.index("<script>let a = 1;</script>")
 
 
 def test_a_list_without_points_leaves_nothing_behind() -> None:

@@ -1,7 +1,7 @@
 """The whole pipeline in one call, and the report on it in plain words.
 
-`run` does what the verbs do one after the other and skips what is done. The sections of the report are functions of
-their own (in epipose.viz), because the demo shows the same ones beside its comparison with a reference.
+`run` does what the verbs do one after the other and skips what is done. The report is made by epipose.viz, because the
+demo shows the same sections beside its comparison with a reference.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from epipose.clip import Clip
 from epipose.io.options import with_changes
 from epipose.pipeline.checks import calibrate_options, check_run, detect_options, label_options
 from epipose.pipeline.options import RunOptions
@@ -23,9 +22,7 @@ from epipose.pipeline.stages import calibrate_clip, detect_clip, label_clip
 from epipose.pipeline.train import train
 from epipose.training.options import TrainOptions
 from epipose.training.presets import adapt_options
-from epipose.viz.calibration_report import calibration_sections
-from epipose.viz.html_report import Report
-from epipose.viz.run_report import label_section, network_section
+from epipose.viz.run_report import run_page
 
 log = logging.getLogger("epipose")
 
@@ -46,23 +43,15 @@ def run(sources: Sequence[Path], out: Path, options: RunOptions = RunOptions(), 
     lengths = calibrate_options(options)
     detect_clip(sources, out, detect_options(options), overwrite=options.overwrite)
     calibrate_clip(out, lengths, intrinsics=options.intrinsics, known_rig=options.known_rig)
-    report = Report(
-        f"What {len(Clip.load(out).views)} cameras saw of one person",
-        "Cameras, 3D labels and a network from the videos alone. Every number comes with its reliability. "
-        "view.html in the same folder shows everything in 3D.",
-    )
-    calibration_sections(report, out)
-    report.save(out / "report.html")  # now, because the next step refuses cameras that are rejected
+    # Now, because the next step refuses cameras that are rejected.
+    run_page(out, labelled=False).save(out / "report.html")
     label_clip(out, label_options(options), force=options.force)
     view(out, html=out / "view.html")
     model = None if training is None else out / "model"
     if training is not None and model is not None:
         train([out], model, training)
         refine([out], model)
-    label_section(report, out)
-    if model is not None:
-        network_section(report, model)
-    report.save(out / "report.html")
+    run_page(out, labelled=True, model=model).save(out / "report.html")
 
 
 def training_options(options: RunOptions) -> TrainOptions | None:

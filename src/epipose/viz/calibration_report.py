@@ -1,11 +1,12 @@
-"""Calibration report for people: the verdict, its reasons, then every camera and pair, with a map and the coverage.
+"""Calibration report for people: the person in 3D, the verdict, three numbers, next steps; details folded below.
 
-calibration.json holds the numbers; here they become words, tables and two drawings. The same sections stand on a page
-of their own (``calibration.html``), in the report of `run` and in the demo. What is not there is left out.
+calibration.json holds the numbers; here they become words, tables and drawings. The same sections stand on a page of
+their own (``calibration.html``), in the report of `run` and in the demo. What is not there is left out.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,52 +19,91 @@ from epipose.io.files import AnyPath, read_object
 from epipose.io.guard import reading
 from epipose.io.records import from_json
 from epipose.people.subject import SubjectChoice
-from epipose.poses import Poses2D
+from epipose.poses import Poses2D, Poses3D
 from epipose.sync.result import TimeOffsets
 from epipose.viz.calibration_terms import TERMS, VERDICTS
 from epipose.viz.ground_path import path_and_up
-from epipose.viz.html_report import KeyNumber, Report
+from epipose.viz.html_report import Report
+from epipose.viz.next_steps import next_steps_section
 from epipose.viz.plots import camera_map, coverage_sheet
+from epipose.viz.report_numbers import three_numbers
+from epipose.viz.report_top import top_section
+
+
+@dataclass(frozen=True)
+class CalibratedClip:
+    """What the sections of a report are made of: a clip folder's cameras, their keypoints, and what detection found."""
+
+    folder: Path
+    calibration: Calibration
+    clip: Clip
+    keypoints: Poses2D
+    subject: SubjectChoice | None
+    offsets: TimeOffsets | None
+
+    @staticmethod
+    def load(folder: AnyPath, calibration: Calibration | None = None) -> CalibratedClip:
+        """Read a calibrated clip folder. Raises InputError where files are missing, DamagedFileError else.
+
+        ``calibration`` is one that is yet to be written there; without it the folder's own.
+        """
+        folder = Path(folder)
+        calibration, clip = calibration or Calibration.load(folder), Clip.load(folder)
+        keypoints = Poses2D.load(folder / "poses2d.npz")
+        return CalibratedClip(folder, calibration, clip, keypoints, *_detection(folder / "detect.json"))
 
 
 def calibration_page(folder: AnyPath, calibration: Calibration | None = None) -> Report:
     """The page on a calibrated clip folder. Raises InputError where files are missing, DamagedFileError else.
 
-    ``calibration`` is one that is yet to be written there; without it the folder's own.
+    ``calibration``: see `CalibratedClip.load`. The page is made without the videos.
     """
-    views = len(Clip.load(folder).views)
-    lead = f"{views} cameras and the motion of one person. The numbers are in calibration.json beside this page."
-    report = Report("Calibration report", lead)
     if calibration is not None:
-        calibration_sections(report, folder, calibration=calibration)
-        return report
+        return _page(CalibratedClip.load(folder, calibration))
     with reading(folder, "a calibrated clip folder", f"Calibrate it again: epipose calibrate {folder}"):
-        calibration_sections(report, folder)
+        return _page(CalibratedClip.load(folder))
+
+
+def _page(of: CalibratedClip) -> Report:
+    report = Report("Calibration report", f"{len(of.clip.views)} cameras, calibrated from the motion of one person.")
+    top_section(report, of.calibration, of.clip, of.keypoints, None, images=False)
+    verdict_section(report, of.calibration)
+    numbers_section(report, of.calibration)
+    next_steps_section(report, of.folder, of.calibration, labels=False, model=False)
+    detail_sections(report, of)
+    glossary_section(report)
     return report
 
 
-def calibration_sections(
-    report: Report, folder: AnyPath, reference: Rig | None = None, *, calibration: Calibration | None = None
-) -> None:
-    """All sections on a folder's cameras; ``reference`` (aligned to them) is drawn on the map.
+def verdict_section(report: Report, calibration: Calibration) -> None:
+    """The verdict in one word, with its reasons and what to do."""
+    word, reasons = calibration.verdict.word, calibration.verdict.reasons
+    trust, title, advice = VERDICTS[word]
+    report.verdict(word.capitalize(), title, reasons, advice, trust)
 
-    ``calibration``: see `calibration_page`.
-    """
-    folder = Path(folder)
-    calibration, clip = calibration or Calibration.load(folder), Clip.load(folder)
-    poses = Poses2D.load(folder / "poses2d.npz")
-    subject, offsets = _detection(folder / "detect.json")
-    _verdict_section(report, calibration)
-    if calibration.notes():
-        report.section("Notes").points(calibration.notes())
-    _camera_section(report, calibration)
-    _room_section(report, calibration, poses, clip, reference)
-    _person_section(report, calibration, subject)
-    _time_section(report, calibration, clip, offsets)
-    _world_section(report, calibration)
-    _lens_section(report, calibration)
-    _pair_section(report, calibration)
-    report.section("What these numbers mean").terms(TERMS)
+
+def numbers_section(report: Report, calibration: Calibration, labels: Poses3D | None = None) -> None:
+    """The three numbers that matter, with what each means and what to do about it."""
+    report.section("The three numbers that matter").key_numbers(three_numbers(calibration, labels))
+
+
+def detail_sections(report: Report, of: CalibratedClip, reference: Rig | None = None) -> None:
+    """Folded sections on everything that was measured; ``reference`` (aligned to the rig) is drawn on the map."""
+    report.section("Details", "Everything that was measured. Open what you need; on paper all of it is open.")
+    if of.calibration.notes():
+        report.section("Notes", folded=True).points(of.calibration.notes())
+    _camera_section(report, of.calibration)
+    _room_section(report, of.calibration, of.keypoints, of.clip, reference)
+    _person_section(report, of.calibration, of.subject)
+    _time_section(report, of.calibration, of.clip, of.offsets)
+    _world_section(report, of.calibration)
+    _lens_section(report, of.calibration)
+    _pair_section(report, of.calibration)
+
+
+def glossary_section(report: Report) -> None:
+    """What the numbers mean, folded: the last section of a page."""
+    report.section("Glossary: what these numbers mean", folded=True).terms(TERMS)
 
 
 def _detection(record: Path) -> tuple[SubjectChoice | None, TimeOffsets | None]:
@@ -73,44 +113,13 @@ def _detection(record: Path) -> tuple[SubjectChoice | None, TimeOffsets | None]:
     return subject, from_json(TimeOffsets, content["sync"], record) if "sync" in content else None
 
 
-def _verdict_section(report: Report, calibration: Calibration) -> None:
-    word, reasons = calibration.verdict.word, calibration.verdict.reasons
-    trust, title, advice = VERDICTS[word]
-    report.verdict(word.capitalize(), title, reasons, advice, trust)
-    evidence = calibration.evidence
-    worst = max(calibration.cameras, key=lambda camera: camera.median_mrad)
-    key_numbers = [
-        KeyNumber(
-            "Worst camera's reprojection error",
-            f"{worst.median_mrad:.1f}",
-            "mrad",
-            f"{worst.name}: half of the keypoints lie closer than {worst.median_px:.1f} px to the projected "
-            "3D joints. Below 6 mrad is usual with a good detector; above 15 something is wrong.",
-        ),
-        KeyNumber(
-            "Joints with inlier views",
-            f"{evidence.agreed_share:.0%}",
-            "",
-            f"of those seen in two or more views, over {calibration.frames_used} frames.",
-        ),
-    ]
-    if calibration.pairs:  # else the cameras were given, and nothing was estimated
-        least_certain = KeyNumber(
-            "Largest sigma of a rotation between two cameras",
-            f"± {evidence.worst_sigma_deg:.2g}",
-            "degrees",
-            "One standard deviation. Systematic errors are not in it.",
-        )
-        key_numbers.insert(1, least_certain)
-    report.key_numbers(key_numbers)
-
-
 def _camera_section(report: Report, calibration: Calibration) -> None:
     cameras, frames = calibration.cameras, calibration.frames_used
     given = not calibration.pairs
     report.section(
         "Camera by camera",
         "The cameras were given; these are their residuals on the detected keypoints." if given else "",
+        folded=True,
     )
     headers = "camera|error|90th percentile|sigma|inliers|image covered|left-right swaps|drift between halves"
     report.table(
@@ -151,6 +160,7 @@ def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip
         "The room and the images",
         f"The person's hips moved {where}{'' if rig.metric else nominal} (along each axis, 5th to "
         "95th percentile). The more of the room the person walks through, the better the cameras; time matters little.",
+        folded=True,
     )
     path, up = path_and_up(rig, poses, clip.fps)
     report.diagram(
@@ -167,7 +177,7 @@ def _room_section(report: Report, calibration: Calibration, poses: Poses2D, clip
 
 
 def _lens_section(report: Report, calibration: Calibration) -> None:
-    report.section("Intrinsics").table(
+    report.section("Intrinsics", folded=True).table(
         ["camera", "focal length", "source", "distortion", "check of given intrinsics"],
         [
             [
@@ -194,7 +204,8 @@ def _lens_doubt(camera: CameraReport) -> str:
 def _pair_section(report: Report, calibration: Calibration) -> None:
     if not calibration.pairs:
         return
-    report.section("Pairs of cameras", "The relative rotation of two views alone, and in the rig of all views.")
+    text = "The relative rotation of two views alone, and in the rig of all views."
+    report.section("Pairs of cameras", text, folded=True)
     report.table(
         ["pair", "keypoints", "inliers alone", "pairwise sigma", "sigma in the rig", "alone to rig", "degeneracy"],
         [
@@ -228,7 +239,7 @@ def _time_section(report: Report, calibration: Calibration, clip: Clip, offsets:
         support = [f"{found.support[index]:.1f}"] if found else []
         rows.append([view.name, f"{view.start:.3f} s", *support, lag_text, f"{view.fps:g} per second"])
     headers = ["camera", "video started at", *(["support"] if found else []), "lag", "frames"]
-    report.section("Synchronisation", text).table(headers, rows)
+    report.section("Synchronisation", text, folded=True).table(headers, rows)
 
 
 def _person_section(report: Report, calibration: Calibration, subject: SubjectChoice | None) -> None:
@@ -251,7 +262,8 @@ def _person_section(report: Report, calibration: Calibration, subject: SubjectCh
             f"In {calibration.undecided_swaps} frames views contradict each other on left and right, and no majority "
             "decides."
         )
-    report.section("The subject", "The person that the cameras were calibrated on, and left and right.").points(points)
+    text = "The person that the cameras were calibrated on, and left and right."
+    report.section("The subject", text, folded=True).points(points)
 
 
 def _world_section(report: Report, calibration: Calibration) -> None:
@@ -264,4 +276,4 @@ def _world_section(report: Report, calibration: Calibration) -> None:
     if rig.upright:
         sigma = "" if up is None else f" The standard deviation of up is {up:.1f} degrees."
         points.append(f"z is up and the floor lies at 0, by the person's feet and posture and by the cameras.{sigma}")
-    report.section("Scale and floor").points(points or ["They are those of the cameras that were given."])
+    report.section("Scale and floor", folded=True).points(points or ["They are those of the cameras that were given."])

@@ -9,13 +9,13 @@ VERDICTS: dict[str, tuple[Trust, str, str]] = {
         "good",
         "These cameras can be used.",
         "No measurement speaks against them. Systematic errors, the same throughout the clip, cannot be measured from "
-        "it: check on the map below that the cameras stand where you put them.",
+        "it: check in the 3D scene above that the cameras stand where you put them.",
     ),
     "check": (
         "fair",
         "Look at the cameras before you use them.",
-        "They may be good. Check on the map below that they stand where you put them, and that the person is the same "
-        "one in all views (epipose view). Correct what you can and calibrate again.",
+        "They may be good. Check in the 3D scene above that they stand where you put them, and that the person is the "
+        "same one in all views (epipose view shows them). Correct what you can and calibrate again.",
     ),
     "reject": (
         "poor",

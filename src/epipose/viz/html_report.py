@@ -1,7 +1,8 @@
 """HTML report: one self-contained page of results, for readers who have not read the code.
 
-Every number stands with its meaning and its reliability. The page has no script and loads nothing, reads on a phone,
-follows the reader's light or dark setting, and survives being mailed as a single file.
+Every number stands with its meaning, its reliability, and what to do about it. The page loads nothing, reads on a phone
+and on paper, follows the reader's light or dark setting, and survives being mailed as a single file. It has no script,
+but for a drawing that moves (`epipose.viz.report_top`).
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ from PIL import Image
 
 from epipose.io.files import AnyPath, replacing
 from epipose.io.images import read_image
+from epipose.viz.page_assets import asset
 
 Trust = Literal["good", "fair", "poor"]
 
 
 @dataclass(frozen=True)
 class KeyNumber:
-    """One number: ``label`` names it, ``meaning`` says in plain words what it is and how reliable."""
+    """One number: ``label`` names it, ``meaning`` says in plain words what it is, ``advice`` what to do about it."""
 
     label: str
     value: str
     unit: str = ""
     meaning: str = ""
     trust: Trust | None = None
+    advice: str = ""
 
 
 _TRUST = {"good": "reliable", "fair": "use with care", "poor": "not reliable"}
@@ -48,10 +51,14 @@ class Report:
         """Start the page with its title and a lead text."""
         self.title = title
         self._parts = [f"<header><h1>{html.escape(title)}</h1>{_paragraphs(lead, 'lead')}</header>"]
+        self._scripts, self._styles = list[str](), [asset("report.css")]
+        self._folded = False
 
-    def section(self, title: str, text: str = "") -> Report:
-        """A heading, and text under it."""
-        self._parts.append(f"<h2>{html.escape(title)}</h2>{_paragraphs(text)}")
+    def section(self, title: str, text: str = "", *, folded: bool = False) -> Report:
+        """A heading, and text under it; ``folded``: what follows is hidden up to the next section, until asked for."""
+        end, self._folded = "</details>" if self._folded else "", folded
+        heading = f"<details><summary>{html.escape(title)}</summary>" if folded else f"<h2>{html.escape(title)}</h2>"
+        self._parts.append(f"{end}{heading}{_paragraphs(text)}")
         return self
 
     def verdict(self, word: str, title: str, reasons: Sequence[str], advice: str, trust: Trust) -> Report:
@@ -71,6 +78,21 @@ class Report:
         """A legend: each term with what it means."""
         entries = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(text)}</dd>" for term, text in terms.items())
         self._parts.append(f"<dl>{entries}</dl>")
+        return self
+
+    def commands(self, commands: Mapping[str, str]) -> Report:
+        """What one may want to do, each with the command that does it."""
+        rows = (
+            f"<dt>{html.escape(aim)}</dt><dd><code>{html.escape(line)}</code></dd>" for aim, line in commands.items()
+        )
+        self._parts.append(f'<dl class="commands">{"".join(rows)}</dl>')
+        return self
+
+    def moving(self, content: str, styles: Sequence[str] = (), scripts: Sequence[str] = ()) -> Report:
+        """HTML with its own styles and scripts, taken as they are; so never pass a user's text that is not escaped."""
+        self._parts.append(content)
+        self._styles += styles
+        self._scripts += scripts
         return self
 
     def key_numbers(self, key_numbers: Sequence[KeyNumber]) -> Report:
@@ -119,11 +141,12 @@ class Report:
 
     def html(self) -> str:
         """The whole page."""
+        scripts = "".join(f"<script>{script}</script>" for script in self._scripts)
         return (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self.title)}</title><style>{_STYLE}</style></head>"
-            f"<body><main>{''.join(self._parts)}</main></body></html>\n"
+            f"<title>{html.escape(self.title)}</title><style>{''.join(self._styles)}</style></head>"
+            f"<body><main>{''.join(self._parts)}{'</details>' if self._folded else ''}</main>{scripts}</body></html>\n"
         )
 
     def save(self, path: AnyPath) -> None:
@@ -158,58 +181,6 @@ def _card(shown: KeyNumber) -> str:
     unit = f" <small>{html.escape(shown.unit)}</small>" if shown.unit else ""
     return (
         f'<div class="card"><div class="label">{html.escape(shown.label)}</div>'
-        f'<div class="value">{html.escape(shown.value)}{unit}</div>{trust}{_paragraphs(shown.meaning)}</div>'
+        f'<div class="value">{html.escape(shown.value)}{unit}</div>{trust}{_paragraphs(shown.meaning)}'
+        f"{_paragraphs(shown.advice, 'advice')}</div>"
     )
-
-
-_STYLE = """
-:root{color-scheme:light dark;--page:#fbfbfa;--ink:#1d2127;--soft:#59616d;--line:#e1e3e7;--card:#fff;
---good:#167a48;--fair:#8f5f00;--poor:#b3261e}
-@media(prefers-color-scheme:dark){:root{--page:#16181c;--ink:#e7e9ec;--soft:#a2a9b4;--line:#31353c;--card:#1e2126;
---good:#63cf95;--fair:#e6b450;--poor:#ff8a80}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--page);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
-main{max-width:60rem;margin:0 auto;padding:2.5rem 1.25rem 4rem}
-h1{font-size:1.9rem;line-height:1.2;margin:0 0 .6rem;letter-spacing:-.01em}
-h2{font-size:1.25rem;margin:2.6rem 0 .5rem;padding-top:1.2rem;border-top:1px solid var(--line)}
-p{margin:.5rem 0;max-width:46rem}
-ul{margin:.6rem 0;padding-left:1.2rem;max-width:46rem}
-li{margin:.3rem 0}
-dt{font-weight:600;margin-top:.7rem}
-dd{margin:.1rem 0 0;max-width:46rem;color:var(--soft)}
-.lead{font-size:1.1rem;color:var(--soft)}
-.numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15.5rem),1fr));gap:.8rem;margin:1rem 0}
-.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.9rem 1rem}
-.label{font-size:.9rem;color:var(--soft)}
-.value{font-size:1.9rem;line-height:1.25;font-weight:650;font-variant-numeric:tabular-nums}
-.value small{font-size:1rem;font-weight:400;color:var(--soft)}
-.card p{font-size:.9rem;line-height:1.45;margin:.45rem 0 0}
-.trust{display:inline-block;font-size:.78rem;font-weight:600;border:1px solid;border-radius:1rem;padding:.05rem .55rem}
-.good{color:var(--good)}.fair{color:var(--fair)}.poor{color:var(--poor)}
-.verdict{background:var(--card);border:1px solid var(--line);border-left:.55rem solid;border-radius:.6rem;
-padding:1rem 1.3rem;margin:1.4rem 0}
-.verdict.good,.verdict.fair,.verdict.poor{border-top-color:var(--line);border-right-color:var(--line);
-border-bottom-color:var(--line)}
-.word{font-size:2.9rem;line-height:1.1;font-weight:750;letter-spacing:-.02em}
-.title{font-size:1.15rem;font-weight:600;margin-top:.3rem;color:var(--ink)}
-.verdict ul,.verdict p{color:var(--ink)}
-.wide{overflow-x:auto;margin:1rem 0}
-table{border-collapse:collapse;font-size:.93rem;min-width:60%;font-variant-numeric:tabular-nums}
-caption{caption-side:bottom;text-align:left;color:var(--soft);font-size:.88rem;padding-top:.5rem}
-th,td{text-align:left;padding:.4rem .9rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{font-size:.85rem;color:var(--soft);font-weight:600}
-figure{margin:1.2rem 0}
-img{display:block;max-width:100%;height:auto;border-radius:.4rem}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:.45rem;max-width:46rem}
-@media(max-width:30rem){main{padding-top:1.5rem}h1{font-size:1.5rem}.value{font-size:1.6rem}}
-@media screen and (max-width:44rem){
-.many table,.many tbody,.many tr,.many td,.many caption{display:block}
-.many thead{display:none}
-.many tr{border:1px solid var(--line);border-radius:.6rem;background:var(--card);padding:.5rem .9rem;margin:.6rem 0}
-.many td{border:0;padding:.15rem 0;display:flex;justify-content:space-between;gap:1.2rem;text-align:right}
-.many td::before{content:attr(data-column);color:var(--soft);text-align:left;flex:none;max-width:45%}
-.many td:first-child{font-weight:650}.many td:first-child::before{content:none}
-.many td.long{display:block;text-align:left}.many td.long::before{display:block;max-width:none}
-.many td:empty{display:none}}
-@media print{body{background:none}.card,figure,tr{break-inside:avoid}}
-"""
