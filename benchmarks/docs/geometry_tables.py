@@ -90,7 +90,7 @@ _NUMBERS = (
 )
 # The rows of the README.
 _SHORT = (
-    "detector_rotation_deg_median", "sim_label_gap_mm", "sample_nofocal_rotation_deg_median",
+    "sim_rotation_deg_median", "sim_label_gap_mm", "sample_nofocal_rotation_deg_median",
     "sample_nofocal_focal_error_pct", "sample_offset_error_frames", "verdict_gross_rejected_share",
     "verdict_good_rejected_share",
 )  # fmt: skip
