@@ -93,7 +93,7 @@ def _recorded(inputs: Path, folder: Path) -> None:
         poses.mkdir(exist_ok=True)
         for path in (inputs / "films/clip0000").glob("*.mp4"):
             shutil.copy2(path, recording)
-        shutil.copy(inputs / "films/clip0000/truth/poses2d.npz", poses / f"take{number}.npz")
+        shutil.copy2(inputs / "films/clip0000/truth/poses2d.npz", poses / f"take{number}.npz")
 
 
 def _empty(inputs: Path, folder: Path) -> None:
