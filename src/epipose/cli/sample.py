@@ -28,5 +28,5 @@ class Sample(OptionRecord):
         clip = sample(self.out, self.wheel)
         print(
             f"{self.out}: {len(clip.views)} views, {clip.frames} frames. "
-            f"Next: epipose detect {self.out} --out {self.out}"
+            f"Next: epipose run {self.out / 'videos'} --out walk --network none"
         )
