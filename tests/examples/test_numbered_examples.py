@@ -92,7 +92,8 @@ def test_04_photo(example, sample, dots, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     script = example("04_photo")
     photo = script.frame_of_the_sample()
-    assert Image.open(photo).size == (500, 500)
+    with Image.open(photo) as image:
+        assert image.size == (500, 500)
     found = script.main(photo, tmp_path / "out")
     assert found.xyz.shape == (1, 17, 3)
     assert (tmp_path / "out" / "overlay.jpg").exists()
