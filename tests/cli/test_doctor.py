@@ -47,7 +47,7 @@ def test_a_fault_is_named_and_ends_with_its_code(checks, capsys):
 def test_this_installation_is_without_fault(capsys):
     assert main(["doctor", "--json"]) == 0
     names = [check["name"] for check in json.loads(capsys.readouterr().out)["checks"]]
-    assert {"torch", "extra studio", "BlazePose full", "cache folder", "EGL", "video encoder"} <= set(names)
+    assert {"torch", "extra studio", "person detector", "cache folder", "EGL", "video encoder"} <= set(names)
 
 
 def test_requirements_are_those_of_the_metadata(monkeypatch):
@@ -88,9 +88,9 @@ def test_checks_that_cannot_be_made_are_a_fault(monkeypatch):
 
 def test_weights_that_are_not_in_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path))
-    pretrained, full, heavy = weight_files()
-    assert [pretrained.state, full.state, heavy.state] == ["ok", "missing", "missing"]
-    assert full.remedy.startswith("epipose weights (")
+    pretrained, detector, heavy = weight_files()
+    assert [pretrained.state, detector.state, heavy.state] == ["ok", "missing", "missing"]
+    assert detector.remedy.startswith("epipose weights (")
     assert heavy.remedy.startswith("epipose weights --variant heavy")
 
 

@@ -127,7 +127,7 @@ def devices() -> Iterator[Check]:
 
 
 def weight_files() -> Iterator[Check]:
-    """The networks: the pretrained one in the package, BlazePose's in the cache."""
+    """The networks: the pretrained ones in the package, BlazePose's person detector and heavy network in the cache."""
     from epipose.network.blazepose_weights import DETECTION, LANDMARKS
     from epipose.network.pretrained import pretrained_model
 
@@ -135,12 +135,15 @@ def weight_files() -> Iterator[Check]:
         yield Check("pretrained network", "ok", str(pretrained_model("full")))
     except EpiposeError as error:
         yield Check("pretrained network", "fault", str(error), "pip install --force-reinstall --no-deps epipose")
-    for variant, file in LANDMARKS.items():
-        there = DETECTION.cached and file.cached
-        command = f"epipose weights{'' if variant == 'full' else f' --variant {variant}'}"
-        why = "The first detection downloads them." if variant == "full" else "They are more accurate, and slower."
-        found = str(file.path) if there else f"not in {file.path.parent}"
-        yield Check(f"BlazePose {variant}", "ok" if there else "missing", found, "" if there else f"{command} ({why})")
+    needs = {
+        "person detector": (DETECTION, "epipose weights (3 MB; the first detection downloads it)"),
+        "BlazePose heavy": (LANDMARKS["heavy"], "epipose weights --variant heavy (more accurate, and slower)"),
+    }
+    for name, (file, remedy) in needs.items():
+        if file.cached:
+            yield Check(name, "ok", str(file.path))
+        else:
+            yield Check(name, "missing", f"not in {file.path.parent}", remedy)
 
 
 def folders() -> Iterator[Check]:
