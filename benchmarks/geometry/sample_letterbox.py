@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from epipose.datasets.sample import FOLDER, WHEEL, sample
-from epipose.io.fetch import archive_of
 from epipose.io.files import write_json
+from epipose.io.packages import archive_of
 from epipose.io.video import read_frames
 
 # Pixels of the calibrated image -> pixels of the video, (x, y) columns.

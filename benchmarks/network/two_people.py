@@ -24,7 +24,8 @@ from epipose.errors import NoPersonError
 from epipose.evaluation.metrics import pmpjpe_mm
 from epipose.evaluation.protocols import MIN_JOINTS
 from epipose.formats.qualisys import read_qualisys
-from epipose.io.fetch import archive_of, extract, has_hash
+from epipose.io.fetch import extract, has_hash
+from epipose.io.packages import archive_of
 from epipose.people.association import associate
 from epipose.poses import Poses2D, Poses3D, poses_that_count
 from epipose.reconstruction.label import GATE, label_poses

@@ -84,6 +84,14 @@ class BatchError(EpiposeError):
     remedy = "Open summary.html, put right what it names, and run the same command again: what is done is not redone."
 
 
+class InstallationError(EpiposeError):
+    """A package or a file of the installation is missing or broken, without which nothing works."""
+
+    code = "installation"
+    exit_code = 5
+    remedy = "Do what epipose doctor names."
+
+
 def optional(module: str, extra: str) -> ModuleType:
     """Import a module; where it is missing, MissingExtraError says which extra of epipose installs it."""
     try:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zipfile
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from epipose import Clip, EpiposeError, Rig
 from epipose.datasets import sample as sample_module
 from epipose.formats.qualisys import read_qualisys
 from epipose.io.files import read_json
+from epipose.io.packages import Package
+from tests.helpers.file_server import serving
 from tests.helpers.qualisys_files import qualisys_text
 from tests.helpers.videos import moving_square_video
 
@@ -28,7 +31,9 @@ def wheel(tmp_path, monkeypatch):
             file.writestr(sample_module.MEMBERS[name][0], data)
     members = {n: (m, hashlib.sha256(content[n]).hexdigest()) for n, (m, _) in sample_module.MEMBERS.items()}
     monkeypatch.setattr(sample_module, "MEMBERS", members)
-    monkeypatch.setattr(sample_module, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    command = ("no-such-client-anywhere", "pose2sim")
+    wheel = Package("pose2sim-0.10.49-*.whl", command, None, hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(sample_module, "WHEEL", wheel)
     monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path / "cache"))
     return path
 
@@ -87,11 +92,19 @@ def test_what_is_refused(wheel, tmp_path):
         make_sample(tmp_path / "out", wheel)
     (tmp_path / "cache").mkdir()
     bad = wheel.rename(tmp_path / "cache" / wheel.name)
-    with pytest.raises(EpiposeError, match="not the expected wheel"):
+    with pytest.raises(EpiposeError, match=r"(?s)could not be downloaded. Tried:.*no-such-client.*By hand"):
         make_sample(tmp_path / "out")
-    assert not bad.exists()
+    assert bad.exists(), "what somebody put there is not removed without another"
     other = tmp_path / "other"
     other.mkdir()
     Clip.from_videos([tmp_path / "cam01.mp4", tmp_path / "cam03.mp4"]).save(other)
     with pytest.raises(EpiposeError, match="another clip"):
         make_sample(other)
+
+
+def test_the_wheel_comes_over_http_without_a_package_client(wheel, tmp_path, monkeypatch):
+    with serving() as server:
+        server.files["/pose2sim-0.10.49-py3-none-any.whl"] = wheel.read_bytes()
+        package = replace(sample_module.WHEEL, url=f"{server.url}/pose2sim-0.10.49-py3-none-any.whl")
+        monkeypatch.setattr(sample_module, "WHEEL", package)
+        assert make_sample(tmp_path / "out").names == CAMERAS

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from benchmarks.network.blazepose_speed import people
 from benchmarks.network.litert import LiteRtCrops
 from epipose.errors import EpiposeError, InputError
-from epipose.io.fetch import Package
+from epipose.io.packages import Package
 from epipose.network import blazepose as module
 from epipose.network import blazepose_weights
 from epipose.network.blazepose import (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from epipose.errors import EpiposeError
-from epipose.io.fetch import Package
+from epipose.io.packages import Package
 from epipose.network import imagenet as weights_module
 from epipose.network.efficientnet import EfficientNetLite0
 from epipose.network.imagenet import imagenet_weights

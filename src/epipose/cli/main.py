@@ -16,7 +16,9 @@ from epipose.cli.batch import Batch
 from epipose.cli.bench import Bench
 from epipose.cli.calibrate import Calibrate
 from epipose.cli.datasets import Datasets
+from epipose.cli.demo import Demo
 from epipose.cli.detect import Detect
+from epipose.cli.doctor import Doctor
 from epipose.cli.evaluate import Evaluate
 from epipose.cli.export import Export
 from epipose.cli.label import Label
@@ -34,7 +36,9 @@ from epipose.cli.weights import Weights
 from epipose.io.version import installed_version
 
 _Verb = (
-    Annotated[Sample, tyro.conf.subcommand("sample")]
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor")]
+    | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Weights, tyro.conf.subcommand("weights")]
     | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[Calibrate, tyro.conf.subcommand("calibrate")]

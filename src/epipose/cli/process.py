@@ -28,6 +28,7 @@ EXIT_CODES: dict[int, str] = {
     BAD_INPUT: "an argument, an option, a file or a folder is not what was expected, or cannot be read or written",
     3: "the cameras are rejected",
     4: "some clips of a batch gave no labels",
+    5: "epipose doctor found that something is missing without which nothing works",
     INTERRUPTED: "interrupted (Ctrl-C, SIGINT)",
     TERMINATED: "terminated (SIGTERM), as by a batch system at its time limit",
 }

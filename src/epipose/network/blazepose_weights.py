@@ -1,29 +1,21 @@
 """Weights of BlazePose (Apache-2.0, Google): sources, hashes and cache.
 
-The detector and the full landmark network are inside the mediapipe wheel, the heavy one inside an npm package; the
-same files are on Google's asset server.
+They are on Google's asset server. The same detector and full landmark network are inside the mediapipe wheel, the heavy
+one inside an npm package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from epipose.errors import InputError
-from epipose.io.fetch import (
-    Package,
-    cache_folder,
-    download,
-    extract,
-    first_that_works,
-    from_package,
-    has_hash,
-    npm_package,
-    pip_wheel,
-)
+from epipose.io.fetch import cache_folder, download, extract, first_that_works, has_hash
+from epipose.io.packages import Package, Ways, cached_ways, download_ways
+from epipose.io.sources import MEDIAPIPE, MEDIAPIPE_ASSETS, MEDIAPIPE_POSE
 
-SERVER = "https://storage.googleapis.com/mediapipe-assets"
+SERVER = MEDIAPIPE_ASSETS
 
 
 @dataclass(frozen=True)
@@ -46,26 +38,23 @@ class WeightFile:
         return has_hash(self.path, self.sha256)
 
 
-_WHEEL = pip_wheel("mediapipe", "0.10.21")
-_NPM = npm_package("@mediapipe/pose", "0.5.1675469404")
-
 DETECTION = WeightFile(
     "pose_detection.tflite",
     "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
-    _WHEEL,
+    MEDIAPIPE,
     "mediapipe/modules/pose_detection/pose_detection.tflite",
 )
 LANDMARKS = {
     "full": WeightFile(
         "pose_landmark_full.tflite",
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
-        _WHEEL,
+        MEDIAPIPE,
         "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
     ),
     "heavy": WeightFile(
         "pose_landmark_heavy.tflite",
         "59e42d71bcd44cbdbabc419f0ff76686595fd265419566bd4009ef703ea8e1fe",
-        _NPM,
+        MEDIAPIPE_POSE,
         "package/pose_landmark_heavy.tflite",
     ),
 }
@@ -103,15 +92,13 @@ def ensure_cached(file: WeightFile, by_hand: Path | None = None) -> Path:
     if file.cached:
         return file.path
     file.path.unlink(missing_ok=True)
-    attempts: dict[str, Callable[[], None]] = {
-        str(path): lambda path=path: _from_local_file(file, path) for path in _candidates(file, by_hand)
-    }
-    client = Path(file.package.command[0]).stem
-    attempts[client] = lambda: from_package(file.package, file.member, file.path, file.sha256)
     url = f"{SERVER}/{file.name}"
-    attempts["download"] = lambda: download(url, file.path, file.sha256)
+    ways: Ways = {str(path): partial(_from_local_file, file, path) for path in _candidates(file, by_hand)}
+    ways |= cached_ways(file.package, file.member, file.path, file.sha256)
+    ways[url] = partial(download, url, file.path, file.sha256)
+    ways |= download_ways(file.package, file.member, file.path, file.sha256)
     help_text = f"By hand: download {url} or the package {file.package.file}, put it into {cache_folder()}, run again."
-    first_that_works(file.name, attempts, help_text)
+    first_that_works(file.name, ways, help_text)
     return file.path
 
 

