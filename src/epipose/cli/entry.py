@@ -12,8 +12,8 @@ def main() -> int:
     """Answer signals, import the verbs and carry one out; returns the exit code."""
     answer_signals()
     quiet_libraries()
-    # Read by OpenMP when PyTorch is imported. Threads that spin while they wait make calibration many times slower as
-    # soon as another program uses the processor: of the sample it then takes ten minutes instead of half a minute.
+    # Read by OpenMP when PyTorch is imported. Threads that spin while they wait make everything many times slower as
+    # soon as another program uses the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from epipose.cli.main import main as command
 
