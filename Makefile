@@ -8,7 +8,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-fast lint docs format oracles clean
+.PHONY: demo test test-fast lint docs site format oracles clean
 
 demo: .venv/ready  ## the whole path on real footage; writes demo/report.html
 	$(BIN)/python -m benchmarks.demo --out demo
@@ -28,12 +28,17 @@ lint: .venv/ready  ## style and types
 	$(BIN)/pyright
 	$(BIN)/python -m benchmarks.docs.tables --check
 	$(BIN)/python -m benchmarks.docs.errors --check
+	$(BIN)/python -m benchmarks.docs.reference --check
 	$(BIN)/python -m benchmarks.docs.house --check
 
-docs: .venv/ready  ## whether tables, links and code blocks of the documents are right
+docs: site  ## the site, and whether tables, links and code blocks of the documents are right
 	$(BIN)/python -m benchmarks.docs.tables --check
 	$(BIN)/python -m benchmarks.docs.errors --check
+	$(BIN)/python -m benchmarks.docs.reference --check
 	$(BIN)/python -m pytest tests/docs
+
+site: .venv/ready  ## the documentation site in build/site; a link that leads nowhere ends it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
 
 # OpenSim, Pose2Sim, Blender and other programs that read our files: 4 GB, in environments of their own.
 ORACLES_PYTHON ?= python3.11

@@ -1,82 +1,121 @@
-"""Every Python block of the pages runs, and every command in them is one that the command line accepts."""
+"""Every block of the pages runs or is parsed, and every command in them is one that the command line accepts."""
 
+import json
 import re
-import shlex
+import shutil
+import subprocess
 import tomllib
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 import tyro
-from PIL import Image
 
 from epipose.cli.main import main
 from epipose.detection import detect
 from epipose.io.video import read_frames
-from epipose.poses import Poses3D
-from epipose.skeletons import H36M17
-from tests.helpers.documents import PAGES, ROOT, all_blocks, blocks, prose
-from tests.helpers.dot_videos import Dots, small_rig, videos
-from tests.helpers.synthetic import moving_skeleton
+from tests.helpers.documents import PAGES, ROOT, Block, all_blocks, blocks, prose
+from tests.helpers.page_blocks import RUN, Shell, logical_lines, not_run, run_python, runnable, simple_commands
+from tests.helpers.page_footage import any_detector, make_footage, shortened, small_sample
 
-FRAMES = 40
+ELSEWHERE = ("CONTRIBUTING.md", "detectors.md")  # the Python of these pages has tests of its own
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory) -> Path:
-    """A folder with the files that the blocks name: three videos, a photo, intrinsics, a clip folder, poses."""
-    folder = tmp_path_factory.mktemp("footage")
-    for number, path in enumerate(videos(folder, frames=FRAMES)[:3], 1):
-        path.rename(folder / f"cam{number}.mp4")
-    Image.fromarray(next(read_frames(folder / "cam1.mp4"))).save(folder / "photo.jpg", quality=95)
-    poses = moving_skeleton(60).float()[:, None]
-    conf = torch.ones(poses.shape[:-1])
-    Poses3D(poses, conf, H36M17, "world", metric=True).save(folder / "training.npz")
-    small_rig().save(folder / "cameras.json", intrinsics_only=True)
-    return folder
+def stand_ins() -> Iterator[None]:
+    """Detectors that find the dots of the small videos, under the names of the real ones; a sample without a download."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [*detect.DETECTORS, "markers"]:
+            patch.setitem(detect.DETECTORS, name, "tests.helpers.page_footage:any_detector")
+        patch.setattr("epipose.inference.predictor._detector", lambda *_: (any_detector(), "stand-in", False))
+        patch.setattr("epipose.datasets.sample.sample", small_sample)
+        yield
 
 
-@pytest.fixture
-def dots(monkeypatch) -> None:
-    """Detectors that find the dots of these videos, under the names of the real ones."""
-    for name in detect.DETECTORS:
-        monkeypatch.setitem(detect.DETECTORS, name, "tests.helpers.dot_videos:Dots")
-    monkeypatch.setattr("epipose.inference.predictor._detector", lambda *_: (Dots(), "stand-in", False))
+@pytest.fixture(scope="module")
+def footage(stand_ins, tmp_path_factory) -> Path:
+    """The folder that the pages' blocks find, each page a copy of it."""
+    return make_footage(tmp_path_factory.mktemp("footage"))
 
 
-def test_the_readme_begins_with_the_python_api():
-    first = blocks(ROOT / "README.md")[0]
-    assert first.language == "python"
-    calls = re.findall(r"epipose\.(\w+)\(", first.text)
-    assert calls == ["load_clip", "detect", "calibrate", "label", "predict"]
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
-def run_blocks(page: Path, names: dict) -> dict:
-    """Run the page's Python blocks one after the other; tracebacks have the page's lines."""
-    for block in blocks(page, "python"):
-        exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), names)
+def tested_here(page: Path) -> list[Block]:
+    """The blocks of a page that run in its folder."""
+    return [block for block in runnable(page) if block.language != "python" or page.name not in ELSEWHERE]
+
+
+def run_page(page: Path, folder: Path, names: dict) -> dict:
+    """Run the page's blocks one after the other in its folder; the Python blocks share their names."""
+    (folder / "bin").mkdir()
+    shell = Shell(folder / "bin", lambda words: main(shortened(words)))
+    try:
+        for block in tested_here(page):
+            run_python(block, names) if block.language == "python" else shell.run(block)
+    finally:
+        shell.close()
     return names
 
 
 @pytest.mark.slow
-def test_the_python_of_the_readme_and_of_the_api_page_which_continues_it_runs(footage, dots, monkeypatch):
-    monkeypatch.chdir(footage)
-    names = run_blocks(ROOT / "README.md", {})
-    assert names["calibration"].rig.metric
-    names["frames"] = [(image, k / 10) for k, image in enumerate(read_frames("cam1.mp4", range(2)))]
-    run_blocks(ROOT / "docs" / "api.md", names)
+@pytest.mark.parametrize("page", [page for page in PAGES if tested_here(page)], ids=page_name)
+def test_the_blocks_of_a_page_run(page, footage, tmp_path, monkeypatch, record_property):
+    folder = tmp_path / "page"
+    shutil.copytree(footage, folder)
+    monkeypatch.chdir(folder)
+    names: dict = {}
+    if page == ROOT / "docs" / "api.md":  # continues the first example of the site
+        for block in blocks(ROOT / "docs" / "index.md", "python"):
+            run_python(block, names)
+        names["frames"] = [(image, k / 10) for k, image in enumerate(read_frames("cam1.mp4", range(2)))]
+    record_property("blocks", len(tested_here(page)))
+    run_page(page, folder, names)
 
 
-ELSEWHERE = ("README.md", "api.md", "CONTRIBUTING.md")  # the last has a test of its own
-OTHERS = [page for page in PAGES if blocks(page, "python") and page.name not in ELSEWHERE]
+def test_a_block_that_fails_is_named(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text("```sh\ntrue\n```\n\n<!-- not run: needs a webcam -->\n```sh\nfalse\n```\n")
+    first, second = blocks(page)
+    assert (not_run(first), not_run(second)) == (None, "needs a webcam")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bin").mkdir()
+    shell = Shell(tmp_path / "bin", lambda words: 3)
+    monkeypatch.setattr(Block, "__str__", lambda block: f"page.md:{block.line}")
+    shell.run(first)
+    with pytest.raises(AssertionError, match=r"page\.md:7 ended with 1"):
+        shell.run(second)
+    with pytest.raises(AssertionError, match=r"ended with 3"):
+        shell.run(Block(page, 1, "sh", "epipose label walk/ | cat\n"))
+    shell.close()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", OTHERS, ids=lambda page: page.name)
-def test_the_python_of_every_other_page_runs(page, footage, dots, monkeypatch):
-    monkeypatch.chdir(footage)
-    run_blocks(page, {})
+OTHER = [
+    block
+    for language in ("json", "toml", *RUN)
+    for block in all_blocks(language)
+    if not_run(block) or block.language not in RUN
+]
+
+
+@pytest.mark.parametrize("block", OTHER, ids=str)
+def test_a_block_that_does_not_run_is_parsed(block):
+    if block.language == "sh":
+        subprocess.run(["bash", "-n", "-c", block.text], check=True)
+    elif block.language == "python":
+        compile(block.text, str(block), "exec")
+    elif block.language == "toml":
+        tomllib.loads(block.text)
+    else:
+        json.loads(block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_block_has_a_language_that_is_known(page):
+    """A block without one, or of another, would be tested by nothing; text is what is not code."""
+    assert {block.language for block in blocks(page)} <= {*RUN, "json", "toml", "text", "bibtex"}
 
 
 class Parsed(BaseException):
@@ -100,24 +139,11 @@ def parse(monkeypatch):
     return parse
 
 
-def simple_commands(line: str) -> list[list[str]]:
-    """The words of each command of a line of shell: what stands between &&, ;, | and >, where these are not quoted."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="&;|>")
-    lexer.whitespace_split = True
-    found: list[list[str]] = [[]]
-    for word in lexer:
-        if set(word) <= set("&;|>"):
-            found.append([])
-        else:
-            found[-1].append(word)
-    return found
-
-
 def commands(program: str) -> list[tuple[str, list[str]]]:
     """The commands of the shell blocks that start with a program: where they are, and the words after it."""
     found = []
     for block in all_blocks("sh"):
-        for line in block.text.replace("\\\n", " ").splitlines():
+        for line in logical_lines(block.text):
             for words in simple_commands(line):
                 if words[: len(program.split())] == program.split():
                     found.append((str(block), words[len(program.split()) :]))
