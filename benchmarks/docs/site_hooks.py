@@ -56,8 +56,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if file.is_documentation_page() and source:
             wanted |= _linked_files(Path(source).read_text(encoding="utf-8"), Path(source).parent)
     for path in sorted(wanted):
-        files.append(File.generated(config, _copy_of(path), abs_src_path=str(path)))
+        if path.is_dir():
+            files.append(File.generated(config, _copy_of(path), content=_listing(path)))
+        else:
+            files.append(File.generated(config, _copy_of(path), abs_src_path=str(path)))
     return files
+
+
+def _listing(folder: Path) -> str:
+    """A page with the names of a folder's files."""
+    items = "".join(
+        f"<li>{path.name}</li>" for path in sorted(folder.iterdir()) if not path.name.startswith((".", "_"))
+    )
+    name = folder.relative_to(_ROOT).as_posix()
+    return f'<!doctype html><meta charset="utf-8"><title>{name}</title><h1>{name}</h1><ul>{items}</ul>'
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -80,14 +92,15 @@ def _unescaped(text: str) -> str:
 
 
 def _linked_files(text: str, folder: Path) -> set[Path]:
-    """Files outside docs/ to which a text in this folder links and which are no pages of the site."""
+    """Files and folders outside docs/ to which a text in this folder links and which are no pages of the site."""
     found = (_target(match[2], folder) for match in _LINK.finditer(_FENCE.sub("", text)))
     return {
         path
         for path in found
         if path is not None
         and not path.is_relative_to(_DOCS)
-        and path.is_file()
+        and path.exists()
+        and path != _ROOT
         and path.relative_to(_ROOT).as_posix() not in {*_AS_PAGES, *_AS_ROOT}
     }
 
@@ -101,8 +114,10 @@ def _target(link: str, folder: Path) -> Path | None:
 
 
 def _copy_of(path: Path) -> str:
-    """Where the site has its copy of a file of the repository."""
+    """Where the site has its copy of a file of the repository, or its list of a folder."""
     name = f"repository/{path.relative_to(_ROOT).as_posix()}"
+    if path.is_dir():
+        return f"{name}/index.html"
     return f"{name}.txt" if path.suffix in _SHOWN - {".txt"} else name
 
 
@@ -116,10 +131,10 @@ def _relinked(text: str, folder: Path, page: str) -> str:
         name = path.relative_to(_ROOT).as_posix()
         if path.is_relative_to(_DOCS):
             target = path.relative_to(_DOCS).as_posix()
-        elif path.is_file():
-            target = {**_AS_PAGES, **_AS_ROOT}.get(name) or _copy_of(path)
-        else:
+        elif path == _ROOT:
             return match[0]
+        else:
+            target = {**_AS_PAGES, **_AS_ROOT}.get(name) or _copy_of(path)
         away = os.path.relpath(target, PurePosixPath(page).parent).replace(os.sep, "/")
         return f"{match[1]}{away}{match[3] or ''}{match[4]}"
 

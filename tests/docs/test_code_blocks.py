@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import tyro
 
+from epipose.calibration.calibrate import estimate_rig
 from epipose.cli.main import main
 from epipose.detection import detect
 from epipose.io.video import read_frames
 from tests.helpers.documents import PAGES, ROOT, Block, all_blocks, blocks, prose
 from tests.helpers.page_blocks import RUN, Shell, logical_lines, not_run, run_python, runnable, simple_commands
-from tests.helpers.page_footage import any_detector, make_footage, shortened, small_sample
+from tests.helpers.page_footage import any_detector, make_footage, remembering, shortened, small_sample
 
 ELSEWHERE = ("CONTRIBUTING.md", "detectors.md")  # the Python of these pages has tests of its own
 
@@ -30,6 +32,10 @@ def stand_ins() -> Iterator[None]:
             patch.setitem(detect.DETECTORS, name, "tests.helpers.page_footage:any_detector")
         patch.setattr("epipose.inference.predictor._detector", lambda *_: (any_detector(), "stand-in", False))
         patch.setattr("epipose.datasets.sample.sample", small_sample)
+        once = remembering(estimate_rig)
+        patch.setattr("epipose.calibration.calibrate.estimate_rig", once)
+        patch.setattr("epipose.calibration.pooled.estimate_rig", once)
+        patch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # the tests of the code check its shapes
         yield
 
 

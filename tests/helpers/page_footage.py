@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
+from epipose.calibration.calibrate import RigEstimate
+from epipose.calibration.rig_options import RigOptions
 from epipose.camera import Rig
 from epipose.cli.main import main
 from epipose.clip import Clip
@@ -22,7 +25,7 @@ from tests.helpers.dot_videos import Dots, small_rig, videos
 from tests.helpers.keypoint_files import deeplabcut
 from tests.helpers.synthetic import moving_skeleton
 
-FRAMES = 40
+FRAMES, FPS = 40, 20.0
 _VIDEO_FOLDERS = (
     "recordings/tuesday",
     "recordings/friday",
@@ -52,7 +55,7 @@ _BODY25 = {  # H36M17 joint of each joint of OpenPose's BODY_25 that has one
 
 def make_footage(folder: Path) -> Path:
     """Videos, photos, intrinsics, keypoints, a labelled clip folder and a model, with the stand-in detectors in place."""
-    for number, path in enumerate(videos(folder, frames=FRAMES), 1):
+    for number, path in enumerate(videos(folder, frames=FRAMES, fps=FPS), 1):
         path.rename(folder / f"cam{number}.mp4")
     cameras = sorted(folder.glob("cam*.mp4"))
     for name in ("videos", *_VIDEO_FOLDERS):
@@ -78,7 +81,8 @@ def make_footage(folder: Path) -> Path:
     ):
         assert main(arguments) == 0, arguments
     shutil.copy(folder / "walk" / "rig.json", folder / "rig.json")
-    (folder / "walk" / _PROVIDED).touch()
+    for name in ("walk", "model"):
+        (folder / name / _PROVIDED).touch()
     names = [path.stem for path in cameras]
     keypoints = Poses2D.load(folder / "walk" / "poses2d.npz")
     _openpose(keypoints, names, folder / "pose")
@@ -129,7 +133,7 @@ def any_detector(weights: Path | None = None, device: str = "auto", threads: int
 def small_sample(out: str | Path, wheel: str | Path | None = None) -> Clip:
     """The sample clip's files, of small videos instead of a download."""
     folder = Path(out)
-    for number, path in enumerate(videos(folder / "videos", frames=FRAMES), 1):
+    for number, path in enumerate(videos(folder / "videos", frames=FRAMES, fps=FPS), 1):
         path.rename(folder / "videos" / f"cam{number:02d}.mp4")
     clip = Clip.from_videos([folder / "videos"])
     clip.save(folder)
@@ -141,21 +145,42 @@ def small_sample(out: str | Path, wheel: str | Path | None = None) -> Clip:
     return clip
 
 
+def remembering(estimate: Callable[..., RigEstimate]) -> Callable[..., RigEstimate]:
+    """The estimate of a rig, computed once for the same keypoints: many blocks calibrate the same videos."""
+    known: dict[bytes, RigEstimate] = {}
+
+    def remembered(poses: Poses2D, intrinsics: Rig, options: RigOptions = RigOptions()) -> RigEstimate:
+        camera = intrinsics.camera
+        parts = (poses.xy, poses.conf, camera.K, camera.distortion, camera.size)
+        digest = hashlib.sha256(repr((poses.views, intrinsics.names, camera.fisheye, options)).encode())
+        for part in parts:
+            digest.update(part.contiguous().numpy().tobytes())
+        key = digest.digest()
+        if key not in known:
+            known[key] = estimate(poses, intrinsics, options)
+        return known[key]
+
+    return remembered
+
+
 _SHORTER = {
     "train": ["--epochs", "1", "--backbone", "resnet18", "--input-size", "64", "--depth-bins", "8", "--channels", "16"],
     "refine": ["--steps", "2", "--batch-size", "8"],
     "run": ["--network", "none"],
-    "batch": ["--network", "none"],
+    "batch": ["--network", "none", "--jobs", "1"],  # in this process, where the stand-ins are
 }
 
 
 def shortened(words: Sequence[str]) -> list[str]:
     """The words of a command, with options that make training short; what a network learns is tested elsewhere.
 
-    A command that begins a clip folder which the page's folder came with finds a new one.
+    A command that begins a clip or model folder which the page's folder came with finds a new one.
     """
-    if words and words[0] in ("detect", "run") and "--out" in words:
+    words = list(words)
+    if words and words[0] in ("detect", "run", "train") and "--out" in words:
         out = Path(words[words.index("--out") + 1])
         if (out / _PROVIDED).exists():
             shutil.rmtree(out)
+    if words[:1] == ["view"] and not {"--html", "--video", "--help"} & set(words):  # it would serve until interrupted
+        words += ["--html", "served.html"]
     return [*words, *_SHORTER.get(words[0] if words else "", [])]
