@@ -8,6 +8,11 @@ from __future__ import annotations
 
 # verb -> the example, and why it cannot run ("" where it runs)
 COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": (
+        "epipose doctor                                     # what is installed, what is missing, what to do",
+        "",
+    ),
+    "demo": ("epipose demo --out first                           # the sample clip through all stages", ""),
     "sample": ("epipose sample --out sample                        # 51 MB, once", ""),
     "weights": ("epipose weights --variant heavy                    # 28 MB, once", "needs a download"),
     "detect": (

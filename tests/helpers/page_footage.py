@@ -125,9 +125,17 @@ def _deeplabcut(poses: Poses2D, names: list[str], folder: Path) -> None:
     (folder / "climber.toml").write_text("\n".join(["[joints]", *lines, ""]), encoding="utf-8")
 
 
+class _AnyDots(Dots):
+    """Dots in several views at once."""
+
+    def another(self) -> Dots:
+        """Itself: nothing is kept from image to image."""
+        return self
+
+
 def any_detector(weights: Path | None = None, device: str = "auto", threads: int = 0, tolerance: float = 60.0) -> Dots:
     """A detector of the dots under any name, with the options that the pages give."""
-    return Dots()
+    return _AnyDots()
 
 
 def small_sample(out: str | Path, wheel: str | Path | None = None) -> Clip:
