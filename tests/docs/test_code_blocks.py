@@ -49,7 +49,7 @@ def page_name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def tested_here(page: Path) -> list[Block]:
+def blocks_here(page: Path) -> list[Block]:
     """The blocks of a page that run in its folder."""
     return [block for block in runnable(page) if block.language != "python" or page.name not in ELSEWHERE]
 
@@ -59,7 +59,7 @@ def run_page(page: Path, folder: Path, names: dict) -> dict:
     (folder / "bin").mkdir()
     shell = Shell(folder / "bin", lambda words: main(shortened(words)))
     try:
-        for block in tested_here(page):
+        for block in blocks_here(page):
             run_python(block, names) if block.language == "python" else shell.run(block)
     finally:
         shell.close()
@@ -67,7 +67,7 @@ def run_page(page: Path, folder: Path, names: dict) -> dict:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if tested_here(page)], ids=page_name)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks_here(page)], ids=page_name)
 def test_the_blocks_of_a_page_run(page, footage, tmp_path, monkeypatch, record_property):
     folder = tmp_path / "page"
     shutil.copytree(footage, folder)
@@ -77,7 +77,7 @@ def test_the_blocks_of_a_page_run(page, footage, tmp_path, monkeypatch, record_p
         for block in blocks(ROOT / "docs" / "index.md", "python"):
             run_python(block, names)
         names["frames"] = [(image, k / 10) for k, image in enumerate(read_frames("cam1.mp4", range(2)))]
-    record_property("blocks", len(tested_here(page)))
+    record_property("blocks", len(blocks_here(page)))
     run_page(page, folder, names)
 
 
