@@ -48,7 +48,13 @@ epipose export walk/ --out Calib.toml                            # the cameras
 """,
         "",
     ),
-    "view": ("epipose view walk/ --html walk.html --frames 0:20", ""),
+    "view": (
+        """
+epipose view walk/ --html walk.html --frames 0:20
+epipose view walk/ --video walk.mp4                              # all views beside the turning scene; .gif as well
+""",
+        "",
+    ),
     "run": ("epipose run videos/ --out all/ --height 1.82 --network none", ""),
     "batch": ("epipose batch recordings/ --out results --jobs 2", ""),
     "studio": ("epipose studio --out synthetic/ --clips 2 --frames 50", "draws for minutes"),

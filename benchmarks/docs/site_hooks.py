@@ -26,24 +26,6 @@ _FENCE = re.compile(r"(^```.*?^```$)", re.DOTALL | re.MULTILINE)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Leave out what the navigation names and the repository does not have yet."""
-    config.nav = _existing(config.nav or [])
-    return config
-
-
-def _existing(entries: list[Any]) -> list[Any]:
-    found = []
-    for entry in entries:
-        ((title, target),) = entry.items()
-        if isinstance(target, list):
-            inside = _existing(target)
-            found += [{title: inside}] if inside else []
-        elif (_DOCS / target).exists() or target in _AS_PAGES.values():
-            found.append(entry)
-    return found
-
-
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages at the root of the repository, and a copy of every file outside docs/ that a page links to."""
     wanted: set[Path] = set()
