@@ -77,15 +77,15 @@ def links() -> Numbers:
 
 
 def examples() -> Numbers:
-    """Numbered examples that a test ran: its name has the example's in it, or it recorded it as property `example`."""
-    passed = [
-        case
-        for case in _tests(["tests/examples", "tests/docs/test_notebook.py"])
-        if not _wrong(case) and case.find("skipped") is None
-    ]
-    told = {item.get("value") for case in passed for item in case.iter("property") if item.get("name") == "example"}
+    """Numbered examples with tests (``test_01_...``) that all passed."""
+    cases = _tests(["tests/examples"])
     stems = {path.stem for path in (_ROOT / "examples").glob("[0-9][0-9]_*")}
-    return {"examples_run": sum(stem in told or any(stem in case.get("name", "") for case in passed) for stem in stems)}
+    of_stem = {stem: [case for case in cases if case.get("name", "").startswith(f"test_{stem}")] for stem in stems}
+    return {"examples_run": sum(bool(own) and all(map(_passed, own)) for own in of_stem.values())}
+
+
+def _passed(case: ElementTree.Element) -> bool:
+    return not _wrong(case) and case.find("skipped") is None
 
 
 def _wrong(case: ElementTree.Element) -> bool:

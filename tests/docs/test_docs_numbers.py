@@ -14,8 +14,10 @@ REPORT = """
   <testcase name="test_the_blocks_of_a_page_run[docs/a.md]"><properties><property name="blocks" value="2"/></properties>
     <failure/></testcase>
   <testcase name="test_a_block_that_does_not_run_is_parsed[docs/a.md:3]"/>
-  <testcase name="test_example[01_three_phones.py]"/>
-  <testcase name="test_example[02_known_rig.py]"><skipped/></testcase>
+  <testcase name="test_01_three_phones"/>
+  <testcase name="test_02_known_rig"><skipped/></testcase>
+  <testcase name="test_03_own_detector"/>
+  <testcase name="test_03_own_detector_with_weights"><failure/></testcase>
 </testsuite>
 """
 
@@ -31,7 +33,7 @@ def test_blocks_of_a_page_that_fails_count_as_failed():
 
 def test_examples_count_where_their_test_passed(tmp_path, monkeypatch):
     (tmp_path / "examples").mkdir()
-    for name in ("01_three_phones.py", "02_known_rig.py", "live_to_osc.py"):
+    for name in ("01_three_phones.py", "02_known_rig.py", "03_own_detector.py", "live_to_osc.py"):
         (tmp_path / "examples" / name).touch()
     monkeypatch.setattr(site, "_ROOT", tmp_path)
     assert site.examples() == {"examples_run": 1}
