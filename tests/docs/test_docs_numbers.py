@@ -27,8 +27,8 @@ def tests_run(monkeypatch):
     monkeypatch.setattr(site, "_tests", lambda paths: list(ElementTree.fromstring(REPORT).iter("testcase")))
 
 
-def test_blocks_of_a_page_that_fails_count_as_failed():
-    assert site.code_blocks() == {"blocks_run": 7, "blocks_failed": 2, "blocks_parsed": 1}
+def test_blocks_of_a_page_that_fails_count_as_failed_and_so_does_another_test():
+    assert site.code_blocks() == {"blocks_run": 7, "blocks_failed": 3, "blocks_parsed": 1}
 
 
 def test_examples_count_where_their_test_passed(tmp_path, monkeypatch):
