@@ -2,7 +2,7 @@
 
     python examples/01_three_phones.py phone1.mp4 phone2.mp4 phone3.mp4
 
-About a minute for ten seconds of video. Without videos it takes three of the sample's (downloaded once, 51 MB).
+About a minute for ten seconds of video. Without videos it takes three of the sample's (downloaded once, 4.4 MB).
 """
 
 import sys

@@ -2,7 +2,7 @@
 
     python examples/04_photo.py photo.jpg
 
-A few seconds; a folder of photos or a video works, too. Without a photo it takes a frame of the sample (51 MB, once).
+A few seconds; a folder of photos or a video works, too. Without a photo it takes a frame of the sample (4.4 MB, once).
 """
 
 import sys
