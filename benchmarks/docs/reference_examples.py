@@ -13,7 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "",
     ),
     "demo": ("epipose demo --out first                           # the sample clip through all stages", ""),
-    "sample": ("epipose sample --out sample                        # 51 MB, once", ""),
+    "sample": ("epipose sample --out sample                        # 4.4 MB, once", ""),
     "weights": ("epipose weights --variant heavy                    # 28 MB, once", "needs a download"),
     "detect": (
         """
