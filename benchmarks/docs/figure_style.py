@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 INK, GREY = "#222222", "#8a8f98"
 BLUE, ORANGE, GREEN, RED = "#2166ac", "#d9730d", "#3a9d5d", "#c0392b"
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "savefig.facecolor": "white",

@@ -158,8 +158,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(figures()), default=list(figures()))
     parser.add_argument("--out", type=Path, default=_OUT, help="folder to write")
     options = parser.parse_args()
-    with plt.rc_context():
-        plt.rcParams.update(STYLE)
+    with plt.rc_context(STYLE):
         for name in options.only:
             figure = figures()[name]()
             figure.savefig(options.out / f"{name}.png", metadata={"Software": None})
