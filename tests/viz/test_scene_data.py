@@ -52,6 +52,12 @@ def test_a_wide_world_has_coarser_units_and_no_overflow() -> None:
     assert np.abs(data.xyz.numpy() * data.unit - poses.xyz.numpy()).max() <= 0.51 * data.unit
 
 
+def test_a_nominal_scale_is_said_to_be_one() -> None:
+    nominal = replace(upright_rig(), metric=False)
+    assert scene_data(scene_of(walking())).json()["metric"] is True
+    assert scene_data(scene_of(replace(walking(), metric=False), nominal)).json()["metric"] is False
+
+
 def test_pixels_are_those_of_opencv() -> None:
     rig, poses = upright_rig(), walking()
     data = scene_data(scene_of(poses))

@@ -7,6 +7,7 @@
     steps, joints, people  number of steps, number of joints, names of the people
     bones                  [parent, child, side (0 left, 1 right, 2 middle), radius in metres]
     head, neck             joints in whose middle the head is drawn, and joints in whose middle the neck begins
+    metric                 whether a metre is one; else the scale is nominal
     unit, xyz              metres per unit; base64 of little-endian int16 (step, person, joint, 3); -32768 is missing
     cameras                see `CameraData`; without reports their numbers are null
     uv, uv_of              base64 of int16 (camera, step, person, joint, 2): 10 000 is the image's width, or its height;
@@ -63,6 +64,7 @@ class SceneData:
     joints: int
     head: tuple[int, ...]
     neck: tuple[int, ...]
+    metric: bool
     unit: float
     xyz: Int16[Tensor, "step person joint 3"]
     cameras: tuple[CameraData, ...]
@@ -92,6 +94,7 @@ class SceneData:
             "neck": self.neck,
             "people": self.people,
             "bones": self.bones,
+            "metric": self.metric,
             "unit": self.unit,
             "xyz": _text(self.xyz),
             "cameras": [asdict(camera) for camera in self.cameras],
@@ -122,6 +125,7 @@ def scene_data(scene: Scene, most_steps: int = MAX_STEPS, most_fps: float = MAX_
         joints=0 if views.skeleton is None else len(views.skeleton.joints),
         head=_first_there(views.skeleton, _HEADS),
         neck=_first_there(views.skeleton, _NECKS),
+        metric=any(part is not None and part.metric for part in (scene.rig, scene.poses)),
         unit=unit,
         xyz=xyz,
         cameras=() if scene.rig is None else camera_data(scene.rig, scene.reports),

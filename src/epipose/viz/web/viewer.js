@@ -176,7 +176,8 @@ const EpiposeViewer = (() => {
 
   function table(data) {
     const number = (value, digits, unit, factor = 1) => (value == null ? "\u2013" : `${(factor * value).toFixed(digits)}\u00a0${unit}`);
-    const head = ["camera", "place (x, y, z)", "focal length", "median error", "inliers", "\u03c3 of place", "\u03c3 of rotation"];
+    const nominal = data.metric ? "" : ", nominal scale";
+    const head = ["camera", `place (x, y, z${nominal})`, "focal length", "median error", "inliers", `\u03c3 of place${nominal}`, "\u03c3 of rotation"];
     const rows = data.cameras.map((c) => [
       entry(c.name, c.color), c.position.map((v) => v.toFixed(2)).join(", ") + "\u00a0m", number(c.focal_px, 0, "px"), number(c.median_px, 1, "px"),
       number(c.inlier_share, 0, "%", 100), number(c.position_sigma_m, 0, "mm", 1000), number(c.rotation_sigma_deg, 2, "\u00b0"),
