@@ -49,6 +49,15 @@ def test_a_file_that_may_not_grow_is_named_and_the_old_one_stays(tmp_path: Path,
     assert before.read_bytes() == content
 
 
+@pytest.mark.parametrize("size", [2_000, 60_000, 250_000])
+def test_a_checkpoint_that_stops_anywhere_says_what_the_system_said(tmp_path: Path, size: int) -> None:
+    """torch.save then raises an error of its own, which speaks of positions in the file."""
+    state = TrainingState({str(k): torch.rand(10_000) for k in range(8)}, {}, torch.zeros(2))
+    with no_file_larger_than(size), pytest.raises(WriteError, match=r"was not written \(File too large\)"):
+        save_checkpoint(tmp_path, Checkpoint(1, 0.0, 0.0, state))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("size", [0, 10, 600, 6000, 12_300, 12_799])
 def test_a_library_that_does_not_notice_a_full_disk_is_checked(tmp_path: Path, size: int) -> None:
     pytest.importorskip("ezc3d")

@@ -37,7 +37,8 @@ def writing_to(place: Path) -> Iterator[None]:
     except EpiposeError:
         raise
     except Exception as error:
-        number = _system_error(error, place)
+        numbers = (_system_error(each, place) for each in _chain(error))
+        number = next((each for each in numbers if each is not None), None)
         if number is None:
             raise
         raise WriteError(
@@ -45,7 +46,15 @@ def writing_to(place: Path) -> Iterator[None]:
         ) from error
 
 
-def _system_error(error: Exception, place: Path) -> int | None:
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those during which it was raised: torch.save ends with one of its own after the system's."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _system_error(error: BaseException, place: Path) -> int | None:
     """The system's number of an error of writing; None for other errors, such as one of reading another file."""
     if not isinstance(error, OSError):
         found = _RUST.search(str(error))
