@@ -86,6 +86,7 @@ def begun(run: Run, kill: Kill | None = None, report: int | None = None) -> int:
     if pid:
         return pid
     code = 70
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     try:
         code = _in_child(run, kill, report)
     except SystemExit as error:
