@@ -36,12 +36,12 @@ def jpegs(clip: Clip, moments: Sequence[int], width: int) -> list[list[bytes]]:
 
     Shows its progress where that takes a while. Raises as `Clip.read`.
     """
-    pictures: list[list[bytes]] = [[] for _ in clip.views]
+    found: list[list[bytes]] = [[] for _ in clip.views]
     streams = [clip.read(view, list(moments)) for view in clip.views]
     for images in progress(zip(*streams, strict=True), desc="images", total=len(moments), unit="moment"):
-        for kept, image, view in zip(pictures, images, clip.views, strict=True):
+        for kept, image, view in zip(found, images, clip.views, strict=True):
             kept.append(jpeg(image, view, width))
-    return pictures
+    return found
 
 
 def jpeg(image: UInt8[np.ndarray, "height width 3"], view: View, width: int) -> bytes:

@@ -166,10 +166,10 @@ def _azimuth(data: SceneData, step: int, fps: float) -> float:
 
 def _write_gif(path: Path, images: Iterable[UInt8[np.ndarray, "height width 3"]], fps: float) -> None:
     """All frames in the colours of the first."""
-    pictures = (Image.fromarray(image) for image in images)
-    first = next(pictures)
+    coloured = (Image.fromarray(image) for image in images)
+    first = next(coloured)
     palette = first.quantize(256, method=Image.Quantize.MEDIANCUT)
-    frames = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in chain([first], pictures)]
+    frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in chain([first], coloured)]
     with replacing(path) as part:
         milliseconds = max(20, round(100 / fps) * 10)
         frames[0].save(part, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0)

@@ -48,38 +48,18 @@ def frames_with_images(scene: Scene) -> range:
     return range(scene.frames.start, min(scene.frames.stop, scene.clip.frames))
 
 
-def viewer_assets() -> str:
-    """Styles and scripts of the viewer and of the 3D scene in it, once for each page that has a `viewer_block`."""
-    return f"{scene_assets()}<style>{asset('viewer.css')}</style><script>{asset('viewer.js')}</script>"
-
-
-def viewer_block(
-    data: SceneData, images: PageImages | None = None, *, title: str = "", embedded: bool = True, autoplay: bool = True
-) -> str:
-    """HTML of the viewer, for a page with `viewer_assets`.
-
-    ``embedded``: among other content, so that keys and wheel count only once it is clicked; else it has the page for
-    itself.
-    """
-    page = {
-        "scene": data.json(),
-        "images": None if images is None else asdict(images),
-        "embedded": embedded,
-        "autoplay": autoplay,
-    }
+def viewer_page(title: str, data: SceneData, images: PageImages | None = None) -> str:
+    """The page of a scene, whole."""
+    assets = f"{scene_assets()}<style>{asset('viewer.css')}</style><script>{asset('viewer.js')}</script>"
+    content = {"scene": data.json(), "images": None if images is None else asdict(images)}
     heading = f"<h1>{html.escape(title)}</h1>" if title else ""
-    return (
-        f'<div class="epipose-viewer"><script type="application/json">{json_in_html(page)}</script>{heading}'
+    block = (
+        f'<div class="epipose-viewer"><script type="application/json">{json_in_html(content)}</script>{heading}'
         "<noscript>The viewer needs JavaScript.</noscript></div>"
         "<script>{const host = document.currentScript.previousElementSibling; "
         "EpiposeViewer.mount(host, JSON.parse(host.firstElementChild.textContent));}</script>"
     )
-
-
-def viewer_page(title: str, data: SceneData, images: PageImages | None = None) -> str:
-    """A whole page with the viewer alone."""
-    block = viewer_block(data, images, title=title, embedded=False)
-    page = asset("viewer.html").replace("{{title}}", html.escape(title)).replace("{{assets}}", viewer_assets())
+    page = asset("viewer.html").replace("{{title}}", html.escape(title)).replace("{{assets}}", assets)
     return page.replace("{{block}}", block)
 
 

@@ -223,13 +223,13 @@ const EpiposeViewer = (() => {
     host.append(legend(data));
     if (data.cameras.length) host.append(table(data));
     host.append(element("p", { className: "hint" }, "Space plays, \u2190 \u2192 step (Shift: ten), Home and End go to the ends, + and \u2212 zoom, 0 goes back. Drag to turn, Shift and drag to move."));
-    const scene = new Scene(canvas, data, player, page.embedded ? host : null);
+    const scene = new Scene(canvas, data, player);
     if (drawn) arrange(tiles, data);
     host.tabIndex = 0;
-    (page.embedded ? host : document).addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
       if (event.target.tagName !== "SELECT") key(event, player, scene);
     });
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches && page.autoplay !== false) player.toggle(true);
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) player.toggle(true);
     return { player, scene };
   }
   return { mount };
